@@ -1,0 +1,20 @@
+"""qa-FLoRA (arXiv 2512.11366): each adapter by its share of the divergence."""
+
+from torch import Tensor
+
+from analysis.methods import Method, Reading, no_argument
+from analysis.weights import normalise
+
+
+def _weights(reading: Reading, argument: str) -> Tensor:
+    no_argument("qa-flora", argument)
+    return normalise(reading.divergence())
+
+
+METHOD = Method(
+    "qa-flora",
+    "qa-FLoRA",
+    "In each layer, every adapter weighs its share of the divergence that this query causes.",
+    _weights,
+    order=30,
+)
