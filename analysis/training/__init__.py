@@ -1,0 +1,1 @@
+"""How the bundled adapters were made: data, training, evaluation."""

@@ -1,0 +1,90 @@
+"""A LoRA adapter while it is trained: adding it, running it below weight 1, saving it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import save_file
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.training.recipe import Recipe
+
+
+def add_adapter(base: Any, recipe: Recipe) -> Any:
+    """The base with a fresh LoRA adapter in float32, the same for the same seed."""
+    torch.manual_seed(recipe.seed)
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        target_modules=list(recipe.modules),
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(base, config)
+    except ValueError as error:
+        raise InputError(
+            f"The base has none of the modules {', '.join(recipe.modules)}. "
+            f"Name the linears of this base in `modules`."
+        ) from error
+
+
+@contextmanager
+def adapter_weight(model: Any, weight: float) -> Iterator[None]:
+    """Run the model's adapters at `weight` instead of 1, through their LoRA scaling."""
+    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    before = [dict(layer.scaling) for layer in layers]
+    try:
+        for layer in layers:
+            layer.scaling.update({name: s * weight for name, s in layer.scaling.items()})
+        yield
+    finally:
+        for layer, scaling in zip(layers, before, strict=True):
+            layer.scaling.update(scaling)
+
+
+def adapter_tensors(model: Any) -> dict[str, Tensor]:
+    """The adapter's A and B under PEFT's names, on the CPU in float32."""
+    return {
+        name: tensor.detach().float().cpu().contiguous()
+        for name, tensor in get_peft_model_state_dict(model).items()
+    }
+
+
+def set_adapter_tensors(model: Any, tensors: dict[str, Tensor]) -> None:
+    """Put back what `adapter_tensors` gave."""
+    set_peft_model_state_dict(model, tensors)
+
+
+def norm(tensors: dict[str, Tensor], scaling: float) -> float:
+    """‖ΔW‖: the Frobenius norm of `scaling * B A` over all modules together."""
+    total = 0.0
+    for name, a in tensors.items():
+        if ".lora_A." in name:
+            b = tensors[name.replace(".lora_A.", ".lora_B.")].double()
+            a = a.double()
+            total += float(((b.T @ b) * (a @ a.T)).sum())
+    return scaling * total**0.5
+
+
+def save_adapter(model: Any, folder: Path, base_name: str) -> None:
+    """Write the adapter as PEFT reads it: float16 safetensors and `adapter_config.json`.
+
+    The configuration names the base neutrally: a path of the machine that trained it would be
+    of no use to anyone else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: tensor.half() for name, tensor in sorted(adapter_tensors(model).items())}
+    save_file(halves, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = model.peft_config["default"].to_dict() | {
+        "base_model_name_or_path": base_name,
+        "inference_mode": True,
+    }
+    plain = {key: sorted(v) if isinstance(v, set) else v for key, v in config.items()}
+    text = json.dumps(plain, indent=2, sort_keys=True, default=str)
+    (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,97 @@
+"""Rows as token ids, and batches of rows of like length."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from analysis.errors import InputError
+from analysis.training.data import Row
+
+DEFAULT_FORM = "<bos>User: {query}\nAssistant: "
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids of one row: the prompt, then the answer with its end token."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.answer)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded ids; `position_N` indexes flattened `[R * T]` states that predict `target_N`."""
+
+    ids_RT: Tensor
+    mask_RT: Tensor
+    position_N: Tensor
+    target_N: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are not padding."""
+        return int(self.mask_RT.sum())
+
+
+def encode(tokenizer: Any, row: Row, form: str = DEFAULT_FORM) -> Example:
+    """Tokenise a row as the engine asks: form, query, form; the answer on its own, then end.
+
+    The query may hold the text of a control token; it is encoded as text.
+    """
+    before, found, after = form.partition("{query}")
+    if not found:
+        raise InputError(f"The prompt form {form!r} has no {{query}}. Put it where the query goes.")
+    first = "<bos>"
+    bos = [tokenizer.bos_token_id] if before.startswith(first) else []
+    text = before.removeprefix(first) + row.instruction + after
+    prompt = bos + _ids(tokenizer, text)
+    return Example(tuple(prompt), (*_ids(tokenizer, row.output), tokenizer.eos_token_id))
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+    return ids
+
+
+def bucket(examples: list[Example], batch_tokens: int, seed: int) -> list[list[Example]]:
+    """Group examples of like length into batches of at most `batch_tokens` padded tokens.
+
+    Lengths are sorted only within windows of a few dozen batches, so batches stay mixed over
+    time; the order of the batches in a window is shuffled.
+    """
+    rng = random.Random(seed)
+    mean = sum(map(len, examples)) / max(1, len(examples))
+    window = max(1, int(32 * batch_tokens / max(1.0, mean)))
+    batches: list[list[Example]] = []
+    for start in range(0, len(examples), window):
+        group: list[list[Example]] = []
+        for example in sorted(examples[start : start + window], key=len):
+            if group and (len(group[-1]) + 1) * len(example) <= batch_tokens:
+                group[-1].append(example)
+            else:
+                group.append([example])
+        rng.shuffle(group)
+        batches += group
+    return batches
+
+
+def collate(examples: list[Example]) -> Batch:
+    """Right-pad a batch; with causal attention padding after a row changes nothing before it."""
+    width = max(map(len, examples))
+    ids_RT = torch.zeros(len(examples), width, dtype=torch.long)
+    mask_RT = torch.zeros(len(examples), width, dtype=torch.long)
+    positions: list[int] = []
+    targets: list[int] = []
+    for index, example in enumerate(examples):
+        ids_RT[index, : len(example)] = torch.tensor(example.prompt + example.answer)
+        mask_RT[index, : len(example)] = 1
+        start = index * width + len(example.prompt) - 1
+        positions += range(start, start + len(example.answer))
+        targets += example.answer
+    return Batch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets))

@@ -1,0 +1,174 @@
+"""The training loop: one adapter on a frozen base, seeded, resumable, repeatable."""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from analysis.errors import InputError
+from analysis.training.adapter import (
+    adapter_tensors,
+    adapter_weight,
+    add_adapter,
+    set_adapter_tensors,
+)
+from analysis.training.batches import Example, bucket, collate
+from analysis.training.head import Restriction, batch_loss, restrict
+from analysis.training.recipe import Recipe
+
+STATE = "training-state.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What was seen on the way: `(step, loss per answer token)` in training and on dev sets."""
+
+    train: tuple[tuple[int, float], ...] = ()
+    dev: tuple[tuple[int, str, float], ...] = ()
+
+
+def mean_loss(model: Any, examples: list[Example], batch_tokens: int = 2048) -> float:
+    """Loss per answer token over the whole vocabulary, without gradients."""
+    total, count = 0.0, 0
+    model.eval()
+    with torch.inference_mode():
+        for group in bucket(examples, batch_tokens, seed=0):
+            batch = collate(group)
+            total += float(batch_loss(model, batch))
+            count += len(batch.target_N)
+    return total / max(1, count)
+
+
+def train(
+    base: Any,
+    recipe: Recipe,
+    examples: list[Example],
+    dev: dict[str, list[Example]],
+    work: Path,
+    say: Callable[[str], None],
+    evaluations: int = 3,
+    checkpoint_seconds: float = 120.0,
+) -> tuple[Any, Progress]:
+    """Train one adapter over `examples` once.
+
+    Args:
+        base: a causal LM; its weights stay as they are.
+        recipe: hyper-parameters and seed.
+        examples: the rows, in the order they were drawn.
+        dev: named sets whose loss is measured `evaluations` times on the way and at the end.
+        work: folder for the checkpoint; a checkpoint of the same recipe found there is resumed.
+        say: takes a line of progress.
+        evaluations: how often dev loss is measured.
+        checkpoint_seconds: time between checkpoints.
+
+    Returns:
+        The PEFT model with the trained adapter, and what was seen on the way.
+    """
+    model = add_adapter(base, recipe)
+    trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    batches = bucket(examples, recipe.batch_tokens, recipe.seed)
+    targets = {token for example in examples for token in example.answer}
+    restriction = restrict(model, targets, recipe.head_vocabulary)
+    step, progress = _resume(model, optimizer, recipe, len(batches), work)
+    if step:
+        say(f"resumed at step {step} of {len(batches)}")
+    measured_at = {round(len(batches) * i / evaluations) for i in range(1, evaluations + 1)}
+    started = saved = time.monotonic()
+    tokens = 0
+    while step < len(batches):
+        loss, seen = _step(model, optimizer, trained, recipe, batches, step, restriction)
+        step, tokens = step + 1, tokens + seen
+        progress = Progress((*progress.train, (step, loss)), progress.dev)
+        recent = [value for _, value in progress.train[-20:]]
+        speed = tokens / (time.monotonic() - started)
+        say(
+            f"step {step}/{len(batches)}  loss {loss:.3f}  mean of last {len(recent)} "
+            f"{sum(recent) / len(recent):.3f}  {speed:.0f} tokens/s"
+        )
+        if step in measured_at:
+            for name, rows in dev.items():
+                value = mean_loss(model, rows)
+                progress = Progress(progress.train, (*progress.dev, (step, name, value)))
+                say(f"step {step}  dev loss on {name} {value:.4f}")
+        if time.monotonic() - saved > checkpoint_seconds or step == len(batches):
+            _save(model, optimizer, recipe, len(batches), work, step, progress)
+            saved = time.monotonic()
+    return model, progress
+
+
+def _step(
+    model: Any,
+    optimizer: Any,
+    trained: list[torch.nn.Parameter],
+    recipe: Recipe,
+    batches: list[list[Example]],
+    step: int,
+    restriction: Restriction,
+) -> tuple[float, int]:
+    """One optimiser step on batch `step`: the mean loss and the tokens seen."""
+    for group in optimizer.param_groups:
+        group["lr"] = recipe.lr * schedule(step, len(batches), recipe.warmup)
+    # Drawn from the step alone, so a resumed run draws what an unbroken one would.
+    weight = random.Random(f"{recipe.seed} {step}").uniform(*recipe.weight_range)
+    model.train()
+    batch = collate(batches[step])
+    with adapter_weight(model, weight):
+        loss = batch_loss(model, batch, restriction) / len(batch.target_N)
+        loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(trained, 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise InputError(f"The loss is {value} at step {step}. Lower the learning rate.")
+    return value, batch.tokens
+
+
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Linear warm-up over the share `warmup` of the steps, then a cosine down to 0."""
+    first = max(1, round(steps * warmup))
+    if step < first:
+        return (step + 1) / first
+    return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, steps - first)))
+
+
+def _save(
+    model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path, step: int, seen: Progress
+) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    state = {
+        "recipe": repr(recipe),
+        "steps": steps,
+        "step": step,
+        "adapter": adapter_tensors(model),
+        "optimizer": optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+        "progress": asdict(seen),
+    }
+    torch.save(state, work / (STATE + ".new"))
+    (work / (STATE + ".new")).replace(work / STATE)
+
+
+def _resume(
+    model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path
+) -> tuple[int, Progress]:
+    path = work / STATE
+    if not path.is_file():
+        return 0, Progress()
+    state = torch.load(path, weights_only=True)
+    if (state["recipe"], state["steps"]) != (repr(recipe), steps):
+        raise InputError(
+            f"The checkpoint in {str(work)!r} is of another recipe or other data. "
+            f"Delete it or name another folder with --work."
+        )
+    set_adapter_tensors(model, state["adapter"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"])
+    seen = state["progress"]
+    return state["step"], Progress(tuple(map(tuple, seen["train"])), tuple(map(tuple, seen["dev"])))

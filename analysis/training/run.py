@@ -1,0 +1,81 @@
+"""One training run from recipe to folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from analysis.errors import InputError
+from analysis.training.adapter import adapter_tensors, norm, save_adapter
+from analysis.training.batches import Example, bucket, encode
+from analysis.training.card import card
+from analysis.training.data import read_rows, report, take_tokens
+from analysis.training.loop import train
+from analysis.training.recipe import Recipe
+from analysis.training.sources import draw
+from analysis.training.word_problems import word_problems
+
+
+def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
+    """The base and its tokenizer; the embedded base if no folder is named."""
+    if folder is None:
+        from analysis.embedded import prepare
+
+        folder = str(prepare())
+    if not Path(folder).is_dir():
+        raise InputError(f"There is no base folder {folder!r}. Leave --base out for the embedded.")
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if dtype == "auto":
+        # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
+        fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+        dtype = "bfloat16" if fast else "float32"
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+    return model.to(device).requires_grad_(False), AutoTokenizer.from_pretrained(folder)
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    data: Path,
+    dev: list[Path],
+    dev_rows: int,
+    base: str | None,
+    base_name: str,
+    out: Path,
+    work: Path,
+    dtype: str,
+    device: str,
+    command: str,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
+    model, tokenizer = load_base(base, dtype, device)
+    rows, examples = draw(recipe, data, tokenizer)
+    say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
+    sets: dict[str, list[Example]] = {}
+    for path in dev:
+        sets[path.stem] = [
+            encode(tokenizer, row, recipe.form) for row in read_rows(path)[:dev_rows]
+        ]
+    if any(source.word_problems for source in recipe.sources):
+        held_out = word_problems(0, held_out=True)
+        sets["word problems, held out"] = [
+            encode(tokenizer, next(held_out), recipe.form) for _ in range(dev_rows)
+        ]
+    trained, progress = train(model, recipe, examples, sets, work, say)
+    tensors = adapter_tensors(trained)
+    facts = {
+        "tokens": sum(map(len, examples)),
+        "answer_tokens": sum(len(example.answer) for example in examples),
+        "steps": len(bucket(examples, recipe.batch_tokens, recipe.seed)),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "norm": norm(tensors, recipe.alpha / recipe.rank),
+        "command": command,
+    }
+    save_adapter(trained, out, base_name)
+    sources = report(rows)
+    text = card(recipe, base_name, sources, facts, progress)
+    (out / "README.md").write_text(text, encoding="utf-8")
+    return facts | {"sources": sources, "dev": progress.dev}

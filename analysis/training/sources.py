@@ -1,0 +1,48 @@
+"""From the sources a recipe names to the rows a run trains on."""
+
+from pathlib import Path
+from typing import Any
+
+from analysis.training.batches import Example, encode
+from analysis.training.data import Row, Source, mix, read_rows, take_tokens
+from analysis.training.everyday import everyday
+from analysis.training.recipe import Recipe, SourceSpec
+from analysis.training.word_problems import word_problems
+
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+def frames_file(name: str) -> Path:
+    """The bundled frames of a language ("es"), or the TOML file of that path."""
+    return Path(name) if name.endswith(".toml") else ASSETS / "everyday" / f"{name}.toml"
+
+
+def open_source(spec: SourceSpec, data: Path, seed: int) -> Source:
+    """The rows behind one source of a recipe.
+
+    Raises:
+        InputError: its file is missing or cannot be read as rows or frames.
+    """
+    if spec.rows:
+        rows = read_rows(
+            data / spec.rows,
+            max_characters=spec.max_characters,
+            tasks=spec.tasks,
+            skip=spec.skip,
+        )
+        return Source(spec.rows, rows, spec.weight)
+    if spec.everyday:
+        return Source(spec.everyday, everyday(frames_file(spec.everyday), seed), spec.weight)
+    return Source("word problems", word_problems(seed), spec.weight)
+
+
+def draw(recipe: Recipe, data: Path, tokenizer: Any) -> tuple[list[Row], list[Example]]:
+    """The rows of a run, as many as its token budget holds, and the same rows as tokens."""
+    sources = [open_source(spec, data, recipe.seed) for spec in recipe.sources]
+    rows = take_tokens(
+        mix(sources, recipe.seed),
+        lambda row: len(encode(tokenizer, row, recipe.form)),
+        recipe.tokens,
+    )
+    return rows, [encode(tokenizer, row, recipe.form) for row in rows]
