@@ -1,0 +1,55 @@
+"""Loading a collection's base model and tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from analysis import embedded
+from analysis.collection import Base
+from analysis.errors import InputError
+from analysis.progress import Progress
+
+
+def load_base(
+    base: Base, progress: Progress | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Loads a base model, ready to be read from.
+
+    On a GPU it runs in bfloat16, on the CPU in float32: early layers differ by less than bfloat16
+    can tell.
+
+    Raises:
+        InputError: It cannot be loaded.
+    """
+    location, revision = base.location, base.revision
+    if base.source == "embedded":
+        location = str(embedded.prepare(progress))
+    elif base.source == "folder" and not Path(location).is_dir():
+        raise InputError(f"The base's folder {location} is not there: correct the manifest.")
+    gpu = torch.cuda.is_available()
+    local = base.source != "hub"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            location, revision=revision, trust_remote_code=False, local_files_only=local
+        )
+        model = AutoModelForCausalLM.from_pretrained(
+            location,
+            revision=revision,
+            trust_remote_code=False,
+            local_files_only=local,
+            use_safetensors=True,
+            dtype=torch.bfloat16 if gpu else torch.float32,
+            device_map="auto" if gpu else None,
+        )
+    except (OSError, ValueError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"The base model {location} cannot be loaded: {line}") from error
+    return model.eval().requires_grad_(False), tokenizer
