@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -23,14 +23,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from analysis.errors import InputError
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of the whole, from 0 to 1."""
+from analysis.progress import Progress
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 FREE_BYTES = 900_000_000  # the joined file (253 MB), the model (536 MB), the tokenizer (33 MB)
 BLOCK_BYTES = 4 * 1024 * 1024
-NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 @dataclass(frozen=True)
@@ -199,23 +196,30 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
         "local_files_only": True,
         "trust_remote_code": False,
     }
-    with redirect_stderr(io.StringIO()):  # transformers' own progress bars would cut through ours
-        report("converting the model (about half a minute)", 0.04)
+    report("converting the model (about half a minute)", 0.04)
+    with _quietly():
         model: Any = AutoModelForCausalLM.from_pretrained(
             joined.parent,
             dtype=torch.float32,
             quantization_config=GgufConfig(dequantize=True),  # packed weights cannot be saved
             **source,
         )
-        report("converting the tokenizer (about half a minute)", 0.6)
+    report("converting the tokenizer (about half a minute)", 0.6)
+    with _quietly():
         tokenizer = AutoTokenizer.from_pretrained(joined.parent, **source)
-        report("saving the base", 0.95)
+    report("saving the base", 0.95)
+    with _quietly():
         model.half().save_pretrained(out)
         tokenizer.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)  # written for its owner alone: a cache may be shared
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     config["dtype"] = "float32"
     (out / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
+def _quietly() -> AbstractContextManager[object]:
+    """Keep transformers' own progress bars from cutting through ours."""
+    return redirect_stderr(io.StringIO())
 
 
 @contextmanager
@@ -231,10 +235,10 @@ def _disk_errors(where: Path) -> Iterator[None]:
         code = error.errno if isinstance(error, OSError) else None
         if code in (errno.ENOSPC, errno.EDQUOT) or full in str(error):
             raise _disk_full(where, str(error)) from error
-        if isinstance(error, OSError) and code in NOT_WRITABLE:
+        if isinstance(error, OSError) and code is not None:
             raise InputError(
-                f"The cache folder {where} cannot be written ({error.strerror}). Set "
-                "FUSION_LENS_HOME to a folder of your own."
+                f"The cache folder {where} cannot be used ({error.strerror}). Set "
+                "FUSION_LENS_HOME to a folder that you can write."
             ) from error
         raise
 
