@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
@@ -236,19 +237,22 @@ def _check_shape(
 
 
 @contextmanager
-def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str, LoraLayer]]:
+def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str, Any]]:
     """PEFT's LoRA layers of one adapter, by module name; taken out again at the end."""
     parameters = {name: value.requires_grad for name, value in model.named_parameters()}
     training = model.training
     peft_model = None
     try:
-        peft_model = PeftModel.from_pretrained(
-            model,
-            str(entry.folder),
-            adapter_name=entry.name,
-            autocast_adapter_dtype=False,
-            low_cpu_mem_usage=True,
-        )
+        with warnings.catch_warnings():
+            # PEFT and transformers warn of each other's deprecations, which no user can mend.
+            warnings.simplefilter("ignore", FutureWarning)
+            peft_model = PeftModel.from_pretrained(
+                model,
+                str(entry.folder),
+                adapter_name=entry.name,
+                autocast_adapter_dtype=False,
+                low_cpu_mem_usage=True,
+            )
         yield {
             name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)
         }

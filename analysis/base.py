@@ -11,6 +11,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from analysis import embedded
 from analysis.collection import Base
@@ -35,6 +36,7 @@ def load_base(
     elif base.source == "folder" and not Path(location).is_dir():
         raise InputError(f"The base's folder {location} is not there: correct the manifest.")
     gpu = torch.cuda.is_available()
+    disable_progress_bar()  # `progress` is the one bar
     local = base.source != "hub"
     try:
         tokenizer = AutoTokenizer.from_pretrained(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -93,6 +94,11 @@ class Collection:
     prompt: PromptForm | None
     lens: str = "norm"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the adapters."""
+        return tuple(adapter.name for adapter in self.adapters)
+
 
 def bundled_collections() -> tuple[str, ...]:
     """Names of the collections that ship with the product."""
@@ -122,6 +128,23 @@ def load_collection(name_or_path: str | Path = DEFAULT_COLLECTION) -> Collection
         raise InputError(f"{path} has an entry of the wrong type ({error}): correct it.") from error
 
 
+def choose_adapters(names: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
+    """The adapters that a request names, all by default.
+
+    Raises:
+        InputError: There is no such adapter, one is named twice, or there is none to choose.
+    """
+    chosen = tuple(available if names is None else names)
+    if not chosen:
+        raise InputError("No adapter is chosen: choose at least one.")
+    for name in chosen:
+        if name not in available:
+            raise InputError(f"There is no adapter {name!r}: take some of {', '.join(available)}.")
+        if chosen.count(name) > 1:
+            raise InputError(f"Adapter {name!r} is named twice: name it once.")
+    return chosen
+
+
 def _manifest_path(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     candidates = [Path(text), Path(text) / "collection.toml"]
@@ -131,8 +154,8 @@ def _manifest_path(name_or_path: str | Path) -> Path:
         if candidate.is_file():
             return candidate.resolve()
     raise InputError(
-        f"There is no collection {text!r}: name one of {', '.join(bundled_collections())}, "
-        "or give the path of a collection.toml."
+        f"There is no collection {text!r}: give the path of a collection.toml, or name one of "
+        f"{', '.join(bundled_collections())}."
     )
 
 

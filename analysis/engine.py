@@ -15,7 +15,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter, load_adapter
 from analysis.base import load_base
-from analysis.collection import Collection, PromptForm
+from analysis.collection import Collection, PromptForm, choose_adapters
 from analysis.decoding import AnswerText, End, Sampling, Step, Token, choose
 from analysis.divergence import Divergence, measure
 from analysis.errors import InputError
@@ -248,16 +248,7 @@ class Engine:
             ids_RT = torch.tensor([[tokens[place].id] for place in going])
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
-        chosen = self.adapters if adapters is None else tuple(adapters)
-        if not chosen:
-            raise InputError("No adapter is chosen: choose at least one.")
-        for name in chosen:
-            if name not in self.adapters:
-                raise InputError(
-                    f"There is no adapter {name!r}: take some of {', '.join(self.adapters)}."
-                )
-            if chosen.count(name) > 1:
-                raise InputError(f"Adapter {name!r} is named twice: name it once.")
+        chosen = choose_adapters(adapters, self.adapters)
         if len(chosen) > self.limits.adapters:
             raise InputError(
                 f"{len(chosen)} adapters are chosen, and at most {self.limits.adapters} run at "
@@ -320,9 +311,9 @@ class Engine:
 
 def _blocks(model: PreTrainedModel, layers: int) -> list[nn.Module]:
     for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == layers:
-            if re.search(r"(^|\.)(layers|h|blocks)$", name):
-                return list(module)
+        named_so = re.search(r"(^|\.)(layers|h|blocks)$", name)
+        if named_so and isinstance(module, nn.ModuleList) and len(module) == layers:
+            return list(module)
     raise InputError(
         f"The {layers} blocks of {type(model).__name__} cannot be found: choose a causal language "
         "model of another family."

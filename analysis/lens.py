@@ -96,6 +96,16 @@ def _norm(hidden: Tensor, head: Head) -> Tensor:
 LENSES: dict[str, Callable[[Tensor, Head], Tensor]] = {"norm": _norm, "raw": _raw}
 
 
+def check_lens(lens: str) -> None:
+    """Refuses a lens that is not there.
+
+    Raises:
+        InputError: There is no such lens.
+    """
+    if lens not in LENSES:
+        raise InputError(f"There is no lens {lens!r}: take one of {', '.join(LENSES)}.")
+
+
 def read(
     hidden_RLD: Tensor, head: Head, lens: str = "norm"
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -113,8 +123,7 @@ def read(
     Raises:
         InputError: There is no such lens.
     """
-    if lens not in LENSES:
-        raise InputError(f"There is no lens {lens!r}: take one of {', '.join(LENSES)}.")
+    check_lens(lens)
     if hidden_RLD.dtype != torch.float64:
         hidden_RLD = hidden_RLD.float()
     with torch.inference_mode():

@@ -171,8 +171,8 @@ def _site(module: nn.Module, layer: int, name: str, adapters: Sequence[Adapter])
     rank = max(factor.a_rI.shape[0] for factor in factors)
     a_KrI = torch.stack([_padded(factor.a_rI, rank) for factor in factors])
     b_KrO = torch.stack([_padded(factor.b_Or.T, rank) for factor in factors])
-    place = {"device": weight.device, "dtype": dtype}
-    return _Site(module, layer, covering, a_KrI.to(**place), b_KrO.to(**place))
+    a_KrI, b_KrO = a_KrI.to(weight.device, dtype), b_KrO.to(weight.device, dtype)
+    return _Site(module, layer, covering, a_KrI, b_KrO)
 
 
 def _padded(matrix_rN: Tensor, rank: int) -> Tensor:
@@ -195,14 +195,14 @@ def _deltas(site: _Site, weights_RK: Tensor) -> list[_Delta]:
     deltas = []
     if (single := (used_R == 1).nonzero().flatten()).numel():
         chosen = (weights_RK[single] != 0).to(torch.int8).argmax(dim=1)
-        picked, place = _index(chosen), {"device": site.a_KrI.device, "dtype": site.a_KrI.dtype}
+        picked = _index(chosen)
         weights_n11 = weights_RK[single, chosen].view(-1, 1, 1)
         deltas.append(
             _Delta(
                 rows=_on(_index(single), site),
                 a=site.a_KrI[_on(picked, site)].transpose(1, 2),
                 b=site.b_KrO[_on(picked, site)],
-                weights=None if bool((weights_n11 == 1).all()) else weights_n11.to(**place),
+                weights=None if bool((weights_n11 == 1).all()) else weights_n11.to(site.a_KrI),
             )
         )
     if (dense := (used_R > 1).nonzero().flatten()).numel():
@@ -216,7 +216,7 @@ def _deltas(site: _Site, weights_RK: Tensor) -> list[_Delta]:
                 rows=_on(_index(dense), site),
                 a=a_nrI.flatten(0, 1).T,
                 b=b_nrO.flatten(0, 1),
-                weights=weights_n1S.to(device=a_nrI.device, dtype=a_nrI.dtype),
+                weights=weights_n1S.to(site.a_KrI),
             )
         )
     return deltas

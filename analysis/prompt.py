@@ -109,6 +109,18 @@ def build_prompt(
     )
 
 
+def check_query(query: str) -> None:
+    """Refuses a query that asks nothing.
+
+    Raises:
+        InputError: It is empty or cannot be seen.
+    """
+    if not query.strip():
+        raise InputError("The query is empty: type a question.")
+    if all(unicodedata.category(character)[0] in "CZ" for character in query):
+        raise InputError("The query holds only control characters and spaces: type a question.")
+
+
 def _check(messages: Sequence[Message], most_tokens: int) -> None:
     for message in messages:
         if not isinstance(message, dict) or set(message) != {"role", "content"}:
@@ -120,11 +132,7 @@ def _check(messages: Sequence[Message], most_tokens: int) -> None:
             )
     if not messages or messages[-1]["role"] != "user":
         raise InputError("The messages must end with one of the user's.")
-    query = messages[-1]["content"]
-    if not query.strip():
-        raise InputError("The query is empty: type a question.")
-    if all(unicodedata.category(character)[0] in "CZ" for character in query):
-        raise InputError("The query holds only control characters and spaces: type a question.")
+    check_query(messages[-1]["content"])
     # A lone surrogate is no text, and tokenizers fail on it.
     try:
         "".join(message["content"] for message in messages).encode()
@@ -159,8 +167,7 @@ def _form_turns(form: PromptForm, messages: Sequence[Message]) -> str:
 
 def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
     marked = [
-        {"role": message["role"], "content": _mark(index)}
-        for index, message in enumerate(messages)
+        {"role": message["role"], "content": _mark(index)} for index, message in enumerate(messages)
     ]
     try:
         text = tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
@@ -183,9 +190,7 @@ def _fill(rendered: str, messages: Sequence[Message]) -> list[_Piece]:
     return pieces
 
 
-def _encode(
-    tokenizer: PreTrainedTokenizerBase, pieces: Sequence[_Piece]
-) -> tuple[list[int], int]:
+def _encode(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[_Piece]) -> tuple[list[int], int]:
     """Tokenises the pieces as one text, but for control tokens, which only frames may hold.
 
     Frame and content are tokenised together between control tokens, so that a token may span the

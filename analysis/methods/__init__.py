@@ -41,9 +41,10 @@ class Method:
         name: What commands call it.
         label: What people read.
         summary: One sentence about the rule.
-        weights: From a reading and the text after the colon of its name (`adapter:math`; empty
-            where there is none) to weights, `[layers, adapters]`.
+        weights: From a reading, and the adapter that its name gives, to weights,
+            `[layers, adapters]`.
         order: Where it stands among the others.
+        of_adapter: Whether its name gives an adapter after a colon (`adapter:math`).
     """
 
     name: str
@@ -51,6 +52,7 @@ class Method:
     summary: str
     weights: Callable[[Reading, str], Tensor]
     order: int = 100
+    of_adapter: bool = False
 
 
 @cache
@@ -63,25 +65,40 @@ def methods() -> dict[str, Method]:
     return {method.name: method for method in sorted(found, key=lambda one: (one.order, one.name))}
 
 
+def named(names: Sequence[str], adapters: Sequence[str]) -> list[tuple[Method, str]]:
+    """The methods of some names, each with the adapter that its name gives, or "".
+
+    Raises:
+        InputError: There is no such method or adapter, or one was asked for twice.
+    """
+    found = []
+    for name in names:
+        rule, colon, adapter = name.partition(":")
+        method = methods().get(rule)
+        if method is None or bool(colon) != method.of_adapter:
+            known = [
+                f"{one.name}:NAME" if one.of_adapter else one.name for one in methods().values()
+            ]
+            raise InputError(f"There is no method {name!r}: take some of {', '.join(known)}.")
+        if method.of_adapter and adapter not in adapters:
+            raise InputError(
+                f"Method {name!r} names none of the adapters: take one of {', '.join(adapters)}."
+            )
+        if names.count(name) > 1:
+            raise InputError(f"Method {name!r} is named twice: name it once.")
+        found.append((method, adapter))
+    if not found:
+        raise InputError(f"No method is named: take some of {', '.join(methods())}.")
+    return found
+
+
 def fuse(names: Sequence[str], reading: Reading) -> list[Row]:
     """The rows of some methods, each named as it was asked for.
 
     Raises:
-        InputError: There is no such method, or it was asked for twice.
+        InputError: As `named`.
     """
-    rows = []
-    for name in names:
-        rule, _, argument = name.partition(":")
-        if rule not in methods():
-            raise InputError(f"There is no method {name!r}: take some of {', '.join(methods())}.")
-        if names.count(name) > 1:
-            raise InputError(f"Method {name!r} is named twice: name it once.")
-        weights_LK = methods()[rule].weights(reading, argument)
-        rows.append(Row(name, reading.adapters, weights_LK))
-    return rows
-
-
-def no_argument(name: str, argument: str) -> None:
-    """Refuses text after a method's colon where the method takes none."""
-    if argument:
-        raise InputError(f"Method {name} takes nothing after a colon: leave out {argument!r}.")
+    return [
+        Row(name, reading.adapters, method.weights(reading, adapter))
+        for name, (method, adapter) in zip(names, named(names, reading.adapters), strict=True)
+    ]

@@ -2,12 +2,11 @@
 
 from torch import Tensor
 
-from analysis.methods import Method, Reading, no_argument
+from analysis.methods import Method, Reading
 from analysis.weights import normalise
 
 
-def _weights(reading: Reading, argument: str) -> Tensor:
-    no_argument("qa-flora", argument)
+def _weights(reading: Reading, adapter: str) -> Tensor:
     return normalise(reading.divergence())
 
 

@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from analysis.methods import Method, Reading, no_argument
+from analysis.methods import Method, Reading
 
 
-def _weights(reading: Reading, argument: str) -> Tensor:
-    no_argument("static", argument)
+def _weights(reading: Reading, adapter: str) -> Tensor:
     count = len(reading.adapters)
     return torch.full((reading.layers, count), 1.0 / count, dtype=torch.float64)
 

@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from analysis.methods import Method, Reading, no_argument
+from analysis.methods import Method, Reading
 
 
-def _weights(reading: Reading, argument: str) -> Tensor:
-    no_argument("sum", argument)
+def _weights(reading: Reading, adapter: str) -> Tensor:
     return torch.ones(reading.layers, len(reading.adapters), dtype=torch.float64)
 
 

@@ -1,0 +1,87 @@
+"""`python -m analysis answer`: one query, answered by several methods in lock step."""
+
+import argparse
+import json
+import math
+import time
+from typing import Any
+
+from analysis.collection import choose_adapters, load_collection
+from analysis.commands import add_query_arguments, names_of, query_of
+from analysis.console import progress_bar
+
+METHODS = "base,static,sum,qa-flora"
+
+
+def add(subparsers: Any) -> None:
+    """Add the parser of the subcommand."""
+    parser = subparsers.add_parser(
+        "answer",
+        help="answer a query with several methods side by side",
+        description="Answer a query once for each method, in lock step.",
+    )
+    add_query_arguments(parser)
+    parser.add_argument(
+        "--methods",
+        default=METHODS,
+        metavar="M,N",
+        help="comma-separated; one adapter alone is adapter:NAME (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=128, metavar="N", help="(default: %(default)s)"
+    )
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of sampling (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer the query and print the answers."""
+    from analysis.decoding import Sampling
+    from analysis.engine import Engine
+    from analysis.lens import check_lens
+    from analysis.methods import Reading, fuse, named
+
+    query, names = query_of(args), names_of(args.methods) or []
+    collection = load_collection(args.collection)
+    chosen = choose_adapters(names_of(args.adapters), collection.names)
+    lens = args.lens or collection.lens
+    check_lens(lens)
+    named(names, chosen)
+    sampling = Sampling(args.temperature, args.top_p, args.seed)
+    began = time.perf_counter()
+    with progress_bar() as report:
+        engine = Engine.load(collection, report)
+        loaded = time.perf_counter()
+        prompt = engine.prompt(query, plain=args.plain)
+        reading = Reading(
+            adapters=chosen,
+            layers=engine.layers,
+            divergence=lambda: (
+                engine.divergence(engine.trace(prompt, chosen, progress=report), lens).values_LK
+            ),
+        )
+        rows = fuse(names, reading)
+        fused = time.perf_counter()
+        answers = {
+            row.name: {"text": "", "tokens": 0, "mean_logprob": 0.0, "end": ""} for row in rows
+        }
+        steps = engine.answer(prompt, rows, new_tokens=args.max_new_tokens, sampling=sampling)
+        for step in steps:
+            report("answering", (step.index + 1) / args.max_new_tokens)
+            for token in step.tokens:
+                answer: dict[str, Any] = answers[rows[token.row].name]
+                answer["text"] += token.delta
+                answer["tokens"] += 1
+                logprob = math.log(max(token.probability, 1e-300))
+                answer["mean_logprob"] += (logprob - answer["mean_logprob"]) / answer["tokens"]
+                answer["end"] = token.end or ""
+    answered = time.perf_counter()
+    if not args.json:
+        for name, answer in answers.items():
+            print(f"── {name}\n{answer['text']}\n")
+        return 0
+    seconds = {"load": loaded - began, "weights": fused - loaded, "answer": answered - fused}
+    print(json.dumps({"answers": answers, "seconds": seconds}, ensure_ascii=False))
+    return 0
