@@ -295,7 +295,7 @@ class Engine:
 
     def _check_head(self) -> None:
         """Compares the norm lens on the last block with the model's own logits."""
-        prompt = Prompt("", (0, 1), ("", ""), 1, "plain")
+        prompt = Prompt("", (0, 1), ("", ""), (False, False), 0, 1, "plain")
         with torch.inference_mode():
             with self._kept(prompt, None) as kept:
                 ids_RT = torch.tensor([prompt.ids], device=self._model.device)

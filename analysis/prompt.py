@@ -36,7 +36,9 @@ class Prompt:
         text: The whole prompt as text, control tokens spelled out.
         ids: Its token ids.
         tokens: Each token as text for people, as many as ids.
-        query_last: Index of the last token that holds a part of the query.
+        control: Whether each token is a control token of the frame, as many as ids.
+        query_first: Index of the first token that holds a part of the query.
+        query_last: Index of the last one.
         frame: What was put around the query: the collection's prompt `form`, the tokenizer's chat
             `template`, or nothing but a begin token (`plain`).
     """
@@ -44,6 +46,8 @@ class Prompt:
     text: str
     ids: tuple[int, ...]
     tokens: tuple[str, ...]
+    control: tuple[bool, ...]
+    query_first: int
     query_last: int
     frame: Frame
 
@@ -95,7 +99,7 @@ def build_prompt(
         frame, pieces = "template", _fill(_render(tokenizer, messages), messages)
     else:
         return build_prompt(tokenizer, None, query, plain=True, most_tokens=most_tokens)
-    ids, query_last = _encode(tokenizer, pieces)
+    ids, control, span = _encode(tokenizer, pieces)
     if len(ids) > most_tokens:
         raise InputError(
             f"The prompt has {len(ids)} tokens, and at most {most_tokens} are read: shorten it."
@@ -104,7 +108,9 @@ def build_prompt(
         text="".join(piece.text for piece in pieces),
         ids=tuple(ids),
         tokens=tuple(token_text(tokenizer, token) for token in ids),
-        query_last=query_last,
+        control=tuple(control),
+        query_first=span[0],
+        query_last=span[1],
         frame=frame,
     )
 
@@ -190,44 +196,58 @@ def _fill(rendered: str, messages: Sequence[Message]) -> list[_Piece]:
     return pieces
 
 
-def _encode(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[_Piece]) -> tuple[list[int], int]:
+def _encode(
+    tokenizer: PreTrainedTokenizerBase, pieces: Sequence[_Piece]
+) -> tuple[list[int], list[bool], tuple[int, int]]:
     """Tokenises the pieces as one text, but for control tokens, which only frames may hold.
 
     Frame and content are tokenised together between control tokens, so that a token may span the
     seam, as it would in the whole text.
+
+    Returns:
+        The ids, which of them are control tokens, and the first and last that hold a part of the
+        last content, which is the query.
     """
-    control = re.compile("|".join(map(re.escape, _control_tokens(tokenizer))) or r"(?!)")
+    pattern = re.compile("|".join(map(re.escape, _control_tokens(tokenizer))) or r"(?!)")
     ids: list[int] = []
-    query_last = -1
-    pending, query_end = "", 0
+    control: list[bool] = []
+    span = (0, 0)
+    pending = ""
+    query: tuple[int, int] | None = None  # where the last content stands in `pending`
 
     def flush() -> None:
-        nonlocal pending, query_end, query_last
+        nonlocal pending, query, span
         encoded: Any = tokenizer(
             pending,
             add_special_tokens=False,
             split_special_tokens=True,
             return_offsets_mapping=True,
         )
-        for place, (start, end) in enumerate(encoded["offset_mapping"]):
-            if query_end and start < min(query_end, end):
-                query_last = len(ids) + place
+        if query is not None:
+            inside = [
+                len(ids) + place
+                for place, (start, end) in enumerate(encoded["offset_mapping"])
+                if start < query[1] and end > query[0] and end > start
+            ]
+            span = (inside[0], inside[-1])
         ids.extend(encoded["input_ids"])
-        pending, query_end = "", 0
+        control.extend([False] * len(encoded["input_ids"]))
+        pending, query = "", None
 
     for piece in pieces:
         start = 0
-        for match in () if piece.content else control.finditer(piece.text):
+        for match in () if piece.content else pattern.finditer(piece.text):
             pending += piece.text[start : match.start()]
             flush()
+            controls.append(len(ids))
             ids.append(int(tokenizer.convert_tokens_to_ids(match.group())))  # type: ignore[arg-type]
+            control.append(True)
             start = match.end()
-        pending += piece.text[start:]
         if piece.content:
-            # The last content is the query: an earlier one's mark is overwritten.
-            query_end = len(pending)
+            query = (len(pending), len(pending) + len(piece.text))
+        pending += piece.text[start:]
     flush()
-    return ids, query_last
+    return ids, control, span
 
 
 def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
