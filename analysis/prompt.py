@@ -239,7 +239,6 @@ def _encode(
         for match in () if piece.content else pattern.finditer(piece.text):
             pending += piece.text[start : match.start()]
             flush()
-            controls.append(len(ids))
             ids.append(int(tokenizer.convert_tokens_to_ids(match.group())))  # type: ignore[arg-type]
             control.append(True)
             start = match.end()
