@@ -50,6 +50,8 @@ _REASONS = {
     "alora_invocation_tokens": "it acts only after certain tokens",
     "target_parameters": "it changes parameters rather than linear modules",
 }
+# PEFT makes its adapter's name an attribute of modules, which `half` and `v1.0` cannot be.
+_INJECTED = "default"
 _KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
 
 
@@ -95,9 +97,9 @@ def load_adapter(model: PreTrainedModel, entry: AdapterEntry) -> Adapter:
     with _injected(model, entry) as layers:
         factors = {}
         for name, layer in layers.items():
-            a_rI = layer.lora_A[entry.name].weight.detach()
-            b_Or = layer.lora_B[entry.name].weight.detach()
-            factors[name] = Factor(a_rI, b_Or * float(layer.scaling[entry.name]))
+            a_rI = layer.lora_A[_INJECTED].weight.detach()
+            b_Or = layer.lora_B[_INJECTED].weight.detach()
+            factors[name] = Factor(a_rI, b_Or * float(layer.scaling[_INJECTED]))
     lacking = {name for name, _ in shapes} ^ set(factors)
     if lacking or len(shapes) != 2 * len(factors):
         example = min(lacking, default=min(factors, default="none"))
@@ -249,7 +251,7 @@ def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str,
             peft_model = PeftModel.from_pretrained(
                 model,
                 str(entry.folder),
-                adapter_name=entry.name,
+                adapter_name=_INJECTED,
                 autocast_adapter_dtype=False,
                 low_cpu_mem_usage=True,
             )

@@ -1,29 +1,30 @@
-"""The engine: owns the model and its lock; traces and answers."""
+"""The engine: traces and answers, within its limits, and keeps what it has computed."""
 
 from __future__ import annotations
 
-import re
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter, load_adapter
 from analysis.base import load_base
+from analysis.cache import ByteCache
+from analysis.cell import Cell, explain
 from analysis.collection import Collection, PromptForm, choose_adapters
-from analysis.decoding import AnswerText, End, Sampling, Step, Token, choose
+from analysis.decoding import Sampling, Step
 from analysis.divergence import Divergence, measure
 from analysis.errors import InputError
-from analysis.lens import Head
-from analysis.mixture import Mixture
+from analysis.lens import check_lens, read
+from analysis.metrics import METRICS
+from analysis.metrics import metric as find_metric
 from analysis.progress import Progress
 from analysis.prompt import Message, Prompt, build_prompt
 from analysis.rows import Row
+from analysis.runner import Runner
 from analysis.tokens import token_text
 from analysis.trace import Trace
 
@@ -37,19 +38,22 @@ class Limits:
         new_tokens: Of each answer.
         rows: Answers side by side.
         adapters: In one trace.
+        every_token: Prompt tokens of a view of every token.
+        kept_bytes: Of traces and what was read from them, kept for the next request.
     """
 
     prompt_tokens: int = 1024
     new_tokens: int = 512
     rows: int = 12
     adapters: int = 64
+    every_token: int = 256
+    kept_bytes: int = 256_000_000
 
 
 class Engine:
-    """Runs one base model with its adapters, for any number of requests at once.
+    """Answers every question about one base model and its adapters, for any number of requests.
 
-    One forward pass runs at a time; between two of them nothing of a request is left in the model,
-    so requests may interleave at will.
+    What a request computed is kept, read-only, for the next one that asks the same.
 
     Args:
         model: The base model, in evaluation mode.
@@ -71,16 +75,10 @@ class Engine:
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._model = model
         self._tokenizer = tokenizer
         self._prompt = prompt
-        self._mixture = Mixture(model, adapters)
-        self._blocks = _blocks(model, self._mixture.layers)
-        self._head = Head.of(model)
-        self._ends = _end_tokens(model, tokenizer)
-        # One model: two forward passes at once would see each other's hooks.
-        self._lock = threading.Lock()
-        self._check_head()
+        self._runner = Runner(model, tokenizer, adapters)
+        self._kept = ByteCache(self.limits.kept_bytes)
 
     @classmethod
     def load(cls, collection: Collection, progress: Progress | None = None) -> Engine:
@@ -103,12 +101,12 @@ class Engine:
     @property
     def adapters(self) -> tuple[str, ...]:
         """Names of all adapters."""
-        return self._mixture.adapters
+        return self._runner.adapters
 
     @property
     def layers(self) -> int:
         """Number of layers."""
-        return self._mixture.layers
+        return self._runner.layers
 
     def prompt(self, query: str | Sequence[Message], *, plain: bool = False) -> Prompt:
         """What the model would read.
@@ -120,7 +118,7 @@ class Engine:
         Raises:
             InputError: It cannot be read, or is too long.
         """
-        with self._lock:  # tokenizers change their state while they work
+        with self._runner.lock:
             return build_prompt(
                 self._tokenizer,
                 self._prompt,
@@ -128,6 +126,10 @@ class Engine:
                 plain=plain,
                 most_tokens=self.limits.prompt_tokens,
             )
+
+    def token(self, token_id: int) -> str:
+        """A token as text for people; not escaped."""
+        return token_text(self._tokenizer, token_id)
 
     def trace(
         self,
@@ -150,26 +152,105 @@ class Engine:
         """
         chosen = self._chosen(adapters)
         prompt = query if isinstance(query, Prompt) else self.prompt(query, plain=plain)
-        weights_RLK = torch.zeros(1 + len(chosen), self.layers, len(self.adapters))
-        for row, name in enumerate(chosen, start=1):
-            weights_RLK[row, :, self.adapters.index(name)] = 1.0
-        rows = self._mixture.rows(weights_RLK)
-        ids_RT = torch.tensor([prompt.ids]).expand(1 + len(chosen), -1)
-        with self._lock, torch.inference_mode():
+        key = (prompt, chosen)
+        trace: Trace | None = self._kept.get(key)
+        if trace is None:
             began = time.perf_counter()
-            with rows.on(), self._kept(prompt, progress) as kept:
-                self._model.base_model(input_ids=ids_RT.to(self._model.device), use_cache=False)
-        # Cloned outside, so that it is an ordinary tensor to whoever computes with it.
-        hidden_RLPD = torch.stack(kept, dim=1).clone()
-        for row, name in enumerate(chosen, start=1):
-            # Exactly the base's, without the round-off of another place in the batch.
-            first = self._mixture.first_layer_K[self.adapters.index(name)]
-            hidden_RLPD[row, :first] = hidden_RLPD[0, :first]
-        return Trace(prompt, chosen, hidden_RLPD, time.perf_counter() - began)
+            hidden_RLPD = self._runner.hidden(
+                prompt.ids, chosen, [prompt.query_last, prompt.last], progress
+            )
+            trace = Trace(prompt, chosen, hidden_RLPD, time.perf_counter() - began)
+            self._kept.put(key, trace, hidden_RLPD.nbytes)
+        return trace
 
-    def divergence(self, trace: Trace, lens: str = "norm", position: str = "query") -> Divergence:
-        """The divergence of a trace's adapters; runs the LM head, not the model."""
-        return measure(trace, self._head, lens, position)
+    def divergence(
+        self,
+        trace: Trace,
+        lens: str = "norm",
+        position: str = "query",
+        metric: str = "kl",
+        progress: Progress | None = None,
+    ) -> Divergence:
+        """The divergence of a trace's adapters; runs the LM head at most, never the model.
+
+        KL is computed on its own. The first other metric computes all of them in one pass, so
+        that changing between them costs nothing.
+
+        Args:
+            trace: From `trace`.
+            lens: One of `lens.LENSES`.
+            position: One of `trace.POSITIONS`.
+            metric: One of `metrics.METRICS`.
+            progress: Told after each layer; what it raises stops the work.
+
+        Raises:
+            InputError: There is no such lens, position or metric.
+        """
+        key = (trace.prompt, trace.adapters, lens, position)
+        kept: Divergence | None = self._kept.get((*key, metric))
+        if kept is not None:
+            return kept
+        metrics = ("kl",) if metric == "kl" else (metric, *(set(METRICS) - {metric}))
+        results = measure(trace, self._runner.head, lens, position, metrics, progress)
+        for result in results:
+            self._kept.put((*key, result.metric), result, result.values_LK.nbytes)
+        return results[0]
+
+    def cell(
+        self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
+    ) -> Cell:
+        """Looks into one cell of a trace; runs the LM head on two states.
+
+        Raises:
+            InputError: There is no such layer, adapter, lens or position.
+        """
+        if not 0 <= layer < trace.layers or adapter not in trace.adapters:
+            raise InputError(
+                f"There is no cell at layer {layer!r} and adapter {adapter!r}: layers are 0 to "
+                f"{trace.layers - 1}, adapters {', '.join(trace.adapters)}."
+            )
+        rows = [0, 1 + trace.adapters.index(adapter)]
+        return explain(
+            trace.at(position)[rows, layer], self._runner.head, lens, layer, adapter, self.token
+        )
+
+    def every_token(
+        self,
+        prompt: Prompt,
+        adapters: Sequence[str] | None = None,
+        lens: str = "norm",
+        metric: str = "kl",
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """The divergence at every token of a prompt, `[layers, adapters, tokens]`.
+
+        Runs the model once and the LM head on every state: seconds to minutes.
+
+        Raises:
+            InputError: The prompt is too long for it, or a name is not there.
+        """
+        chosen = self._chosen(adapters)
+        count = len(prompt.ids)
+        if count > self.limits.every_token:
+            raise InputError(
+                f"The prompt has {count} tokens, and a view of every token takes at most "
+                f"{self.limits.every_token}: shorten the query."
+            )
+        key = (prompt, chosen, lens, metric, "every token")
+        kept: Tensor | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        check_lens(lens)
+        function = find_metric(metric)
+        hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(count), progress)
+        values_LKT = torch.zeros(self.layers, len(chosen), count, dtype=torch.float64)
+        for token in range(count):
+            for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], self._runner.head, lens):
+                values_LKT[layer, :, token] = function(base_V, shift_KV).cpu()
+            if progress is not None:
+                progress(f"reading token {token + 1} of {count}", (token + 1) / count)
+        self._kept.put(key, values_LKT, values_LKT.nbytes)
+        return values_LKT
 
     def answer(
         self,
@@ -198,54 +279,10 @@ class Engine:
         self._check_answer(prompt, rows, new_tokens)
         if stop is None:
             stop = self._prompt.stop if self._prompt and prompt.frame == "form" else ()
-        return self._decode(prompt, rows, new_tokens, sampling or Sampling(), tuple(stop))
-
-    def _decode(
-        self,
-        prompt: Prompt,
-        rows: Sequence[Row],
-        new_tokens: int,
-        sampling: Sampling,
-        stop: tuple[str, ...],
-    ) -> Iterator[Step]:
         weights_RLK = torch.stack([row.over(self.adapters) for row in rows])
-        applied = self._mixture.rows(weights_RLK)
-        texts = [AnswerText(self._tokenizer, stop) for _ in rows]
-        generators = [torch.Generator().manual_seed(sampling.seed) for _ in rows]
-        alive = list(range(len(rows)))
-        cache = DynamicCache(config=self._model.config)
-        ids_RT = torch.tensor([prompt.ids]).expand(len(rows), -1)
-        for index in range(new_tokens):
-            with self._lock, torch.inference_mode():
-                with applied.on():
-                    logits_RV = self._model(
-                        input_ids=ids_RT.to(self._model.device),
-                        past_key_values=cache,
-                        use_cache=True,
-                        logits_to_keep=1,
-                    ).logits[:, -1]
-                tokens = []
-                for row, logits_V in zip(alive, logits_RV, strict=True):
-                    token, probability = choose(logits_V, sampling, generators[row])
-                    last = token in self._ends or index == new_tokens - 1
-                    delta, stopped = texts[row].push(token, last)
-                    end: End | None = "length" if last else None
-                    if stopped:
-                        end = "stop string"
-                    elif token in self._ends:
-                        end = "end token"
-                    shown = token_text(self._tokenizer, token)
-                    tokens.append(Token(row, token, shown, delta, probability, end))
-                going = [place for place, token in enumerate(tokens) if token.end is None]
-                if going and len(going) < len(alive):
-                    # A row that has ended costs the others nothing.
-                    cache.batch_select_indices(torch.tensor(going, device=self._model.device))
-                    applied = self._mixture.rows(weights_RLK[[alive[place] for place in going]])
-            yield Step(index, tuple(tokens))
-            if not going:
-                return
-            alive = [alive[place] for place in going]
-            ids_RT = torch.tensor([[tokens[place].id] for place in going])
+        return self._runner.decode(
+            prompt.ids, weights_RLK, new_tokens, sampling or Sampling(), tuple(stop)
+        )
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
         chosen = choose_adapters(adapters, self.adapters)
@@ -273,59 +310,3 @@ class Engine:
                     f"Row {row.name} has weights for {row.weights_LK.shape[0]} layers, and the "
                     f"base has {self.layers}."
                 )
-
-    @contextmanager
-    def _kept(self, prompt: Prompt, progress: Progress | None) -> Iterator[list[Tensor]]:
-        """Collects each block's output at the kept positions, `[rows, positions, width]`."""
-        places = [prompt.query_last, prompt.last]
-        kept: list[Tensor] = []
-
-        def keep(_: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
-            hidden_RTD = output if isinstance(output, Tensor) else output[0]
-            kept.append(hidden_RTD[:, places].cpu())
-            if progress is not None:
-                progress("tracing", len(kept) / len(self._blocks))
-
-        handles = [block.register_forward_hook(keep) for block in self._blocks]
-        try:
-            yield kept
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _check_head(self) -> None:
-        """Compares the norm lens on the last block with the model's own logits."""
-        prompt = Prompt("", (0, 1), ("", ""), (False, False), 0, 1, "plain")
-        with torch.inference_mode():
-            with self._kept(prompt, None) as kept:
-                ids_RT = torch.tensor([prompt.ids], device=self._model.device)
-                own_V = self._model(input_ids=ids_RT).logits[0, -1].float()
-            state_ND = self._head.norm(kept[-1][:, -1].float().to(own_V.device))
-            lens_V, _ = self._head.finish(self._head.logits(state_ND)[0], torch.zeros(1, 1))
-        if not torch.allclose(lens_V, own_V, rtol=0.05, atol=0.05 * float(own_V.abs().max())):
-            raise InputError(
-                f"{type(self._model).__name__}: its last block, final norm and LM head do not "
-                "give its logits, so a lens would show something else. Choose another family."
-            )
-
-
-def _blocks(model: PreTrainedModel, layers: int) -> list[nn.Module]:
-    for name, module in model.named_modules():
-        named_so = re.search(r"(^|\.)(layers|h|blocks)$", name)
-        if named_so and isinstance(module, nn.ModuleList) and len(module) == layers:
-            return list(module)
-    raise InputError(
-        f"The {layers} blocks of {type(model).__name__} cannot be found: choose a causal language "
-        "model of another family."
-    )
-
-
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends: set[int] = set()
-    configured = model.generation_config.eos_token_id if model.generation_config else None
-    for value in (configured, tokenizer.eos_token_id):
-        if isinstance(value, int):
-            ends.add(value)
-        elif value is not None:
-            ends.update(value)
-    return frozenset(ends)

@@ -229,6 +229,8 @@ def _encode(
                 for place, (start, end) in enumerate(encoded["offset_mapping"])
                 if start < query[1] and end > query[0] and end > start
             ]
+            if not inside:
+                raise InputError("The tokenizer makes no token of the query: type another one.")
             span = (inside[0], inside[-1])
         ids.extend(encoded["input_ids"])
         control.extend([False] * len(encoded["input_ids"]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from analysis.errors import InputError
 from analysis.prompt import Prompt
 
 POSITIONS = ("query", "prompt")
@@ -44,5 +45,13 @@ class Trace:
         return self.hidden_RLPD.shape[1]
 
     def at(self, position: str) -> Tensor:
-        """Hidden states at one kept position, `[1 + adapters, layers, width]`."""
+        """Hidden states at one kept position, `[1 + adapters, layers, width]`.
+
+        Raises:
+            InputError: There is no such position.
+        """
+        if position not in POSITIONS:
+            raise InputError(
+                f"There is no position {position!r}: take one of {', '.join(POSITIONS)}."
+            )
         return self.hidden_RLPD[:, :, POSITIONS.index(position)]

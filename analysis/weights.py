@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+from analysis.errors import InputError
 
 # A layer's divergences that add up to less than this say nothing: float32 round-off of a real
 # difference is far above it, and a quotient of two such numbers would be noise.
@@ -28,3 +33,67 @@ def normalise(divergence_LK: Tensor) -> Tensor:
     share_LK = relative_LK / relative_LK.sum(dim=1, keepdim=True).clamp_min(1e-300)
     uniform = torch.full_like(share_LK, 1.0 / divergence_LK.shape[1])
     return torch.where(largest_L1 > NOTHING, share_LK, uniform)
+
+
+def _root(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return normalise(divergence_LK.double().sqrt())
+
+
+def _softmax(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return torch.softmax(divergence_LK.double() / temperature, dim=1)
+
+
+def _top(divergence_LK: Tensor, temperature: float) -> Tensor:
+    largest_LK = divergence_LK == divergence_LK.amax(dim=1, keepdim=True)
+    return normalise(largest_LK)
+
+
+def _mixed(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return (normalise(divergence_LK) + 1.0 / divergence_LK.shape[1]) / 2
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A way from divergences to weights that sum to 1 in every layer.
+
+    Attributes:
+        name: What commands call it.
+        label: What people read.
+        formula: Its formula.
+        function: From `[layers, adapters]` and a temperature to `[layers, adapters]` in float64.
+        tempered: Whether the temperature matters.
+        paper: Whether it is the paper's.
+    """
+
+    name: str
+    label: str
+    formula: str
+    function: Callable[[Tensor, float], Tensor]
+    tempered: bool = False
+    paper: bool = False
+
+
+NORMALISATIONS = {
+    one.name: one
+    for one in (
+        Normalisation("sum", "Share of the sum", "d / Σ d", lambda d, _: normalise(d), paper=True),
+        Normalisation("root", "Share of the roots", "√d / Σ √d", _root),
+        Normalisation("softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _softmax, tempered=True),
+        Normalisation("top-1", "Largest only", "1 for the largest; ties share", _top),
+        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", _mixed),
+    )
+}
+
+
+def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float = 1.0) -> Tensor:
+    """Weights from divergences, by the name of a normalisation.
+
+    Raises:
+        InputError: There is no such normalisation, or the temperature is not above 0.
+    """
+    if normalisation not in NORMALISATIONS:
+        known = ", ".join(NORMALISATIONS)
+        raise InputError(f"There is no normalisation {normalisation!r}: take one of {known}.")
+    if not 0.0 < temperature < float("inf"):
+        raise InputError(f"The temperature is {temperature}: take a number above 0.")
+    return NORMALISATIONS[normalisation].function(divergence_LK, temperature)

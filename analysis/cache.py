@@ -1,0 +1,45 @@
+"""What has been computed once and is kept for a while."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+
+
+class ByteCache:
+    """Keeps values until they hold more bytes than it may; the longest unused go first.
+
+    Values are shared between requests: they must not be changed.
+
+    Args:
+        most_bytes: What all values may hold together.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        # Guards the order and the sum, which two threads would otherwise both change.
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Any | None:
+        """The value of a key, or None."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keeps a value of so many bytes, unless it alone is more than may be kept."""
+        with self._lock:
+            if key in self._values:
+                self._bytes -= self._values.pop(key)[1]
+            if size > self._most_bytes:
+                return
+            self._values[key] = (value, size)
+            self._bytes += size
+            while self._bytes > self._most_bytes:
+                self._bytes -= self._values.popitem(last=False)[1][1]

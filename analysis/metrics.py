@@ -1,0 +1,182 @@
+"""How far two distributions are apart, measured from the shift between their logits.
+
+`p = softmax(base)` is the base's distribution and `q = softmax(base + shift)` the adapter's. The
+shift is known better than the difference of the two: everything here is written so that a tiny
+shift keeps its digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from analysis.errors import InputError
+
+# Beyond these, exp leaves the range of the type.
+_LARGEST: dict[torch.dtype, float] = {torch.float32: 60.0, torch.float64: 600.0}
+# Up to here a short series is exact to float32, where expm1(x) − x would cancel.
+_SERIES = 0.3
+# As many tokens at a time as stay in a core's cache, with their temporaries.
+_CHUNK = 16_384
+
+
+def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
+    """`KL(p ‖ q)` in nats: the paper's metric.
+
+    With `x = shift − E_p[shift]`, `KL = log1p(E_p[expm1(x) − x])`. Every term of that mean is at
+    least 0, so nothing cancels and a divergence of 1e-12 keeps its digits; the textbook formula
+    loses all of them and can turn negative.
+
+    Args:
+        base_V: Logits of the base, `[vocabulary]`, float32 or float64.
+        shift_NV: What each adapter adds to them, `[n, vocabulary]`.
+
+    Returns:
+        `[n]` in float64, finite and at least 0.
+    """
+    p_V = torch.softmax(base_V, dim=0)
+    mean_N1 = (shift_NV @ p_V).unsqueeze(1)
+    largest_N = (shift_NV.amax(dim=1, keepdim=True) - mean_N1).squeeze(1)
+    if float(largest_N.max()) > _LARGEST[base_V.dtype]:
+        if base_V.dtype == torch.float32:
+            return kl(base_V.double(), shift_NV.double())
+        # So large a shift leaves no small difference to protect: the textbook formula serves.
+        textbook_N = torch.logsumexp(base_V + (shift_NV - mean_N1), 1) - torch.logsumexp(base_V, 0)
+        small_N1 = (largest_N <= _LARGEST[base_V.dtype]).unsqueeze(1)
+        stable_N = _stable_kl(p_V, torch.where(small_N1, shift_NV, mean_N1), mean_N1)
+        return torch.where(small_N1.squeeze(1), stable_N, textbook_N).clamp_min(0.0)
+    return _stable_kl(p_V, shift_NV, mean_N1)
+
+
+def _stable_kl(p_V: Tensor, shift_NV: Tensor, mean_N1: Tensor) -> Tensor:
+    mean_excess_N = torch.zeros(len(shift_NV), dtype=torch.float64, device=p_V.device)
+    for p_C, shift_NC in zip(p_V.split(_CHUNK), shift_NV.split(_CHUNK, dim=1), strict=True):
+        mean_excess_N += _excess(shift_NC - mean_N1) @ p_C
+    return torch.log1p(mean_excess_N).clamp_min(0.0)
+
+
+def _excess(x: Tensor) -> Tensor:
+    """`expm1(x) − x` without cancellation."""
+    if x.dtype == torch.float64:
+        return torch.expm1(x).sub_(x)
+    # x² (1/2 + x/6 + x²/24 + …)
+    series = torch.full_like(x, 1 / math.factorial(8))
+    for power in range(7, 1, -1):
+        series.mul_(x).add_(1 / math.factorial(power))
+    series.mul_(x).mul_(x)
+    low, high = torch.aminmax(x)
+    if max(-float(low), float(high)) < _SERIES:
+        return series
+    return torch.where(x.abs() < _SERIES, series, torch.expm1(x).sub_(x))
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two distributions in float64, and what differs, without cancellation; all `[vocabulary]`.
+
+    Attributes:
+        p: The base's.
+        q: The adapter's.
+        log_ratio: `log(q / p)`.
+        difference: `q − p`.
+    """
+
+    p: Tensor
+    q: Tensor
+    log_ratio: Tensor
+    difference: Tensor
+
+
+def _pair(base_V: Tensor, shift_V: Tensor) -> _Pair:
+    base_V, shift_V = base_V.double(), shift_V.double()
+    log_p_V = torch.log_softmax(base_V, 0)
+    p_V = log_p_V.exp()
+    x_V = shift_V - torch.dot(p_V, shift_V)
+    log_ratio_V = x_V - kl(base_V, shift_V.unsqueeze(0))[0]
+    q_V = torch.exp(log_p_V + log_ratio_V)
+    near_V = log_ratio_V.clamp(-1.0, 1.0)
+    difference_V = torch.where(log_ratio_V == near_V, p_V * torch.expm1(near_V), q_V - p_V)
+    return _Pair(p_V, q_V, log_ratio_V, difference_V)
+
+
+def _reverse_kl(pair: _Pair) -> Tensor:
+    return (pair.q * pair.log_ratio - pair.difference).sum()
+
+
+def _jensen_shannon(pair: _Pair) -> Tensor:
+    both_V = pair.p + pair.q
+    t_V = pair.difference / both_V.clamp_min(1e-300)
+    terms_V: Tensor = torch.special.xlog1py(1 + t_V, t_V) + torch.special.xlog1py(1 - t_V, -t_V)
+    return torch.dot(both_V, terms_V) / 4
+
+
+def _hellinger(pair: _Pair) -> Tensor:
+    roots_V = (pair.p.sqrt() + pair.q.sqrt()).clamp_min(1e-300)
+    return ((pair.difference / roots_V).square().sum() / 2).sqrt()
+
+
+def _euclidean(pair: _Pair) -> Tensor:
+    return pair.difference.square().sum().sqrt()
+
+
+def _cosine(pair: _Pair) -> Tensor:
+    # 1 − cos = (‖q − p‖² − (‖q‖ − ‖p‖)²) / (2 ‖p‖ ‖q‖)
+    p, q = pair.p.square().sum().sqrt(), pair.q.square().sum().sqrt()
+    lengths = torch.dot(pair.difference, pair.p + pair.q) / (p + q)
+    return (pair.difference.square().sum() - lengths.square()) / (2 * p * q)
+
+
+def _each(of_pair: Callable[[_Pair], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    def function(base_V: Tensor, shift_NV: Tensor) -> Tensor:
+        values = [of_pair(_pair(base_V, shift_V)) for shift_V in shift_NV]
+        return torch.stack(values).clamp_min(0.0)
+
+    return function
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A way to measure how far two distributions are apart.
+
+    Attributes:
+        name: What commands call it.
+        label: What people read.
+        formula: Its formula, p the base's and q the adapter's distribution.
+        function: From the base's logits `[vocabulary]` and the shifts `[n, vocabulary]` to `[n]`
+            in float64, at least 0.
+        paper: Whether it is the paper's.
+    """
+
+    name: str
+    label: str
+    formula: str
+    function: Callable[[Tensor, Tensor], Tensor]
+    paper: bool = False
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("kl", "KL divergence", "Σ p log(p / q)", kl, paper=True),
+        Metric("reverse-kl", "Reverse KL", "Σ q log(q / p)", _each(_reverse_kl)),
+        Metric("js", "Jensen–Shannon", "½ KL(p ‖ m) + ½ KL(q ‖ m)", _each(_jensen_shannon)),
+        Metric("hellinger", "Hellinger", "√(½ Σ (√p − √q)²)", _each(_hellinger)),
+        Metric("cosine", "Cosine distance", "1 − p·q / (‖p‖ ‖q‖)", _each(_cosine)),
+        Metric("euclidean", "Euclidean", "√(Σ (p − q)²)", _each(_euclidean)),
+    )
+}
+
+
+def metric(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """The function of a metric.
+
+    Raises:
+        InputError: There is no such metric.
+    """
+    if name not in METRICS:
+        raise InputError(f"There is no metric {name!r}: take one of {', '.join(METRICS)}.")
+    return METRICS[name].function
