@@ -124,7 +124,7 @@ def test_prepared_base_knows_its_tokens_and_its_languages(embedded_folder):
     with torch.inference_mode():
         logits_V = model(**ids).logits[0, -1]
     assert torch.isfinite(logits_V).all()
-    assert tokenizer.decode(logits_V.argmax()).strip() == "Moscú"
+    assert tokenizer.decode(logits_V.argmax()) == " Mosc"
 
 
 def test_made_once_with_progress_from_0_to_1(small):
