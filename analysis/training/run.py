@@ -11,7 +11,7 @@ from analysis.errors import InputError
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.batches import Example, bucket, encode
 from analysis.training.card import card
-from analysis.training.data import read_rows, report, take_tokens
+from analysis.training.data import read_rows, report
 from analysis.training.loop import train
 from analysis.training.recipe import Recipe
 from analysis.training.sources import draw
@@ -31,8 +31,17 @@ def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> 
         # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
         fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
         dtype = "bfloat16" if fast else "float32"
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
-    return model.to(device).requires_grad_(False), AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=getattr(torch, dtype),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, trust_remote_code=False, local_files_only=True
+    )
+    return model.to(device).requires_grad_(False), tokenizer
 
 
 def run_recipe(

@@ -9,7 +9,6 @@ from analysis.training.everyday import everyday
 from analysis.training.recipe import Recipe, SourceSpec
 from analysis.training.word_problems import word_problems
 
-
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 

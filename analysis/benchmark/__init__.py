@@ -1,0 +1,1 @@
+"""Composite tasks, scoring and statistics."""

@@ -1,0 +1,153 @@
+"""A question that needs two adapters: word problems asked in another language.
+
+The mathematics adapter alone may find the number and answer in English; the language adapter alone
+answers in the language and gets the number wrong. What counts is both.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.benchmark.scoring import is_number, language_identifier
+from analysis.benchmark.statistics import as_dict, share
+from analysis.engine import Engine
+from analysis.errors import InputError
+from analysis.methods import Reading, fuse
+
+BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "tasks" / "es_word_problems.jsonl"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A word problem and its answer."""
+
+    id: str
+    instruction: str
+    answer: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one method answered, and whether number and language are right."""
+
+    problem: str
+    method: str
+    text: str
+    number: bool
+    language: bool
+
+
+def read_problems(path: Path, most: int | None = None) -> list[Problem]:
+    """Read JSONL problems with `id`, `instruction` and a numeric `answer`.
+
+    Raises:
+        InputError: The file is missing, or a line is no such problem.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {str(path)!r}: give a JSONL file of problems.")
+    problems = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+            answer = float(item["answer"])
+            problems.append(Problem(str(item.get("id", number)), str(item["instruction"]), answer))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path.name}, line {number} is no problem ({error}): it needs a JSON object with "
+                "`instruction` and a number as `answer`."
+            ) from error
+    if not problems:
+        raise InputError(f"{path.name} has no problems: give a file with some.")
+    return problems[:most]
+
+
+def compare(
+    engine: Engine,
+    problems: Sequence[Problem],
+    language: str,
+    adapters: Sequence[str],
+    methods: Sequence[str],
+    say: Callable[[str], None],
+    lens: str = "norm",
+    new_tokens: int = 64,
+) -> dict[str, Any]:
+    """Answer every problem with every method, greedily, and score the answers.
+
+    Args:
+        engine: The collection's.
+        problems: Word problems.
+        language: Code of the language they are asked in.
+        adapters: The two to fuse.
+        methods: Names of methods, such as `qa-flora` and `adapter:math`.
+        say: Takes a line of progress.
+        lens: That divergences are read through.
+        new_tokens: The longest an answer may get.
+
+    Returns:
+        `scores` (method → `number`, `language` and `both`, each a share with its 95 % Wilson
+        interval), `answers`, and what was asked for.
+    """
+    identify = language_identifier()
+    began = time.monotonic()
+    answers: list[Answer] = []
+    for index, problem in enumerate(problems, start=1):
+        texts = _answer(engine, problem.instruction, adapters, methods, lens, new_tokens)
+        answers += [
+            Answer(
+                problem.id,
+                method,
+                text,
+                is_number(text, problem.answer),
+                identify(text) == language,
+            )
+            for method, text in texts.items()
+        ]
+        if index % 10 == 0:
+            say(f"{index} of {len(problems)} problems, {time.monotonic() - began:.0f} s")
+    return {
+        "language": language,
+        "adapters": list(adapters),
+        "lens": lens,
+        "problems": len(problems),
+        "scores": {method: _scores(answers, method) for method in methods},
+        "answers": [vars(answer) for answer in answers],
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _answer(
+    engine: Engine,
+    query: str,
+    adapters: Sequence[str],
+    methods: Sequence[str],
+    lens: str,
+    new_tokens: int,
+) -> dict[str, str]:
+    """The text each method answers, all in lock step."""
+    prompt = engine.prompt(query)
+    reading = Reading(
+        tuple(adapters),
+        engine.layers,
+        lambda: engine.divergence(engine.trace(prompt, adapters), lens).values_LK,
+    )
+    texts = dict.fromkeys(methods, "")
+    for step in engine.answer(prompt, fuse(methods, reading), new_tokens=new_tokens):
+        for token in step.tokens:
+            texts[methods[token.row]] += token.delta
+    return {method: text.strip() for method, text in texts.items()}
+
+
+def _scores(answers: Sequence[Answer], method: str) -> dict[str, Any]:
+    own = [answer for answer in answers if answer.method == method]
+    return {
+        "number": as_dict(share(answer.number for answer in own)),
+        "language": as_dict(share(answer.language for answer in own)),
+        "both": as_dict(share(answer.number and answer.language for answer in own)),
+    }

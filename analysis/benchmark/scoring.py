@@ -1,0 +1,79 @@
+"""Is an answer right? The number, the language, the syntax."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable
+
+from analysis.errors import InputError
+
+# Relatives included, so that Portuguese does not count as Spanish.
+LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "pt", "ru", "zh")
+_NUMBER = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
+
+
+def final_number(text: str) -> float | None:
+    """The last number in an answer, or None if it has none.
+
+    "1,200" is twelve hundred, "3,5" is three and a half.
+    """
+    found = _NUMBER.findall(text)
+    if not found:
+        return None
+    number = found[-1]
+    if _THOUSANDS.fullmatch(number):
+        number = number.replace(",", "")
+    number = number.replace(",", ".")
+    whole, *decimals = number.split(".")
+    return float(".".join([whole, "".join(decimals)]) if decimals else whole)
+
+
+def is_number(text: str, answer: float) -> bool:
+    """Whether the last number in an answer is the right one."""
+    number = final_number(text)
+    return number is not None and abs(number - answer) < 1e-6
+
+
+def parses(text: str) -> bool:
+    """Whether an answer is Python that parses; the code of a fenced block, if there is one."""
+    fenced = _FENCE.search(text)
+    code = (fenced.group(1) if fenced else text).strip()
+    if not code:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            ast.parse(code)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def language_identifier() -> Callable[[str], str]:
+    """A function from a text to its language code, "" for a text without letters.
+
+    Raises:
+        InputError: The identifier is not installed.
+    """
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise InputError(
+            "Languages are told apart by py3langid, which is not installed: "
+            "pip install py3langid (it is in tests/requirements.txt)."
+        ) from error
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    identifier.set_languages(list(LANGUAGES))
+
+    def identify(text: str) -> str:
+        # Digits and formulas belong to every language.
+        words = re.sub(r"[\d+*/=<>×÷$€%^_\\-]+", " ", text).strip()
+        if not any(character.isalpha() for character in words):
+            return ""
+        return str(identifier.classify(words)[0])
+
+    return identify

@@ -1,0 +1,45 @@
+"""`python -m analysis evaluate-adapters`: is each adapter good at what it is for?"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from analysis.collection import DEFAULT_COLLECTION, load_collection
+
+
+def add(subparsers: Any) -> None:
+    """Add the parser of the subcommand."""
+    parser = subparsers.add_parser(
+        "evaluate-adapters",
+        help="measure the adapters of a collection",
+        description="Loss on every dev set, each adapter's own score, and its weight curve.",
+    )
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="name or manifest")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the dev sets")
+    parser.add_argument("--rows", type=int, default=100, help="at most so many of each dev set")
+    parser.add_argument("--problems", type=int, default=100, help="held-out word problems")
+    parser.add_argument(
+        "--own-only", action="store_true", help="score each adapter and the base on its own only"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, and print losses, scores and curves."""
+    # Imported here, so that the other subcommands start without it.
+    from analysis.training.evaluate import evaluate
+    from analysis.training.report import tables
+
+    result = evaluate(
+        load_collection(args.collection),
+        args.data,
+        lambda line: print(line, file=sys.stderr, flush=True),
+        rows=args.rows,
+        problems=args.problems,
+        own_only=args.own_only,
+    )
+    print(json.dumps(result) if args.json else tables(result))
+    return 0
