@@ -97,7 +97,8 @@ def _pair(base_V: Tensor, shift_V: Tensor) -> _Pair:
     p_V = log_p_V.exp()
     x_V = shift_V - torch.dot(p_V, shift_V)
     log_ratio_V = x_V - kl(base_V, shift_V.unsqueeze(0))[0]
-    q_V = torch.exp(log_p_V + log_ratio_V)
+    # Not from the ratio, which has lost its digits where a shift is huge: q must add up to 1.
+    q_V = torch.softmax(base_V + shift_V, 0)
     near_V = log_ratio_V.clamp(-1.0, 1.0)
     difference_V = torch.where(log_ratio_V == near_V, p_V * torch.expm1(near_V), q_V - p_V)
     return _Pair(p_V, q_V, log_ratio_V, difference_V)
@@ -109,7 +110,7 @@ def _reverse_kl(pair: _Pair) -> Tensor:
 
 def _jensen_shannon(pair: _Pair) -> Tensor:
     both_V = pair.p + pair.q
-    t_V = pair.difference / both_V.clamp_min(1e-300)
+    t_V = (pair.difference / both_V.clamp_min(1e-300)).clamp(-1.0, 1.0)
     terms_V: Tensor = torch.special.xlog1py(1 + t_V, t_V) + torch.special.xlog1py(1 - t_V, -t_V)
     return torch.dot(both_V, terms_V) / 4
 
