@@ -40,6 +40,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--base", help="folder of the base (default: the embedded one)")
     parser.add_argument("--base-name", default="gemma-3-270m", help="what the adapter calls it")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
+    parser.add_argument("--start", type=Path, help="folder of an adapter to go on from")
     parser.add_argument(
         "--work", type=Path, help="folder for checkpoints (default: OUT/../NAME.work)"
     )
@@ -82,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         dtype=args.dtype,
         device=args.device,
         command=_command(args),
+        start=args.start,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     if args.json:
@@ -123,4 +125,6 @@ def _command(args: argparse.Namespace) -> str:
             words.append(f"--{option.replace('_', '-')} {getattr(args, option)}")
     if args.weight_range:
         words.append("--weight-range {} {}".format(*args.weight_range))
+    if args.start:
+        words.append("--start FIRST")
     return " ".join([*words, "--out OUT"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from analysis.errors import InputError
 from analysis.training.adapter import (
@@ -53,6 +54,7 @@ def train(
     say: Callable[[str], None],
     evaluations: int = 3,
     checkpoint_seconds: float = 120.0,
+    start: dict[str, Tensor] | None = None,
 ) -> tuple[Any, Progress]:
     """Train one adapter over `examples` once.
 
@@ -65,11 +67,14 @@ def train(
         say: takes a line of progress.
         evaluations: how often dev loss is measured.
         checkpoint_seconds: time between checkpoints.
+        start: tensors of an adapter to go on from, under PEFT's names.
 
     Returns:
         The PEFT model with the trained adapter, and what was seen on the way.
     """
     model = add_adapter(base, recipe)
+    if start is not None:
+        set_adapter_tensors(model, start)
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
     batches = bucket(examples, recipe.batch_tokens, recipe.seed)

@@ -14,8 +14,8 @@ LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 class SourceSpec:
     """Where rows come from: a JSONL file, the word problems, or everyday frames.
 
-    Exactly one of `rows` (a file, relative to the data folder), `word_problems` (true) and
-    `everyday` (a language with bundled frames, or a TOML file of frames) is set.
+    Exactly one of `rows` (a file, relative to the data folder), `word_problems` (true), `drills`
+    (true) and `everyday` (a language with bundled frames, or a TOML file of frames) is set.
     """
 
     weight: float = 1.0
@@ -24,6 +24,7 @@ class SourceSpec:
     skip: tuple[str, ...] = ()
     max_characters: int = 700
     word_problems: bool = False
+    drills: bool = False
     everyday: str = ""
 
 
@@ -69,9 +70,10 @@ def make_recipe(content: dict[str, Any], where: str) -> Recipe:
     content = dict(content)
     sources = tuple(_build(SourceSpec, item, where) for item in content.pop("source", []))
     for source in sources:
-        if sum(map(bool, (source.rows, source.word_problems, source.everyday))) != 1:
+        kinds = (source.rows, source.word_problems, source.drills, source.everyday)
+        if sum(map(bool, kinds)) != 1:
             raise InputError(
-                f"{where}: each source needs exactly one of rows, word_problems and everyday."
+                f"{where}: each source needs exactly one of rows, word_problems, drills, everyday."
             )
     recipe: Recipe = _build(Recipe, content | {"sources": sources}, where)
     low, high = recipe.weight_range

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analysis.errors import InputError
@@ -44,6 +45,15 @@ def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> 
     return model.to(device).requires_grad_(False), tokenizer
 
 
+def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
+    if folder is None:
+        return None
+    path = folder / "adapter_model.safetensors"
+    if not path.is_file():
+        raise InputError(f"There is no adapter in {str(folder)!r}. Give the folder of one.")
+    return {name: tensor.float() for name, tensor in load_file(path).items()}
+
+
 def run_recipe(
     recipe: Recipe,
     *,
@@ -57,6 +67,7 @@ def run_recipe(
     dtype: str,
     device: str,
     command: str,
+    start: Path | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
@@ -73,7 +84,7 @@ def run_recipe(
         sets["word problems, held out"] = [
             encode(tokenizer, next(held_out), recipe.form) for _ in range(dev_rows)
         ]
-    trained, progress = train(model, recipe, examples, sets, work, say)
+    trained, progress = train(model, recipe, examples, sets, work, say, start=_start(start))
     tensors = adapter_tensors(trained)
     facts = {
         "tokens": sum(map(len, examples)),
@@ -82,6 +93,7 @@ def run_recipe(
         "dtype": str(model.dtype).removeprefix("torch."),
         "norm": norm(tensors, recipe.alpha / recipe.rank),
         "command": command,
+        "started": start is not None,
     }
     save_adapter(trained, out, base_name)
     sources = report(rows)

@@ -7,7 +7,7 @@ from analysis.training.batches import Example, encode
 from analysis.training.data import Row, Source, mix, read_rows, take_tokens
 from analysis.training.everyday import everyday
 from analysis.training.recipe import Recipe, SourceSpec
-from analysis.training.word_problems import word_problems
+from analysis.training.word_problems import drills, word_problems
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -33,6 +33,8 @@ def open_source(spec: SourceSpec, data: Path, seed: int) -> Source:
         return Source(spec.rows, rows, spec.weight)
     if spec.everyday:
         return Source(spec.everyday, everyday(frames_file(spec.everyday), seed), spec.weight)
+    if spec.drills:
+        return Source("sums", drills(seed), spec.weight)
     return Source("word problems", word_problems(seed), spec.weight)
 
 

@@ -43,16 +43,16 @@ def _parts() -> dict[str, Any]:
 
 
 def numbers(rng: random.Random, op: str) -> tuple[int, int, int]:
-    """`a op b = c` in a range that can be learnt: sums below 120, tables up to 12."""
-    high = rng.choice((20, 60, 100))
+    """`a op b = c` that a small model can learn: up to 60 for sums, tables up to 10."""
+    high = rng.choice((12, 30, 60))
     if op == "+":
-        a, b = rng.randint(2, high), rng.randint(2, max(10, high // rng.choice((1, 2, 4))))
-        return a, b, a + b
+        a, b = rng.randint(2, high), rng.randint(2, rng.choice((9, high)))
+        return (a, b, a + b) if rng.random() < 0.7 else (b, a, a + b)
     if op == "-":
         a = rng.randint(6, high)
         b = rng.randint(2, a - 2)
         return a, b, a - b
-    a, b = rng.randint(2, 12), rng.randint(2, 10)
+    a, b = rng.randint(2, 10), rng.randint(2, 10)
     return (a, b, a * b) if op == "*" else (a * b, b, a)
 
 
@@ -138,3 +138,13 @@ def _fill(text: str, words: dict[str, str]) -> str:
     for key, value in words.items():
         text = text.replace("{" + key + "}", value)
     return text
+
+
+def drills(seed: int, facts: int = 4) -> Iterator[Row]:
+    """Yield bare sums, a few to a row, for ever: many number facts for few tokens."""
+    rng = random.Random(f"drills {seed}")
+    while True:
+        parts = [(op, *numbers(rng, op)) for op in rng.choices("++--*/", k=facts)]
+        asked = ", ".join(f"{a} {op} {b}" for op, a, b, _ in parts)
+        solved = ", ".join(f"{a} {op} {b} = {c}" for op, a, b, c in parts)
+        yield Row(f"Work out {asked}.", solved + ".", "sums (own generator)", LICENSE, "drill")
