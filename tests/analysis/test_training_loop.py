@@ -51,7 +51,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         "<eos>",
         "<bos>",
         "<unk>",
-        *"User Assistant : < > bos a b c d e f g h".split(),
+        *["User", "Assistant", ":", "<", ">", "bos", "a", "b", "c", "d", "e", "f", "g", "h"],
     ]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
