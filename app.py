@@ -1,0 +1,28 @@
+"""Starts the page: `python app.py` serves it, and Spaces runs the same."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from analysis.progress import Progress
+from app.loader import Loader
+from app.shell import build, chosen_collection, launch_options
+
+collection = chosen_collection()
+
+
+def _load(progress: Progress):
+    # Importing it takes seconds, which the page need not wait for.
+    from analysis.engine import Engine
+
+    return Engine.load(collection, progress)
+
+
+loader = Loader(_load)
+demo = build(collection, loader)
+
+if __name__ == "__main__":
+    # The server first: loading would slow its start down.
+    demo.launch(prevent_thread_lock=True, **launch_options())
+    loader.start()
+    demo.block_thread()

@@ -1,0 +1,1 @@
+"""The page: shows what `analysis` computes and holds no science."""

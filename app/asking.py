@@ -1,0 +1,250 @@
+"""What happens when somebody asks: steps that yield what the page shows next.
+
+Each generator yields dictionaries from a part of the page (`status`, `prompt`, `grid`, `answers`,
+`busy`) to its new content, and knows nothing of components.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from analysis.errors import InputError
+from analysis.methods import Reading, fuse, methods
+from analysis.progress import Progress
+from app import views
+from app.answers import Heading, Sheet
+from app.loader import Loader
+from app.session import Run, Session, Stopped
+
+if TYPE_CHECKING:
+    from analysis.decoding import Sampling
+    from analysis.engine import Engine
+
+Update = dict[str, Any]
+Updates = Generator[Update, None, None]
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_TICK = 0.05
+POSITION = "query"
+REFERENCE = "qa-flora"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a run is looked at: nothing here needs the model.
+
+    Attributes:
+        lens: One of `analysis.lens.LENSES`.
+        show: `weights` or `divergence`.
+    """
+
+    lens: str
+    show: str
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a query is to be answered.
+
+    Attributes:
+        methods: Names of the methods, as `analysis.methods.fuse` takes them.
+        new_tokens: The longest an answer may get.
+        sampling: How tokens are chosen.
+    """
+
+    methods: tuple[str, ...]
+    new_tokens: int
+    sampling: Sampling
+
+
+class Asker:
+    """Answers the page's requests with one engine.
+
+    Args:
+        loader: Has the engine, or will have it.
+        labels: The adapters' labels by name.
+    """
+
+    def __init__(self, loader: Loader, labels: Mapping[str, str]) -> None:
+        self._loader = loader
+        self._labels = labels
+
+    def ask(
+        self,
+        session: Session,
+        query: str,
+        adapters: Sequence[str],
+        look: Look,
+        asking: Callable[[], Asking],
+    ) -> Updates:
+        """Traces a query, shows the grid, and streams the answers."""
+        ticket = session.begin()
+
+        def steps() -> Updates:
+            engine = yield from self._engine(session, ticket)
+            prompt = engine.prompt(query)
+            settings = asking()
+            trace = yield from _watched(
+                session,
+                ticket,
+                lambda progress: engine.trace(prompt, adapters, progress=progress),
+            )
+            run = Run(ticket, query, trace)
+            yield {"status": views.status("working", "Reading the layers through the lens")}
+            yield from _watched(
+                session, ticket, lambda progress: run.reading(engine, look.lens, POSITION)
+            )
+            session.run = run
+            yield {"prompt": views.prompt(trace.prompt), "grid": self.grid(engine, run, look)}
+            yield from self._answer(engine, session, ticket, run, look, settings)
+
+        yield from self._guarded(session, ticket, steps())
+
+    def look(self, session: Session, look: Look) -> Update:
+        """The grid of the run that is shown, looked at differently; never runs the model."""
+        engine = self._loader.wait(0)
+        if engine is None or session.run is None:
+            return {}
+        return {"grid": self.grid(engine, session.run, look)}
+
+    def grid(self, engine: Engine, run: Run, look: Look) -> views.View:
+        """The grid of a run."""
+        from analysis.weights import normalise
+
+        reading = run.reading(engine, look.lens, POSITION)
+        labels = [self._labels[name] for name in run.trace.adapters]
+        weights = normalise(reading.values_LK).tolist()
+        number = f"{run.number}-{look.lens}-{look.show}"
+        return views.grid(number, labels, reading, weights, look.show)
+
+    def _answer(
+        self,
+        engine: Engine,
+        session: Session,
+        ticket: int,
+        run: Run,
+        look: Look,
+        settings: Asking,
+    ) -> Updates:
+        if not settings.methods:
+            seconds = f"tracing {run.trace.seconds:.1f} s"
+            yield {"status": views.status("done", "Done. No answer was asked for.", 1.0, seconds)}
+            return
+        reading = Reading(
+            run.trace.adapters,
+            run.trace.layers,
+            lambda: run.reading(engine, look.lens, POSITION).values_LK,
+        )
+        rows = fuse(settings.methods, reading)
+        steps = engine.answer(
+            run.trace.prompt, rows, new_tokens=settings.new_tokens, sampling=settings.sampling
+        )
+        names = list(settings.methods)
+        reference = names.index(REFERENCE) if REFERENCE in names and len(names) > 1 else None
+        sheet = Sheet(ticket, [self._heading(name) for name in names], reference)
+        session.sheet = sheet
+        yield {"answers": sheet.view(), "status": views.status("working", "Answering")}
+        try:
+            for step in steps:
+                sheet.push(step)
+                session.check(ticket)
+                share = (step.index + 1) / settings.new_tokens
+                said = f"{sheet.speed:.1f} tokens/s"
+                yield {
+                    "answers": sheet.view(),
+                    "status": views.status("working", "Answering", share, said),
+                }
+        except Stopped:
+            sheet.finish("stopped")
+            yield {"answers": sheet.view()}
+            raise
+        finally:
+            steps.close()  # type: ignore[attr-defined]
+        sheet.finish("done")
+        seconds = (
+            f"traced in {run.trace.seconds:.1f} s · {sheet.tokens} tokens at {sheet.speed:.1f}/s"
+        )
+        yield {"answers": sheet.view(), "status": views.status("done", "Done", 1.0, seconds)}
+
+    def _engine(self, session: Session, ticket: int) -> Generator[Update, None, Engine]:
+        """The engine, once it is loaded."""
+        while True:
+            session.check(ticket)
+            engine = self._loader.wait(_TICK)
+            if engine is not None:
+                return engine
+            now = self._loader.now
+            yield {
+                "status": views.status("working", f"Waiting for the model: {now.what}", now.share)
+            }
+            time.sleep(_TICK)
+
+    def _guarded(self, session: Session, ticket: int, steps: Updates) -> Updates:
+        """Runs steps to their end, whatever it is, and says so."""
+        yield {"busy": True, "status": views.status("working", "Reading the query")}
+        try:
+            yield from steps
+        except InputError as error:
+            yield {"status": views.status("error", str(error))}
+        except Stopped:
+            if ticket == session.ticket:
+                yield {"status": views.status("stopped", "Stopped. Ask again whenever you like.")}
+        except Exception:
+            _log.exception("A request failed")
+            failed = "Something went wrong on the server; its log says what. Your query is kept."
+            yield {"status": views.status("error", failed)}
+        finally:
+            # Also where the visitor has gone: what still runs in a thread ends at its next step.
+            session.stopped = max(session.stopped, ticket)
+        if ticket == session.ticket:
+            yield {"busy": False}
+
+    def _heading(self, name: str) -> Heading:
+        rule, _, adapter = name.partition(":")
+        method = methods()[rule]
+        if adapter:
+            return Heading(name, f"{self._labels[adapter]} alone", method.summary)
+        return Heading(name, method.label, method.summary)
+
+
+def _watched(
+    session: Session, ticket: int, work: Callable[[Progress], T]
+) -> Generator[Update, None, T]:
+    """Runs work in a thread, yields its progress, and lets Stop end it at its next step."""
+    told: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+    progress = session.watching(ticket, lambda what, share: told.put((what, share)))
+
+    def run() -> None:
+        try:
+            outcome.append(work(progress))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="request", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(2 * _TICK)
+        for what, share in _newest(told):
+            yield {"status": views.status("working", what.capitalize(), share)}
+        session.check(ticket)
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def _newest(told: queue.SimpleQueue[tuple[str, float]]) -> Iterator[tuple[str, float]]:
+    """The last thing that was told, if anything was."""
+    last = None
+    while not told.empty():
+        last = told.get()
+    if last is not None:
+        yield last

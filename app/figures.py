@@ -1,0 +1,128 @@
+"""Results as Plotly figures: pure functions from numbers to plain dictionaries.
+
+All text passes `text.safe`. Names stand in tick texts and custom data, never in templates, which
+Plotly reads as a language of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from app.text import safe, short
+from app.theme import SCALES
+
+Numbers = Sequence[Sequence[float]]
+Figure = dict[str, Any]
+
+
+def grid(
+    values: Numbers,
+    labels: Sequence[str],
+    hover: Sequence[Sequence[str]],
+    cells: Sequence[Sequence[str]],
+    *,
+    scale: str,
+    averages: Sequence[str] = (),
+    veiled: Sequence[int] = (),
+) -> Figure:
+    """The heatmap: layers down, adapters across.
+
+    Args:
+        values: `[layers][adapters]`.
+        labels: The adapters' labels.
+        hover: What each cell says on hover.
+        cells: What stands on each cell.
+        scale: `weights` (0 to 1), `divergence` (logarithmic) or `difference` (around 0).
+        averages: A second line under each label.
+        veiled: Layers to shade, since their numbers say little.
+    """
+    count, width = len(values), len(labels)
+    heights = 26 if count <= 20 else 20 if count <= 40 else 14
+    shown, low, high = _range(values, scale)
+    heads = [
+        f"<b>{safe(short(label, 16))}</b>" + (f"<br>{safe(average)}" if average else "")
+        for label, average in zip(labels, averages or [""] * width, strict=True)
+    ]
+    trace = {
+        "type": "heatmap",
+        "x": list(range(width)),
+        "y": list(range(count)),
+        "z": shown,
+        "zmin": low,
+        "zmax": high,
+        "text": cells if heights >= 20 else None,
+        "texttemplate": "%{text}" if heights >= 20 else None,
+        "textfont": {"size": 12},
+        "customdata": [[safe_lines(text) for text in row] for row in hover],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "xgap": 2,
+        "ygap": 2,
+        "showscale": False,
+        "colorscale": SCALES[scale]["light"],
+        "meta": {"colours": SCALES[scale]},
+    }
+    layout = {
+        "meta": {"narrow": [safe(short(label, 11)) for label in labels]},
+        "height": 64 + heights * count,
+        "margin": {"l": 44, "r": 2, "t": 54, "b": 10},
+        "xaxis": {
+            "side": "top",
+            "tickvals": list(range(width)),
+            "ticktext": heads,
+            "tickangle": 0,
+            "ticks": "",
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+            "range": [-0.5, width - 0.5],
+        },
+        "yaxis": {
+            "title": {"text": "layer", "standoff": 6},
+            "range": [count - 0.5, -0.5],
+            "tickvals": list(range(count)),
+            "ticks": "",
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+        },
+        "font": {"size": 12},
+        "shapes": [_veil(layer, width) for layer in veiled],
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def safe_lines(text: str) -> str:
+    """Text of several lines, escaped line by line."""
+    return "<br>".join(safe(line) for line in text.split("\n"))
+
+
+def _veil(layer: int, width: int) -> dict[str, Any]:
+    return {
+        "name": "veil",
+        "type": "rect",
+        "layer": "above",
+        "x0": -0.5,
+        "x1": width - 0.5,
+        "y0": layer - 0.5,
+        "y1": layer + 0.5,
+        "line": {"width": 0},
+        "fillcolor": "rgba(255,255,255,0.6)",
+    }
+
+
+def _range(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:
+    """The numbers as they are coloured, and the ends of the scale."""
+    flat = [value for row in values for value in row]
+    if scale == "weights":
+        return [list(row) for row in values], 0.0, 1.0
+    if scale == "difference":
+        most = max((abs(value) for value in flat), default=0.0) or 1.0
+        return [list(row) for row in values], -most, most
+    logs = [math.log10(value) for value in flat if value > 0]
+    high = max(logs, default=0.0)
+    # What is a millionth of the largest or less looks like nothing.
+    low = max(min(logs, default=-1.0), high - 6)
+    low = min(low, high - 1)
+    return [[math.log10(value) if value > 0 else low for value in row] for row in values], low, high

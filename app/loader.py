@@ -1,0 +1,84 @@
+"""Loads the engine in the background, so that the page is there at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.errors import InputError
+from analysis.progress import Progress
+
+if TYPE_CHECKING:
+    from analysis.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How far the loading is.
+
+    Attributes:
+        what: What is being done.
+        share: How much of it is done, 0 to 1.
+        state: `loading`, `ready` or `failed`.
+    """
+
+    what: str
+    share: float
+    state: str
+
+
+class Loader:
+    """Owns the thread that loads the engine, and what it has to say.
+
+    Args:
+        load: Loads an engine and tells its progress.
+    """
+
+    def __init__(self, load: Callable[[Progress], Engine]) -> None:
+        self._load = load
+        self._engine: Engine | None = None
+        self._now = Loading("starting", 0.0, "loading")
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load-engine", daemon=True)
+
+    def start(self) -> None:
+        """Begins to load; once."""
+        self._thread.start()
+
+    @property
+    def now(self) -> Loading:
+        """How far it is."""
+        return self._now
+
+    def wait(self, seconds: float) -> Engine | None:
+        """The engine, or None if it is not there after some seconds.
+
+        Raises:
+            InputError: It could not be loaded.
+        """
+        self._done.wait(seconds)
+        if self._now.state == "failed":
+            raise InputError(self._now.what)
+        return self._engine
+
+    def _run(self) -> None:
+        try:
+            self._engine = self._load(self._tell)
+            self._now = Loading("ready", 1.0, "ready")
+        except InputError as error:
+            self._now = Loading(str(error), 1.0, "failed")
+        except Exception:
+            _log.exception("The engine could not be loaded")
+            self._now = Loading(
+                "The model could not be loaded: the server's log says why.", 1.0, "failed"
+            )
+        finally:
+            self._done.set()
+
+    def _tell(self, what: str, share: float) -> None:
+        self._now = Loading(what, share, "loading")

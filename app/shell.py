@@ -1,0 +1,64 @@
+"""The page: its tabs, its look, and how it is served."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from analysis.collection import DEFAULT_COLLECTION, Collection, load_collection
+from app import explore, panels, views
+from app.loader import Loader
+from app.theme import theme
+
+COLLECTION = "FUSION_LENS_COLLECTION"
+"""The environment variable that names another collection."""
+
+_TABS = (explore,)
+_POLL_SECONDS = 0.5
+
+
+def chosen_collection() -> Collection:
+    """The collection that the environment names, or the bundled one.
+
+    Raises:
+        InputError: It cannot be used.
+    """
+    return load_collection(os.environ.get(COLLECTION) or DEFAULT_COLLECTION)
+
+
+def build(collection: Collection, loader: Loader) -> gr.Blocks:
+    """The whole page."""
+    with gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False) as demo:
+        head = panels.panel("masthead", views.masthead(collection, loader.now), elem_id="masthead")
+        with gr.Tabs():
+            for tab in _TABS:
+                with gr.Tab(tab.TITLE, id=tab.TITLE):
+                    tab.build(collection, loader)
+        timer = gr.Timer(_POLL_SECONDS)
+
+        def tick() -> tuple[str, gr.Timer]:
+            now = loader.now
+            shown = panels.encode(views.masthead(collection, now))
+            return shown, gr.Timer(active=now.state == "loading")
+
+        quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+        timer.tick(tick, None, [head, timer], **quiet)
+    # Without it a request could pass by the queue and its limits.
+    return demo.queue(api_open=False, max_size=64, default_concurrency_limit=16)
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` needs besides an address."""
+    return {
+        "theme": theme(),
+        "css_paths": [panels.CSS],
+        "head": panels.head(),
+        "app_kwargs": {"routes": panels.routes()},
+        "footer_links": [],
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "run_history": False,
+        "show_error": False,
+    }

@@ -1,0 +1,133 @@
+"""Text for people: one escape function, and results put into words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+# What Plotly reads as markup in labels and hover text.
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_WHITE = {" ": "·", "\n": "↵", "\t": "⇥"}
+_JOINERS = "\u200c\u200d"
+# Two shares closer than this would look the same in the picture.
+_CLOSE_CALL = 0.02
+
+
+def visible(text: str) -> str:
+    """A token's text with its white space and its control characters made visible.
+
+    A space becomes `·`, a line break `↵` and a tab `⇥`; what would act invisibly (control
+    characters, direction marks, a joiner on its own) becomes its code point, as in `⟨200F⟩`.
+    """
+    alone = len(text) == 1
+    return "".join(
+        _WHITE.get(character) or _named(character, ("Zs", "Zl", "Zp"), alone) for character in text
+    )
+
+
+def safe(text: str) -> str:
+    """Text that Plotly shows literally: no markup, nothing that acts invisibly.
+
+    The one escape function of the page. Panels that fill themselves with `textContent` need none.
+    """
+    return plain(text).translate(_MARKUP)
+
+
+def plain(text: str) -> str:
+    """A label as one line in which nothing acts invisibly."""
+    return "".join(_named(character, ("Zl", "Zp"), False) for character in text)
+
+
+def _named(character: str, also: tuple[str, ...], alone: bool) -> str:
+    if character in _JOINERS and not alone:
+        return character  # a part of an emoji, or of a word in Persian or Hindi
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", *also):
+        return f"⟨{ord(character):04X}⟩"
+    return character
+
+
+def short(text: str, most: int = 24) -> str:
+    """Text of at most `most` characters, its middle left out where it is longer."""
+    if len(text) <= most:
+        return text
+    half = (most - 1) // 2
+    return f"{text[: most - 1 - half]}…{text[len(text) - half :]}"
+
+
+def number(value: float) -> str:
+    """A number for people: two to three significant digits, tiny ones as powers of ten."""
+    if value == 0:
+        return "0"
+    if 0.01 <= abs(value) < 1000:
+        return f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    digits = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa}·10{digits}"
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Whole numbers as ranges: `0–3, 7 and 9`."""
+    parts: list[tuple[int, int]] = []
+    for value in sorted(numbers):
+        if parts and value == parts[-1][1] + 1:
+            parts[-1] = (parts[-1][0], value)
+        else:
+            parts.append((value, value))
+    return listed([str(first) if first == last else f"{first}–{last}" for first, last in parts])
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence: `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def layers(numbers: Sequence[int]) -> str:
+    """`layer 3` or `layers 3–5 and 9`."""
+    return f"layer {numbers[0]}" if len(numbers) == 1 else f"layers {spans(numbers)}"
+
+
+def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
+    """Says which adapter leads where, and how much each weighs over all layers.
+
+    Args:
+        weights: `[layers][adapters]`, each layer summing to 1.
+        labels: The adapters' labels.
+    """
+    if len(labels) == 1:
+        return f"{labels[0]} is the only adapter, so it has the whole weight in every layer."
+    led: dict[int, list[int]] = {}
+    close = []
+    for layer, row in enumerate(weights):
+        first, second = sorted(row, reverse=True)[:2]
+        if first - second < _CLOSE_CALL:
+            close.append(layer)
+        else:
+            led.setdefault(row.index(first), []).append(layer)
+    parts = [
+        f"{labels[adapter]} leads {layers(where)}"
+        for adapter, where in sorted(led.items(), key=lambda one: -len(one[1]))
+    ]
+    if close:
+        parts.append(f"no adapter leads {layers(close)} clearly" if led else "no adapter leads")
+    means = [sum(row[adapter] for row in weights) / len(weights) for adapter in range(len(labels))]
+    order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
+    averages = ", ".join(f"{labels[adapter]} {means[adapter]:.0%}" for adapter in order)
+    return f"{'; '.join(parts)}. On average over the layers: {averages}."
+
+
+def saturation(peaks: Sequence[float], lens: str) -> str:
+    """Says in which layers a lens saturates; nothing where it does in none."""
+    where = saturated(peaks)
+    if not where:
+        return ""
+    return (
+        f"The {lens} lens saturates in {layers(where)}: the base puts more than 99.99 % on one "
+        "token there, so the shares compare next to nothing (shaded)."
+    )
+
+
+def saturated(peaks: Sequence[float]) -> list[int]:
+    """Layers where the base's most probable token leaves less than 0.01 % to all others."""
+    return [layer for layer, peak in enumerate(peaks) if peak > 0.9999]

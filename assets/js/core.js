@@ -1,0 +1,71 @@
+// What all panels share: mounting, making elements, the theme, and Plotly once it is there.
+(() => {
+  "use strict";
+  const kinds = {};
+  const themed = new Set();
+
+  const FusionLens = {
+    // make(root, trigger) returns {update(value), theme?()}.
+    define(kind, make) {
+      kinds[kind] = make;
+    },
+
+    mount(kind, element, props, trigger, watch) {
+      const root = element.querySelector(".fl-panel");
+      const panel = kinds[kind](root, trigger);
+      let shown;
+      const update = () => {
+        if (props.value === shown || !props.value) return;
+        shown = props.value;
+        panel.update(JSON.parse(shown));
+      };
+      watch("value", update);
+      update();
+      if (panel.theme) themed.add(panel);
+    },
+
+    // An element with properties, data-* under `data`, attributes under `at`, and children as text or nodes.
+    el(tag, { data = {}, at = {}, ...properties } = {}, ...children) {
+      const node = Object.assign(document.createElement(tag), properties);
+      Object.assign(node.dataset, data);
+      for (const [name, value] of Object.entries(at)) node.setAttribute(name, value);
+      node.append(...children.filter((child) => child !== null && child !== undefined));
+      return node;
+    },
+
+    dark: () => document.body.classList.contains("dark"),
+
+    plotly: () =>
+      new Promise((resolve) => {
+        if (window.Plotly) return resolve(window.Plotly);
+        document.getElementById("fl-plotly").addEventListener("load", () => resolve(window.Plotly));
+      }),
+
+    // The colour that the page's style gives a variable, as Plotly takes it.
+    colour: (name) => getComputedStyle(document.body).getPropertyValue(name).trim(),
+  };
+
+  // Some browsers' privacy modes refuse storage: the page then simply forgets the choice.
+  const stored = (action) => {
+    try {
+      return action(window.localStorage);
+    } catch {
+      return null;
+    }
+  };
+  FusionLens.stored = stored;
+
+  const begin = () => {
+    const asked = new URLSearchParams(location.search).get("__theme");
+    const kept = stored((storage) => storage.getItem("fusion-lens-theme"));
+    if (!asked && kept) document.body.classList.toggle("dark", kept === "dark");
+    new MutationObserver(() => themed.forEach((panel) => panel.theme())).observe(document.body, {
+      attributes: true,
+      attributeFilter: ["class"],
+    });
+  };
+  if (document.body) begin();
+  else document.addEventListener("DOMContentLoaded", begin);
+
+  window.FusionLens = FusionLens;
+})();

@@ -1,0 +1,120 @@
+// The grid of layers and adapters: a Plotly heatmap that can be clicked and walked with the keys,
+// and the same numbers as a table.
+FusionLens.define("grid", (root, trigger) => {
+  const { el } = FusionLens;
+  const figure = el("div", { className: "figure", tabIndex: 0, at: { role: "application" } });
+  const table = el("div", { className: "table", hidden: true, tabIndex: 0, at: { role: "region", "aria-label": "Table of the grid" } });
+  const said = el("p", { className: "sentence" });
+  const note = el("p", { className: "note" });
+  const cell = el("div", { className: "sr-only", at: { "aria-live": "polite" } });
+  const toggle = el("button", { type: "button", className: "quiet switch", textContent: "Show as table" });
+  const title = el("h2", {});
+  root.append(el("div", { className: "bar" }, title, toggle), said, figure, table, note, cell);
+
+  let value = null;
+  let selected = null;
+  let listening = false;
+
+  toggle.addEventListener("click", () => {
+    const asTable = table.hidden;
+    table.hidden = !asTable;
+    figure.hidden = asTable;
+    toggle.textContent = asTable ? "Show as picture" : "Show as table";
+    if (!asTable) draw();
+  });
+
+  const select = (layer, adapter) => {
+    selected = [layer, adapter];
+    cell.textContent = value.say[layer][adapter];
+    crosshair();
+    marks();
+    trigger("cell", { layer, adapter });
+  };
+
+  const keys = {
+    ArrowUp: ([layer, adapter]) => [layer - 1, adapter],
+    ArrowDown: ([layer, adapter]) => [layer + 1, adapter],
+    ArrowLeft: ([layer, adapter]) => [layer, adapter - 1],
+    ArrowRight: ([layer, adapter]) => [layer, adapter + 1],
+    Home: ([, adapter]) => [0, adapter],
+    End: ([, adapter]) => [value.layers - 1, adapter],
+    PageUp: ([layer, adapter]) => [layer - 5, adapter],
+    PageDown: ([layer, adapter]) => [layer + 5, adapter],
+  };
+  root.addEventListener("keydown", (event) => {
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey || !value) return;
+    if (!figure.contains(event.target) && !table.contains(event.target)) return;
+    event.preventDefault();
+    const [layer, adapter] = selected ? keys[event.key](selected) : [0, 0];
+    const within = (number, most) => Math.max(0, Math.min(most, number));
+    select(within(layer, value.layers - 1), within(adapter, value.columns.length - 1));
+  });
+
+  const shapes = () => {
+    const own = FusionLens.dressed(value.figure, figure.clientWidth).layout.shapes;
+    if (!selected) return own;
+    const [layer, adapter] = selected;
+    const line = { color: FusionLens.colour("--fl-cross"), width: 1, dash: "dot" };
+    const edge = { color: FusionLens.colour("--fl-cross"), width: 2 };
+    const rest = { type: "rect", layer: "above", fillcolor: "rgba(0,0,0,0)" };
+    return [
+      ...own,
+      { ...rest, x0: -0.5, x1: value.columns.length - 0.5, y0: layer - 0.5, y1: layer + 0.5, line },
+      { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: -0.5, y1: value.layers - 0.5, line },
+      { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: edge },
+    ];
+  };
+  const crosshair = () => {
+    if (window.Plotly && listening) window.Plotly.relayout(figure, { shapes: shapes() });
+  };
+  const marks = () => {
+    table.querySelectorAll("td.selected").forEach((one) => one.classList.remove("selected"));
+    if (!selected) return;
+    const row = table.querySelectorAll("tbody tr")[selected[0]];
+    row?.children[selected[1] + 1]?.classList.add("selected");
+  };
+
+  const draw = async () => {
+    const Plotly = await FusionLens.plotly();
+    if (!value || figure.hidden) return;
+    const { data, layout } = FusionLens.dressed(value.figure, figure.clientWidth);
+    await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
+    if (!listening) {
+      listening = true;
+      figure.on("plotly_click", (event) => select(event.points[0].y, event.points[0].x));
+    }
+    root.dataset.drawn = value.id;
+  };
+
+  const fill = () => {
+    const heads = value.columns.map((name) => el("th", { scope: "col", dir: "auto" }, name));
+    const rows = value.text.map((texts, layer) => {
+      const cells = texts.map((text, adapter) => {
+        const one = el("td", {}, text);
+        one.addEventListener("click", () => select(layer, adapter));
+        return one;
+      });
+      return el("tr", {}, el("th", { scope: "row" }, String(layer)), ...cells);
+    });
+    const head = el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Layer"), ...heads));
+    table.replaceChildren(el("table", {}, head, el("tbody", {}, ...rows)));
+  };
+
+  return {
+    update(next) {
+      value = next;
+      if (selected && (selected[0] >= value.layers || selected[1] >= value.columns.length)) selected = null;
+      if (value.select !== undefined) selected = value.select;
+      title.textContent = value.title;
+      said.textContent = value.sentence;
+      note.textContent = value.note;
+      root.dataset.empty = value.layers ? "" : "1";
+      figure.setAttribute("aria-label", `${value.title}. ${value.sentence} Arrow keys select a cell.`);
+      figure.style.minHeight = `${value.figure.layout.height}px`;
+      fill();
+      marks();
+      draw();
+    },
+    theme: () => value && draw(),
+  };
+});

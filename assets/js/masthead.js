@@ -1,0 +1,28 @@
+// The page's head: name, model and its state, light or dark.
+FusionLens.define("masthead", (root) => {
+  const { el } = FusionLens;
+  const title = el("h1", {}, "Fusion Lens");
+  const tagline = el("p", { className: "tagline" }, "Watch LoRA adapters fuse, layer by layer");
+  const dot = el("span", { className: "dot", at: { "aria-hidden": "true" } });
+  const name = el("span", { className: "name" });
+  const state = el("span", { className: "state", at: { role: "status" } });
+  const bar = el("span", { className: "bar", at: { "aria-hidden": "true" } });
+  const toggle = el("button", { className: "quiet", type: "button", textContent: "◐" });
+  toggle.setAttribute("aria-label", "Switch between light and dark");
+  toggle.title = "Light or dark";
+  toggle.addEventListener("click", () => {
+    const dark = document.body.classList.toggle("dark");
+    FusionLens.stored((storage) => storage.setItem("fusion-lens-theme", dark ? "dark" : "light"));
+  });
+  const model = el("div", { className: "model" }, dot, el("div", {}, name, state), bar);
+  root.append(el("div", { className: "names" }, title, tagline), model, toggle);
+  return {
+    update(value) {
+      name.textContent = value.collection;
+      const said = value.state === "loading" ? `${value.what} ${Math.round(value.share * 100)} %` : value.what;
+      if (state.textContent !== said) state.textContent = said;
+      model.dataset.state = value.state;
+      bar.style.setProperty("--share", value.share);
+    },
+  };
+});

@@ -1,0 +1,40 @@
+// Dresses Plotly figures in the page's colours, light or dark.
+FusionLens.plotting = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
+
+FusionLens.dressed = ({ data, layout }, width) => {
+  const mode = FusionLens.dark() ? "dark" : "light";
+  const ink = FusionLens.colour("--body-text-color");
+  const quiet = FusionLens.colour("--fl-line");
+  const axis = (own) => ({ ...own, color: ink, gridcolor: quiet, linecolor: quiet, zerolinecolor: quiet });
+  const dressed = {
+    ...layout,
+    autosize: true,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { ...layout.font, color: ink, family: getComputedStyle(document.querySelector(".gradio-container")).fontFamily },
+    hoverlabel: {
+      bgcolor: FusionLens.colour("--fl-raised"),
+      bordercolor: quiet,
+      font: { color: ink, size: 13 },
+      align: "left",
+    },
+  };
+  for (const name of Object.keys(layout)) if (/^[xy]axis/.test(name)) dressed[name] = axis(layout[name]);
+  dressed.shapes = (layout.shapes ?? []).map((shape) =>
+    shape.name === "veil" ? { ...shape, fillcolor: FusionLens.colour("--fl-veil") } : shape,
+  );
+  const heads = layout.meta?.narrow;
+  if (heads && width / heads.length < 96) {
+    dressed.xaxis = { ...dressed.xaxis, ticktext: heads, tickangle: -40 };
+    dressed.margin = { ...layout.margin, t: 76, r: 26 };
+    dressed.height = layout.height + 22;
+  }
+  const traces = data.map((trace) => {
+    const { colours } = trace.meta ?? {};
+    if (!colours) return trace;
+    if (trace.type === "heatmap") return { ...trace, colorscale: colours[mode] };
+    const line = { ...trace.line, color: colours[mode] };
+    return { ...trace, line, marker: { ...trace.marker, color: colours[mode] } };
+  });
+  return { data: traces, layout: dressed };
+};

@@ -1,0 +1,36 @@
+// What the model read, token by token.
+FusionLens.define("prompt", (root) => {
+  const { el } = FusionLens;
+  const summary = el("summary", {});
+  const tokens = el("ol", { className: "tokens" });
+  const key = el(
+    "p",
+    { className: "key" },
+    el("span", { className: "token query" }, "query"),
+    el("span", { className: "token frame" }, "prompt form"),
+    el("span", { className: "token control" }, "control token"),
+    el("span", { className: "token query read" }, "read here"),
+    el("span", { className: "note" }, "· space   ↵ line break"),
+  );
+  const box = el("details", {}, summary, tokens, key);
+  root.append(box);
+  return {
+    update(value) {
+      root.hidden = !value.tokens.length;
+      summary.textContent = value.summary;
+      tokens.replaceChildren(
+        ...value.tokens.map((token, index) =>
+          el(
+            "li",
+            {
+              className: `token ${token.part}${index === value.read ? " read" : ""}`,
+              title: `token ${index}, id ${token.id}`,
+              dir: "auto",
+            },
+            token.text,
+          ),
+        ),
+      );
+    },
+  };
+});
