@@ -31,6 +31,10 @@ from transformers import (
 )
 from transformers.models.auto import AutoModelForCausalLM
 
+from analysis.adapters import load_adapter
+from analysis.collection import AdapterEntry, PromptForm
+from analysis.engine import Engine, Limits
+
 LAYERS, WIDTH, HEADS, INNER = 3, 32, 4, 48
 FORM = "<bos>User: {query}\nAssistant: "
 STOP = "\nUser:"
@@ -246,6 +250,41 @@ def write_adapter(
         wrapped = wrapped.to(dtype)
     wrapped.save_pretrained(str(folder))
     return folder
+
+
+def tiny_engine(
+    folder: Path,
+    adapters: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    family: str = "gemma3",
+    dtype: torch.dtype = torch.float64,
+    form: str | None = FORM,
+    stop: Sequence[str] = (STOP,),
+    limits: Limits | None = None,
+) -> tuple[Engine, PreTrainedModel, dict[str, Path]]:
+    """An engine in any precision, its model, and where its adapters lie.
+
+    Args:
+        folder: For the adapters.
+        adapters: Names with options for `write_adapter`; two by default.
+        family: Of the base.
+        dtype: Of the base.
+        form: The prompt form; None for a tokenizer with a chat template.
+        stop: The prompt form's stop strings.
+        limits: The engine's caps.
+    """
+    base = model(family, dtype=dtype)
+    folders = {
+        name: write_adapter(folder / name, base, **{"seed": index + 1, **options})
+        for index, (name, options) in enumerate((adapters or {"spanish": {}, "math": {}}).items())
+    }
+    loaded = [
+        load_adapter(base, AdapterEntry(name, name, "other", path))
+        for name, path in folders.items()
+    ]
+    prompt = None if form is None else PromptForm(form, tuple(stop))
+    words = tokenizer(chat=form is None)
+    return Engine(base, words, loaded, prompt, limits), base, folders
 
 
 KINDS = {"spanish": "language", "russian": "language", "chinese": "language"}

@@ -12,7 +12,6 @@ from torch import Tensor
 from analysis.errors import InputError
 from analysis.metrics import METRICS, kl, metric
 
-
 Distribution = list[mpmath.mpf]
 FLOATS = pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float32], ids=["float64", "float32"]

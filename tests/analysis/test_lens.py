@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 import torch
-from tests import tiny
 
 import analysis.lens
 from analysis.errors import InputError
 from analysis.lens import Head, read
+from tests import tiny
 
 IDS_RT = torch.tensor([[2, 40, 50, 60, 41]])
 
@@ -19,11 +19,11 @@ IDS_RT = torch.tensor([[2, 40, 50, 60, 41]])
 def test_norm_lens_of_the_last_block_gives_the_models_logits(family: str) -> None:
     model = tiny.model(family, dtype=torch.float64)
     kept = []
-    block = [
+    block = next(
         module
         for name, module in model.named_modules()
         if name.endswith((f"layers.{tiny.LAYERS - 1}", f"h.{tiny.LAYERS - 1}"))
-    ][0]
+    )
 
     def keep(module: object, inputs: object, output: object) -> None:
         kept.append(output[0] if isinstance(output, tuple) else output)

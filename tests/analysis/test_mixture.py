@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
-from tests import tiny
 from torch import Tensor
 from torch.func import functional_call
 from transformers import DynamicCache, PreTrainedModel
@@ -24,6 +23,7 @@ from analysis.adapters import Adapter, load_adapter
 from analysis.collection import AdapterEntry
 from analysis.errors import InputError
 from analysis.mixture import Mixture, layer_of
+from tests import tiny
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 IDS_T = torch.tensor([2, *range(40, 60), 7, 300, 41])  # longer than the tiny sliding windows
