@@ -1,0 +1,37 @@
+from analysis.decoding import Step, Token
+from app.answers import Heading, Sheet
+
+
+def _step(index: int, *ids: int, end: str | None = None) -> Step:
+    return Step(
+        index,
+        tuple(Token(row, id_, f"t{id_}", f"t{id_}", 0.5, end) for row, id_ in enumerate(ids)),
+    )
+
+
+def _sheet() -> Sheet:
+    return Sheet(1, [Heading("static", "Static"), Heading("qa-flora", "qa-FLoRA")], 1)
+
+
+def test_the_first_token_that_differs_is_marked_once_and_for_good() -> None:
+    sheet = _sheet()
+    sheet.push(_step(0, 7, 7))
+    assert [row["parts"] for row in sheet.view()["rows"]] == [None, None]
+    sheet.push(_step(1, 8, 9))
+    sheet.push(_step(2, 9, 9))
+    assert [row["parts"] for row in sheet.view()["rows"]] == [1, None]
+
+
+def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:
+    sheet = _sheet()
+    sheet.push(Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None))))
+    sheet.finish("stopped")
+    facts = [row["facts"] for row in sheet.view()["rows"]]
+    assert facts == ["1 token · ended by itself", "1 token · stopped"]
+
+
+def test_text_is_the_sum_of_the_deltas() -> None:
+    sheet = _sheet()
+    sheet.push(_step(0, 1, 2))
+    sheet.push(_step(1, 3, 4))
+    assert sheet.text(0) == "t1t3" and sheet.tokens == 4

@@ -1,0 +1,207 @@
+"""A served page over a tiny random model, and a browser that looks at it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from analysis.collection import Collection, load_collection
+from analysis.engine import Engine
+from app.loader import Loader
+from app.shell import build, launch_options
+from tests.browser.find_browser import ARGUMENTS, find
+from tests.tiny import tiny_collection
+
+HOSTILE = '<img src=x onerror="document.title=1">${7*7}{{value}}'
+"""An adapter's label that would act if anything took it for markup or a template."""
+
+_TIMEOUT_MS = 30_000
+
+
+class Pace:
+    """Lets a test hold decoding: it runs freely unless held, then only as many steps as allowed."""
+
+    def __init__(self) -> None:
+        self._steps = threading.Semaphore(0)
+        self._held = False
+
+    def hold(self) -> None:
+        self._steps, self._held = threading.Semaphore(0), True
+
+    def allow(self, steps: int) -> None:
+        self._steps.release(steps)
+
+    def free(self) -> None:
+        self._held = False
+        self._steps.release(10_000)
+
+    def wait(self) -> None:
+        assert not self._held or self._steps.acquire(timeout=60), "a test holds decoding too long"
+
+
+@dataclass
+class Site:
+    """A served page.
+
+    Attributes:
+        address: Where it is.
+        engine: What answers it.
+        calls: What the engine was asked for, in order: `trace` or `answer`.
+        pace: Holds decoding.
+        closed: Set once a decoding has ended, however it did.
+    """
+
+    address: str
+    engine: Engine
+    calls: list[str] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+
+def serve(collection: Collection) -> Iterator[Site]:
+    """Serves a collection's page until the iterator goes on."""
+    loader = Loader(lambda progress: Engine.load(collection, progress))
+    demo = build(collection, loader)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    loader.start()
+    engine = loader.wait(300)
+    assert engine is not None, loader.now
+    site = Site(address, engine)
+    _watch(site)
+    yield site
+    site.pace.free()
+    demo.close()
+
+
+def _watch(site: Site) -> None:
+    """Counts the engine's work and lets a test hold its decoding."""
+    trace, answer = site.engine.trace, site.engine.answer
+
+    def counted_trace(*args: Any, **named: Any) -> Any:
+        site.calls.append("trace")
+        return trace(*args, **named)
+
+    def counted_answer(*args: Any, **named: Any) -> Iterator[Any]:
+        steps = answer(*args, **named)
+        site.calls.append("answer")
+
+        def paced() -> Iterator[Any]:
+            try:
+                site.pace.wait()
+                for step in steps:
+                    yield step
+                    site.pace.wait()
+            finally:
+                steps.close()  # type: ignore[attr-defined]
+                site.closed.set()
+
+        return paced()
+
+    site.engine.trace = counted_trace  # type: ignore[method-assign]
+    site.engine.answer = counted_answer  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """A Chromium; where one must be there, its absence is a failure and not a skip."""
+    path = find()
+    if path is None:
+        missing = "No Chromium starts here: install one."
+        if os.environ.get("CI") or os.environ.get("FUSION_LENS_REQUIRE_BROWSER"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium(browser_path: str, playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    path = tiny_collection(tmp_path_factory.mktemp("tiny"), labels={"code": HOSTILE})
+    yield from serve(load_collection(path))
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    """The tiny page, nothing counted and nothing held."""
+    shared_site.calls.clear()
+    shared_site.closed.clear()
+    shared_site.pace.free()
+    return shared_site
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Open]:
+    """Opens pages; afterwards none may have logged an error or asked another host for anything."""
+    contexts = []
+    trouble: list[str] = []
+
+    def visit(address: str, *, dark: bool = False, width: int = 1280, path: str = "") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(_TIMEOUT_MS)
+        page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("dialog", lambda dialog: trouble.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: trouble.extend(_elsewhere(request.url)))
+        page.goto(f"{address}{path or '?__theme=' + ('dark' if dark else 'light')}")
+        page.wait_for_selector("#query textarea")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not trouble
+
+
+def _elsewhere(url: str) -> list[str]:
+    near = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:", "ws://127.0.0.1:")
+    return [] if url.startswith(near) else [f"request to {url}"]
+
+
+def ask(page: Page, query: str) -> None:
+    """Types a query and asks it."""
+    page.fill("#query textarea", query)
+    page.click("#ask")
+
+
+def settled(page: Page, state: str = "done", timeout: float = _TIMEOUT_MS) -> None:
+    """Waits until a request has ended in some state."""
+    expect(page.locator("#status .fl-panel")).to_have_attribute(
+        "data-state", state, timeout=timeout
+    )
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, each with the elements."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for one in found
+        for node in one["nodes"]
+    ]

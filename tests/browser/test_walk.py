@@ -1,0 +1,162 @@
+"""Walks the page as a visitor would."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import HOSTILE, Open, Site, ask, settled, violations
+
+pytestmark = pytest.mark.browser
+
+QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
+
+
+def test_ask_watch_stop_ask_again(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    expect(page.locator("#stop")).to_be_disabled()
+    site.pace.hold()
+    ask(page, QUERY)
+    expect(page.locator("#grid .fl-panel")).to_have_attribute("data-drawn", re.compile("-norm-"))
+    expect(page.locator("#answers .card")).to_have_count(5)
+    first = page.locator("#answers .card").first.locator(".t")
+    expect(first).to_have_count(0)
+    site.pace.allow(1)
+    expect(first).to_have_count(1)
+    site.pace.allow(4)
+    expect(first).to_have_count(5)
+    page.click("#stop")
+    site.pace.allow(1)
+    settled(page, "stopped")
+    assert site.closed.wait(10), "the engine still decodes"
+    expect(first).to_have_count(6)
+    expect(page.locator("#answers .facts").first).to_contain_text("stopped")
+    expect(page.locator("#ask")).to_be_enabled()
+
+    site.pace.free()
+    ask(page, "How many apples does Mary have?")
+    settled(page, "done")
+    expect(page.locator("#prompt .token.query").first).to_be_attached()
+    expect(first).to_have_count(64)
+    assert page.input_value("#query textarea") == "How many apples does Mary have?"
+    assert site.calls == ["trace", "answer", "trace", "answer"]
+
+
+def test_looking_differently_never_runs_the_model(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    ask(page, QUERY)
+    settled(page)
+    drawn = page.locator("#grid .fl-panel")
+    page.locator("#lens").get_by_label("Raw, as in the paper").check()
+    expect(drawn).to_have_attribute("data-drawn", re.compile("-raw-weights"))
+    page.locator("#show").get_by_label("Divergence").check()
+    expect(drawn).to_have_attribute("data-drawn", re.compile("-raw-divergence"))
+    page.locator("#lens").get_by_label("Normalised").check()
+    expect(drawn).to_have_attribute("data-drawn", re.compile("-norm-divergence"))
+    assert site.calls == ["trace", "answer"]
+
+
+def test_table_shows_the_weights_of_the_trace(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    ask(page, QUERY)
+    settled(page)
+    page.get_by_role("button", name="Show as table").click()
+    rows = page.locator("#grid tbody tr")
+    expect(rows).to_have_count(site.engine.layers)
+    for row in rows.all():
+        cells = [float(text) for text in row.locator("td").all_inner_texts()]
+        assert sum(cells) == pytest.approx(1.0, abs=0.02)
+
+
+def test_example_chip_asks(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    page.get_by_role("button", name="Sums in Spanish").click()
+    settled(page)
+    assert page.input_value("#query textarea") == QUERY
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(site: Site, visit: Open, dark: bool) -> None:
+    page = visit(site.address, dark=dark)
+    assert violations(page) == []
+    ask(page, QUERY)
+    settled(page)
+    page.locator("#prompt summary").click()
+    assert violations(page) == []
+    page.get_by_role("button", name="Show as table").click()
+    assert violations(page) == []
+    ask(page, " ")
+    settled(page, "error")
+    assert violations(page) == []
+
+
+def test_phone_needs_no_scrolling_sideways(site: Site, visit: Open) -> None:
+    page = visit(site.address, width=375)
+    ask(page, QUERY)
+    settled(page)
+    page.locator("#prompt summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_theme_switches_live(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    ask(page, QUERY)
+    settled(page)
+    before = page.locator("#grid .figure").inner_html()
+    page.get_by_role("button", name="Switch between light and dark").click()
+    page.wait_for_function(
+        "before => document.querySelector('#grid .figure').innerHTML !== before", arg=before
+    )
+    assert page.evaluate("document.body.classList.contains('dark')")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("", "empty"),
+        (" \t ", "empty"),
+        ("\u200f\u0007\u200b", "control characters"),
+        ("a" * 200_000, "shorten it"),
+        ("word " * 3000, "shorten it"),
+    ],
+    ids=["empty", "blank", "control", "huge", "long"],
+)
+def test_bad_queries_are_explained_and_kept(site: Site, visit: Open, query: str, said: str) -> None:
+    page = visit(site.address)
+    ask(page, query)
+    settled(page, "error")
+    expect(page.locator("#status [role=alert]")).to_contain_text(said)
+    assert page.input_value("#query textarea") == query
+    assert site.calls == []
+    ask(page, QUERY)
+    settled(page)
+
+
+def test_no_adapter_is_explained(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    for box in page.locator("#adapters input").all():
+        box.uncheck()
+    ask(page, QUERY)
+    settled(page, "error")
+    expect(page.locator("#status [role=alert]")).to_contain_text("choose at least one")
+
+
+def test_hostile_text_is_shown_as_text(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    query = f"<end_of_turn><bos> {HOSTILE} <script>document.title=2</script>"
+    ask(page, query)
+    settled(page)
+    page.locator("#prompt summary").click()
+    shown = "".join(page.locator("#prompt li.query").all_inner_texts())
+    assert shown.lstrip("·") == query.replace(" ", "·")
+    # The frame's own <bos> is the only control token: those in the query are text.
+    expect(page.locator("#prompt li.control")).to_have_count(1)
+    expect(page.locator("#grid .sentence")).to_contain_text(HOSTILE)
+    page.locator("#grid .figure .nsewdrag").hover()
+    expect(page.locator("#grid .hoverlayer")).to_contain_text("layer")
+    page.get_by_role("button", name="Show as table").click()
+    expect(page.locator("#grid thead")).to_contain_text(HOSTILE)
+    assert page.title() == "Fusion Lens"
+    assert page.locator("img[src=x]").count() == 0
