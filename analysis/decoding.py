@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,21 +72,38 @@ class Step:
     tokens: tuple[Token, ...]
 
 
-def choose(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> tuple[int, float]:
-    """Chooses a token from `[vocabulary]` logits: its id and its probability."""
-    logits_V = logits_V.float()
-    log_normaliser = torch.logsumexp(logits_V, 0)
+def choose(
+    logits_RV: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]
+) -> list[tuple[int, float]]:
+    """Chooses each row's next token.
+
+    Args:
+        logits_RV: `[rows, vocabulary]`.
+        sampling: How.
+        generators: One for each row.
+
+    Returns:
+        For each row the token's id and its probability.
+    """
+    logits_RV = logits_RV.float()
     if sampling.temperature == 0.0:
-        token = int(logits_V.argmax())
+        tokens_R = logits_RV.argmax(dim=1)
     else:
-        p_V = torch.softmax(logits_V / sampling.temperature, 0).cpu()
-        if sampling.top_p < 1.0:
-            sorted_V, order_V = p_V.sort(descending=True, stable=True)
-            # The token that crosses the line still belongs to the kept ones.
-            dropped_V = sorted_V.cumsum(0) - sorted_V >= sampling.top_p
-            p_V = torch.zeros_like(p_V).scatter_(0, order_V, sorted_V.masked_fill(dropped_V, 0))
-        token = int(torch.multinomial(p_V, 1, generator=generator))
-    return token, math.exp(min(0.0, float(logits_V[token] - log_normaliser)))
+        p_RV = torch.softmax(logits_RV / sampling.temperature, dim=1).cpu()
+        drawn = [_draw(p_V, sampling.top_p, one) for p_V, one in zip(p_RV, generators, strict=True)]
+        tokens_R = torch.tensor(drawn, device=logits_RV.device)
+    chosen_R = logits_RV.gather(1, tokens_R.unsqueeze(1)).squeeze(1)
+    probability_R = (chosen_R - torch.logsumexp(logits_RV, dim=1)).clamp_max(0.0).exp()
+    return list(zip(tokens_R.tolist(), probability_R.tolist(), strict=True))
+
+
+def _draw(p_V: Tensor, top_p: float, generator: torch.Generator) -> int:
+    if top_p < 1.0:
+        sorted_V, order_V = p_V.sort(descending=True, stable=True)
+        # The token that crosses the line still belongs to the kept ones.
+        dropped_V = sorted_V.cumsum(0) - sorted_V >= top_p
+        p_V = torch.zeros_like(p_V).scatter_(0, order_V, sorted_V.masked_fill(dropped_V, 0))
+    return int(torch.multinomial(p_V, 1, generator=generator))
 
 
 class AnswerText:
@@ -108,7 +125,7 @@ class AnswerText:
 
         Args:
             token: Its id.
-            last: Whether no other follows, so that nothing is held back.
+            last: Whether no other follows, so that what only began a stop string is text.
 
         Returns:
             What the text grew by, and whether a stop string was met.
@@ -122,10 +139,11 @@ class AnswerText:
         met = [place for stop in self._stop if (place := text.find(stop)) >= 0]
         if met:
             text = text[: min(met)]
-        elif not last:
-            # A replacement character at the end is a character whose bytes are still coming.
+        else:
+            # A replacement character at the end is a character whose bytes are still to come.
             text = text.rstrip("\ufffd")
-            text = text[: len(text) - self._begun(text)]
+            if not last:
+                text = text[: len(text) - self._begun(text)]
         delta = text[self._shown :]
         self._shown = max(self._shown, len(text))
         return delta, bool(met)

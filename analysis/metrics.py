@@ -21,7 +21,7 @@ _LARGEST: dict[torch.dtype, float] = {torch.float32: 60.0, torch.float64: 600.0}
 # Up to here a short series is exact to float32, where expm1(x) − x would cancel.
 _SERIES = 0.3
 # As many tokens at a time as stay in a core's cache, with their temporaries.
-_CHUNK = 16_384
+_CHUNK = 32_768
 
 
 def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
@@ -39,39 +39,57 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
         `[n]` in float64, finite and at least 0.
     """
     p_V = torch.softmax(base_V, dim=0)
-    mean_N1 = (shift_NV @ p_V).unsqueeze(1)
-    largest_N = (shift_NV.amax(dim=1, keepdim=True) - mean_N1).squeeze(1)
-    if float(largest_N.max()) > _LARGEST[base_V.dtype]:
+    x_NV = shift_NV - _mean(p_V, shift_NV).unsqueeze(1)
+    low_N, high_N = torch.aminmax(x_NV, dim=1)
+    if float(high_N.max()) > _LARGEST[base_V.dtype]:
         if base_V.dtype == torch.float32:
             return kl(base_V.double(), shift_NV.double())
         # So large a shift leaves no small difference to protect: the textbook formula serves.
-        textbook_N = torch.logsumexp(base_V + (shift_NV - mean_N1), 1) - torch.logsumexp(base_V, 0)
-        small_N1 = (largest_N <= _LARGEST[base_V.dtype]).unsqueeze(1)
-        stable_N = _stable_kl(p_V, torch.where(small_N1, shift_NV, mean_N1), mean_N1)
-        return torch.where(small_N1.squeeze(1), stable_N, textbook_N).clamp_min(0.0)
-    return _stable_kl(p_V, shift_NV, mean_N1)
+        textbook_N = torch.logsumexp(base_V + x_NV, 1) - torch.logsumexp(base_V, 0)
+        small_N = high_N <= _LARGEST[base_V.dtype]
+        stable_N = _stable_kl(p_V, x_NV * small_N.unsqueeze(1), _plain_excess)
+        return torch.where(small_N, stable_N, textbook_N).clamp_min(0.0)
+    return _stable_kl(p_V, x_NV, _excess_for(p_V, x_NV, float(torch.maximum(-low_N, high_N).max())))
 
 
-def _stable_kl(p_V: Tensor, shift_NV: Tensor, mean_N1: Tensor) -> Tensor:
-    mean_excess_N = torch.zeros(len(shift_NV), dtype=torch.float64, device=p_V.device)
-    for p_C, shift_NC in zip(p_V.split(_CHUNK), shift_NV.split(_CHUNK, dim=1), strict=True):
-        mean_excess_N += _excess(shift_NC - mean_N1) @ p_C
-    return torch.log1p(mean_excess_N).clamp_min(0.0)
+def _mean(p_V: Tensor, values_NV: Tensor) -> Tensor:
+    # Row by row, so that equal rows give equal means: a matrix product adds up each its own way.
+    return torch.stack([torch.dot(p_V, values_V) for values_V in values_NV])
 
 
-def _excess(x: Tensor) -> Tensor:
-    """`expm1(x) − x` without cancellation."""
-    if x.dtype == torch.float64:
-        return torch.expm1(x).sub_(x)
+def _stable_kl(p_V: Tensor, x_NV: Tensor, excess: Callable[[Tensor], Tensor]) -> Tensor:
+    # The mean that was taken off is itself rounded; what is left of it is small and known.
+    left_N = _mean(p_V, x_NV).double()
+    mean_excess_N = torch.zeros_like(left_N)
+    for p_C, x_NC in zip(p_V.split(_CHUNK), x_NV.split(_CHUNK, dim=1), strict=True):
+        mean_excess_N += _mean(p_C, excess(x_NC))
+    return (torch.log1p(mean_excess_N + left_N) - left_N).clamp_min(0.0)
+
+
+def _excess_for(p_V: Tensor, x_NV: Tensor, farthest: float) -> Callable[[Tensor], Tensor]:
+    """The cheapest way to `expm1(x) − x` that keeps the mean's digits."""
+    if x_NV.dtype == torch.float64:
+        return _plain_excess
+    if farthest < _SERIES:
+        return _series_excess
+    # Cancellation costs the mean at most 4 ε / √E[x²], relatively.
+    return _plain_excess if float(_mean(p_V, x_NV.square()).min()) > 1e-4 else _either_excess
+
+
+def _plain_excess(x: Tensor) -> Tensor:
+    return torch.expm1(x).sub_(x)
+
+
+def _series_excess(x: Tensor) -> Tensor:
     # x² (1/2 + x/6 + x²/24 + …)
     series = torch.full_like(x, 1 / math.factorial(8))
     for power in range(7, 1, -1):
         series.mul_(x).add_(1 / math.factorial(power))
-    series.mul_(x).mul_(x)
-    low, high = torch.aminmax(x)
-    if max(-float(low), float(high)) < _SERIES:
-        return series
-    return torch.where(x.abs() < _SERIES, series, torch.expm1(x).sub_(x))
+    return series.mul_(x).mul_(x)
+
+
+def _either_excess(x: Tensor) -> Tensor:
+    return torch.where(x.abs() < _SERIES, _series_excess(x), _plain_excess(x))
 
 
 @dataclass(frozen=True)

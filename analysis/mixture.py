@@ -30,14 +30,15 @@ class _Site:
         module: The linear.
         layer: Its layer.
         covering: Index of each adapter that has a factor here, ascending.
-        a_KrI: Their A, lower ranks padded with zeros: `[covering, rank, inputs]`.
+        a_IKr: Their A, lower ranks padded with zeros: `[inputs, covering, rank]`, so that one
+            adapter's and a stack of all are both a matrix without a copy.
         b_KrO: Their scaled B, transposed: `[covering, rank, outputs]`.
     """
 
     module: nn.Module
     layer: int
     covering: tuple[int, ...]
-    a_KrI: Tensor
+    a_IKr: Tensor
     b_KrO: Tensor
 
 
@@ -170,9 +171,10 @@ def _site(module: nn.Module, layer: int, name: str, adapters: Sequence[Adapter])
     dtype = weight.dtype if weight.is_floating_point() else factors[0].a_rI.dtype
     rank = max(factor.a_rI.shape[0] for factor in factors)
     a_KrI = torch.stack([_padded(factor.a_rI, rank) for factor in factors])
+    a_IKr = a_KrI.permute(2, 0, 1).contiguous()
     b_KrO = torch.stack([_padded(factor.b_Or.T, rank) for factor in factors])
-    a_KrI, b_KrO = a_KrI.to(weight.device, dtype), b_KrO.to(weight.device, dtype)
-    return _Site(module, layer, covering, a_KrI, b_KrO)
+    a_IKr, b_KrO = a_IKr.to(weight.device, dtype), b_KrO.to(weight.device, dtype)
+    return _Site(module, layer, covering, a_IKr, b_KrO)
 
 
 def _padded(matrix_rN: Tensor, rank: int) -> Tensor:
@@ -200,23 +202,23 @@ def _deltas(site: _Site, weights_RK: Tensor) -> list[_Delta]:
         deltas.append(
             _Delta(
                 rows=_on(_index(single), site),
-                a=site.a_KrI[_on(picked, site)].transpose(1, 2),
+                a=site.a_IKr[:, _on(picked, site)].transpose(0, 1),
                 b=site.b_KrO[_on(picked, site)],
-                weights=None if bool((weights_n11 == 1).all()) else weights_n11.to(site.a_KrI),
+                weights=None if bool((weights_n11 == 1).all()) else weights_n11.to(site.a_IKr),
             )
         )
     if (dense := (used_R > 1).nonzero().flatten()).numel():
         active = (weights_RK[dense] != 0).any(dim=0).nonzero().flatten()
-        a_nrI = site.a_KrI[_on(_index(active), site)]
+        a_Inr = site.a_IKr[:, _on(_index(active), site)]
         b_nrO = site.b_KrO[_on(_index(active), site)]
         weights_nK = weights_RK[dense][:, active]
-        weights_n1S = weights_nK.repeat_interleave(a_nrI.shape[1], dim=1).unsqueeze(1)
+        weights_n1S = weights_nK.repeat_interleave(a_Inr.shape[2], dim=1).unsqueeze(1)
         deltas.append(
             _Delta(
                 rows=_on(_index(dense), site),
-                a=a_nrI.flatten(0, 1).T,
+                a=a_Inr.flatten(1, 2),
                 b=b_nrO.flatten(0, 1),
-                weights=weights_n1S.to(site.a_KrI),
+                weights=weights_n1S.to(site.a_IKr),
             )
         )
     return deltas
@@ -230,4 +232,4 @@ def _index(ascending: Tensor) -> Rows:
 
 
 def _on(index: Rows, site: _Site) -> Rows:
-    return index if isinstance(index, slice) else index.to(site.a_KrI.device)
+    return index if isinstance(index, slice) else index.to(site.a_IKr.device)

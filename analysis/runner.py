@@ -137,8 +137,8 @@ class Runner:
                         logits_to_keep=1,
                     ).logits[:, -1]
                 tokens = []
-                for row, logits_V in zip(alive, logits_RV, strict=True):
-                    token, probability = choose(logits_V, sampling, generators[row])
+                chosen = choose(logits_RV, sampling, [generators[row] for row in alive])
+                for row, (token, probability) in zip(alive, chosen, strict=True):
                     last = token in self._ends or index == new_tokens - 1
                     delta, stopped = texts[row].push(token, last)
                     end: End | None = "length" if last else None
@@ -184,9 +184,11 @@ class Runner:
         with torch.inference_mode():
             with self._collected([1], None) as collected:
                 ids_RT = torch.tensor([[0, 1]], device=self._model.device)
-                own_V = self._model(input_ids=ids_RT).logits[0, -1].float()
-            state_ND = self.head.norm(collected[-1][:, -1].float().to(own_V.device))
-            lens_V, _ = self.head.finish(self.head.logits(state_ND)[0], torch.zeros(1, 1))
+                own_V = self._model(input_ids=ids_RT).logits[0, -1]
+            own_V = own_V if own_V.dtype == torch.float64 else own_V.float()
+            state_ND = self.head.norm(collected[-1][:, -1].to(own_V))
+            logits_NV = self.head.logits(state_ND)
+            lens_V, _ = self.head.finish(logits_NV[0], torch.zeros_like(logits_NV))
         if not torch.allclose(lens_V, own_V, rtol=0.05, atol=0.05 * float(own_V.abs().max())):
             raise InputError(
                 f"{type(self._model).__name__}: its last block, final norm and LM head do not "

@@ -1,0 +1,58 @@
+"""`python -m analysis speed`: what the analysis costs, in ratios within one run."""
+
+import argparse
+import json
+from typing import Any
+
+from analysis.collection import DEFAULT_COLLECTION, load_collection
+from analysis.console import progress_bar
+from analysis.errors import InputError
+
+
+def add(subparsers: Any) -> None:
+    """Add the parser of the subcommand."""
+    parser = subparsers.add_parser(
+        "speed",
+        help="time the analysis against other ways to do it",
+        description="Time traces and decoding against other ways, in turn, within one run.",
+    )
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION, metavar="C")
+    parser.add_argument("--adapters", type=int, default=6, metavar="K", help="(default: 6)")
+    parser.add_argument("--rank", type=int, default=16, metavar="R", help="(default: 16)")
+    parser.add_argument("--prompt-tokens", type=int, default=64, metavar="T", help="(default: 64)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    from analysis.speed.bench import measure_speed
+
+    for name, value, most in (
+        ("--adapters", args.adapters, 64),
+        ("--rank", args.rank, 256),
+        ("--prompt-tokens", args.prompt_tokens, 1024),
+    ):
+        if not 1 <= value <= most:
+            raise InputError(f"{name} is {value}: take 1 to {most}.")
+    collection = load_collection(args.collection)
+    with progress_bar() as report:
+        speed = measure_speed(collection, args.adapters, args.rank, args.prompt_tokens, report)
+    if not args.json:
+        for name, ratio in speed.ratios.items():
+            print(f"{name:22} {ratio.median:7.2f}   ({ratio.low:.2f} to {ratio.high:.2f})")
+        print(f"{'peak memory':22} {speed.peak_bytes / 1e6:7.0f} MB beyond the loaded model")
+        return 0
+    result: dict[str, Any] = {
+        "adapters": args.adapters,
+        "rank": args.rank,
+        "prompt_tokens": args.prompt_tokens,
+    }
+    for name, ratio in speed.ratios.items():
+        result[name] = ratio.median
+        result[f"{name}_spread"] = [ratio.low, ratio.high]
+    result["seconds"] = speed.seconds
+    result["disagreement"] = speed.disagreement
+    result["peak_memory_mb"] = speed.peak_bytes / 1e6
+    print(json.dumps(result))
+    return 0
