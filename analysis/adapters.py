@@ -243,12 +243,12 @@ def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str,
     """PEFT's LoRA layers of one adapter, by module name; taken out again at the end."""
     parameters = {name: value.requires_grad for name, value in model.named_parameters()}
     training = model.training
-    peft_model = None
     try:
         with warnings.catch_warnings():
-            # PEFT and transformers warn of each other's deprecations, which no user can mend.
-            warnings.simplefilter("ignore", FutureWarning)
-            peft_model = PeftModel.from_pretrained(
+            # PEFT and transformers warn of each other's deprecations, which no user can mend, and
+            # of keys that do not match, which `load_adapter` refuses in its own words.
+            warnings.simplefilter("ignore")
+            PeftModel.from_pretrained(
                 model,
                 str(entry.folder),
                 adapter_name=_INJECTED,
@@ -264,8 +264,11 @@ def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str,
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"Adapter {entry.name}: PEFT cannot load it ({line}).") from error
     finally:
-        if peft_model is not None:
-            peft_model.unload()
+        # Not PEFT's unload: where PEFT fails half-way, there is nothing to call it on.
+        for name, module in list(model.named_modules()):
+            if isinstance(module, LoraLayer):
+                parent, _, child = name.rpartition(".")
+                setattr(model.get_submodule(parent), child, module.get_base_layer())
         if hasattr(model, "peft_config"):
             del model.peft_config
         for name, value in model.named_parameters():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -151,8 +152,9 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     if _NAME.fullmatch(text):
         candidates.append(COLLECTIONS / text / "collection.toml")
     for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
+        with suppress(OSError):  # a name that no file system takes
+            if candidate.is_file():
+                return candidate.resolve()
     raise InputError(
         f"There is no collection {text!r}: give the path of a collection.toml, or name one of "
         f"{', '.join(bundled_collections())}."
