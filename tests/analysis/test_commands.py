@@ -1,0 +1,196 @@
+"""The command line: JSON on standard output, progress on standard error, one line on bad input."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import analysis
+from analysis.__main__ import main
+from tests import tiny
+
+QUERY = "María tiene 3 manzanas y compra 5 más."
+ROOT = Path(analysis.__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.tiny_collection(tmp_path_factory.mktemp("tiny"))
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def run(manifest: Path, capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+    code = main([*arguments, "--collection", str(manifest)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def result(manifest: Path, capsys: Captured, *arguments: str) -> Any:
+    code, out, _ = run(manifest, capsys, *arguments, "--json")
+    assert code == 0
+    assert out.count("\n") == 1
+    return json.loads(out)
+
+
+def test_trace_prints_what_it_promises(manifest: Path, capsys: Captured) -> None:
+    found = result(manifest, capsys, "trace", QUERY)
+    assert found["collection"] == "tiny"
+    assert isinstance(found["base"], str) and found["base"]
+    assert found["adapters"] == ["spanish", "math", "code"]
+    assert found["layers"] == tiny.LAYERS
+    assert found["lens"] == "norm"
+    assert "".join(found["tokens"]) == tiny.FORM.replace("{query}", QUERY)
+    for key in ("divergence", "weights"):
+        assert len(found[key]) == tiny.LAYERS
+        assert all(len(layer) == 3 for layer in found[key])
+        assert all(value >= 0 for layer in found[key] for value in layer)
+    assert [sum(layer) for layer in found["weights"]] == pytest.approx([1] * 3, abs=1e-6)
+    assert all(value >= 0 for value in found["seconds"].values())
+
+
+def without_seconds(out: str) -> str:
+    found = json.loads(out)
+    del found["seconds"]
+    return json.dumps(found)
+
+
+def test_the_same_query_twice_gives_the_same_bytes_but_for_seconds(
+    manifest: Path, capsys: Captured
+) -> None:
+    for command in (["trace", QUERY], ["answer", QUERY, "--max-new-tokens", "6"]):
+        first, second = (run(manifest, capsys, *command, "--json")[1] for _ in range(2))
+        assert without_seconds(first) == without_seconds(second)
+
+
+def test_a_chosen_lens_and_adapters_are_used(manifest: Path, capsys: Captured) -> None:
+    norm = result(manifest, capsys, "trace", QUERY, "--adapters", "code, spanish")
+    raw = result(manifest, capsys, "trace", QUERY, "--adapters", "code,spanish", "--lens", "raw")
+    assert norm["adapters"] == raw["adapters"] == ["code", "spanish"]
+    assert (norm["lens"], raw["lens"]) == ("norm", "raw")
+    assert norm["divergence"] != raw["divergence"]
+
+
+def test_a_dash_reads_standard_input(
+    manifest: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = f"  {QUERY} <bos>\n玛丽\n"
+    expected = result(manifest, capsys, "trace", query)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(query.encode())))
+    found = result(manifest, capsys, "trace", "-")
+    assert found["tokens"] == expected["tokens"]
+    assert query in "".join(found["tokens"])
+    assert found["weights"] == expected["weights"]
+
+
+def test_answer_prints_what_it_promises(manifest: Path, capsys: Captured) -> None:
+    names = ["base", "static", "sum", "qa-flora", "adapter:math"]
+    found = result(
+        manifest, capsys, "answer", QUERY, "--methods", ",".join(names), "--max-new-tokens", "5"
+    )
+    assert list(found["answers"]) == names
+    for answer in found["answers"].values():
+        assert set(answer) == {"text", "tokens", "mean_logprob", "end"}
+        assert 1 <= answer["tokens"] <= 5
+        assert answer["mean_logprob"] < 0
+        assert answer["end"] in ("end token", "stop string", "length")
+    texts = {answer["text"] for answer in found["answers"].values()}
+    assert len(texts) > 1
+    assert set(found["seconds"]) >= {"answer"}
+
+
+def test_answers_are_sampled_with_a_seed(manifest: Path, capsys: Captured) -> None:
+    def texts(seed: int) -> Any:
+        options = ["--temperature", "1.5", "--top-p", "0.9", "--seed", str(seed)]
+        found = result(manifest, capsys, "answer", QUERY, "--max-new-tokens", "8", *options)
+        return found["answers"]
+
+    assert texts(1) == texts(1) != texts(2)
+
+
+def test_without_json_people_read_it(manifest: Path, capsys: Captured) -> None:
+    code, out, _ = run(manifest, capsys, "trace", QUERY)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split() == ["layer", "spanish", "math", "code"]
+    assert len(lines) == 1 + tiny.LAYERS
+    code, out, _ = run(manifest, capsys, "answer", QUERY, "--max-new-tokens", "3")
+    assert code == 0
+    assert "base" in out and "qa-flora" in out
+
+
+BAD: dict[str, tuple[list[str], str]] = {
+    "no query": (["trace", ""], "empty"),
+    "only spaces": (["answer", " \n "], "empty"),
+    "only control characters": (["trace", "\u0001\u0007"], "control characters"),
+    "too long": (["trace", "a" * 200_000], "200000 characters"),
+    "a lone surrogate": (["trace", "a\udc80"], "Unicode"),
+    "an unknown adapter": (["trace", "a", "--adapters", "french"], "'french'"),
+    "no adapter": (["trace", "a", "--adapters", ","], "at least one"),
+    "an adapter twice": (["answer", "a", "--adapters", "math,math"], "twice"),
+    "an unknown lens": (["trace", "a", "--lens", "blurred"], "'blurred'"),
+    "an unknown method": (["answer", "a", "--methods", "magic"], "'magic'"),
+    "no method": (["answer", "a", "--methods", ""], "No method"),
+    "too many tokens": (["answer", "a", "--max-new-tokens", "100000"], "100000"),
+    "no tokens": (["answer", "a", "--max-new-tokens", "0"], "0 new tokens"),
+    "a temperature that is too high": (["answer", "a", "--temperature", "9"], "9"),
+    "a temperature that is none": (["answer", "a", "--temperature", "nan"], "nan"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_with_2_and_one_line(case: str, manifest: Path, capsys: Captured) -> None:
+    arguments, message = BAD[case]
+    code, out, err = run(manifest, capsys, *arguments, "--json")
+    assert (code, out) == (2, "")
+    complaint = [line for line in err.splitlines() if not line.lstrip()[:1].isdigit()]
+    assert len(complaint) == 1, err
+    assert complaint[0].startswith("error: ")
+    assert message in complaint[0]
+
+
+def test_a_collection_that_is_not_there_ends_with_2_and_one_line(capsys: Captured) -> None:
+    assert main(["trace", "a", "--collection", "nowhere", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "'nowhere'" in err
+
+
+def process(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "analysis", *arguments],
+        cwd=ROOT,
+        input=given,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_as_a_process_json_is_all_of_standard_output(manifest: Path) -> None:
+    done = process("trace", "-", "--collection", str(manifest), "--json", given=QUERY.encode())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["layers"] == tiny.LAYERS
+    progress = done.stderr.decode().splitlines()
+    assert progress and all("%" in line for line in progress)
+
+
+def test_as_a_process_bad_input_is_one_line(manifest: Path) -> None:
+    done = process("trace", "-", "--collection", str(manifest), given=b"\xff\xfe")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"\n") == 1 and done.stderr.startswith(b"error: ")
+    assert b"UTF-8" in done.stderr
+
+
+def test_as_a_process_a_damaged_adapter_is_one_line(tmp_path: Path) -> None:
+    manifest = tiny.tiny_collection(tmp_path, ["math"])
+    (tmp_path / "adapters" / "math" / "adapter_model.safetensors").write_bytes(b"no")
+    done = process("trace", "a", "--collection", str(manifest), "--json")
+    assert (done.returncode, done.stdout) == (2, b"")
+    complaint = [line for line in done.stderr.decode().splitlines() if "%" not in line]
+    assert len(complaint) == 1 and "math" in complaint[0] and "fetch it again" in complaint[0]
