@@ -50,8 +50,10 @@ def _run(*command: str) -> None:
 def main() -> int:
     path = find() or install()
     if not path:
-        print("No Chromium was found and none could be installed. Install one and run again.",
-              file=sys.stderr)
+        print(
+            "No Chromium was found and none could be installed. Install one and run again.",
+            file=sys.stderr,
+        )
         return 1
     print(path)
     return 0
