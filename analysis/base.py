@@ -18,24 +18,32 @@ from analysis.collection import Base
 from analysis.errors import InputError
 from analysis.progress import Progress
 
+DTYPES = ("auto", "float32", "bfloat16")
+
 
 def load_base(
-    base: Base, progress: Progress | None = None
+    base: Base, progress: Progress | None = None, dtype: str = "auto"
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Loads a base model, ready to be read from.
 
-    On a GPU it runs in bfloat16, on the CPU in float32: early layers differ by less than bfloat16
-    can tell.
+    Args:
+        base: Which.
+        progress: Told what is done.
+        dtype: One of `DTYPES`; `auto` is bfloat16 on a GPU and float32 on the CPU, where early
+            layers differ by less than bfloat16 can tell.
 
     Raises:
         InputError: It cannot be loaded.
     """
+    if dtype not in DTYPES:
+        raise InputError(f"There is no dtype {dtype!r}: take one of {', '.join(DTYPES)}.")
     location, revision = base.location, base.revision
     if base.source == "embedded":
         location = str(embedded.prepare(progress))
     elif base.source == "folder" and not Path(location).is_dir():
         raise InputError(f"The base's folder {location} is not there: correct the manifest.")
     gpu = torch.cuda.is_available()
+    precision = ("bfloat16" if gpu else "float32") if dtype == "auto" else dtype
     disable_progress_bar()  # `progress` is the one bar
     local = base.source != "hub"
     try:
@@ -48,7 +56,7 @@ def load_base(
             trust_remote_code=False,
             local_files_only=local,
             use_safetensors=True,
-            dtype=torch.bfloat16 if gpu else torch.float32,
+            dtype=getattr(torch, precision),
             device_map="auto" if gpu else None,
         )
     except (OSError, ValueError) as error:

@@ -81,15 +81,22 @@ class Engine:
         self._kept = ByteCache(self.limits.kept_bytes)
 
     @classmethod
-    def load(cls, collection: Collection, progress: Progress | None = None) -> Engine:
+    def load(
+        cls, collection: Collection, progress: Progress | None = None, dtype: str = "auto"
+    ) -> Engine:
         """Loads a collection's base model and adapters.
+
+        Args:
+            collection: Which.
+            progress: Told what is done.
+            dtype: One of `base.DTYPES`.
 
         Raises:
             InputError: One of them cannot be used; the message says which and why.
         """
         report = progress or (lambda what, share: None)
         report("loading the base model", 0.0)
-        model, tokenizer = load_base(collection.base, progress)
+        model, tokenizer = load_base(collection.base, progress, dtype)
         adapters = []
         for index, entry in enumerate(collection.adapters):
             report(f"loading adapter {entry.name}", index / len(collection.adapters))
@@ -156,8 +163,9 @@ class Engine:
         trace: Trace | None = self._kept.get(key)
         if trace is None:
             began = time.perf_counter()
+            places = [prompt.query_last, prompt.last]
             hidden_RLPD = self._runner.hidden(
-                prompt.ids, chosen, [prompt.query_last, prompt.last], progress
+                prompt.ids, chosen, places, progress, frame=prompt.query_first
             )
             trace = Trace(prompt, chosen, hidden_RLPD, time.perf_counter() - began)
             self._kept.put(key, trace, hidden_RLPD.nbytes)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Cache, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter
 from analysis.decoding import AnswerText, End, Sampling, Step, Token, choose
@@ -18,6 +20,24 @@ from analysis.lens import Head
 from analysis.mixture import Mixture
 from analysis.progress import Progress
 from analysis.tokens import token_text
+
+# Fewer tokens than this cost less to run again than to look after.
+_LONG_FRAME = 16
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The beginning of a prompt that was run.
+
+    Attributes:
+        ids: Its tokens.
+        adapters: The adapters of the rows after the first.
+        cache: The rows' keys and values; copied before use.
+    """
+
+    ids: tuple[int, ...]
+    adapters: tuple[str, ...]
+    cache: Cache
 
 
 class Runner:
@@ -47,6 +67,7 @@ class Runner:
         self._blocks = _blocks(model, self._mixture.layers)
         self._ends = _end_tokens(model, tokenizer)
         self.head = Head.of(model)
+        self._frame: _Frame | None = None
         # One model: two forward passes at once would see each other's hooks; and tokenizers
         # change their state while they work.
         self.lock = threading.Lock()
@@ -68,6 +89,7 @@ class Runner:
         adapters: Sequence[str],
         places: Sequence[int],
         progress: Progress | None = None,
+        frame: int = 0,
     ) -> Tensor:
         """Runs the base and each adapter alone, as the rows of one forward pass.
 
@@ -76,6 +98,8 @@ class Runner:
             adapters: The adapters after the base.
             places: The tokens whose states are kept.
             progress: Told after each layer; what it raises stops the pass.
+            frame: How many tokens at the beginning are the same for every query, before all
+                places. A long frame is run once and its keys and values are kept.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
@@ -84,14 +108,16 @@ class Runner:
         for row, name in enumerate(adapters, start=1):
             weights_RLK[row, :, self.adapters.index(name)] = 1.0
         rows = self._mixture.rows(weights_RLK)
-        ids_RT = torch.tensor([list(ids)]).expand(1 + len(adapters), -1)
-        with (
-            self.lock,
-            torch.inference_mode(),
-            rows.on(),
-            self._collected(places, progress) as collected,
-        ):
-            self._model.base_model(input_ids=ids_RT.to(self._model.device), use_cache=False)
+        if frame < _LONG_FRAME or frame > min(places):
+            frame = 0
+        with self.lock, torch.inference_mode(), rows.on():
+            done, cache = self._after_frame(tuple(ids), frame, tuple(adapters))
+            with self._collected([place - done for place in places], progress) as collected:
+                self._model.base_model(
+                    input_ids=self._ids(ids[done:], 1 + len(adapters)),
+                    past_key_values=cache,
+                    use_cache=cache is not None,
+                )
         # Cloned outside, so that it is an ordinary tensor to whoever computes with it.
         hidden_RLPD = torch.stack(collected, dim=1).clone()
         for row, name in enumerate(adapters, start=1):
@@ -99,6 +125,30 @@ class Runner:
             first = self._mixture.first_layer_K[self.adapters.index(name)]
             hidden_RLPD[row, :first] = hidden_RLPD[0, :first]
         return hidden_RLPD
+
+    def _ids(self, ids: Sequence[int], rows: int) -> Tensor:
+        return torch.tensor([list(ids)], device=self._model.device).expand(rows, -1)
+
+    def _after_frame(
+        self, ids: tuple[int, ...], frame: int, adapters: tuple[str, ...]
+    ) -> tuple[int, Cache | None]:
+        """How many tokens need not run again, and their keys and values under these rows."""
+        if frame == 0:
+            return 0, None
+        kept = self._frame
+        # The token at the seam may be cut otherwise for another query, so that frames differ by
+        # one: any kept beginning serves.
+        if kept is None or kept.adapters != adapters or kept.ids != ids[: len(kept.ids)]:
+            cache = DynamicCache(config=self._model.config)
+            self._model.base_model(
+                input_ids=self._ids(ids[:frame], 1 + len(adapters)),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            kept = self._frame = _Frame(ids[:frame], adapters, cache)
+        elif len(kept.ids) > frame:
+            return 0, None
+        return len(kept.ids), copy.deepcopy(kept.cache)
 
     def decode(
         self,
@@ -126,12 +176,12 @@ class Runner:
         generators = [torch.Generator().manual_seed(sampling.seed) for _ in range(rows)]
         alive = list(range(rows))
         cache = DynamicCache(config=self._model.config)
-        ids_RT = torch.tensor([list(ids)]).expand(rows, -1)
+        ids_RT = self._ids(ids, rows)
         for index in range(new_tokens):
             with self.lock, torch.inference_mode():
                 with applied.on():
                     logits_RV = self._model(
-                        input_ids=ids_RT.to(self._model.device),
+                        input_ids=ids_RT,
                         past_key_values=cache,
                         use_cache=True,
                         logits_to_keep=1,
@@ -157,7 +207,9 @@ class Runner:
             if not going:
                 return
             alive = [alive[place] for place in going]
-            ids_RT = torch.tensor([[tokens[place].id] for place in going])
+            ids_RT = torch.tensor(
+                [[tokens[place].id] for place in going], device=self._model.device
+            )
 
     @contextmanager
     def _collected(

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     sampling = Sampling(args.temperature, args.top_p, args.seed)
     began = time.perf_counter()
     with progress_bar() as report:
-        engine = Engine.load(collection, report)
+        engine = Engine.load(collection, report, args.dtype)
         loaded = time.perf_counter()
         prompt = engine.prompt(query, plain=args.plain)
         reading = Reading(

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     check_lens(lens)
     began = time.perf_counter()
     with progress_bar() as report:
-        engine = Engine.load(collection, report)
+        engine = Engine.load(collection, report, args.dtype)
         loaded = time.perf_counter()
         trace = engine.trace(query, chosen, plain=args.plain, progress=report)
         traced = time.perf_counter()

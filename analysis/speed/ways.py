@@ -9,11 +9,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch import Tensor, nn
-from transformers import DynamicCache, PreTrainedModel
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import load_adapter
 from analysis.collection import AdapterEntry
@@ -64,7 +65,7 @@ class Ways:
     def __init__(
         self,
         load: Callable[[], PreTrainedModel],
-        tokenizer: object,
+        tokenizer: PreTrainedTokenizerBase,
         adapters: int,
         rank: int,
         tokens: int,
@@ -81,7 +82,7 @@ class Ways:
             for entry in entries[1:]:
                 self.peft.load_adapter(str(entry.folder), adapter_name=entry.name)
         self.peft.eval()
-        self.runner = Runner(self.model, tokenizer, loaded)  # type: ignore[arg-type]
+        self.runner = Runner(self.model, tokenizer, loaded)
         self.head = Head.of(self.model)
         generator = torch.Generator().manual_seed(0)
         vocabulary = int(self.model.config.get_text_config().vocab_size)
@@ -209,7 +210,7 @@ class Ways:
             )
 
 
-def _greedy(model: nn.Module, ids_RT: Tensor, tokens: int) -> None:
+def _greedy(model: Any, ids_RT: Tensor, tokens: int) -> None:
     cache = DynamicCache(config=model.config)
     for _ in range(tokens):
         logits_RV = model(
