@@ -23,6 +23,8 @@ def card(
     dev = "\n".join(f"| {name} | {step} | {loss:.3f} |" for step, name, loss in progress.dev)
     low, high = recipe.weight_range
     weights = f"a weight drawn from {low}-{high} for each batch" if low < high else f"weight {low}"
+    every = recipe.whole_head_every
+    whole = "every batch" if every == 1 else f"one batch in {every}"
     started = " It went on from an earlier run (FIRST below)." if facts["started"] else ""
     return f"""---
 base_model: {base_name}
@@ -51,8 +53,8 @@ credited by this table.
 {facts["tokens"]} tokens ({facts["answer_tokens"]} of them answers), {facts["steps"]} steps of at
 most {recipe.batch_tokens} tokens, AdamW, learning rate {recipe.lr:g} with {recipe.warmup:.0%}
 warm-up and a cosine to 0, trained at {weights}, base weights in {facts["dtype"]}, softmax over
-the first {recipe.head_vocabulary} tokens of the vocabulary and those in the answers, seed
-{recipe.seed}.{started}
+the first {recipe.head_vocabulary} tokens of the vocabulary and those in the answers (over the whole
+of it on {whole}), seed {recipe.seed}.{started}
 
     {facts["command"]}
 

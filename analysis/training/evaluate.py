@@ -65,8 +65,10 @@ def evaluate(
             "shares": {name: as_dict(value) for name, value in shares.items()},
         }
         say(f"{score.what}: " + _line({name: value.value for name, value in shares.items()}))
-        own = [examples[found.name] for found in sets if found.adapter == score.adapter]
-        curves[score.adapter] = _curve(runner, score, encode, own[-1], shares[score.adapter])
+        own = [
+            row for found in sets if found.adapter == score.adapter for row in examples[found.name]
+        ]
+        curves[score.adapter] = _curve(runner, score, encode, own, shares[score.adapter])
         say(f"{score.adapter} by weight: " + _line(_points(curves[score.adapter])))
     return {
         "collection": collection.name,
@@ -103,7 +105,7 @@ def _curve(
     for weight in CURVE:
         subject = Subject(score.adapter, weight)
         found = at_one if weight == 1.0 else score.score(runner, subject, encode)
-        loss = _loss(runner, subject, examples)
+        loss = _loss(runner, subject, examples) if examples else None
         points.append({"weight": weight, "score": as_dict(found), "loss": loss})
     return points
 

@@ -30,7 +30,12 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The choices behind one adapter; `weight_range` is the adapter weight drawn per batch."""
+    """The choices behind one adapter.
+
+    `weight_range` is the adapter weight drawn per batch. The softmax is over the first
+    `head_vocabulary` tokens and those in the answers, but over all of them on every
+    `whole_head_every`-th batch.
+    """
 
     name: str
     sources: tuple[SourceSpec, ...] = ()
@@ -45,6 +50,7 @@ class Recipe:
     weight_decay: float = 0.0
     weight_range: tuple[float, float] = (0.3, 1.0)
     head_vocabulary: int = 32_768
+    whole_head_every: int = 4
     modules: tuple[str, ...] = LINEARS
     form: str = "<bos>User: {query}\nAssistant: "
     seed: int = 0
@@ -79,7 +85,7 @@ def make_recipe(content: dict[str, Any], where: str) -> Recipe:
     low, high = recipe.weight_range
     if not 0 < low <= high:
         raise InputError(f"{where}: weight_range {low} {high} must be 0 < low <= high.")
-    for field in ("rank", "alpha", "lr", "tokens", "batch_tokens"):
+    for field in ("rank", "alpha", "lr", "tokens", "batch_tokens", "whole_head_every"):
         if getattr(recipe, field) <= 0:
             raise InputError(f"{where}: {field} is {getattr(recipe, field)}; it must be above 0.")
     return recipe
