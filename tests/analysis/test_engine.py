@@ -509,3 +509,45 @@ def test_a_cell_holds_the_tokens_that_make_its_divergence(engine: Engine) -> Non
     assert shares == sorted(shares, reverse=True)
     assert 0 < sum(shares) <= 1 + 1e-12
     assert engine.cell(trace, 0, "late").contributors == ()
+
+
+# --- a long frame is run once
+
+LONG_FORM = "<bos>" + " ".join(tiny.SENTENCES[:3]) * 2 + " {query} Assistant: "
+
+
+@pytest.mark.parametrize("family", ["gemma3", "gpt2"])
+def test_a_frame_that_is_kept_changes_nothing(tmp_path: Path, family: str) -> None:
+    engine, model, _ = tiny.tiny_engine(
+        tmp_path, family=family, form=LONG_FORM, limits=NOTHING_KEPT
+    )
+    passes: list[int] = []
+    model.base_model.register_forward_pre_hook(
+        lambda _, args, named: passes.append(named["input_ids"].shape[1]), with_kwargs=True
+    )
+    for query in ("玛丽有三个苹果", ANOTHER, "玛丽有三个苹果"):
+        for adapters in (["math"], ["math", "spanish"], ["math", "spanish"]):
+            trace = engine.trace(query, adapters)
+            # Every token is read without a kept frame.
+            whole_LKT = engine.every_token(trace.prompt, adapters)
+            found_LK = engine.divergence(trace).values_LK
+            expected_LK = whole_LKT[:, :, trace.prompt.query_last]
+            assert torch.allclose(found_LK, expected_LK, rtol=1e-8, atol=1e-15)
+    assert min(passes) < trace.prompt.query_first < max(passes)  # a frame was kept and used
+
+
+def test_a_cancelled_trace_leaves_a_kept_frame_exact(tmp_path: Path) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path, form=LONG_FORM, limits=NOTHING_KEPT)
+
+    def cancel(what: str, share: float) -> None:
+        if share > 0.5:
+            raise Cancelled
+
+    for before in range(2):
+        with pytest.raises(Cancelled):
+            engine.trace(ANOTHER, progress=cancel)
+        found = engine.trace(QUERY)
+        whole_LKT = engine.every_token(found.prompt)
+        expected_LK = whole_LKT[:, :, found.prompt.query_last]
+        found_LK = engine.divergence(found).values_LK
+        assert torch.allclose(found_LK, expected_LK, rtol=1e-8, atol=1e-15), before
