@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from analysis.errors import InputError
 from analysis.methods import Reading, fuse, methods
 from analysis.progress import Progress
-from app import views
+from app import painting, views
 from app.answers import Heading, Sheet
 from app.loader import Loader
+from app.look import Look
+from app.looking import Looker
 from app.session import Run, Session, Stopped
 
 if TYPE_CHECKING:
@@ -32,21 +34,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05
-POSITION = "query"
 REFERENCE = "qa-flora"
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a run is looked at: nothing here needs the model.
-
-    Attributes:
-        lens: One of `analysis.lens.LENSES`.
-        show: `weights` or `divergence`.
-    """
-
-    lens: str
-    show: str
 
 
 @dataclass(frozen=True)
@@ -57,11 +45,13 @@ class Asking:
         methods: Names of the methods, as `analysis.methods.fuse` takes them.
         new_tokens: The longest an answer may get.
         sampling: How tokens are chosen.
+        lens: The lens that methods read divergences through.
     """
 
     methods: tuple[str, ...]
     new_tokens: int
     sampling: Sampling
+    lens: str
 
 
 class Asker:
@@ -70,11 +60,13 @@ class Asker:
     Args:
         loader: Has the engine, or will have it.
         labels: The adapters' labels by name.
+        looker: Shows what was traced.
     """
 
-    def __init__(self, loader: Loader, labels: Mapping[str, str]) -> None:
+    def __init__(self, loader: Loader, labels: Mapping[str, str], looker: Looker) -> None:
         self._loader = loader
         self._labels = labels
+        self._looker = looker
 
     def ask(
         self,
@@ -97,32 +89,19 @@ class Asker:
                 lambda progress: engine.trace(prompt, adapters, progress=progress),
             )
             run = Run(ticket, query, trace)
-            yield {"status": views.status("working", "Reading the layers through the lens")}
             yield from _watched(
-                session, ticket, lambda progress: run.reading(engine, look.lens, POSITION)
+                session,
+                ticket,
+                lambda progress: engine.divergence(
+                    trace, look.lens, look.position, look.metric, progress
+                ),
             )
             session.run = run
-            yield {"prompt": views.prompt(trace.prompt), "grid": self.grid(engine, run, look)}
-            yield from self._answer(engine, session, ticket, run, look, settings)
+            shown = self._looker.look(session, look)
+            yield {"prompt": views.prompt(trace.prompt), **shown}
+            yield from self._answer(engine, session, ticket, run, settings)
 
         yield from self._guarded(session, ticket, steps())
-
-    def look(self, session: Session, look: Look) -> Update:
-        """The grid of the run that is shown, looked at differently; never runs the model."""
-        engine = self._loader.wait(0)
-        if engine is None or session.run is None:
-            return {}
-        return {"grid": self.grid(engine, session.run, look)}
-
-    def grid(self, engine: Engine, run: Run, look: Look) -> views.View:
-        """The grid of a run."""
-        from analysis.weights import normalise
-
-        reading = run.reading(engine, look.lens, POSITION)
-        labels = [self._labels[name] for name in run.trace.adapters]
-        weights = normalise(reading.values_LK).tolist()
-        number = f"{run.number}-{look.lens}-{look.show}"
-        return views.grid(number, labels, reading, weights, look.show)
 
     def _answer(
         self,
@@ -130,23 +109,26 @@ class Asker:
         session: Session,
         ticket: int,
         run: Run,
-        look: Look,
         settings: Asking,
     ) -> Updates:
         if not settings.methods:
             seconds = f"tracing {run.trace.seconds:.1f} s"
             yield {"status": views.status("done", "Done. No answer was asked for.", 1.0, seconds)}
             return
+        # The paper's rule at the paper's token; other settings are there to look at.
         reading = Reading(
             run.trace.adapters,
             run.trace.layers,
-            lambda: run.reading(engine, look.lens, POSITION).values_LK,
+            lambda: engine.divergence(run.trace, settings.lens).values_LK,
         )
-        rows = fuse(settings.methods, reading)
+        names = list(settings.methods)
+        rows = fuse(names, reading)
+        if session.painting is not None and session.painting.touched:
+            rows.append(session.painting.row())
+            names.append(painting.NAME)
         steps = engine.answer(
             run.trace.prompt, rows, new_tokens=settings.new_tokens, sampling=settings.sampling
         )
-        names = list(settings.methods)
         reference = names.index(REFERENCE) if REFERENCE in names and len(names) > 1 else None
         sheet = Sheet(ticket, [self._heading(name) for name in names], reference)
         session.sheet = sheet
@@ -207,6 +189,8 @@ class Asker:
             yield {"busy": False}
 
     def _heading(self, name: str) -> Heading:
+        if name == painting.NAME:
+            return Heading(name, "What if", "The weights that you painted.")
         rule, _, adapter = name.partition(":")
         method = methods()[rule]
         if adapter:

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from app.text import safe, short
-from app.theme import SCALES
+from app.text import number, safe, short
+from app.theme import LINES, SCALES
 
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
@@ -91,6 +91,64 @@ def grid(
         "shapes": [_veil(layer, width) for layer in veiled],
     }
     return {"data": [trace], "layout": layout}
+
+
+def profile(values: Numbers, labels: Sequence[str], *, log: bool) -> Figure:
+    """Lines over the layers, one for each adapter.
+
+    Args:
+        values: `[layers][adapters]`.
+        labels: The adapters' labels.
+        log: Count upwards in powers of ten.
+    """
+    count = len(values)
+    traces = []
+    for place, label in enumerate(labels):
+        colours = {mode: LINES[mode][place % len(LINES[mode])] for mode in LINES}
+        column = [row[place] for row in values]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": safe(short(label, 18)),
+                "x": list(range(count)),
+                # A logarithm has no place for 0: the line has a gap there.
+                "y": [value if value > 0 else None for value in column] if log else column,
+                "line": {
+                    "width": 2,
+                    "color": colours["light"],
+                    "dash": "solid" if place < len(LINES["light"]) else "dot",
+                },
+                "marker": {"size": 5, "color": colours["light"]},
+                "customdata": [
+                    safe_lines(f"layer {layer} · {label}\n{number(value)}")
+                    for layer, value in enumerate(column)
+                ],
+                "hovertemplate": "%{customdata}<extra></extra>",
+                "meta": {"colours": colours},
+            }
+        )
+    y_axis: dict[str, Any] = {"fixedrange": True, "zeroline": False, "ticks": "", "nticks": 5}
+    if log:
+        y_axis |= {"type": "log", "exponentformat": "power"}
+    else:
+        y_axis |= {"rangemode": "tozero"}
+    layout = {
+        "height": 240,
+        "margin": {"l": 44, "r": 2, "t": 34, "b": 34},
+        "font": {"size": 12},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "xaxis": {
+            "title": {"text": "layer", "standoff": 4},
+            "fixedrange": True,
+            "zeroline": False,
+            "showgrid": False,
+            "ticks": "",
+        },
+        "yaxis": y_axis,
+    }
+    return {"data": traces, "layout": layout}
 
 
 def safe_lines(text: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.answers import Sheet
+from app.painting import Painting
+from app.picture import Picture
 
 if TYPE_CHECKING:
-    from analysis.divergence import Divergence
-    from analysis.engine import Engine
     from analysis.progress import Progress
     from analysis.trace import Trace
 
@@ -18,9 +18,9 @@ class Stopped(Exception):
     """The visitor pressed Stop."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Run:
-    """One traced query and what was read from it so far.
+    """One traced query.
 
     Attributes:
         number: Which of the visitor's requests it was.
@@ -31,14 +31,6 @@ class Run:
     number: int
     query: str
     trace: Trace
-    _readings: dict[tuple[str, str], Divergence] = field(default_factory=dict, repr=False)
-
-    def reading(self, engine: Engine, lens: str, position: str) -> Divergence:
-        """The divergence through a lens at a position: computed once, then kept."""
-        key = (lens, position)
-        if key not in self._readings:
-            self._readings[key] = engine.divergence(self.trace, lens, position)
-        return self._readings[key]
 
 
 @dataclass(eq=False)
@@ -49,12 +41,20 @@ class Session:
         ticket: Number of the newest request.
         stopped: Number of the newest request that was stopped.
         run: The run that is shown.
+        picture: What the grid shows of it.
+        cell: The selected layer and adapter.
+        pinned: The picture to compare with.
+        painting: The what-if weights.
         sheet: The answers that are shown.
     """
 
     ticket: int = 0
     stopped: int = 0
     run: Run | None = None
+    picture: Picture | None = None
+    cell: tuple[int, int] | None = None
+    pinned: Picture | None = None
+    painting: Painting | None = None
     sheet: Sheet | None = None
 
     def begin(self) -> int:
@@ -80,3 +80,22 @@ class Session:
             tell(what, share)
 
         return progress
+
+    def show(self, picture: Picture) -> None:
+        """Takes a picture as the one that is shown; keeps of the rest what still fits."""
+        self.picture = picture
+        if self.cell is None or not self._holds(picture, self.cell):
+            self.cell = picture.strongest()
+        if self.painting is None or not self.painting.touched or not self.painting.fits(picture):
+            self.painting = Painting.over(picture)
+
+    def select(self, layer: int, adapter: int) -> bool:
+        """Selects a cell, if there is one."""
+        if self.picture is None or not self._holds(self.picture, (layer, adapter)):
+            return False
+        self.cell = (layer, adapter)
+        return True
+
+    @staticmethod
+    def _holds(picture: Picture, cell: tuple[int, int]) -> bool:
+        return 0 <= cell[0] < picture.layers and 0 <= cell[1] < picture.width

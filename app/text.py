@@ -117,6 +117,26 @@ def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
     return f"{'; '.join(parts)}. On average over the layers: {averages}."
 
 
+def changes(values: Sequence[Sequence[float]], labels: Sequence[str], before: str) -> str:
+    """Says the three largest differences.
+
+    Args:
+        values: `[layers][adapters]`, the new less the old.
+        labels: The adapters' labels.
+        before: What the old is called.
+    """
+    cells = [
+        (value, layer, label)
+        for layer, row in enumerate(values)
+        for value, label in zip(row, labels, strict=True)
+    ]
+    largest = sorted(cells, key=lambda one: -abs(one[0]))[:3]
+    if abs(largest[0][0]) < 0.005:
+        return f"Nothing differs from “{short(plain(before), 60)}”."
+    said = listed([f"{label} {value:+.2f} in layer {layer}" for value, layer, label in largest])
+    return f"Compared with “{short(plain(before), 60)}”, most of all: {said}."
+
+
 def saturation(peaks: Sequence[float], lens: str) -> str:
     """Says in which layers a lens saturates; nothing where it does in none."""
     where = saturated(peaks)

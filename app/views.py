@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.collection import Collection
-from app import figures, text
+from app import text
 from app.loader import Loading
 
 if TYPE_CHECKING:
-    from analysis.divergence import Divergence
+    from analysis.cell import Cell, TokenChange
     from analysis.prompt import Prompt
+    from app.picture import Picture
 
 View = dict[str, Any]
 
@@ -20,6 +21,7 @@ _FRAMES = {
     "template": "the tokenizer's chat template around it",
     "plain": "nothing around it",
 }
+_TOP = 5
 
 
 def masthead(collection: Collection, loading: Loading) -> View:
@@ -59,84 +61,106 @@ def _part(read: Prompt, index: int) -> str:
     return "query" if read.query_first <= index <= read.query_last else "frame"
 
 
-def grid(
-    number: str,
-    labels: Sequence[str],
-    reading: Divergence,
-    weights: Sequence[Sequence[float]],
-    show: str,
-) -> View:
-    """The grid of layers and adapters.
+def why(picture: Picture, layer: int, adapter: int, cell: Cell | None, note: str = "") -> View:
+    """Why a cell is what it is.
 
     Args:
-        number: Says which picture this is.
-        labels: The adapters' labels.
-        reading: The divergence.
-        weights: qa-FLoRA's weights, `[layers][adapters]`.
-        show: `weights` or `divergence`.
+        picture: Which it is a cell of.
+        layer: Its layer.
+        adapter: Its adapter's place.
+        cell: What is behind its divergence; None where that cannot be said now.
+        note: Said at the end.
     """
-    labels = [text.plain(label) for label in labels]
-    values = reading.values_LK.tolist()
-    peaks = reading.peak_L.tolist()
-    shown = weights if show == "weights" else values
-    cells = [
-        [f"{value:.2f}" if show == "weights" else text.number(value) for value in row]
-        for row in shown
-    ]
-    hover = [
-        [
-            f"layer {layer} · {label}\nweight {weight:.4f}\ndivergence {text.number(value)} nats"
-            for label, weight, value in zip(labels, weights[layer], row, strict=True)
-        ]
-        for layer, row in enumerate(values)
-    ]
-    say = [
-        [f"layer {layer}, {label}: {cell}" for label, cell in zip(labels, row, strict=True)]
-        for layer, row in enumerate(cells)
-    ]
-    averages = []
-    if show == "weights":
-        count = len(weights)
-        averages = [
-            f"{sum(row[adapter] for row in weights) / count:.0%} on average"
-            for adapter in range(len(labels))
-        ]
-    return {
-        "id": number,
-        "title": "Who speaks where" if show == "weights" else "How far each adapter moves the base",
-        "sentence": text.leaders(weights, labels),
-        "note": text.saturation(peaks, reading.lens),
-        "layers": len(values),
-        "columns": labels,
-        "text": cells,
-        "say": say,
-        "figure": figures.grid(
-            shown,
-            labels,
-            hover,
-            cells,
-            scale=show,
-            averages=averages,
-            veiled=text.saturated(peaks),
-        ),
+    label = picture.labels[adapter]
+    view: View = {
+        "cell": [layer, adapter],
+        "title": f"Layer {layer} · {label}",
+        "adapter": label,
+        "arithmetic": arithmetic(picture, layer, adapter),
+        "tokens": [],
+        "shares": [],
+        "note": note,
     }
+    if cell is not None:
+        view["tokens"] = _tokens(cell)
+        view["shares"] = [
+            {"text": text.visible(one.text), "share": one.share, "said": f"{one.share:.0%}"}
+            for one in cell.contributors[:_TOP]
+            if one.share >= 0.005
+        ]
+    return view
 
 
-def empty_grid(sentence: str) -> View:
-    """The grid before there is a run."""
+def arithmetic(picture: Picture, layer: int, adapter: int) -> list[str]:
+    """How a weight comes about, step by step."""
+    values, weights = picture.divergence[layer], picture.weights[layer]
+    own = text.number(values[adapter])
+    look = picture.look
+    lines = [f"divergence {own}{look.unit}"]
+    if look.normalisation != "sum" or not sum(values):
+        total = "nothing diverges, so all share alike" if not sum(values) else _formula(look)
+        return [*lines, f"{total} → {weights[adapter]:.3f}"]
+    largest = sorted(range(len(values)), key=lambda place: -values[place])
+    terms = [text.number(values[place]) for place in largest[:4]]
+    rest = sum(values[place] for place in largest[4:])
+    if len(values) > 4:
+        terms.append(text.number(rest))
+    return [*lines, f"{own} / ({' + '.join(terms)}) = {weights[adapter]:.3f}"]
+
+
+def _formula(look: Any) -> str:
+    from analysis.weights import NORMALISATIONS
+
+    return NORMALISATIONS[look.normalisation].formula
+
+
+def _tokens(cell: Cell) -> list[View]:
+    """The most probable tokens of base and adapter, the adapter's order first."""
+    both: dict[int, TokenChange] = {}
+    for one in (*cell.adapter_top[:_TOP], *cell.base_top[:_TOP]):
+        both.setdefault(one.id, one)
+    return [
+        {
+            "text": text.visible(one.text),
+            "base": _percent(one.base),
+            "adapter": _percent(one.adapter),
+            "move": _move(one.base_rank, one.adapter_rank),
+            "way": (one.base_rank > one.adapter_rank) - (one.base_rank < one.adapter_rank),
+        }
+        for one in sorted(both.values(), key=lambda one: one.adapter_rank)
+    ]
+
+
+def _percent(probability: float) -> str:
+    if probability >= 0.0995:
+        return f"{100 * probability:.0f} %"
+    return f"{100 * probability:.1f} %" if probability >= 0.0005 else "< 0.1 %"
+
+
+def _move(before: int, after: int) -> str:
+    if before == after:
+        return "="
+    return f"▲ {before - after}" if before > after else f"▼ {after - before}"
+
+
+def no_cell(note: str) -> View:
+    """The panel of a cell before one is chosen."""
     return {
-        "id": "",
-        "title": "Who speaks where",
-        "sentence": sentence,
-        "note": "",
-        "layers": 0,
-        "columns": [],
-        "text": [],
-        "say": [],
-        "figure": {"data": [], "layout": {"height": 0}},
+        "cell": None,
+        "title": "",
+        "adapter": "",
+        "arithmetic": [],
+        "tokens": [],
+        "shares": [],
+        "note": note,
     }
 
 
 def labels_of(collection: Collection) -> Mapping[str, str]:
     """Each adapter's label by its name."""
     return {adapter.name: text.plain(adapter.label) for adapter in collection.adapters}
+
+
+def averages(weights: Sequence[Sequence[float]]) -> list[float]:
+    """Each adapter's weight, averaged over the layers."""
+    return [sum(column) / len(weights) for column in zip(*weights, strict=True)]

@@ -3,6 +3,7 @@
   "use strict";
   const kinds = {};
   const themed = new Set();
+  const listeners = {};
 
   const FusionLens = {
     // make(root, trigger) returns {update(value), theme?()}.
@@ -32,6 +33,10 @@
       node.append(...children.filter((child) => child !== null && child !== undefined));
       return node;
     },
+
+    // Panels tell each other what happened by name.
+    heard: (name, callback) => (listeners[name] ??= []).push(callback),
+    tell: (name, what) => (listeners[name] ?? []).forEach((callback) => callback(what)),
 
     dark: () => document.body.classList.contains("dark"),
 

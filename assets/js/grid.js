@@ -9,7 +9,8 @@ FusionLens.define("grid", (root, trigger) => {
   const cell = el("div", { className: "sr-only", at: { "aria-live": "polite" } });
   const toggle = el("button", { type: "button", className: "quiet switch", textContent: "Show as table" });
   const title = el("h2", {});
-  root.append(el("div", { className: "bar" }, title, toggle), said, figure, table, note, cell);
+  const tag = el("span", { className: "tag" });
+  root.append(el("div", { className: "bar" }, title, tag, toggle), said, figure, table, note, cell);
 
   let value = null;
   let selected = null;
@@ -23,13 +24,33 @@ FusionLens.define("grid", (root, trigger) => {
     if (!asTable) draw();
   });
 
-  const select = (layer, adapter) => {
+  // meant: by a click or Enter, and not only on the way to another cell.
+  const select = (layer, adapter, meant) => {
     selected = [layer, adapter];
     cell.textContent = value.say[layer][adapter];
     crosshair();
     marks();
+    if (meant && value.paint) trigger("paint", { layer, adapter });
+    request();
+  };
+
+  // One request at a time; where the selection has moved on meanwhile, its end asks again. So the
+  // last cell of many quick ones is always the one explained.
+  let explained = null;
+  let waiting = 0;
+  const request = () => {
+    const now = performance.now();
+    // An answer that never came must not silence the panel for good.
+    if (!selected || explained?.join() === selected.join() || now < waiting) return;
+    waiting = now + 5000;
+    const [layer, adapter] = selected;
     trigger("cell", { layer, adapter });
   };
+  FusionLens.heard("why", (cell) => {
+    explained = cell;
+    waiting = 0;
+    if (cell) request();
+  });
 
   const keys = {
     ArrowUp: ([layer, adapter]) => [layer - 1, adapter],
@@ -42,6 +63,7 @@ FusionLens.define("grid", (root, trigger) => {
     PageDown: ([layer, adapter]) => [layer + 5, adapter],
   };
   root.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && selected && value?.paint && figure.contains(event.target)) select(...selected, true);
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey || !value) return;
     if (!figure.contains(event.target) && !table.contains(event.target)) return;
     event.preventDefault();
@@ -81,7 +103,7 @@ FusionLens.define("grid", (root, trigger) => {
     await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
     if (!listening) {
       listening = true;
-      figure.on("plotly_click", (event) => select(event.points[0].y, event.points[0].x));
+      figure.on("plotly_click", (event) => select(event.points[0].y, event.points[0].x, true));
     }
     root.dataset.drawn = value.id;
   };
@@ -91,7 +113,7 @@ FusionLens.define("grid", (root, trigger) => {
     const rows = value.text.map((texts, layer) => {
       const cells = texts.map((text, adapter) => {
         const one = el("td", {}, text);
-        one.addEventListener("click", () => select(layer, adapter));
+        one.addEventListener("click", () => select(layer, adapter, true));
         return one;
       });
       return el("tr", {}, el("th", { scope: "row" }, String(layer)), ...cells);
@@ -103,9 +125,10 @@ FusionLens.define("grid", (root, trigger) => {
   return {
     update(next) {
       value = next;
-      if (selected && (selected[0] >= value.layers || selected[1] >= value.columns.length)) selected = null;
-      if (value.select !== undefined) selected = value.select;
+      selected = value.select;
       title.textContent = value.title;
+      tag.textContent = value.tag;
+      tag.hidden = !value.tag;
       said.textContent = value.sentence;
       note.textContent = value.note;
       root.dataset.empty = value.layers ? "" : "1";

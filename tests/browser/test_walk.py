@@ -49,7 +49,7 @@ def test_looking_differently_never_runs_the_model(site: Site, visit: Open) -> No
     ask(page, QUERY)
     settled(page)
     drawn = page.locator("#grid .fl-panel")
-    page.locator("#lens").get_by_label("Raw, as in the paper").check()
+    page.locator("#lens").get_by_label("Raw · paper").check()
     expect(drawn).to_have_attribute("data-drawn", re.compile("-raw-weights"))
     page.locator("#show").get_by_label("Divergence").check()
     expect(drawn).to_have_attribute("data-drawn", re.compile("-raw-divergence"))

@@ -1,0 +1,132 @@
+"""The column of controls: what to run, how to look at it, how to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from analysis.collection import Collection
+from analysis.methods import methods
+from app import look, painting, views
+from app.asking import REFERENCE, Asking
+from app.look import Look
+
+_ALONE = "adapter"
+_NO_ADAPTER = ""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The controls that others listen to.
+
+    Attributes:
+        adapters: Names of the adapters to trace.
+        show: What the grid shows.
+        look: The controls of a look, in the order of `look_of`.
+        asking: The controls of the answers, in the order of `asking_of`.
+        brush: Weight and scope of the what-if brush.
+        hear: Answers with the painted weights.
+        reset: Forgets them.
+        what_if: The box around the brush.
+    """
+
+    adapters: gr.CheckboxGroup
+    show: gr.Radio
+    look: list[Any]
+    asking: list[Any]
+    brush: list[Any]
+    hear: gr.Button
+    reset: gr.Button
+    what_if: gr.Group
+
+
+def build(collection: Collection) -> Controls:
+    """Lays out the column."""
+    labels = views.labels_of(collection)
+    adapters = gr.CheckboxGroup(
+        [(label, name) for name, label in labels.items()],
+        value=list(labels),
+        label="Adapters",
+        elem_id="adapters",
+    )
+    show = gr.Radio(look.shown_choices(pinned=False), value="weights", label="Show", elem_id="show")
+    with gr.Group(visible=False, elem_classes="what-if") as what_if:
+        weight = gr.Slider(0, 2, value=1, step=0.05, label="Paint the weight", elem_id="brush")
+        scope = gr.Dropdown(
+            [(said, name) for name, said in painting.SCOPES.items()],
+            value="cell",
+            label="in",
+            elem_id="scope",
+        )
+        hear = gr.Button("Hear it", variant="primary", size="sm", elem_id="hear")
+        reset = gr.Button("Begin anew", size="sm", elem_id="unpaint")
+    lens = gr.Radio(look.lens_choices(), value=collection.lens, label="Lens", elem_id="lens")
+    with gr.Accordion("More ways to read", open=False):
+        metric = gr.Dropdown(look.metric_choices(), value="kl", label="Metric", elem_id="metric")
+        position = gr.Dropdown(
+            look.position_choices(), value="query", label="Read at", elem_id="position"
+        )
+        normalisation = gr.Dropdown(
+            look.normalisation_choices(),
+            value="sum",
+            label="From divergence to weight",
+            elem_id="normalisation",
+        )
+        temperature = gr.Slider(
+            0.01,
+            5,
+            value=1,
+            step=0.01,
+            label="Temperature of the softmax",
+            interactive=False,
+            elem_id="softness",
+        )
+    rules = gr.CheckboxGroup(
+        [(rule.label, rule.name) for rule in methods().values() if rule.name != _ALONE],
+        value=["base", "static", "sum", REFERENCE],
+        label="Answers",
+        elem_id="methods",
+    )
+    alone = gr.Dropdown(
+        [("No adapter alone", _NO_ADAPTER)]
+        + [(f"{label} alone", f"{_ALONE}:{name}") for name, label in labels.items()],
+        value=f"{_ALONE}:{next(iter(labels))}" if labels else _NO_ADAPTER,
+        show_label=False,
+        label="One adapter alone",
+        elem_id="alone",
+    )
+    with gr.Accordion("How to answer", open=False):
+        length = gr.Slider(8, 256, value=64, step=8, label="Longest answer, in tokens")
+        heat = gr.Slider(0, 2, value=0, step=0.05, label="Temperature; 0 takes the likeliest")
+        top_p = gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p")
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+    return Controls(
+        adapters=adapters,
+        show=show,
+        look=[lens, show, position, metric, normalisation, temperature],
+        asking=[rules, alone, length, heat, top_p, seed],
+        brush=[weight, scope],
+        hear=hear,
+        reset=reset,
+        what_if=what_if,
+    )
+
+
+def look_of(*values: Any) -> Look:
+    """The look that the controls' values make."""
+    lens, show, position, metric, normalisation, temperature = values
+    return Look(lens, show, position, metric, normalisation, float(temperature or 1))
+
+
+def asking_of(look: Look, *values: Any) -> Asking:
+    """How to answer, from the controls' values."""
+    from analysis.decoding import Sampling  # imports what the page need not wait for
+
+    rules, alone, length, heat, top_p, seed = values
+    names = [name for name in methods() if name in rules]
+    if alone != _NO_ADAPTER:
+        names.append(alone)
+    sampling = Sampling(float(heat), float(top_p), int(seed or 0))
+    return Asking(tuple(names), int(length), sampling, look.lens)

@@ -1,0 +1,110 @@
+"""What happens when somebody looks: nothing here runs the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import InputError
+from app import grids, views
+from app.look import Look
+from app.painting import Painting
+from app.picture import Picture, take
+from app.session import Session
+
+if TYPE_CHECKING:
+    from app.loader import Loader
+
+Update = dict[str, Any]
+
+_READ = (
+    "Read at the token “{token}” through the {lens} lens. What a lens shows of early layers is "
+    "not a calibrated probability."
+)
+
+
+class Looker:
+    """Shows what a visitor wants to see of the run that is there.
+
+    Args:
+        loader: Has the engine.
+        labels: The adapters' labels by name.
+    """
+
+    def __init__(self, loader: Loader, labels: Mapping[str, str]) -> None:
+        self._loader = loader
+        self._labels = labels
+
+    def look(self, session: Session, look: Look) -> Update:
+        """The run, looked at differently."""
+        engine = self._loader.wait(0)
+        if session.run is not None and engine is not None:
+            try:
+                session.show(take(engine, session.run, look, self._labels))
+            except InputError as error:
+                return {"status": views.status("error", str(error))}
+        elif session.picture is not None:
+            # The stored example holds the numbers of one look: only what is shown can change.
+            session.show(
+                replace(session.picture, look=replace(session.picture.look, show=look.show))
+            )
+        return self.shown(session)
+
+    def shown(self, session: Session) -> Update:
+        """All that depends on the picture, the pin, the painting and the cell."""
+        picture = session.picture
+        if picture is None:
+            return {}
+        grid = self._grid(session, picture)
+        return {"grid": grid, "profile": grids.profile(picture), **self.why(session)}
+
+    @staticmethod
+    def _grid(session: Session, picture: Picture) -> views.View:
+        painted = session.painting.weights if session.painting else None
+        return grids.grid(picture, session.cell, session.pinned, painted, session.run is None)
+
+    def select(self, session: Session, layer: int, adapter: int) -> Update:
+        """A cell was chosen."""
+        return self.why(session) if session.select(layer, adapter) else {}
+
+    def why(self, session: Session) -> Update:
+        """Why the selected cell is what it is."""
+        picture, cell = session.picture, session.cell
+        if picture is None or cell is None:
+            return {}
+        layer, adapter = cell
+        engine = self._loader.wait(0)
+        if engine is None or session.run is None:
+            note = "Ask the question yourself to see the tokens behind this cell."
+            return {"why": views.why(picture, layer, adapter, None, note)}
+        trace, look = session.run.trace, picture.look
+        behind = engine.cell(trace, layer, picture.adapters[adapter], look.lens, look.position)
+        place = trace.prompt.query_last if look.position == "query" else trace.prompt.last
+        token = views.text.visible(trace.prompt.tokens[place])
+        note = _READ.format(token=token, lens=look.lens)
+        if look.metric != "kl":
+            note += " The parts are those of the KL divergence."
+        return {"why": views.why(picture, layer, adapter, behind, note)}
+
+    def paint(
+        self, session: Session, layer: int, adapter: int, weight: float, scope: str
+    ) -> Update:
+        """A cell was painted."""
+        if session.picture is None or session.painting is None:
+            return {}
+        if not session.select(layer, adapter):
+            return {}
+        session.painting = session.painting.paint(layer, adapter, weight, scope)
+        return {"grid": self._grid(session, session.picture)}
+
+    def unpaint(self, session: Session) -> Update:
+        """The painting begins anew."""
+        if session.picture is not None:
+            session.painting = Painting.over(session.picture)
+        return self.shown(session)
+
+    def pin(self, session: Session) -> Update:
+        """What is shown becomes what others are compared with; a second time lets go of it."""
+        session.pinned = session.picture if session.pinned is None else None
+        return self.shown(session)

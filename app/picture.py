@@ -1,0 +1,110 @@
+"""Pictures: the numbers of one run under one look, ready to be drawn, pinned and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.weights import weigh
+from app.look import Look
+
+if TYPE_CHECKING:
+    from analysis.engine import Engine
+    from app.session import Run
+
+Numbers = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The numbers of one run under one look.
+
+    Attributes:
+        number: Which picture of the page's this is.
+        query: What was asked.
+        adapters: Names of the adapters.
+        labels: Their labels.
+        divergence: `[layers][adapters]`.
+        weights: `[layers][adapters]`, each layer summing to 1.
+        peaks: The largest probability of the base's distribution, `[layers]`.
+        look: How it is looked at.
+    """
+
+    number: str
+    query: str
+    adapters: tuple[str, ...]
+    labels: tuple[str, ...]
+    divergence: Numbers
+    weights: Numbers
+    peaks: tuple[float, ...]
+    look: Look
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return len(self.weights)
+
+    def strongest(self) -> tuple[int, int]:
+        """Layer and adapter of the largest weight, among layers where the lens says something."""
+        cells = [(layer, adapter) for layer in range(self.layers) for adapter in range(self.width)]
+        return max(cells, key=lambda one: (self.peaks[one[0]] <= 0.9999, self._weight(one)))
+
+    @property
+    def width(self) -> int:
+        """Number of adapters."""
+        return len(self.adapters)
+
+    def _weight(self, cell: tuple[int, int]) -> float:
+        return self.weights[cell[0]][cell[1]]
+
+
+def take(engine: Engine, run: Run, look: Look, labels: Mapping[str, str]) -> Picture:
+    """The picture of a run; may run the LM head, never the model."""
+    reading = engine.divergence(run.trace, look.lens, look.position, look.metric)
+    weights = weigh(reading.values_LK, look.normalisation, look.temperature)
+    names = run.trace.adapters
+    return Picture(
+        number=f"{run.number}-{look.lens}-{look.show}-{look.metric}-{look.normalisation}",
+        query=run.query,
+        adapters=names,
+        labels=tuple(labels[name] for name in names),
+        divergence=rows(reading.values_LK.tolist()),
+        weights=rows(weights.tolist()),
+        peaks=tuple(reading.peak_L.tolist()),
+        look=look,
+    )
+
+
+def rows(values: Sequence[Sequence[float]]) -> Numbers:
+    """Numbers that cannot be changed."""
+    return tuple(tuple(row) for row in values)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed from one picture to another.
+
+    Attributes:
+        adapters: Those that both have, in the second's order.
+        labels: Their labels.
+        values: The second's weights less the first's, `[layers][adapters]`.
+    """
+
+    adapters: tuple[str, ...]
+    labels: tuple[str, ...]
+    values: Numbers
+
+
+def difference(first: Picture, second: Picture) -> Difference | None:
+    """The second's weights less the first's; None where nothing can be compared."""
+    shared = [name for name in second.adapters if name in first.adapters]
+    if not shared or first.layers != second.layers:
+        return None
+    before = [first.adapters.index(name) for name in shared]
+    after = [second.adapters.index(name) for name in shared]
+    values = tuple(
+        tuple(new[b] - old[a] for a, b in zip(before, after, strict=True))
+        for old, new in zip(first.weights, second.weights, strict=True)
+    )
+    return Difference(tuple(shared), tuple(second.labels[place] for place in after), values)

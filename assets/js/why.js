@@ -1,0 +1,53 @@
+// Why a cell is what it is: the arithmetic, and the tokens behind it.
+FusionLens.define("why", (root) => {
+  const { el } = FusionLens;
+  const heading = el("h2", {}, "Why this cell?");
+  const body = el("div", { className: "body", at: { "aria-live": "polite" } });
+  root.append(heading, body);
+
+  const tokens = (value) => {
+    const head = ["token", "base", value.adapter, ""].map((name) => el("th", { scope: "col", dir: "auto" }, name));
+    head[3].append(el("span", { className: "sr-only" }, "change of rank"));
+    const rows = value.tokens.map((token) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, el("bdi", { className: "mono" }, token.text)),
+        el("td", {}, token.base),
+        el("td", {}, token.adapter),
+        el("td", { className: "move", data: { way: token.way } }, token.move),
+      ),
+    );
+    return [
+      el("h3", {}, "Most probable next tokens"),
+      el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)),
+    ];
+  };
+
+  const shares = (value) => [
+    el("h3", {}, "What the divergence is made of"),
+    el(
+      "ul",
+      { className: "shares" },
+      ...value.shares.map((one) => {
+        const bar = el("span", { className: "share", at: { "aria-hidden": "true" } });
+        bar.style.setProperty("--share", one.share);
+        return el("li", {}, el("bdi", { className: "mono" }, one.text), bar, el("span", { className: "percent" }, one.said));
+      }),
+    ),
+  ];
+
+  return {
+    update(value) {
+      body.replaceChildren(
+        ...(value.title ? [el("p", { className: "cell", dir: "auto" }, value.title)] : []),
+        ...value.arithmetic.map((line) => el("p", { className: "step mono" }, line)),
+        ...(value.tokens.length ? tokens(value) : []),
+        ...(value.shares.length ? shares(value) : []),
+        ...(value.note ? [el("p", { className: "note" }, value.note)] : []),
+      );
+      root.dataset.cell = value.title;
+      FusionLens.tell("why", value.cell);
+    },
+  };
+});

@@ -1,0 +1,134 @@
+"""Looks into a run: why a cell, other readings, what if, pin and compare."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, Site, ask, settled, violations
+
+pytestmark = pytest.mark.browser
+
+QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
+
+
+@pytest.fixture
+def page(site: Site, visit: Open) -> Page:
+    """A page with a run on it."""
+    page = visit(site.address)
+    ask(page, QUERY)
+    settled(page)
+    site.calls.clear()
+    return page
+
+
+def _choose(page: Page, control: str, option: str) -> None:
+    page.locator(f"{control} input").click()
+    page.get_by_role("option", name=option).click()
+
+
+def _numbers(page: Page) -> list[list[float]]:
+    """The grid's numbers, from its table."""
+    if page.locator("#grid .table").is_hidden():
+        page.get_by_role("button", name="Show as table").click()
+    rows = page.locator("#grid tbody tr").all()
+    return [[float(text) for text in row.locator("td").all_inner_texts()] for row in rows]
+
+
+def test_arrow_keys_walk_and_the_panel_follows(site: Site, page: Page) -> None:
+    panel = page.locator("#why .fl-panel")
+    expect(panel).to_have_attribute("data-cell", re.compile("Layer"))
+    page.focus("#grid .figure")
+    page.keyboard.press("Home")
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(panel).to_have_attribute("data-cell", "Layer 1 · Math")
+    expect(page.locator("#grid [aria-live]")).to_have_text(re.compile(r"layer 1, Math: 0\.\d\d"))
+    assert site.calls == []
+
+
+def test_the_arithmetic_gives_the_weight_of_the_grid(page: Page) -> None:
+    page.focus("#grid .figure")
+    page.keyboard.press("Home")
+    for key in ("ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator("#why .fl-panel")).to_have_attribute("data-cell", "Layer 0 · Spanish")
+    result = page.locator("#why .step").last.inner_text().split("=")[-1]
+    assert float(result) == pytest.approx(_numbers(page)[0][0], abs=0.006)
+    shares = page.locator("#why .shares .percent").all_inner_texts()
+    assert shares and sum(int(share.rstrip("%")) for share in shares) <= 102
+
+
+def test_after_twelve_quick_clicks_the_last_cell_is_explained(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="Show as table").click()
+    cells = page.locator("#grid td")
+    for index in [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 4, 3]:
+        cells.nth(index).click()
+    panel = page.locator("#why .fl-panel")
+    expect(panel).to_have_attribute("data-cell", "Layer 1 · Spanish")
+    assert site.calls == []
+
+
+def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page: Page) -> None:
+    note = page.locator("#grid .note")
+    expect(note).to_contain_text("The paper takes the raw lens.")
+    page.locator("#lens").get_by_label("Raw · paper").check()
+    expect(note).to_contain_text("This is the paper's setting.")
+    page.get_by_role("button", name="More ways to read").click()
+    _choose(page, "#metric", "Jensen–Shannon")
+    expect(note).to_contain_text("Jensen–Shannon")
+    _choose(page, "#normalisation", "Softmax")
+    expect(note).to_contain_text("softmax at T = 1")
+    _choose(page, "#position", "Last token of the prompt")
+    expect(note).to_contain_text("last token of the prompt")
+    assert sum(_numbers(page)[0]) == pytest.approx(1.0, abs=0.02)
+    assert site.calls == []
+
+
+def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> None:
+    page.locator("#show").get_by_label("What if").check()
+    expect(page.locator("#grid h2")).to_have_text("What if")
+    page.locator("#brush input[type=number]").fill("0")
+    page.locator("#brush input[type=number]").press("Tab")
+    _choose(page, "#scope", "Its adapter in all layers")
+    page.focus("#grid .figure")
+    page.keyboard.press("Home")
+    for key in ("ArrowLeft", "ArrowLeft", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#grid tbody td").first).to_have_text("0.00")
+    assert [row[0] for row in _numbers(page)] == [0.0, 0.0, 0.0]
+    page.click("#hear")
+    card = page.locator('#answers .card[data-row="what-if"]')
+    expect(card.locator(".t")).to_have_count(64)
+    settled(page)
+    page.click("#unpaint")
+    expect(page.locator("#grid tbody td").first).not_to_have_text("0.00")
+
+
+def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
+    before = _numbers(page)
+    page.click("#pin")
+    page.locator("#show").get_by_label("Difference to pin").check()
+    expect(page.locator("#grid .sentence")).to_contain_text("Nothing differs")
+    ask(page, "The capital of France is Paris.")
+    settled(page)
+    expect(page.locator("#grid .sentence")).to_contain_text("most of all")
+    changed = _numbers(page)
+    page.locator("#show").get_by_label("Weights").check()
+    expect(page.locator("#grid h2")).to_have_text("Who speaks where")
+    after = _numbers(page)
+    for row_a, row_b, row_d in zip(before, after, changed, strict=True):
+        for a, b, d in zip(row_a, row_b, row_d, strict=True):
+            assert d == pytest.approx(b - a, abs=0.011)
+    page.click("#pin")
+    expect(page.locator("#show").get_by_label("Difference to pin")).to_have_count(0)
+
+
+def test_axe_finds_nothing_in_what_if(page: Page) -> None:
+    page.locator("#show").get_by_label("What if").check()
+    expect(page.locator("#grid h2")).to_have_text("What if")
+    page.get_by_role("button", name="More ways to read").click()
+    page.get_by_role("button", name="How to answer").click()
+    assert violations(page) == []
