@@ -1,6 +1,7 @@
 """A LoRA adapter while it is trained: adding it, running it below weight 1, saving it."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +70,7 @@ def norm(tensors: dict[str, Tensor], scaling: float) -> float:
             b = tensors[name.replace(".lora_A.", ".lora_B.")].double()
             a = a.double()
             total += float(((b.T @ b) * (a @ a.T)).sum())
-    return scaling * total**0.5
+    return scaling * math.sqrt(total)
 
 
 def save_adapter(model: Any, folder: Path, base_name: str) -> None:

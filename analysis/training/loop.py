@@ -127,7 +127,7 @@ def _step(
     whole = step % recipe.whole_head_every == 0
     with adapter_weight(model, weight):
         loss = batch_loss(model, batch, None if whole else restriction) / len(batch.target_N)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

@@ -32,7 +32,7 @@ def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> 
         # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
         fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
         dtype = "bfloat16" if fast else "float32"
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=getattr(torch, dtype),
         use_safetensors=True,
