@@ -7,7 +7,7 @@ so that one run can time them in turn and check that they agree.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,15 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from analysis.adapters import load_adapter
 from analysis.collection import AdapterEntry
 from analysis.decoding import Sampling
+from analysis.divergence import measure
 from analysis.lens import Head
 from analysis.metrics import kl
 from analysis.prompt import Prompt
 from analysis.runner import Runner
 from analysis.trace import Trace
+from analysis.weights import normalise
 
 MODULES = "all-linear"
-Divergences = Callable[[], Tensor]
 
 
 def make_adapters(
@@ -93,9 +94,6 @@ class Ways:
 
     def ours(self) -> Tensor:
         """One batch, each row paying for its own adapter; the stable KL on the last token."""
-        from analysis.divergence import measure
-        from analysis.weights import normalise
-
         places = [self.prompt.query_last, self.prompt.last]
         hidden_RLPD = self.runner.hidden(self.prompt.ids, self.names, places)
         trace = Trace(self.prompt, tuple(self.names), hidden_RLPD, 0.0)
@@ -181,25 +179,24 @@ class Ways:
             values_LK[layer] = kl(base_V, shift_KV)
         return values_LK
 
-    def decode_base(self, rows: int, tokens: int) -> None:
+    def decode_base(self, rows: int, tokens: int) -> list[Iterator[object]]:
         """The base on so many rows, the plainest loop there is."""
-        with torch.inference_mode():
-            _greedy(self.model, self.ids_1T.expand(rows, -1), tokens)
+        return [_greedy(self.model, self.ids_1T.expand(rows, -1), tokens)]
 
-    def decode_ours(self, rows: int, tokens: int) -> None:
+    def decode_ours(self, rows: int, tokens: int) -> list[Iterator[object]]:
         """As many rows, each a mixture of all adapters."""
         generator = torch.Generator().manual_seed(1)
         shape = (rows, self.runner.layers, len(self.names))
         weights_RLK = torch.rand(shape, generator=generator)
-        for _ in self.runner.decode(self.prompt.ids, weights_RLK, tokens, Sampling(), ()):
-            pass
+        return [self.runner.decode(self.prompt.ids, weights_RLK, tokens, Sampling(), ())]
 
-    def decode_peft(self, rows: int, tokens: int) -> None:
+    def decode_peft(self, rows: int, tokens: int) -> list[Iterator[object]]:
         """One merged adapter for each row, one after the other."""
-        with torch.inference_mode():
-            for row in range(rows):
-                self.peft.set_adapter(f"fused-{row}")
-                _greedy(self.peft, self.ids_1T, tokens)
+        return [self._one_fused(row, tokens) for row in range(rows)]
+
+    def _one_fused(self, row: int, tokens: int) -> Iterator[object]:
+        self.peft.set_adapter(f"fused-{row}")
+        yield from _greedy(self.peft, self.ids_1T, tokens)
 
     def add_fused(self, rows: int) -> None:
         """Gives PEFT its merged adapters, which it needs before it can decode."""
@@ -210,10 +207,12 @@ class Ways:
             )
 
 
-def _greedy(model: Any, ids_RT: Tensor, tokens: int) -> None:
+def _greedy(model: Any, ids_RT: Tensor, tokens: int) -> Iterator[object]:
     cache = DynamicCache(config=model.config)
     for _ in range(tokens):
-        logits_RV = model(
-            input_ids=ids_RT, past_key_values=cache, use_cache=True, logits_to_keep=1
-        ).logits[:, -1]
-        ids_RT = logits_RV.argmax(dim=-1, keepdim=True)
+        with torch.inference_mode():
+            logits_RV = model(
+                input_ids=ids_RT, past_key_values=cache, use_cache=True, logits_to_keep=1
+            ).logits[:, -1]
+            ids_RT = logits_RV.argmax(dim=-1, keepdim=True)
+        yield None
