@@ -8,13 +8,20 @@ from typing import Any
 import gradio as gr
 
 from analysis.collection import Collection
+from analysis.lens import LENSES
 from analysis.methods import methods
-from app import look, painting, views
+from analysis.metrics import METRICS
+from analysis.trace import POSITIONS
+from analysis.weights import NORMALISATIONS
+from app import links, look, painting, views
 from app.asking import REFERENCE, Asking
+from app.links import Field
 from app.look import Look
 
 _ALONE = "adapter"
 _NO_ADAPTER = ""
+_ANSWERED = ("base", "static", "sum", REFERENCE)
+_LONGEST = 256
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ def build(collection: Collection) -> Controls:
         )
     rules = gr.CheckboxGroup(
         [(rule.label, rule.name) for rule in methods().values() if rule.name != _ALONE],
-        value=["base", "static", "sum", REFERENCE],
+        value=list(_ANSWERED),
         label="Answers",
         elem_id="methods",
     )
@@ -98,7 +105,7 @@ def build(collection: Collection) -> Controls:
         elem_id="alone",
     )
     with gr.Accordion("How to answer", open=False):
-        length = gr.Slider(8, 256, value=64, step=8, label="Longest answer, in tokens")
+        length = gr.Slider(8, _LONGEST, value=64, step=8, label="Longest answer, in tokens")
         heat = gr.Slider(0, 2, value=0, step=0.05, label="Temperature; 0 takes the likeliest")
         top_p = gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p")
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
@@ -112,6 +119,29 @@ def build(collection: Collection) -> Controls:
         reset=reset,
         what_if=what_if,
     )
+
+
+def fields(collection: Collection) -> list[Field]:
+    """Query, adapters, look and answers as they stand in a permalink, in the controls' order."""
+    names = [adapter.name for adapter in collection.adapters]
+    rules = [name for name in methods() if name != _ALONE]
+    alone = [_NO_ADAPTER, *(f"{_ALONE}:{name}" for name in names)]
+    return [
+        Field("q", links.query, ""),
+        Field("adapters", links.some_of(*names), names),
+        Field("lens", links.one_of(*LENSES), collection.lens),
+        Field("show", links.one_of("weights", "divergence", "what-if"), "weights"),
+        Field("at", links.one_of(*POSITIONS), "query"),
+        Field("metric", links.one_of(*METRICS), "kl"),
+        Field("weigh", links.one_of(*NORMALISATIONS), "sum"),
+        Field("softness", links.number(0.01, 5), 1),
+        Field("answers", links.some_of(*rules), list(_ANSWERED)),
+        Field("alone", links.one_of(*alone), alone[min(1, len(names))]),
+        Field("length", links.number(8, _LONGEST, whole=True), 64),
+        Field("temperature", links.number(0, 2), 0),
+        Field("top_p", links.number(0.05, 1), 1),
+        Field("seed", links.number(0, 2**53, whole=True), 0),
+    ]
 
 
 def look_of(*values: Any) -> Look:

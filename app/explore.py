@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,13 +10,14 @@ import gradio as gr
 
 from analysis.collection import Collection
 from analysis.weights import NORMALISATIONS
-from app import answers, controls, grids, look, views
+from app import answers, controls, exports, first, grids, links, look, views
 from app.asking import Asker
 from app.examples import load_examples
 from app.loader import Loader
 from app.looking import Looker
 from app.panels import encode, panel
 from app.session import Session
+from app.text import listed
 
 TITLE = "Explore"
 
@@ -23,18 +25,23 @@ _WELCOME = "Ask a question to see which adapter speaks at which layer."
 _CHOOSE = "Click a cell of the grid, or walk to one with the arrow keys."
 # The rows of all visitors take turns in one engine: a few at a time are served at once.
 _VISITORS = 4
+# Panels take only what differs from before: a file taken twice gets another number.
+_NUMBERS = itertools.count(1)
 
 
-def build(collection: Collection, loader: Loader) -> None:
+def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     """Lays out the tab and wires it, inside the page's `gr.Blocks`."""
     labels = views.labels_of(collection)
     looker = Looker(loader, labels)
     asker = Asker(loader, labels, looker)
-    session = gr.State(Session())
+    begun, stored = _begun(looker, first.load(collection))
+    session = gr.State(begun)
     examples = load_examples()
+    fields = controls.fields(collection)
 
     with gr.Row(elem_classes="ask"):
         query = gr.Textbox(
+            begun.picture.query if begun.picture else "",
             label="Query",
             placeholder="Ask something that needs two adapters at once",
             lines=1,
@@ -46,17 +53,23 @@ def build(collection: Collection, loader: Loader) -> None:
         stop = gr.Button("Stop", interactive=False, elem_id="stop", scale=0, min_width=96)
     chips = panel("chips", [vars(example) for example in examples], events=("chip",))
     status = panel("status", views.status("idle", ""), elem_id="status")
-    prompt = panel("prompt", views.prompt(None), elem_id="prompt")
+    prompt = panel("prompt", stored.get("prompt", views.prompt(None)), elem_id="prompt")
     with gr.Row(elem_classes="workspace"):
         with gr.Column(elem_classes="controls", scale=0, min_width=232):
             given = controls.build(collection)
         with gr.Column(elem_classes="main", scale=1, min_width=280):
-            grid = panel("grid", grids.empty(_WELCOME), events=("cell", "paint"), elem_id="grid")
-            profile = panel("profile", grids.no_profile(), elem_id="profile")
+            grid = panel(
+                "grid",
+                stored.get("grid", grids.empty(_WELCOME)),
+                events=("cell", "paint"),
+                elem_id="grid",
+            )
+            profile = panel("profile", stored.get("profile", grids.no_profile()), elem_id="profile")
         with gr.Column(elem_classes="aside", scale=0, min_width=300):
-            pin = gr.Button("Pin this run", size="sm", elem_id="pin", interactive=False)
-            why = panel("why", views.no_cell(_CHOOSE), elem_id="why")
-    sheet = panel("answers", answers.empty(), elem_id="answers")
+            pin = gr.Button("Pin this run", size="sm", elem_id="pin", interactive=bool(stored))
+            why = panel("why", stored.get("why", views.no_cell(_CHOOSE)), elem_id="why")
+    sheet = panel("answers", stored.get("answers", answers.empty()), elem_id="answers")
+    taken = panel("take", _taken(bool(stored)), events=("take",), elem_id="take")
 
     parts = {
         "status": status,
@@ -65,8 +78,9 @@ def build(collection: Collection, loader: Loader) -> None:
         "profile": profile,
         "why": why,
         "answers": sheet,
+        "take": taken,
     }
-    seen = [status, grid, profile, why, pin]
+    seen = [status, grid, profile, why, pin, taken]
 
     def updates(changes: dict[str, Any]) -> dict[gr.Component, Any]:
         made: dict[gr.Component, Any] = {
@@ -89,8 +103,35 @@ def build(collection: Collection, loader: Loader) -> None:
         def asking() -> controls.Asking:
             return controls.asking_of(seen_as, *values[looks:])
 
+        link = links.encode(fields, [query, adapters, *values])
         for changes in asker.ask(session, query, adapters, seen_as, asking):
+            if "grid" in changes:
+                changes["take"] = _taken(True, link)
             yield updates(changes)
+
+    def on_linked(session: Session, *values: Any) -> Iterator[dict[gr.Component, Any]]:
+        if session.linked:
+            session.linked = False
+            yield from on_ask(session, *values)
+
+    def on_load(session: Session, request: gr.Request) -> dict[Any, Any]:
+        given_link = dict(request.query_params)
+        settings, unusable = links.decode(fields, given_link)
+        restored: dict[Any, Any] = {}
+        if any(field.key in given_link for field in fields):
+            session.linked = bool(settings[0].strip())
+            restored = dict(zip(restorable, settings, strict=True))
+            restored[given.what_if] = gr.Group(visible=settings[3] == "what-if")
+        if unusable:
+            said = f"The link's {listed(unusable)} cannot be used here and was left out."
+            restored[status] = encode(views.status("idle", said))
+        return restored or gr.skip()
+
+    def on_take(session: Session, event: gr.EventData) -> str:
+        if session.picture is None or event.kind not in exports.KINDS:
+            return encode(_taken(session.picture is not None))
+        file = exports.take(event.kind, collection, session.picture, session.sheet)
+        return encode(_taken(True) | {"file": file, "number": next(_NUMBERS)})
 
     def on_chip(event: gr.EventData) -> str:
         return examples[int(event.index) % len(examples)].query
@@ -105,16 +146,16 @@ def build(collection: Collection, loader: Loader) -> None:
         }
 
     def on_cell(session: Session, event: gr.EventData) -> dict[gr.Component, Any]:
-        return updates(looker.select(session, int(event.layer), int(event.adapter)))
+        return updates(looker.select(session, int(event.layer), int(event.adapter))) or gr.skip()
 
     def on_paint(
         session: Session, weight: float, scope: str, event: gr.EventData
     ) -> dict[gr.Component, Any]:
         layer, adapter = int(event.layer), int(event.adapter)
-        return updates(looker.paint(session, layer, adapter, float(weight), scope))
+        return updates(looker.paint(session, layer, adapter, float(weight), scope)) or gr.skip()
 
     def on_unpaint(session: Session) -> dict[gr.Component, Any]:
-        return updates(looker.unpaint(session))
+        return updates(looker.unpaint(session)) or gr.skip()
 
     def on_pin(session: Session, show: str, *values: Any) -> dict[Any, Any]:
         pinned = session.pinned is None
@@ -127,6 +168,7 @@ def build(collection: Collection, loader: Loader) -> None:
             given.show: gr.Radio(look.shown_choices(pinned), value=shown),
         }
 
+    restorable = [query, given.adapters, *given.look, *given.asking]
     quick: dict[str, Any] = {
         "show_progress": "hidden",
         "trigger_mode": "always_last",
@@ -135,7 +177,7 @@ def build(collection: Collection, loader: Loader) -> None:
     }
     asking: dict[str, Any] = {
         "fn": on_ask,
-        "inputs": [session, query, given.adapters, *given.look, *given.asking],
+        "inputs": [session, *restorable],
         "outputs": [*parts.values(), ask, stop, pin],
         "show_progress": "hidden",
         "concurrency_id": "model",
@@ -145,6 +187,11 @@ def build(collection: Collection, loader: Loader) -> None:
     query.submit(**asking)
     given.hear.click(**asking)
     chips.chip(on_chip, None, query, show_progress="hidden", queue=False).then(**asking)
+    loaded = page.load(
+        on_load, session, [*restorable, given.what_if, status], show_progress="hidden", queue=False
+    )
+    loaded.then(**asking | {"fn": on_linked})
+    taken.take(on_take, session, taken, **quick)
     stop.click(Session.stop, session, None, show_progress="hidden", queue=False)
     looked = [*seen, given.what_if, given.look[-1]]
     for control in given.look:
@@ -156,3 +203,18 @@ def build(collection: Collection, loader: Loader) -> None:
     grid.paint(on_paint, [session, *given.brush], grid, **strokes | {"concurrency_limit": 1})
     given.reset.click(on_unpaint, session, seen, **quick)
     pin.click(on_pin, [session, given.show, *given.look], [*seen, given.show], **quick)
+
+
+def _begun(looker: Looker, example: first.First | None) -> tuple[Session, dict[str, Any]]:
+    """A new visitor's session, and what its page shows: the stored example, if there is one."""
+    session = Session()
+    if example is None:
+        return session, {}
+    session.show(example.picture)
+    shown = looker.shown(session)
+    return session, {**shown, "prompt": example.prompt, "answers": example.answers}
+
+
+def _taken(ready: bool, link: str | None = None) -> dict[str, Any]:
+    """What the panel of files shows; a link of None leaves the address as it is."""
+    return {"ready": ready, "link": link, "file": None}

@@ -23,6 +23,8 @@ _READ = (
     "not a calibrated probability."
 )
 
+_STORED = "This is the stored example: ask it yourself to read it in another way."
+
 
 class Looker:
     """Shows what a visitor wants to see of the run that is there.
@@ -46,9 +48,10 @@ class Looker:
                 return {"status": views.status("error", str(error))}
         elif session.picture is not None:
             # The stored example holds the numbers of one look: only what is shown can change.
-            session.show(
-                replace(session.picture, look=replace(session.picture.look, show=look.show))
-            )
+            own = replace(session.picture.look, show=look.show)
+            session.show(replace(session.picture, look=own))
+            if own != look:
+                return {"status": views.status("idle", _STORED), **self.shown(session)}
         return self.shown(session)
 
     def shown(self, session: Session) -> Update:

@@ -46,6 +46,7 @@ class Session:
         pinned: The picture to compare with.
         painting: The what-if weights.
         sheet: The answers that are shown.
+        linked: Whether a permalink's query waits to be asked.
     """
 
     ticket: int = 0
@@ -56,6 +57,7 @@ class Session:
     pinned: Picture | None = None
     painting: Painting | None = None
     sheet: Sheet | None = None
+    linked: bool = False
 
     def begin(self) -> int:
         """Takes a number for a new request; the ones before it end."""

@@ -35,7 +35,7 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
         with gr.Tabs():
             for tab in _TABS:
                 with gr.Tab(tab.TITLE, id=tab.TITLE):
-                    tab.build(collection, loader)
+                    tab.build(collection, loader, demo)
         timer = gr.Timer(_POLL_SECONDS)
 
         def tick() -> tuple[str, gr.Timer]:

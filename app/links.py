@@ -1,0 +1,103 @@
+"""Permalinks: query and settings as an address, and back. What comes back is a stranger's input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+_LONGEST_QUERY = 8000
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting in an address.
+
+    Attributes:
+        key: Its name there.
+        read: From text to the control's value; raises ValueError where the text is none.
+        default: What is left out of the address.
+    """
+
+    key: str
+    read: Callable[[str], Any]
+    default: Any
+
+    def write(self, value: Any) -> str:
+        """The value as text."""
+        return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Reads one of some names."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def some_of(*choices: str) -> Callable[[str], list[str]]:
+    """Reads a list of some names, in their own order."""
+
+    def read(text: str) -> list[str]:
+        names = text.split(",") if text else []
+        if not set(names) <= set(choices):
+            raise ValueError(text)
+        return [choice for choice in choices if choice in names]
+
+    return read
+
+
+def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:
+    """Reads a number within bounds."""
+
+    def read(text: str) -> float:
+        value = int(text) if whole else float(text)
+        if not least <= value <= most:  # NaN is not, either
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+def query(text: str) -> str:
+    """Reads a query."""
+    if len(text) > _LONGEST_QUERY:
+        raise ValueError("too long")
+    return text
+
+
+def encode(fields: Sequence[Field], values: Sequence[Any]) -> str:
+    """The settings that differ from their defaults, as the part of an address after `?`.
+
+    A query too long for an address is left out.
+    """
+    pairs = [
+        (field.key, field.write(value))
+        for field, value in zip(fields, values, strict=True)
+        if value != field.default
+    ]
+    return urlencode([pair for pair in pairs if len(pair[1]) <= _LONGEST_QUERY], errors="replace")
+
+
+def decode(fields: Sequence[Field], given: Mapping[str, str]) -> tuple[list[Any], list[str]]:
+    """The settings of an address.
+
+    Returns:
+        A value for each field, its default where the address has none that can be used; and the
+        names of those that cannot.
+    """
+    values, unusable = [], []
+    for field in fields:
+        value = field.default
+        if field.key in given:
+            try:
+                value = field.read(given[field.key])
+            except ValueError:
+                unusable.append(field.key)
+        values.append(value)
+    return values, unusable

@@ -1,0 +1,55 @@
+// Take it with you: files that the server writes, pictures that the browser draws, and the link.
+FusionLens.define("take", (root, trigger) => {
+  const { el } = FusionLens;
+  const said = el("span", { className: "said", at: { role: "status" } });
+
+  const save = (name, address) => {
+    const link = el("a", { href: address, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    said.textContent = `Saved ${name}`;
+  };
+  const picture = async (format) => {
+    const figure = document.querySelector("#grid .figure");
+    if (!window.Plotly || figure.hidden || !figure.data) return (said.textContent = "Show the picture first.");
+    const paper_bgcolor = FusionLens.colour("--body-background-fill") || "#ffffff";
+    const { data, layout } = figure;
+    const size = { width: figure.clientWidth, height: layout.height };
+    save(`fusion-lens.${format}`, await window.Plotly.toImage({ data, layout: { ...layout, paper_bgcolor } }, { format, scale: 2, ...size }));
+  };
+  const copy = async () => {
+    await navigator.clipboard?.writeText(location.href).catch(() => {});
+    said.textContent = "Copied the link";
+  };
+
+  const actions = [
+    ["Copy link", copy],
+    ["PNG", () => picture("png")],
+    ["SVG", () => picture("svg")],
+    ...["json", "csv", "html", "py"].map((kind) => [
+      { json: "JSON", csv: "CSV", html: "Web page", py: "Python" }[kind],
+      () => trigger("take", { kind }),
+    ]),
+  ];
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "Take it with you");
+  root.append(el("span", { className: "lead" }, "Take it with you"));
+  for (const [name, action] of actions) {
+    const button = el("button", { type: "button", className: "quiet", textContent: name });
+    button.addEventListener("click", action);
+    root.append(button);
+  }
+  root.append(said);
+  return {
+    update(value) {
+      root.hidden = !value.ready;
+      if (value.link !== null) history.replaceState(null, "", value.link ? `?${value.link}` : location.pathname);
+      if (!value.file) return;
+      const { name, media, text } = value.file;
+      const address = URL.createObjectURL(new Blob([text], { type: `${media};charset=utf-8` }));
+      save(name, address);
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    },
+  };
+});
