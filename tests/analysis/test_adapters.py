@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from analysis.adapters import CONFIG, TENSORS, load_adapter, size
+from analysis.adapter_files import CONFIG, TENSORS
+from analysis.adapters import load_adapter, size
 from analysis.collection import AdapterEntry
 from analysis.errors import InputError
 from tests import tiny
