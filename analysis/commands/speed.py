@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import Any
 
 from analysis.collection import DEFAULT_COLLECTION, load_collection
@@ -42,6 +43,12 @@ def run(args: argparse.Namespace) -> int:
         for name, ratio in speed.ratios.items():
             print(f"{name:22} {ratio.median:7.2f}   ({ratio.low:.2f} to {ratio.high:.2f})")
         print(f"{'peak memory':22} {speed.peak_bytes / 1e6:7.0f} MB beyond the loaded model")
+        if speed.bfloat16 is not None:
+            print(
+                f"{'bfloat16':22} {speed.bfloat16.over_float32:7.2f}   of float32's time; weights "
+                f"change by {speed.bfloat16.mean_change:.4f} on average, "
+                f"{speed.bfloat16.largest_change:.4f} at most"
+            )
         return 0
     result: dict[str, Any] = {
         "adapters": args.adapters,
@@ -54,5 +61,6 @@ def run(args: argparse.Namespace) -> int:
     result["seconds"] = speed.seconds
     result["disagreement"] = speed.disagreement
     result["peak_memory_mb"] = speed.peak_bytes / 1e6
+    result["bfloat16"] = asdict(speed.bfloat16) if speed.bfloat16 is not None else None
     print(json.dumps(result))
     return 0

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psutil
+import torch
+from torch import Tensor
 
 from analysis.base import load_base
 from analysis.collection import Collection
 from analysis.progress import Progress
 from analysis.speed.ways import Ways
+from analysis.weights import normalise
 
 ROUNDS, NAIVE_ROUNDS = 7, 3
 DECODED_ROWS, DECODED_TOKENS = 4, 8
@@ -37,6 +40,21 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class HalfPrecision:
+    """What bfloat16 saves and what it costs.
+
+    Attributes:
+        over_float32: Its time over that of float32.
+        largest_change: The largest change of a weight.
+        mean_change: The mean change of a weight.
+    """
+
+    over_float32: float
+    largest_change: float
+    mean_change: float
+
+
+@dataclass(frozen=True)
 class Speed:
     """What one run measured.
 
@@ -46,12 +64,15 @@ class Speed:
         disagreement: Name of a way → its largest relative difference from ours over the
             divergences that float32 can tell, those above 1e-4 nats.
         peak_bytes: Memory that ours takes beyond what was held before it.
+        bfloat16: What bfloat16 does to time and weights; None on a CPU without instructions for it,
+            where it is many times slower.
     """
 
     ratios: dict[str, Ratio]
     seconds: dict[str, float]
     disagreement: dict[str, float]
     peak_bytes: int
+    bfloat16: HalfPrecision | None
 
 
 def measure_speed(
@@ -114,7 +135,19 @@ def measure_speed(
         "decode_over_peft": _ratio(decoding["decode_peft"], decoding["decode_ours"]),
     }
     seconds = {name: statistics.median(values) for name, values in (times | decoding).items()}
-    return Speed(ratios, seconds, disagreement, peak)
+    bfloat16 = _bfloat16(ways, seconds["ours"], normalise(ours_LK)) if _has_bfloat16() else None
+    return Speed(ratios, seconds, disagreement, peak, bfloat16)
+
+
+def _has_bfloat16() -> bool:
+    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+
+
+def _bfloat16(ways: Ways, float32_seconds: float, weights_LK: Tensor) -> HalfPrecision:
+    ways.to_bfloat16()
+    change_LK = (normalise(ways.ours()) - weights_LK).abs()
+    seconds = statistics.median(_time(ways.ours) for _ in range(NAIVE_ROUNDS))
+    return HalfPrecision(seconds / float32_seconds, float(change_LK.max()), float(change_LK.mean()))
 
 
 def _decode(ways: Ways, step: Callable[[str], None]) -> dict[str, list[float]]:

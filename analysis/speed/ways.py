@@ -76,14 +76,15 @@ class Ways:
         with tempfile.TemporaryDirectory() as folder:
             entries = make_adapters(self.model, Path(folder), adapters, rank)
             self.names = [entry.name for entry in entries]
-            loaded = [load_adapter(self.model, entry) for entry in entries]
+            self._loaded = [load_adapter(self.model, entry) for entry in entries]
             self.peft = PeftModel.from_pretrained(
                 peft_base, str(entries[0].folder), adapter_name=entries[0].name
             )
             for entry in entries[1:]:
                 self.peft.load_adapter(str(entry.folder), adapter_name=entry.name)
         self.peft.eval()
-        self.runner = Runner(self.model, tokenizer, loaded)
+        self._tokenizer = tokenizer
+        self.runner = Runner(self.model, tokenizer, self._loaded)
         self.head = Head.of(self.model)
         generator = torch.Generator().manual_seed(0)
         vocabulary = int(self.model.config.get_text_config().vocab_size)
@@ -100,6 +101,11 @@ class Ways:
         values_LK = measure(trace, self.runner.head)[0].values_LK
         normalise(values_LK)
         return values_LK
+
+    def to_bfloat16(self) -> None:
+        """Turns our base and adapters into bfloat16, for good."""
+        self.model.bfloat16()
+        self.runner = Runner(self.model, self._tokenizer, self._loaded)
 
     @torch.inference_mode()
     def floor(self) -> None:
