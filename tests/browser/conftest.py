@@ -157,7 +157,8 @@ def visit(chromium: Browser) -> Iterator[Open]:
     contexts = []
     trouble: list[str] = []
 
-    def visit(address: str, *, dark: bool = False, width: int = 1280, path: str = "") -> Page:
+    def visit(address: str, *, dark: bool = False, width: int = 1280) -> Page:
+        theme = "dark" if dark else "light"
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             permissions=["clipboard-read", "clipboard-write"],
@@ -169,7 +170,7 @@ def visit(chromium: Browser) -> Iterator[Open]:
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: trouble.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: trouble.extend(_elsewhere(request.url)))
-        page.goto(f"{address}{path or '?__theme=' + ('dark' if dark else 'light')}")
+        page.goto(address if "?" in address else f"{address}?__theme={theme}")
         page.wait_for_selector("#query textarea")
         return page
 

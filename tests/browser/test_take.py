@@ -1,0 +1,79 @@
+"""Takes a run elsewhere: permalinks and files."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import HOSTILE, Open, Site, ask, settled
+
+pytestmark = pytest.mark.browser
+
+QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
+
+
+def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    page.locator("#lens").get_by_label("Raw · paper").check()
+    page.locator("#adapters").get_by_label("Math").uncheck()
+    ask(page, QUERY)
+    settled(page)
+    table = "#grid tbody"
+    page.get_by_role("button", name="Show as table").click()
+    numbers = page.inner_text(table)
+    address = page.url
+    assert "lens=raw" in address
+
+    again = visit(address)
+    settled(again)
+    assert again.input_value("#query textarea") == QUERY
+    assert again.locator("#lens").get_by_label("Raw · paper").is_checked()
+    assert not again.locator("#adapters").get_by_label("Math").is_checked()
+    again.get_by_role("button", name="Show as table").click()
+    assert again.inner_text(table) == numbers
+
+
+def test_hostile_link_is_shown_as_text_and_explained(site: Site, visit: Open) -> None:
+    given = {"q": f"{HOSTILE}\u202e", "lens": "<script>", "temperature": "nan"}
+    page = visit(f"{site.address}?{urlencode(given)}")
+    settled(page)
+    assert page.input_value("#query textarea") == given["q"]
+    assert page.locator("#lens").get_by_label("Normalised").is_checked()
+    page.locator("#prompt summary").click()
+    expect(page.locator("#prompt .tokens")).to_contain_text("⟨E2⟩⟨80⟩⟨AE⟩")
+    assert page.title() == "Fusion Lens"
+
+
+def test_link_without_a_query_asks_nothing(site: Site, visit: Open) -> None:
+    page = visit(f"{site.address}?lens=oops")
+    expect(page.locator("#status")).to_contain_text("The link's lens cannot be used")
+    expect(page.locator("#ask")).to_have_text("Ask")
+    assert site.calls == []
+
+
+@pytest.mark.parametrize("kind", ["JSON", "CSV", "Web page", "Python", "PNG", "SVG"])
+def test_files_are_saved(site: Site, visit: Open, kind: str) -> None:
+    page = visit(site.address)
+    expect(page.get_by_role("button", name=kind)).to_be_hidden()
+    ask(page, f"{HOSTILE} {QUERY}")
+    settled(page)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=kind, exact=True).click()
+    content = saved.value.path().read_bytes()
+    match kind:
+        case "JSON":
+            assert len(json.loads(content)["weights"]) == site.engine.layers
+        case "PNG":
+            assert content.startswith(b"\x89PNG")
+        case "SVG":
+            assert b"<svg" in content and b"<img" not in content
+        case "Web page":
+            assert b"&lt;img src=x" in content and b"<img" not in content
+        case _:
+            assert b"layer" in content
+    # A second time works as well as the first.
+    with page.expect_download():
+        page.get_by_role("button", name=kind, exact=True).click()
