@@ -110,7 +110,7 @@ def compare(
             for method, text in texts.items()
         ]
         if index % 10 == 0:
-            say(f"{index} of {len(problems)} problems, {time.monotonic() - began:.0f} s")
+            say(_so_far(index, answers, methods))
     return {
         "language": language,
         "adapters": list(adapters),
@@ -142,6 +142,15 @@ def _answer(
         for token in step.tokens:
             texts[methods[token.row]] += token.delta
     return {method: text.strip() for method, text in texts.items()}
+
+
+def _so_far(count: int, answers: Sequence[Answer], methods: Sequence[str]) -> str:
+    scores = {method: _scores(answers, method) for method in methods}
+    shown = (
+        f"{method} {'/'.join(str(one['right']) for one in found.values())}"
+        for method, found in scores.items()
+    )
+    return f"{count} problems, number/language/both right: " + ", ".join(shown)
 
 
 def _scores(answers: Sequence[Answer], method: str) -> dict[str, Any]:
