@@ -6,34 +6,26 @@ Each generator yields dictionaries from a part of the page (`status`, `prompt`, 
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
 from analysis.methods import Reading, fuse, methods
-from analysis.progress import Progress
 from app import painting, views
 from app.answers import Heading, Sheet
 from app.loader import Loader
 from app.look import Look
 from app.looking import Looker
 from app.session import Run, Session, Stopped
+from app.watching import Updates, guarded, loaded, watched
 
 if TYPE_CHECKING:
     from analysis.decoding import Sampling
     from analysis.engine import Engine
 
-Update = dict[str, Any]
-Updates = Generator[Update, None, None]
-T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
-_TICK = 0.05
 REFERENCE = "qa-flora"
 
 
@@ -80,16 +72,16 @@ class Asker:
         ticket = session.begin()
 
         def steps() -> Updates:
-            engine = yield from self._engine(session, ticket)
+            engine = yield from loaded(self._loader, session, ticket)
             prompt = engine.prompt(query)
             settings = asking()
-            trace = yield from _watched(
+            trace = yield from watched(
                 session,
                 ticket,
                 lambda progress: engine.trace(prompt, adapters, progress=progress),
             )
             run = Run(ticket, query, trace)
-            yield from _watched(
+            yield from watched(
                 session,
                 ticket,
                 lambda progress: engine.divergence(
@@ -101,7 +93,30 @@ class Asker:
             yield {"prompt": views.prompt(trace.prompt), **shown}
             yield from self._answer(engine, session, ticket, run, settings)
 
-        yield from self._guarded(session, ticket, steps())
+        yield from guarded(session, ticket, steps())
+
+    def every_token(self, session: Session, look: Look) -> Updates:
+        """Reads the divergence at every token of the run that is shown."""
+        ticket = session.begin()
+
+        def steps() -> Updates:
+            engine = yield from loaded(self._loader, session, ticket)
+            if session.run is None:
+                raise InputError("There is no run to look into yet: ask the question first.")
+            trace = session.run.trace
+            began = time.perf_counter()
+            session.tokens = yield from watched(
+                session,
+                ticket,
+                lambda progress: engine.every_token(
+                    trace.prompt, trace.adapters, look.lens, look.metric, progress
+                ),
+            )
+            took = f"{len(trace.prompt.ids)} tokens in {time.perf_counter() - began:.1f} s"
+            shown = self._looker.tokens(session)
+            yield {**shown, "status": views.status("done", "Done", 1.0, took)}
+
+        yield from guarded(session, ticket, steps())
 
     def _answer(
         self,
@@ -155,39 +170,6 @@ class Asker:
         )
         yield {"answers": sheet.view(), "status": views.status("done", "Done", 1.0, seconds)}
 
-    def _engine(self, session: Session, ticket: int) -> Generator[Update, None, Engine]:
-        """The engine, once it is loaded."""
-        while True:
-            session.check(ticket)
-            engine = self._loader.wait(_TICK)
-            if engine is not None:
-                return engine
-            now = self._loader.now
-            yield {
-                "status": views.status("working", f"Waiting for the model: {now.what}", now.share)
-            }
-            time.sleep(_TICK)
-
-    def _guarded(self, session: Session, ticket: int, steps: Updates) -> Updates:
-        """Runs steps to their end, whatever it is, and says so."""
-        yield {"busy": True, "status": views.status("working", "Reading the query")}
-        try:
-            yield from steps
-        except InputError as error:
-            yield {"status": views.status("error", str(error))}
-        except Stopped:
-            if ticket == session.ticket:
-                yield {"status": views.status("stopped", "Stopped. Ask again whenever you like.")}
-        except Exception:
-            _log.exception("A request failed")
-            failed = "Something went wrong on the server; its log says what. Your query is kept."
-            yield {"status": views.status("error", failed)}
-        finally:
-            # Also where the visitor has gone: what still runs in a thread ends at its next step.
-            session.stopped = max(session.stopped, ticket)
-        if ticket == session.ticket:
-            yield {"busy": False}
-
     def _heading(self, name: str) -> Heading:
         if name == painting.NAME:
             return Heading(name, "What if", "The weights that you painted.")
@@ -196,39 +178,3 @@ class Asker:
         if adapter:
             return Heading(name, f"{self._labels[adapter]} alone", method.summary)
         return Heading(name, method.label, method.summary)
-
-
-def _watched(
-    session: Session, ticket: int, work: Callable[[Progress], T]
-) -> Generator[Update, None, T]:
-    """Runs work in a thread, yields its progress, and lets Stop end it at its next step."""
-    told: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
-    outcome: list[T] = []
-    failure: list[BaseException] = []
-    progress = session.watching(ticket, lambda what, share: told.put((what, share)))
-
-    def run() -> None:
-        try:
-            outcome.append(work(progress))
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="request", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(2 * _TICK)
-        for what, share in _newest(told):
-            yield {"status": views.status("working", what.capitalize(), share)}
-        session.check(ticket)
-    if failure:
-        raise failure[0]
-    return outcome[0]
-
-
-def _newest(told: queue.SimpleQueue[tuple[str, float]]) -> Iterator[tuple[str, float]]:
-    """The last thing that was told, if anything was."""
-    last = None
-    while not told.empty():
-        last = told.get()
-    if last is not None:
-        yield last

@@ -16,6 +16,7 @@ from app.examples import load_examples
 from app.loader import Loader
 from app.looking import Looker
 from app.panels import encode, panel
+from app.probing import probe
 from app.session import Session
 from app.text import listed
 
@@ -65,6 +66,18 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
                 elem_id="grid",
             )
             profile = panel("profile", stored.get("profile", grids.no_profile()), elem_id="profile")
+            every = gr.Button("Look at every token", size="sm", elem_id="every", interactive=False)
+            tokens = panel("profile", grids.no_profile(), elem_id="tokens")
+            with gr.Accordion("Is it real?", open=False, elem_classes="real"):
+                lines = gr.Textbox(
+                    label="Variants of the question, one a line",
+                    placeholder="Left empty, small changes of spelling and white space are tried.",
+                    lines=3,
+                    max_lines=8,
+                    elem_id="variants",
+                )
+                check = gr.Button("Check", size="sm", elem_id="check", interactive=False)
+                spread = panel("profile", grids.no_profile(), elem_id="spread")
         with gr.Column(elem_classes="aside", scale=0, min_width=300):
             pin = gr.Button("Pin this run", size="sm", elem_id="pin", interactive=bool(stored))
             why = panel("why", stored.get("why", views.no_cell(_CHOOSE)), elem_id="why")
@@ -77,10 +90,13 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         "grid": grid,
         "profile": profile,
         "why": why,
+        "tokens": tokens,
+        "spread": spread,
         "answers": sheet,
         "take": taken,
     }
-    seen = [status, grid, profile, why, pin, taken]
+    acts = [pin, every, check]
+    seen = [status, grid, profile, why, tokens, *acts, taken]
 
     def updates(changes: dict[str, Any]) -> dict[gr.Component, Any]:
         made: dict[gr.Component, Any] = {
@@ -88,6 +104,8 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         }
         if "profile" in changes:
             made[pin] = gr.Button(interactive=True)
+            made[every] = gr.Button(interactive=not changes["grid"]["tag"])
+            made[check] = gr.Button(interactive=not changes["grid"]["tag"])
         if "busy" in changes:
             made[stop] = gr.Button(interactive=changes["busy"])
             made[ask] = gr.Button(interactive=not changes["busy"])
@@ -109,10 +127,20 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
                 changes["take"] = _taken(True, link)
             yield updates(changes)
 
+    def on_every(session: Session, *values: Any) -> Iterator[dict[gr.Component, Any]]:
+        for changes in asker.every_token(session, controls.look_of(*values)):
+            yield updates(changes)
+
+    def on_check(session: Session, lines: str, *values: Any) -> Iterator[dict[gr.Component, Any]]:
+        for changes in probe(loader, session, controls.look_of(*values), lines):
+            yield updates(changes)
+
     def on_linked(session: Session, *values: Any) -> Iterator[dict[gr.Component, Any]]:
         if session.linked:
             session.linked = False
             yield from on_ask(session, *values)
+        else:
+            yield gr.skip()  # a generator without a step would empty its outputs
 
     def on_load(session: Session, request: gr.Request) -> dict[Any, Any]:
         given_link = dict(request.query_params)
@@ -178,7 +206,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     asking: dict[str, Any] = {
         "fn": on_ask,
         "inputs": [session, *restorable],
-        "outputs": [*parts.values(), ask, stop, pin],
+        "outputs": [*parts.values(), ask, stop, *acts],
         "show_progress": "hidden",
         "concurrency_id": "model",
         "concurrency_limit": _VISITORS,
@@ -186,6 +214,8 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     ask.click(**asking)
     query.submit(**asking)
     given.hear.click(**asking)
+    check.click(**asking | {"fn": on_check, "inputs": [session, lines, *given.look]})
+    every.click(**asking | {"fn": on_every, "inputs": [session, *given.look]})
     chips.chip(on_chip, None, query, show_progress="hidden", queue=False).then(**asking)
     loaded = page.load(
         on_load, session, [*restorable, given.what_if, status], show_progress="hidden", queue=False
@@ -198,7 +228,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         listen = control.release if isinstance(control, gr.Slider) else control.input
         listen(on_look, [session, *given.look], looked, **quick)
     # The panel sends one cell at a time; every stroke of the brush counts.
-    grid.cell(on_cell, session, why, **quick | {"trigger_mode": "multiple"})
+    grid.cell(on_cell, session, [why, tokens], **quick | {"trigger_mode": "multiple"})
     strokes = quick | {"trigger_mode": "multiple", "concurrency_id": "paint"}
     grid.paint(on_paint, [session, *given.brush], grid, **strokes | {"concurrency_limit": 1})
     given.reset.click(on_unpaint, session, seen, **quick)

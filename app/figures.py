@@ -26,6 +26,7 @@ def grid(
     scale: str,
     averages: Sequence[str] = (),
     veiled: Sequence[int] = (),
+    veiled_cells: Sequence[tuple[int, int]] = (),
 ) -> Figure:
     """The heatmap: layers down, adapters across.
 
@@ -37,6 +38,7 @@ def grid(
         scale: `weights` (0 to 1), `divergence` (logarithmic) or `difference` (around 0).
         averages: A second line under each label.
         veiled: Layers to shade, since their numbers say little.
+        veiled_cells: Layers and adapters of single cells to shade.
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
@@ -88,7 +90,62 @@ def grid(
             "zeroline": False,
         },
         "font": {"size": 12},
-        "shapes": [_veil(layer, width) for layer in veiled],
+        "shapes": [
+            *(_veil(layer, -0.5, width - 0.5) for layer in veiled),
+            *(_veil(layer, place - 0.5, place + 0.5) for layer, place in veiled_cells),
+        ],
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def tokens(values: Numbers, texts: Sequence[str], label: str) -> Figure:
+    """One adapter's divergence at every token: layers down, tokens across.
+
+    Args:
+        values: `[layers][tokens]`.
+        texts: The tokens, their white space visible.
+        label: The adapter's label.
+    """
+    shown, low, high = _range(values, "divergence")
+    count, width = len(values), len(texts)
+    hover = [
+        [
+            safe_lines(f"layer {layer} · {label} at “{text}”\n{number(value)}")
+            for text, value in zip(texts, row, strict=True)
+        ]
+        for layer, row in enumerate(values)
+    ]
+    trace = {
+        "type": "heatmap",
+        "x": list(range(width)),
+        "y": list(range(count)),
+        "z": shown,
+        "zmin": low,
+        "zmax": high,
+        "customdata": hover,
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "xgap": 1,
+        "ygap": 1,
+        "showscale": False,
+        "colorscale": SCALES["divergence"]["light"],
+        "meta": {"colours": SCALES["divergence"]},
+    }
+    axis = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
+    layout = {
+        "height": 110 + 13 * count,
+        "margin": {"l": 44, "r": 2, "t": 8, "b": 96},
+        "font": {"size": 12},
+        "xaxis": {
+            **axis,
+            "tickvals": list(range(width)),
+            "ticktext": [safe(short(text, 14)) for text in texts],
+            "tickangle": -60,
+        },
+        "yaxis": {
+            **axis,
+            "title": {"text": "layer", "standoff": 6},
+            "range": [count - 0.5, -0.5],
+        },
     }
     return {"data": [trace], "layout": layout}
 
@@ -156,13 +213,13 @@ def safe_lines(text: str) -> str:
     return "<br>".join(safe(line) for line in text.split("\n"))
 
 
-def _veil(layer: int, width: int) -> dict[str, Any]:
+def _veil(layer: int, left: float, right: float) -> dict[str, Any]:
     return {
         "name": "veil",
         "type": "rect",
         "layer": "above",
-        "x0": -0.5,
-        "x1": width - 0.5,
+        "x0": left,
+        "x1": right,
         "y0": layer - 0.5,
         "y1": layer + 0.5,
         "line": {"width": 0},

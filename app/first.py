@@ -41,8 +41,9 @@ class First:
     answers: views.View
 
 
-def load(collection: Collection, path: Path = FILE) -> First | None:
+def load(collection: Collection, path: Path | None = None) -> First | None:
     """The stored run of a collection; None where there is none for these adapters."""
+    path = path or FILE
     if not path.is_file():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
@@ -52,7 +53,7 @@ def load(collection: Collection, path: Path = FILE) -> First | None:
     given = stored["picture"]
     labels = views.labels_of(collection)
     picture = Picture(
-        number=given["number"],
+        number="stored",
         query=given["query"],
         adapters=tuple(names),
         labels=tuple(labels[name] for name in names),
@@ -61,7 +62,8 @@ def load(collection: Collection, path: Path = FILE) -> First | None:
         peaks=tuple(given["peaks"]),
         look=Look(**given["look"]),
     )
-    return First(picture, stored["prompt"], stored["answers"])
+    # No request of a visitor has number 0: the first one begins with fresh cards.
+    return First(picture, stored["prompt"], stored["answers"] | {"run": 0})
 
 
 def make(collection: Collection, loader: Loader) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import figures, text, views
 from app.picture import Numbers, Picture, difference
+
+if TYPE_CHECKING:
+    from analysis.prompt import Prompt
+    from analysis.spread import Spread
 
 View = dict[str, Any]
 
@@ -145,6 +149,68 @@ def profile(picture: Picture) -> View:
         "label": "Weights over the layers" if by_weight else "Divergence over the layers",
         "figure": figures.profile(
             picture.weights if by_weight else picture.divergence, picture.labels, log=not by_weight
+        ),
+    }
+
+
+def every_token(number: str, prompt: Prompt, values: Numbers, label: str) -> View:
+    """One adapter's divergence at every token of the prompt.
+
+    Args:
+        number: Says which picture this is.
+        prompt: What the model read.
+        values: `[layers][tokens]`.
+        label: The adapter's label.
+    """
+    texts = [text.visible(token) for token in prompt.tokens]
+    return {
+        "id": number,
+        "title": f"{label} at every token",
+        "label": f"Divergence of {label} at every token of the prompt, layer by layer",
+        "figure": figures.tokens(values, texts, label),
+    }
+
+
+def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
+    """Weights over variants of the query: mean and spread, cells inside the noise shaded.
+
+    Args:
+        picture: Whose adapters they are.
+        found: What was found.
+        asked: The variants.
+    """
+    means, deviations = found.mean_LK.tolist(), found.deviation_LK.tolist()
+    noise = found.noise_LK.tolist()
+    cells = [
+        [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(*both, strict=True)]
+        for both in zip(means, deviations, strict=True)
+    ]
+    hover = [
+        [
+            f"layer {layer} · {label}\n{cell}"
+            + ("\nwithin the noise" if noise[layer][place] else "")
+            for place, (label, cell) in enumerate(zip(picture.labels, row, strict=True))
+        ]
+        for layer, row in enumerate(cells)
+    ]
+    within = sum(sum(row) for row in noise)
+    said = f"{within} of {picture.layers * picture.width} cells are within the noise"
+    return {
+        "id": f"{picture.number}-spread-{len(asked)}",
+        "title": f"Mean and spread over {len(asked)} variants; {said} (shaded)",
+        "label": said,
+        "figure": figures.grid(
+            means,
+            picture.labels,
+            hover,
+            cells,
+            scale="weights",
+            veiled_cells=[
+                (layer, place)
+                for layer, row in enumerate(noise)
+                for place, quiet in enumerate(row)
+                if quiet
+            ],
         ),
     }
 

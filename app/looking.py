@@ -10,7 +10,7 @@ from analysis.errors import InputError
 from app import grids, views
 from app.look import Look
 from app.painting import Painting
-from app.picture import Picture, take
+from app.picture import Picture, rows, take
 from app.session import Session
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Looker:
         """The run, looked at differently."""
         engine = self._loader.wait(0)
         if session.run is not None and engine is not None:
+            session.tokens = None
             try:
                 session.show(take(engine, session.run, look, self._labels))
             except InputError as error:
@@ -60,7 +61,12 @@ class Looker:
         if picture is None:
             return {}
         grid = self._grid(session, picture)
-        return {"grid": grid, "profile": grids.profile(picture), **self.why(session)}
+        return {
+            "grid": grid,
+            "profile": grids.profile(picture),
+            **self.why(session),
+            **self.tokens(session),
+        }
 
     @staticmethod
     def _grid(session: Session, picture: Picture) -> views.View:
@@ -69,7 +75,21 @@ class Looker:
 
     def select(self, session: Session, layer: int, adapter: int) -> Update:
         """A cell was chosen."""
-        return self.why(session) if session.select(layer, adapter) else {}
+        if not session.select(layer, adapter):
+            return {}
+        return {**self.why(session), **self.tokens(session)}
+
+    @staticmethod
+    def tokens(session: Session) -> Update:
+        """The selected adapter at every token, if that was asked for."""
+        if session.tokens is None or session.run is None or session.picture is None:
+            return {"tokens": grids.no_profile()}
+        adapter = session.cell[1] if session.cell else 0
+        picture = session.picture
+        number = f"{picture.number}-{adapter}-tokens"
+        values = rows(session.tokens[:, adapter].tolist())
+        prompt = session.run.trace.prompt
+        return {"tokens": grids.every_token(number, prompt, values, picture.labels[adapter])}
 
     def why(self, session: Session) -> Update:
         """Why the selected cell is what it is."""

@@ -10,6 +10,8 @@ from app.painting import Painting
 from app.picture import Picture
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from analysis.progress import Progress
     from analysis.trace import Trace
 
@@ -46,6 +48,7 @@ class Session:
         pinned: The picture to compare with.
         painting: The what-if weights.
         sheet: The answers that are shown.
+        tokens: The divergence at every token, `[layers, adapters, tokens]`, once it was asked for.
         linked: Whether a permalink's query waits to be asked.
     """
 
@@ -57,6 +60,7 @@ class Session:
     pinned: Picture | None = None
     painting: Painting | None = None
     sheet: Sheet | None = None
+    tokens: Tensor | None = None
     linked: bool = False
 
     def begin(self) -> int:

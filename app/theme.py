@@ -11,7 +11,7 @@ Scale = list[tuple[float, str]]
 SCALES: dict[str, dict[str, Scale]] = {
     "weights": {
         "light": [(0, "#f4f6fc"), (0.25, "#cdd7f7"), (0.5, "#8ea3ea"), (1, "#22348f")],
-        "dark": [(0, "#1b2033"), (0.25, "#2c3a78"), (0.5, "#5069cc"), (1, "#dbe3ff")],
+        "dark": [(0, "#1b2033"), (0.25, "#2b3874"), (0.75, "#5d78e6"), (1, "#dbe3ff")],
     },
     "divergence": {
         "light": [(0, "#faf6f0"), (0.35, "#ecd2a8"), (0.7, "#c0782c"), (1, "#5e2c08")],

@@ -132,3 +132,35 @@ def test_axe_finds_nothing_in_what_if(page: Page) -> None:
     page.get_by_role("button", name="More ways to read").click()
     page.get_by_role("button", name="How to answer").click()
     assert violations(page) == []
+
+
+def test_every_token_is_read_on_demand_and_once(site: Site, page: Page) -> None:
+    tokens = page.locator("#tokens .fl-panel")
+    expect(tokens).to_be_hidden()
+    page.click("#every")
+    settled(page)
+    expect(tokens).to_have_attribute("data-drawn", re.compile("-tokens"))
+    page.focus("#grid .figure")
+    page.keyboard.press("ArrowRight")
+    expect(tokens.locator("h2")).to_contain_text("at every token")
+    # Another reading has other numbers: what was read before would be wrong beside it.
+    page.locator("#lens").get_by_label("Raw · paper").check()
+    expect(tokens).to_be_hidden()
+    assert site.calls == []
+
+
+def test_spread_over_variants_is_shown(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="Is it real?").click()
+    page.click("#check")
+    settled(page)
+    expect(page.locator("#spread h2")).to_contain_text("variants")
+    offered = site.calls.count("trace")
+    assert offered >= 3
+    page.fill("#variants textarea", "\n".join(f"variant {number}" for number in range(9)))
+    page.click("#check")
+    settled(page, "error")
+    expect(page.locator("#status [role=alert]")).to_contain_text("at most 8")
+    page.fill("#variants textarea", "How many apples?")
+    page.click("#check")
+    settled(page)
+    expect(page.locator("#spread h2")).to_contain_text("over 2 variants")
