@@ -6,8 +6,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Small models gain nothing from many threads, and lose much on large machines.
-TEST_THREADS ?= 2
+# Small models gain nothing from several threads, and lose much where something else runs.
+TEST_THREADS ?= 1
 
 .PHONY: run test check clean
 .DELETE_ON_ERROR:
