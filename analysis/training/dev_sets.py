@@ -127,7 +127,7 @@ def _language(path: Path, code: str) -> Score:
 
     def score(runner: Runner, subject: Subject, encode: Encode) -> Share:
         identify = language_identifier()
-        answers = _answers(runner, subject, encode, rows, 40)
+        answers = _answers(runner, subject, encode, rows, 24)
         return share(identify(text) == code for text in answers)
 
     return score
