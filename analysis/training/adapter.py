@@ -13,6 +13,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor
 
+from analysis.adapter_files import CONFIG, TENSORS
 from analysis.errors import InputError
 from analysis.training.recipe import Recipe
 
@@ -81,11 +82,11 @@ def save_adapter(model: Any, folder: Path, base_name: str) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: tensor.half() for name, tensor in sorted(adapter_tensors(model).items())}
-    save_file(halves, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(halves, folder / TENSORS, metadata={"format": "pt"})
     config = model.peft_config["default"].to_dict() | {
         "base_model_name_or_path": base_name,
         "inference_mode": True,
     }
     plain = {key: sorted(v) if isinstance(v, set) else v for key, v in config.items()}
     text = json.dumps(plain, indent=2, sort_keys=True, default=str)
-    (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")

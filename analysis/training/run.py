@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from analysis.adapter_files import TENSORS
 from analysis.errors import InputError
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.batches import Example, bucket, encode
@@ -48,7 +49,7 @@ def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> 
 def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
     if folder is None:
         return None
-    path = folder / "adapter_model.safetensors"
+    path = folder / TENSORS
     if not path.is_file():
         raise InputError(f"There is no adapter in {str(folder)!r}. Give the folder of one.")
     return {name: tensor.float() for name, tensor in load_file(path).items()}
