@@ -10,7 +10,7 @@ from analysis.trace import POSITIONS
 from analysis.weights import NORMALISATIONS
 
 SHOWN = ("weights", "divergence", "difference", "what-if")
-_POSITIONS = {"query": "Last token of the query · paper", "prompt": "Last token of the prompt"}
+_POSITIONS = {"query": "Query's last token · paper", "prompt": "Prompt's last token"}
 _LENSES = {"norm": "Normalised", "raw": "Raw · paper"}
 _SHOWN = {
     "weights": "Weights",

@@ -81,7 +81,7 @@ def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page
     expect(note).to_contain_text("Jensen–Shannon")
     _choose(page, "#normalisation", "Softmax")
     expect(note).to_contain_text("softmax at T = 1")
-    _choose(page, "#position", "Last token of the prompt")
+    _choose(page, "#position", "Prompt's last token")
     expect(note).to_contain_text("last token of the prompt")
     assert sum(_numbers(page)[0]) == pytest.approx(1.0, abs=0.02)
     assert site.calls == []

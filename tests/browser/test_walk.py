@@ -117,11 +117,12 @@ def test_theme_switches_live(site: Site, visit: Open) -> None:
     [
         ("", "empty"),
         (" \t ", "empty"),
-        ("\u200f\u0007\u200b", "control characters"),
+        ("\u200f\u0007\u200b\u0000", "control characters"),
+        ("🙂" * 10_000, "shorten it"),
         ("a" * 200_000, "shorten it"),
         ("word " * 3000, "shorten it"),
     ],
-    ids=["empty", "blank", "control", "huge", "long"],
+    ids=["empty", "blank", "control", "emoji", "huge", "long"],
 )
 def test_bad_queries_are_explained_and_kept(site: Site, visit: Open, query: str, said: str) -> None:
     page = visit(site.address)
