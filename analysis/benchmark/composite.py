@@ -13,11 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from analysis.adapters import load_adapter
+from analysis.base import load_base
+from analysis.benchmark.batched import Batched
 from analysis.benchmark.scoring import is_number, language_identifier
 from analysis.benchmark.statistics import as_dict, share
+from analysis.collection import Collection
 from analysis.engine import Engine
 from analysis.errors import InputError
 from analysis.methods import Reading, fuse
+from analysis.prompt import Prompt
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "tasks" / "es_word_problems.jsonl"
 
@@ -68,8 +76,23 @@ def read_problems(path: Path, most: int | None = None) -> list[Problem]:
     return problems[:most]
 
 
+class Bench:
+    """A collection, ready to answer many problems.
+
+    Args:
+        collection: Its base and adapters are loaded.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        model, tokenizer = load_base(collection.base)
+        adapters = [load_adapter(model, entry) for entry in collection.adapters]
+        stop = collection.prompt.stop if collection.prompt else ()
+        self.engine = Engine(model, tokenizer, adapters, collection.prompt)
+        self.batched = Batched(model, tokenizer, adapters, stop)
+
+
 def compare(
-    engine: Engine,
+    bench: Bench,
     problems: Sequence[Problem],
     language: str,
     adapters: Sequence[str],
@@ -81,7 +104,7 @@ def compare(
     """Answer every problem with every method, greedily, and score the answers.
 
     Args:
-        engine: The collection's.
+        bench: The collection's.
         problems: Word problems.
         language: Code of the language they are asked in.
         adapters: The two to fuse.
@@ -96,9 +119,16 @@ def compare(
     """
     identify = language_identifier()
     began = time.monotonic()
+    prompts = [bench.engine.prompt(problem.instruction) for problem in problems]
+    weights_NMLK = torch.stack(
+        [_weights(bench, prompt, adapters, methods, lens) for prompt in prompts]
+    )
+    say(f"weights for {len(problems)} problems, {time.monotonic() - began:.0f} s")
     answers: list[Answer] = []
-    for index, problem in enumerate(problems, start=1):
-        texts = _answer(engine, problem.instruction, adapters, methods, lens, new_tokens)
+    for place, method in enumerate(methods):
+        texts = bench.batched.answers(
+            [prompt.ids for prompt in prompts], weights_NMLK[:, place], new_tokens
+        )
         answers += [
             Answer(
                 problem.id,
@@ -107,10 +137,11 @@ def compare(
                 is_number(text, problem.answer),
                 identify(text) == language,
             )
-            for method, text in texts.items()
+            for problem, text in zip(problems, texts, strict=True)
         ]
-        if index % 10 == 0:
-            say(_so_far(index, answers, methods))
+        found = _scores(answers, method)
+        counts = ", ".join(f"{what} {one['right']}" for what, one in found.items())
+        say(f"{method}: {counts} of {len(problems)} right, {time.monotonic() - began:.0f} s")
     return {
         "language": language,
         "adapters": list(adapters),
@@ -122,35 +153,17 @@ def compare(
     }
 
 
-def _answer(
-    engine: Engine,
-    query: str,
-    adapters: Sequence[str],
-    methods: Sequence[str],
-    lens: str,
-    new_tokens: int,
-) -> dict[str, str]:
-    """The text each method answers, all in lock step."""
-    prompt = engine.prompt(query)
+def _weights(
+    bench: Bench, prompt: Prompt, adapters: Sequence[str], methods: Sequence[str], lens: str
+) -> Tensor:
+    """What each method gives the adapters for a prompt: `[methods, layers, adapters]`."""
+    engine = bench.engine
     reading = Reading(
         tuple(adapters),
         engine.layers,
         lambda: engine.divergence(engine.trace(prompt, adapters), lens).values_LK,
     )
-    texts = dict.fromkeys(methods, "")
-    for step in engine.answer(prompt, fuse(methods, reading), new_tokens=new_tokens):
-        for token in step.tokens:
-            texts[methods[token.row]] += token.delta
-    return {method: text.strip() for method, text in texts.items()}
-
-
-def _so_far(count: int, answers: Sequence[Answer], methods: Sequence[str]) -> str:
-    scores = {method: _scores(answers, method) for method in methods}
-    shown = (
-        f"{method} {'/'.join(str(one['right']) for one in found.values())}"
-        for method, found in scores.items()
-    )
-    return f"{count} problems, number/language/both right: " + ", ".join(shown)
+    return torch.stack([row.over(bench.batched.adapters) for row in fuse(methods, reading)])
 
 
 def _scores(answers: Sequence[Answer], method: str) -> dict[str, Any]:

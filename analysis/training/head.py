@@ -26,9 +26,10 @@ class _HeadLoss(torch.autograd.Function):
             target = target_N[part, None]
             logits -= logits.logsumexp(dim=-1, keepdim=True)
             total -= logits.gather(1, target).sum()
-            logits.exp_()
-            logits.scatter_add_(1, target, torch.full_like(target, -1, dtype=logits.dtype))
-            grad_ND[part] = logits.to(head_VD.dtype) @ head_VD
+            if ctx.needs_input_grad[0]:
+                logits.exp_()
+                logits.scatter_add_(1, target, torch.full_like(target, -1, dtype=logits.dtype))
+                grad_ND[part] = logits.to(head_VD.dtype) @ head_VD
         ctx.save_for_backward(grad_ND)
         return total
 
