@@ -38,7 +38,13 @@ def test_stored_example_equals_a_fresh_run(embedded_folder: Path) -> None:
     fresh = first.make(collection, _loader(collection))
     assert fresh["prompt"] == stored.prompt
     assert stored.picture.query == fresh["picture"]["query"]
-    for old, new in zip(stored.picture.weights, fresh["picture"]["weights"], strict=True):
-        assert old == pytest.approx(new, abs=0.01)
+    told = 0
+    for peak, old, new in zip(
+        stored.picture.peaks, stored.picture.weights, fresh["picture"]["weights"], strict=True
+    ):
+        if peak < 0.999:  # where the lens saturates, the shares are round-off, other on other CPUs
+            told += 1
+            assert old == pytest.approx(new, abs=0.01)
+    assert told > 10
     for old, new in zip(stored.answers["rows"], fresh["answers"]["rows"], strict=True):
         assert [token[0] for token in old["tokens"]] == [token[0] for token in new["tokens"]]
