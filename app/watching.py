@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -60,12 +59,11 @@ def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, N
     """The engine, once it is loaded."""
     while True:
         session.check(ticket)
-        engine = loader.wait(_TICK)
+        engine = loader.wait(2 * _TICK)
         if engine is not None:
             return engine
         now = loader.now
         yield {"status": views.status("working", f"Waiting for the model: {now.what}", now.share)}
-        time.sleep(_TICK)
 
 
 def guarded(session: Session, ticket: int, steps: Updates) -> Updates:
