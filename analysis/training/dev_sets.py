@@ -103,7 +103,7 @@ def own_scores(sets: Sequence[DevSet], adapters: Sequence[str], problems: int) -
 
 def held_out(count: int, two_step: float = 0.25) -> list[Row]:
     """The first held-out word problems: sentences, names and objects that training never saw."""
-    return list(islice(word_problems(0, held_out=True, two_step=two_step), count))
+    return list(islice(word_problems(0, split="test", two_step=two_step), count))
 
 
 def _answers(

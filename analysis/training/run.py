@@ -81,9 +81,9 @@ def run_recipe(
             encode(tokenizer, row, recipe.form) for row in read_rows(path)[:dev_rows]
         ]
     if any(source.word_problems for source in recipe.sources):
-        held_out = word_problems(0, held_out=True)
-        sets["word problems, held out"] = [
-            encode(tokenizer, next(held_out), recipe.form) for _ in range(dev_rows)
+        problems = word_problems(0, split="dev")
+        sets["word problems, dev"] = [
+            encode(tokenizer, next(problems), recipe.form) for _ in range(dev_rows)
         ]
     trained, progress = train(model, recipe, examples, sets, work, say, start=_start(start))
     tensors = adapter_tensors(trained)

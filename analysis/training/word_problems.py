@@ -1,7 +1,8 @@
 """English word problems without end: one or two steps, solved in words.
 
 Solutions end in "The answer is N.", so that both the number and the language of an answer can be
-seen. The held-out split uses other names, other objects and other sentences than training.
+seen. The splits share no name, no object and no sentence: "train" is for training, "dev" is for
+choices (its errors may be looked at), "test" is for measuring alone.
 """
 
 import random
@@ -9,27 +10,28 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from analysis.training.data import Row
 
 SOURCE = "word problems (own generator)"
 LICENSE = "Apache-2.0"
+Split = Literal["train", "dev", "test"]
 
 
 def word_problems(
-    seed: int, *, held_out: bool = False, two_step: float = 0.25, distractor: float = 0.15
+    seed: int, *, split: Split = "train", two_step: float = 0.25, distractor: float = 0.15
 ) -> Iterator[Row]:
     """Yield word problems for ever, the same for the same seed.
 
     Args:
         seed: of the random choices.
-        held_out: use the names, objects and sentences kept for measuring.
+        split: whose names, objects and sentences are used.
         two_step: share of problems with two steps.
         distractor: share with a sentence whose number plays no part.
     """
-    rng = random.Random(f"word problems {seed} {held_out}")
-    parts = _parts()["held_out" if held_out else "train"]
+    rng = random.Random(f"word problems {seed} {split}")
+    parts = _parts()[split]
     while True:
         yield (
             _two_steps(rng, parts) if rng.random() < two_step else _one_step(rng, parts, distractor)

@@ -75,7 +75,7 @@ def test_the_mathematics_adapter_halves_the_held_out_loss(
     base: PreTrainedModel, embedded_folder: Path
 ) -> None:
     tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
-    rows = islice(word_problems(7, held_out=True), 4)
+    rows = islice(word_problems(7, split="test"), 4)
     examples = [encode(tokenizer, row) for row in rows]
     before = mean_loss(base, examples)
     (math,) = (entry for entry in ENTRIES if entry.name == "math")

@@ -15,7 +15,7 @@ from analysis.training.data import Row, Source, mix, read_rows, report, take_tok
 from analysis.training.everyday import everyday, read_frames
 from analysis.training.recipe import make_recipe, read_recipe
 from analysis.training.sources import ASSETS
-from analysis.training.word_problems import _parts, word_problems
+from analysis.training.word_problems import Split, _parts, word_problems
 
 FRAMES = sorted((ASSETS / "everyday").glob("*.toml"))
 RECIPES = sorted(ASSETS.glob("collections/*/recipes/*.toml"))
@@ -88,9 +88,9 @@ def test_the_budget_is_reached_and_the_report_counts() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), held_out=st.booleans())
-def test_every_solution_is_right(seed: int, held_out: bool) -> None:
-    for row in islice(word_problems(seed, held_out=held_out), 8):
+@given(seed=st.integers(0, 10**6), split=st.sampled_from(["train", "dev", "test"]))
+def test_every_solution_is_right(seed: int, split: Split) -> None:
+    for row in islice(word_problems(seed, split=split), 8):
         assert not re.search(r"[{}]", row.instruction + row.output), row
         steps = re.findall(r"(\d+) ([-+*/]) (\d+) = (\d+)", row.output)
         assert len(steps) == (2 if row.task == "two steps" else 1)
@@ -102,18 +102,22 @@ def test_every_solution_is_right(seed: int, held_out: bool) -> None:
         assert steps[0][0] in asked and all(b in asked for _, _, b, _ in steps)
 
 
-def test_word_problems_are_seeded_and_held_out_ones_share_nothing() -> None:
+def test_word_problems_are_seeded() -> None:
     first = list(islice(word_problems(3), 200))
     assert first == list(islice(word_problems(3), 200))
     assert first != list(islice(word_problems(4), 200))
     assert len(set(first)) > 195
-    train, held_out = _parts()["train"], _parts()["held_out"]
+
+
+@pytest.mark.parametrize("one, other", [("train", "dev"), ("train", "test"), ("dev", "test")])
+def test_the_splits_of_the_word_problems_share_nothing(one: Split, other: Split) -> None:
+    first, second = _parts()[one], _parts()[other]
     for kind in ("women", "men", "objects", "containers", "places", "distractors"):
-        assert not set(train[kind]) & set(held_out[kind])
+        assert first[kind] and not set(first[kind]) & set(second[kind])
     for kind in ("start", "event", "whole"):
-        assert not {part["text"] for part in train[kind]} & {p["text"] for p in held_out[kind]}
+        assert not {part["text"] for part in first[kind]} & {part["text"] for part in second[kind]}
     for kind in ("total", "left"):
-        assert not set(train["question"][kind]) & set(held_out["question"][kind])
+        assert not set(first["question"][kind]) & set(second["question"][kind])
 
 
 @pytest.mark.parametrize("path", FRAMES, ids=lambda path: path.stem)
