@@ -19,7 +19,7 @@ from torch import Tensor
 from analysis.adapters import load_adapter
 from analysis.base import load_base
 from analysis.benchmark.batched import Batched
-from analysis.benchmark.scoring import is_number, language_identifier
+from analysis.benchmark.scoring import answers_in, is_number
 from analysis.benchmark.statistics import as_dict, share
 from analysis.collection import Collection
 from analysis.engine import Engine
@@ -117,7 +117,7 @@ def compare(
         `scores` (method → `number`, `language` and `both`, each a share with its 95 % Wilson
         interval), `answers`, and what was asked for.
     """
-    identify = language_identifier()
+    in_language = answers_in(language)
     began = time.monotonic()
     prompts = [bench.engine.prompt(problem.instruction) for problem in problems]
     weights_NMLK = torch.stack(
@@ -135,7 +135,7 @@ def compare(
                 method,
                 text,
                 is_number(text, problem.answer),
-                identify(text) == language,
+                in_language(text),
             )
             for problem, text in zip(problems, texts, strict=True)
         ]

@@ -13,6 +13,8 @@ from analysis.errors import InputError
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "pt", "ru", "zh")
 _NUMBER = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_FORMULA = re.compile(r"[\d+*/=<>×÷$€%^_\\-]+")
+_CLAUSES = re.compile(r"[.!?\n。！？]+\s*|, ")
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
@@ -53,12 +55,28 @@ def parses(text: str) -> bool:
     return True
 
 
-def language_identifier() -> Callable[[str], str]:
-    """A function from a text to its language code, "" for a text without letters.
+def answers_in(language: str) -> Callable[[str], bool]:
+    """A function that tells whether an answer is in a language, throughout.
+
+    The identifier must say so of the whole answer, and of no clause of two or more words that it
+    is English instead: a mathematics adapter takes over the words of a question and goes on in
+    English ("Ana tiene 3, so 3 + 2 = 5. The answer is 5.").
 
     Raises:
         InputError: The identifier is not installed.
     """
+    identify = _identifier(LANGUAGES)
+    foreign = _identifier(("en", language))
+
+    def answers(text: str) -> bool:
+        clauses = [clause for clause in _CLAUSES.split(text) if len(_words(clause).split()) > 1]
+        return identify(text) == language and all(foreign(one) == language for one in clauses)
+
+    return answers
+
+
+def _identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
+    """A function from a text to one of `languages`, "" for a text without letters."""
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError as error:
@@ -67,13 +85,16 @@ def language_identifier() -> Callable[[str], str]:
             "pip install py3langid (it is in tests/requirements.txt)."
         ) from error
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-    identifier.set_languages(list(LANGUAGES))
+    identifier.set_languages(sorted(set(languages)))
 
     def identify(text: str) -> str:
-        # Digits and formulas belong to every language.
-        words = re.sub(r"[\d+*/=<>×÷$€%^_\\-]+", " ", text).strip()
-        if not any(character.isalpha() for character in words):
-            return ""
-        return str(identifier.classify(words)[0])
+        words = _words(text)
+        return str(identifier.classify(words)[0]) if words else ""
 
     return identify
+
+
+def _words(text: str) -> str:
+    """A text without digits and formulas, which belong to every language; "" without letters."""
+    words = _FORMULA.sub(" ", text).strip()
+    return words if any(character.isalpha() for character in words) else ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from analysis.benchmark.scoring import is_number, language_identifier, parses
+from analysis.benchmark.scoring import answers_in, is_number, parses
 from analysis.benchmark.statistics import Share, share
 from analysis.errors import InputError
 from analysis.training.batches import Example, encode
@@ -126,9 +126,9 @@ def _language(path: Path, code: str) -> Score:
     rows = [Row(json.loads(line)["instruction"], ".") for line in lines if line.strip()]
 
     def score(runner: Runner, subject: Subject, encode: Encode) -> Share:
-        identify = language_identifier()
+        in_language = answers_in(code)
         answers = _answers(runner, subject, encode, rows, 24)
-        return share(identify(text) == code for text in answers)
+        return share(map(in_language, answers))
 
     return score
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.benchmark.composite import BUNDLED, Bench, compare, read_problems
-from analysis.benchmark.scoring import final_number, is_number, language_identifier, parses
+from analysis.benchmark.scoring import answers_in, final_number, is_number, parses
 from analysis.benchmark.statistics import share, wilson
 from analysis.collection import load_collection
 from analysis.engine import Engine
@@ -120,12 +120,17 @@ def test_python_is_told_from_other_text(text: str, right: bool) -> None:
 
 
 def test_languages_are_told_apart() -> None:
-    identify = language_identifier()
-    assert identify("Elena tiene 17 libros y compra 20 más, así tiene 17 + 20 = 37 libros.") == "es"
-    assert identify("The answer is 37.") == "en"
-    assert identify("У Маши было пять яблок.") == "ru"
-    assert identify("小明有3个苹果。") == "zh"
-    assert identify("17 + 20 = 37") == ""
+    texts = {
+        "es": "Elena tiene 17 libros y compra 20 más, así tiene 17 + 20 = 37 libros.",
+        "en": "Elena had 17 books and bought 20 more, so 17 + 20 = 37. The answer is 37.",
+        "ru": "У Маши было пять яблок.",
+        "zh": "小明有3个苹果。",
+    }
+    for language in texts:
+        for own, text in texts.items():
+            assert answers_in(language)(text) == (own == language), (language, text)
+    assert not answers_in("es")("17 + 20 = 37")
+    assert not answers_in("es")("Elena tiene 17 libros y compra 20 más, so 37. The answer is 37.")
 
 
 def test_wilson_is_the_published_interval() -> None:
