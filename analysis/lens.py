@@ -14,12 +14,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-
-import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    # The page lists the lenses before it can wait for torch.
+    from torch import Tensor
+    from transformers import PreTrainedModel
 
 # Logits of as many layers at a time as fit in this: few products with the large head, flat memory.
 _BUDGET_BYTES = 160_000_000
@@ -49,6 +51,8 @@ class Head:
         Raises:
             InputError: The model's final norm or LM head cannot be found.
         """
+        from torch import Tensor, nn
+
         linear = model.get_output_embeddings()
         inner = model.base_model
         norm = next((getattr(inner, name) for name in _NORMS if hasattr(inner, name)), None)
@@ -60,7 +64,7 @@ class Head:
         config = model.config.get_text_config()
         weight = linear.weight
         assert isinstance(weight, Tensor)
-        precise = norm if weight.dtype in (torch.float32, torch.float64) else None
+        precise = norm if weight.itemsize >= 4 else None
         return cls(
             weight_VD=weight,
             bias_V=getattr(linear, "bias", None),
@@ -71,7 +75,7 @@ class Head:
     def logits(self, states_ND: Tensor) -> Tensor:
         """`W states` without bias or cap, `[n, vocabulary]` in float32 or better."""
         product_NV = states_ND.to(self.weight_VD.device, self.weight_VD.dtype) @ self.weight_VD.T
-        return product_NV if product_NV.dtype == torch.float64 else product_NV.float()
+        return product_NV if product_NV.itemsize == 8 else product_NV.float()
 
     def finish(self, base_V: Tensor, shift_NV: Tensor) -> tuple[Tensor, Tensor]:
         """Bias and cap, applied to the base's logits and to the shifts from them."""
@@ -81,8 +85,8 @@ class Head:
             return base_V, shift_NV
         # tanh(a + b) − tanh(a) = tanh(b) (1 − tanh(a) tanh(a + b)): no difference of near equals.
         cap = self.softcap
-        before_V, after_NV = torch.tanh(base_V / cap), torch.tanh((base_V + shift_NV) / cap)
-        return cap * before_V, cap * torch.tanh(shift_NV / cap) * (1 - before_V * after_NV)
+        before_V, after_NV = (base_V / cap).tanh(), ((base_V + shift_NV) / cap).tanh()
+        return cap * before_V, cap * (shift_NV / cap).tanh() * (1 - before_V * after_NV)
 
 
 def _raw(hidden: Tensor, head: Head) -> Tensor:
@@ -123,6 +127,8 @@ def read(
     Raises:
         InputError: There is no such lens.
     """
+    import torch
+
     check_lens(lens)
     if hidden_RLD.dtype != torch.float64:
         hidden_RLD = hidden_RLD.float()

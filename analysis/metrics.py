@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
 
-# Beyond these, exp leaves the range of the type.
-_LARGEST: dict[torch.dtype, float] = {torch.float32: 60.0, torch.float64: 600.0}
+if TYPE_CHECKING:
+    # The page lists the metrics before it can wait for torch.
+    from torch import Tensor
+
+# Beyond these, exp leaves the range of float32 and float64, of 4 and 8 bytes.
+_LARGEST = {4: 60.0, 8: 600.0}
 # Up to here a short series is exact to float32, where expm1(x) − x would cancel.
 _SERIES = 0.3
 # As many tokens at a time as stay in a core's cache, with their temporaries.
@@ -38,37 +40,39 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
     Returns:
         `[n]` in float64, finite and at least 0.
     """
-    p_V = torch.softmax(base_V, dim=0)
+    p_V = base_V.softmax(dim=0)
     x_NV = shift_NV - _mean(p_V, shift_NV).unsqueeze(1)
-    low_N, high_N = torch.aminmax(x_NV, dim=1)
-    if float(high_N.max()) > _LARGEST[base_V.dtype]:
-        if base_V.dtype == torch.float32:
+    low_N, high_N = x_NV.aminmax(dim=1)
+    if float(high_N.max()) > _LARGEST[base_V.itemsize]:
+        if base_V.itemsize == 4:
             return kl(base_V.double(), shift_NV.double())
         # So large a shift leaves no small difference to protect: the textbook formula serves.
-        textbook_N = torch.logsumexp(base_V + x_NV, 1) - torch.logsumexp(base_V, 0)
-        small_N = high_N <= _LARGEST[base_V.dtype]
+        textbook_N = (base_V + x_NV).logsumexp(1) - base_V.logsumexp(0)
+        small_N = high_N <= _LARGEST[base_V.itemsize]
         stable_N = _stable_kl(p_V, x_NV * small_N.unsqueeze(1), _plain_excess)
-        return torch.where(small_N, stable_N, textbook_N).clamp_min(0.0)
-    return _stable_kl(p_V, x_NV, _excess_for(p_V, x_NV, float(torch.maximum(-low_N, high_N).max())))
+        return stable_N.where(small_N, textbook_N).clamp_min(0.0)
+    return _stable_kl(p_V, x_NV, _excess_for(p_V, x_NV, float((-low_N).maximum(high_N).max())))
 
 
 def _mean(p_V: Tensor, values_NV: Tensor) -> Tensor:
+    import torch
+
     # Row by row, so that equal rows give equal means: a matrix product adds up each its own way.
-    return torch.stack([torch.dot(p_V, values_V) for values_V in values_NV])
+    return torch.stack([p_V.dot(values_V) for values_V in values_NV])
 
 
 def _stable_kl(p_V: Tensor, x_NV: Tensor, excess: Callable[[Tensor], Tensor]) -> Tensor:
     # The mean that was taken off is itself rounded; what is left of it is small and known.
     left_N = _mean(p_V, x_NV).double()
-    mean_excess_N = torch.zeros_like(left_N)
+    mean_excess_N = left_N.new_zeros(left_N.shape)
     for p_C, x_NC in zip(p_V.split(_CHUNK), x_NV.split(_CHUNK, dim=1), strict=True):
         mean_excess_N += _mean(p_C, excess(x_NC))
-    return (torch.log1p(mean_excess_N + left_N) - left_N).clamp_min(0.0)
+    return ((mean_excess_N + left_N).log1p() - left_N).clamp_min(0.0)
 
 
 def _excess_for(p_V: Tensor, x_NV: Tensor, farthest: float) -> Callable[[Tensor], Tensor]:
     """The cheapest way to `expm1(x) − x` that keeps the mean's digits."""
-    if x_NV.dtype == torch.float64:
+    if x_NV.itemsize == 8:
         return _plain_excess
     if farthest < _SERIES:
         return _series_excess
@@ -77,19 +81,19 @@ def _excess_for(p_V: Tensor, x_NV: Tensor, farthest: float) -> Callable[[Tensor]
 
 
 def _plain_excess(x: Tensor) -> Tensor:
-    return torch.expm1(x).sub_(x)
+    return x.expm1().sub_(x)
 
 
 def _series_excess(x: Tensor) -> Tensor:
     # x² (1/2 + x/6 + x²/24 + …)
-    series = torch.full_like(x, 1 / math.factorial(8))
+    series = x.new_full(x.shape, 1 / math.factorial(8))
     for power in range(7, 1, -1):
         series.mul_(x).add_(1 / math.factorial(power))
     return series.mul_(x).mul_(x)
 
 
 def _either_excess(x: Tensor) -> Tensor:
-    return torch.where(x.abs() < _SERIES, _series_excess(x), _plain_excess(x))
+    return _series_excess(x).where(x.abs() < _SERIES, _plain_excess(x))
 
 
 @dataclass(frozen=True)
@@ -111,14 +115,14 @@ class _Pair:
 
 def _pair(base_V: Tensor, shift_V: Tensor) -> _Pair:
     base_V, shift_V = base_V.double(), shift_V.double()
-    log_p_V = torch.log_softmax(base_V, 0)
+    log_p_V = base_V.log_softmax(0)
     p_V = log_p_V.exp()
-    x_V = shift_V - torch.dot(p_V, shift_V)
+    x_V = shift_V - p_V.dot(shift_V)
     log_ratio_V = x_V - kl(base_V, shift_V.unsqueeze(0))[0]
     # Not from the ratio, which has lost its digits where a shift is huge: q must add up to 1.
-    q_V = torch.softmax(base_V + shift_V, 0)
+    q_V = (base_V + shift_V).softmax(0)
     near_V = log_ratio_V.clamp(-1.0, 1.0)
-    difference_V = torch.where(log_ratio_V == near_V, p_V * torch.expm1(near_V), q_V - p_V)
+    difference_V = (p_V * near_V.expm1()).where(log_ratio_V == near_V, q_V - p_V)
     return _Pair(p_V, q_V, log_ratio_V, difference_V)
 
 
@@ -127,10 +131,12 @@ def _reverse_kl(pair: _Pair) -> Tensor:
 
 
 def _jensen_shannon(pair: _Pair) -> Tensor:
+    from torch.special import xlog1py
+
     both_V = pair.p + pair.q
     t_V = (pair.difference / both_V.clamp_min(1e-300)).clamp(-1.0, 1.0)
-    terms_V: Tensor = torch.special.xlog1py(1 + t_V, t_V) + torch.special.xlog1py(1 - t_V, -t_V)
-    return torch.dot(both_V, terms_V) / 4
+    terms_V: Tensor = xlog1py(1 + t_V, t_V) + xlog1py(1 - t_V, -t_V)
+    return both_V.dot(terms_V) / 4
 
 
 def _hellinger(pair: _Pair) -> Tensor:
@@ -145,12 +151,14 @@ def _euclidean(pair: _Pair) -> Tensor:
 def _cosine(pair: _Pair) -> Tensor:
     # 1 − cos = (‖q − p‖² − (‖q‖ − ‖p‖)²) / (2 ‖p‖ ‖q‖)
     p, q = pair.p.square().sum().sqrt(), pair.q.square().sum().sqrt()
-    lengths = torch.dot(pair.difference, pair.p + pair.q) / (p + q)
+    lengths = pair.difference.dot(pair.p + pair.q) / (p + q)
     return (pair.difference.square().sum() - lengths.square()) / (2 * p * q)
 
 
 def _each(of_pair: Callable[[_Pair], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     def function(base_V: Tensor, shift_NV: Tensor) -> Tensor:
+        import torch
+
         values = [of_pair(_pair(base_V, shift_V)) for shift_V in shift_NV]
         return torch.stack(values).clamp_min(0.0)
 

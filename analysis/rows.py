@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ class Row:
                 f"Row {self.name}: weights of shape {tuple(self.weights_LK.shape)} are not "
                 f"[layers, {len(self.adapters)} adapters]."
             )
-        if not bool(torch.isfinite(self.weights_LK).all()):
+        if not bool(self.weights_LK.isfinite().all()):
             raise InputError(f"Row {self.name} has a weight that is NaN or infinite.")
 
     def over(self, adapters: tuple[str, ...]) -> Tensor:
         """The weights over another list of adapters, 0 for those that this row does not name."""
-        weights_LK = torch.zeros(self.weights_LK.shape[0], len(adapters), dtype=torch.float64)
+        weights_LK = self.weights_LK.double().new_zeros(self.weights_LK.shape[0], len(adapters))
         for index, name in enumerate(self.adapters):
             weights_LK[:, adapters.index(name)] = self.weights_LK[:, index].double()
         return weights_LK

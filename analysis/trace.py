@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
-from analysis.prompt import Prompt
+
+if TYPE_CHECKING:
+    # The page lists the positions before it can wait for torch.
+    from torch import Tensor
+
+    from analysis.prompt import Prompt
 
 POSITIONS = ("query", "prompt")
 """The kept positions: the last token of the query (the paper's) and the last of the prompt."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    # The page lists the normalisations before it can wait for torch.
+    from torch import Tensor
 
 # A layer's divergences that add up to less than this say nothing: float32 round-off of a real
 # difference is far above it, and a quotient of two such numbers would be noise.
@@ -31,8 +33,7 @@ def normalise(divergence_LK: Tensor) -> Tensor:
     largest_L1 = divergence_LK.amax(dim=1, keepdim=True)
     relative_LK = divergence_LK / largest_L1.clamp_min(NOTHING)
     share_LK = relative_LK / relative_LK.sum(dim=1, keepdim=True).clamp_min(1e-300)
-    uniform = torch.full_like(share_LK, 1.0 / divergence_LK.shape[1])
-    return torch.where(largest_L1 > NOTHING, share_LK, uniform)
+    return share_LK.where(largest_L1 > NOTHING, 1.0 / divergence_LK.shape[1])
 
 
 def _root(divergence_LK: Tensor, temperature: float) -> Tensor:
@@ -40,7 +41,7 @@ def _root(divergence_LK: Tensor, temperature: float) -> Tensor:
 
 
 def _softmax(divergence_LK: Tensor, temperature: float) -> Tensor:
-    return torch.softmax(divergence_LK.double() / temperature, dim=1)
+    return (divergence_LK.double() / temperature).softmax(dim=1)
 
 
 def _top(divergence_LK: Tensor, temperature: float) -> Tensor:

@@ -1,6 +1,7 @@
 """The methods: rules from a query to weights, one file each, found by name.
 
-A method's file holds a `METHOD`. Adding one is adding its file: nothing here learns its name.
+A method's file holds a `METHOD`. Adding one is adding its file: nothing here learns its name. The
+page lists the methods before it can wait for torch, so their files import it only when they run.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
 from analysis.rows import Row
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

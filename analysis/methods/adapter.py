@@ -1,12 +1,18 @@
 """One adapter alone, at weight 1: `adapter:math`."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from analysis.methods import Method, Reading
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def _weights(reading: Reading, adapter: str) -> Tensor:
+    import torch
+
     weights_LK = torch.zeros(reading.layers, len(reading.adapters), dtype=torch.float64)
     weights_LK[:, reading.adapters.index(adapter)] = 1.0
     return weights_LK

@@ -1,9 +1,14 @@
 """qa-FLoRA (arXiv 2512.11366): each adapter by its share of the divergence."""
 
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from analysis.methods import Method, Reading
 from analysis.weights import normalise
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _weights(reading: Reading, adapter: str) -> Tensor:

@@ -1,12 +1,18 @@
 """Task arithmetic with factor 1: the adapters added up."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from analysis.methods import Method, Reading
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def _weights(reading: Reading, adapter: str) -> Tensor:
+    import torch
+
     return torch.ones(reading.layers, len(reading.adapters), dtype=torch.float64)
 
 
