@@ -65,10 +65,15 @@ def measure(
     for layer, base_V, shift_KV in read(trace.at(position), head, lens):
         for values_LK, function in zip(values_MLK, functions, strict=True):
             values_LK[layer] = function(base_V, shift_KV).cpu()
-        peak_L[layer] = float((base_V.max() - torch.logsumexp(base_V, 0)).exp())
+        peak_L[layer] = peak(base_V)
         if progress is not None:
             progress("reading the layers", (layer + 1) / trace.layers)
     return tuple(
         Divergence(values_LK, peak_L, lens, position, name)
         for values_LK, name in zip(values_MLK, metrics, strict=True)
     )
+
+
+def peak(base_V: Tensor) -> float:
+    """The largest probability of the distribution with logits `[vocabulary]`."""
+    return float((base_V.max() - torch.logsumexp(base_V, 0)).exp())

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter, load_adapter
@@ -16,8 +15,9 @@ from analysis.cache import ByteCache
 from analysis.cell import Cell, explain
 from analysis.collection import Collection, PromptForm, choose_adapters
 from analysis.decoding import Sampling, Step
-from analysis.divergence import Divergence, measure
+from analysis.divergence import Divergence, measure, peak
 from analysis.errors import InputError
+from analysis.every import EveryToken
 from analysis.lens import check_lens, read
 from analysis.metrics import METRICS
 from analysis.metrics import metric as find_metric
@@ -25,6 +25,7 @@ from analysis.progress import Progress
 from analysis.prompt import Message, Prompt, build_prompt
 from analysis.rows import Row
 from analysis.runner import Runner
+from analysis.sanity import COPIES, copy_name
 from analysis.tokens import token_text
 from analysis.trace import Trace
 
@@ -171,6 +172,40 @@ class Engine:
             self._kept.put(key, trace, hidden_RLPD.nbytes)
         return trace
 
+    def copies(self, trace: Trace, adapter: str, progress: Progress | None = None) -> Trace:
+        """Runs one adapter of a trace beside its zero, duplicate and doubled copies.
+
+        One forward pass of five rows; the adapters that are loaded stay as they are. What
+        `divergence` reads from it goes to `sanity.compare`.
+
+        Args:
+            trace: Whose prompt is run.
+            adapter: Which adapter.
+            progress: Told after each layer; what it raises stops the pass.
+
+        Raises:
+            InputError: The trace has no such adapter.
+        """
+        if adapter not in trace.adapters:
+            raise InputError(
+                f"There is no adapter {adapter!r}: take one of {', '.join(trace.adapters)}."
+            )
+        names = (adapter, *(copy_name(adapter, copy) for copy in COPIES))
+        key = (trace.prompt, names)
+        kept: Trace | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        began = time.perf_counter()
+        prompt = trace.prompt
+        places = [prompt.query_last, prompt.last]
+        scales = (1.0, *COPIES.values())
+        hidden_RLPD = self._runner.hidden(
+            prompt.ids, (adapter,) * len(scales), places, progress, scales=scales
+        )
+        copies = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
+        self._kept.put(key, copies, hidden_RLPD.nbytes)
+        return copies
+
     def divergence(
         self,
         trace: Trace,
@@ -229,8 +264,8 @@ class Engine:
         lens: str = "norm",
         metric: str = "kl",
         progress: Progress | None = None,
-    ) -> Tensor:
-        """The divergence at every token of a prompt, `[layers, adapters, tokens]`.
+    ) -> EveryToken:
+        """The divergence at every token of a prompt.
 
         Runs the model once and the LM head on every state: seconds to minutes.
 
@@ -245,20 +280,23 @@ class Engine:
                 f"{self.limits.every_token}: shorten the query."
             )
         key = (prompt, chosen, lens, metric, "every token")
-        kept: Tensor | None = self._kept.get(key)
+        kept: EveryToken | None = self._kept.get(key)
         if kept is not None:
             return kept
         check_lens(lens)
         function = find_metric(metric)
         hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(count), progress)
         values_LKT = torch.zeros(self.layers, len(chosen), count, dtype=torch.float64)
+        peak_LT = torch.zeros(self.layers, count, dtype=torch.float64)
         for token in range(count):
             for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], self._runner.head, lens):
                 values_LKT[layer, :, token] = function(base_V, shift_KV).cpu()
+                peak_LT[layer, token] = peak(base_V)
             if progress is not None:
                 progress(f"reading token {token + 1} of {count}", (token + 1) / count)
-        self._kept.put(key, values_LKT, values_LKT.nbytes)
-        return values_LKT
+        every = EveryToken(prompt, chosen, values_LKT, peak_LT, lens, metric)
+        self._kept.put(key, every, values_LKT.nbytes + peak_LT.nbytes)
+        return every
 
     def answer(
         self,

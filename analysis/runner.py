@@ -90,6 +90,7 @@ class Runner:
         places: Sequence[int],
         progress: Progress | None = None,
         frame: int = 0,
+        scales: Sequence[float] | None = None,
     ) -> Tensor:
         """Runs the base and each adapter alone, as the rows of one forward pass.
 
@@ -100,13 +101,15 @@ class Runner:
             progress: Told after each layer; what it raises stops the pass.
             frame: How many tokens at the beginning are the same for every query, before all
                 places. A long frame is run once and its keys and values are kept.
+            scales: What each adapter's row weighs it by, 1 by default; not together with a frame.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
         weights_RLK = torch.zeros(1 + len(adapters), self.layers, len(self.adapters))
         for row, name in enumerate(adapters, start=1):
-            weights_RLK[row, :, self.adapters.index(name)] = 1.0
+            scale = 1.0 if scales is None else scales[row - 1]
+            weights_RLK[row, :, self.adapters.index(name)] = scale
         rows = self._mixture.rows(weights_RLK)
         if frame < _LONG_FRAME or frame > min(places):
             frame = 0
@@ -123,6 +126,8 @@ class Runner:
         for row, name in enumerate(adapters, start=1):
             # Exactly the base's, without the round-off of another place in the batch.
             first = self._mixture.first_layer_K[self.adapters.index(name)]
+            if not bool(weights_RLK[row].any()):
+                first = self.layers
             hidden_RLPD[row, :first] = hidden_RLPD[0, :first]
         return hidden_RLPD
 

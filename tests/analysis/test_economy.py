@@ -135,7 +135,7 @@ def test_every_token_is_the_trace_at_its_positions(made: tuple[Engine, PreTraine
     engine, model = made
     trace = engine.trace(QUERY)
     with counted(model) as calls:
-        values_LKT = engine.every_token(trace.prompt)
+        values_LKT = engine.every_token(trace.prompt).values_LKT
         engine.every_token(trace.prompt)
         assert len(calls) == 1
     assert values_LKT.shape == (engine.layers, 2, len(trace.prompt.ids))

@@ -210,7 +210,7 @@ def test_metrics_computed_together_are_those_computed_alone(tmp_path: Path) -> N
 
 def test_every_token_agrees_with_the_kept_positions(engine: Engine) -> None:
     trace = engine.trace(QUERY)
-    values_LKT = engine.every_token(trace.prompt)
+    values_LKT = engine.every_token(trace.prompt).values_LKT
     for place, position in ((trace.prompt.query_last, "query"), (trace.prompt.last, "prompt")):
         expected_LK = engine.divergence(trace, position=position).values_LK
         assert torch.allclose(values_LKT[:, :, place], expected_LK, rtol=1e-9, atol=1e-18)
@@ -529,7 +529,7 @@ def test_a_frame_that_is_kept_changes_nothing(tmp_path: Path, family: str) -> No
         for adapters in (["math"], ["math", "spanish"], ["math", "spanish"]):
             trace = engine.trace(query, adapters)
             # Every token is read without a kept frame.
-            whole_LKT = engine.every_token(trace.prompt, adapters)
+            whole_LKT = engine.every_token(trace.prompt, adapters).values_LKT
             found_LK = engine.divergence(trace).values_LK
             expected_LK = whole_LKT[:, :, trace.prompt.query_last]
             assert torch.allclose(found_LK, expected_LK, rtol=1e-8, atol=1e-15)
@@ -547,7 +547,7 @@ def test_a_cancelled_trace_leaves_a_kept_frame_exact(tmp_path: Path) -> None:
         with pytest.raises(Cancelled):
             engine.trace(ANOTHER, progress=cancel)
         found = engine.trace(QUERY)
-        whole_LKT = engine.every_token(found.prompt)
+        whole_LKT = engine.every_token(found.prompt).values_LKT
         expected_LK = whole_LKT[:, :, found.prompt.query_last]
         found_LK = engine.divergence(found).values_LK
         assert torch.allclose(found_LK, expected_LK, rtol=1e-8, atol=1e-15), before
