@@ -22,7 +22,7 @@ loader = Loader(_load)
 demo = build(collection, loader)
 
 if __name__ == "__main__":
-    # The server first: loading would slow its start down.
+    # The server and the first page first: loading would slow both down.
     demo.launch(prevent_thread_lock=True, **launch_options())
-    loader.start()
+    loader.start(patience=5.0)
     demo.block_thread()

@@ -37,6 +37,9 @@ class Loader:
 
     Args:
         load: Loads an engine and tells its progress.
+
+    Attributes:
+        shown: Set once a page is on somebody's screen.
     """
 
     def __init__(self, load: Callable[[Progress], Engine]) -> None:
@@ -44,11 +47,16 @@ class Loader:
         self._engine: Engine | None = None
         self._now = Loading("starting", 0.0, "loading")
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load-engine", daemon=True)
+        self.shown = threading.Event()
 
-    def start(self) -> None:
-        """Begins to load; once."""
-        self._thread.start()
+    def start(self, patience: float = 0.0) -> None:
+        """Begins to load; once.
+
+        Args:
+            patience: How many seconds the first page may take to be shown before that.
+        """
+        arguments = {"target": self._run, "args": (patience,), "daemon": True}
+        threading.Thread(name="load-engine", **arguments).start()
 
     @property
     def now(self) -> Loading:
@@ -66,7 +74,8 @@ class Loader:
             raise InputError(self._now.what)
         return self._engine
 
-    def _run(self) -> None:
+    def _run(self, patience: float) -> None:
+        self.shown.wait(patience)
         try:
             self._engine = self._load(self._tell)
             self._now = Loading("ready", 1.0, "ready")

@@ -7,13 +7,17 @@ or through Plotly with escaped text.
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import plotly
-from starlette.responses import FileResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -53,9 +57,23 @@ def encode(value: object) -> str:
 def routes() -> list[Route]:
     """What the server has to serve for the panels: Plotly, as its own package brings it."""
 
-    async def plotly_script(_: object) -> FileResponse:
-        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return FileResponse(_PLOTLY, media_type="text/javascript", headers=headers)
+    # Packed once, while the server starts: Gradio would do it for every visitor, and let all their
+    # other requests wait for it.
+    with_one = ThreadPoolExecutor(1)
+    packed = with_one.submit(lambda: gzip.compress(_PLOTLY.read_bytes(), 6))
+    with_one.shutdown(wait=False)
+
+    async def plotly_script(request: Request) -> Response:
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "Vary": "Accept-Encoding",
+        }
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return FileResponse(_PLOTLY, media_type="text/javascript", headers=headers)
+        body = await asyncio.wrap_future(packed)
+        return Response(
+            body, headers=headers | {"Content-Encoding": "gzip"}, media_type="text/javascript"
+        )
 
     return [Route(f"/{_PLOTLY_ADDRESS}", plotly_script)]
 

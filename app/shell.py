@@ -39,6 +39,7 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
         timer = gr.Timer(_POLL_SECONDS)
 
         def tick() -> tuple[str, gr.Timer]:
+            loader.shown.set()
             now = loader.now
             shown = panels.encode(views.masthead(collection, now))
             return shown, gr.Timer(active=now.state == "loading")
