@@ -92,8 +92,8 @@ def choose(
         p_RV = torch.softmax(logits_RV / sampling.temperature, dim=1).cpu()
         drawn = [_draw(p_V, sampling.top_p, one) for p_V, one in zip(p_RV, generators, strict=True)]
         tokens_R = torch.tensor(drawn, device=logits_RV.device)
-    chosen_R = logits_RV.gather(1, tokens_R.unsqueeze(1)).squeeze(1)
-    probability_R = (chosen_R - torch.logsumexp(logits_RV, dim=1)).clamp_max(0.0).exp()
+    # On a CPU logsumexp takes ten times as long as softmax.
+    probability_R = torch.softmax(logits_RV, dim=1).gather(1, tokens_R.unsqueeze(1)).squeeze(1)
     return list(zip(tokens_R.tolist(), probability_R.tolist(), strict=True))
 
 

@@ -76,4 +76,4 @@ def measure(
 
 def peak(base_V: Tensor) -> float:
     """The largest probability of the distribution with logits `[vocabulary]`."""
-    return float((base_V.max() - torch.logsumexp(base_V, 0)).exp())
+    return float(base_V.softmax(0).max())

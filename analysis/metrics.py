@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _LARGEST = {4: 60.0, 8: 600.0}
 # Up to here a short series is exact to float32, where expm1(x) − x would cancel.
 _SERIES = 0.3
+# Below it, `expm1(x) − x` in float32 could have lost digits that count: its error relative to the
+# divergence is at most about ε / √divergence.
+_CANCELS = 5e-5
 # As many tokens at a time as stay in a core's cache, with their temporaries.
 _CHUNK = 32_768
 
@@ -41,17 +44,26 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
         `[n]` in float64, finite and at least 0.
     """
     p_V = base_V.softmax(dim=0)
-    x_NV = shift_NV - _mean(p_V, shift_NV).unsqueeze(1)
-    low_N, high_N = x_NV.aminmax(dim=1)
+    mean_N = _mean(p_V, shift_NV)
+    # Row by row, amin and amax together take a tenth of the time of aminmax.
+    low_N, high_N = shift_NV.amin(dim=1) - mean_N, shift_NV.amax(dim=1) - mean_N
     if float(high_N.max()) > _LARGEST[base_V.itemsize]:
         if base_V.itemsize == 4:
             return kl(base_V.double(), shift_NV.double())
         # So large a shift leaves no small difference to protect: the textbook formula serves.
+        x_NV = shift_NV - mean_N.unsqueeze(1)
         textbook_N = (base_V + x_NV).logsumexp(1) - base_V.logsumexp(0)
         small_N = high_N <= _LARGEST[base_V.itemsize]
-        stable_N = _stable_kl(p_V, x_NV * small_N.unsqueeze(1), _plain_excess)
+        stable_N = _stable_kl(p_V, x_NV * small_N.unsqueeze(1), 0 * mean_N, _plain_excess)
         return stable_N.where(small_N, textbook_N).clamp_min(0.0)
-    return _stable_kl(p_V, x_NV, _excess_for(p_V, x_NV, float((-low_N).maximum(high_N).max())))
+    if base_V.itemsize == 8:
+        return _stable_kl(p_V, shift_NV, mean_N, _plain_excess)
+    if float((-low_N).maximum(high_N).max()) < _SERIES:
+        return _stable_kl(p_V, shift_NV, mean_N, _series_excess)
+    values_N = _stable_kl(p_V, shift_NV, mean_N, _plain_excess)
+    if not bool(((values_N > 0) & (values_N < _CANCELS)).any()):
+        return values_N
+    return _stable_kl(p_V, shift_NV, mean_N, _either_excess)
 
 
 def _mean(p_V: Tensor, values_NV: Tensor) -> Tensor:
@@ -61,23 +73,18 @@ def _mean(p_V: Tensor, values_NV: Tensor) -> Tensor:
     return torch.stack([p_V.dot(values_V) for values_V in values_NV])
 
 
-def _stable_kl(p_V: Tensor, x_NV: Tensor, excess: Callable[[Tensor], Tensor]) -> Tensor:
-    # The mean that was taken off is itself rounded; what is left of it is small and known.
-    left_N = _mean(p_V, x_NV).double()
-    mean_excess_N = left_N.new_zeros(left_N.shape)
-    for p_C, x_NC in zip(p_V.split(_CHUNK), x_NV.split(_CHUNK, dim=1), strict=True):
-        mean_excess_N += _mean(p_C, excess(x_NC))
-    return ((mean_excess_N + left_N).log1p() - left_N).clamp_min(0.0)
-
-
-def _excess_for(p_V: Tensor, x_NV: Tensor, farthest: float) -> Callable[[Tensor], Tensor]:
-    """The cheapest way to `expm1(x) − x` that keeps the mean's digits."""
-    if x_NV.itemsize == 8:
-        return _plain_excess
-    if farthest < _SERIES:
-        return _series_excess
-    # Cancellation costs the mean at most 4 ε / √E[x²], relatively.
-    return _plain_excess if float(_mean(p_V, x_NV.square()).min()) > 1e-4 else _either_excess
+def _stable_kl(
+    p_V: Tensor, shift_NV: Tensor, mean_N: Tensor, excess: Callable[[Tensor], Tensor]
+) -> Tensor:
+    # The mean that is taken off is itself rounded; what is left of it is small and known.
+    left_N = mean_N.new_zeros(mean_N.shape).double()
+    excess_N = left_N.clone()
+    # Nothing as large as the shifts is made on the way: new memory costs more than the arithmetic.
+    for p_C, shift_NC in zip(p_V.split(_CHUNK), shift_NV.split(_CHUNK, dim=1), strict=True):
+        x_NC = shift_NC - mean_N.unsqueeze(1)
+        left_N += _mean(p_C, x_NC)
+        excess_N += _mean(p_C, excess(x_NC))
+    return ((excess_N + left_N).log1p() - left_N).clamp_min(0.0)
 
 
 def _plain_excess(x: Tensor) -> Tensor:

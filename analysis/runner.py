@@ -185,12 +185,10 @@ class Runner:
         for index in range(new_tokens):
             with self.lock, torch.inference_mode():
                 with applied.on():
-                    logits_RV = self._model(
-                        input_ids=ids_RT,
-                        past_key_values=cache,
-                        use_cache=True,
-                        logits_to_keep=1,
-                    ).logits[:, -1]
+                    output = self._model.base_model(
+                        input_ids=ids_RT, past_key_values=cache, use_cache=True
+                    )
+                logits_RV = self.head.output(output.last_hidden_state[:, -1])
                 tokens = []
                 chosen = choose(logits_RV, sampling, [generators[row] for row in alive])
                 for row, (token, probability) in zip(alive, chosen, strict=True):
@@ -243,9 +241,7 @@ class Runner:
                 ids_RT = torch.tensor([[0, 1]], device=self._model.device)
                 own_V = self._model(input_ids=ids_RT).logits[0, -1]
             own_V = own_V if own_V.dtype == torch.float64 else own_V.float()
-            state_ND = self.head.norm(collected[-1][:, -1].to(own_V))
-            logits_NV = self.head.logits(state_ND)
-            lens_V, _ = self.head.finish(logits_NV[0], torch.zeros_like(logits_NV))
+            lens_V = self.head.output(self.head.norm(collected[-1][:, -1].to(own_V)))[0]
         if not torch.allclose(lens_V, own_V, rtol=0.05, atol=0.05 * float(own_V.abs().max())):
             raise InputError(
                 f"{type(self._model).__name__}: its last block, final norm and LM head do not "

@@ -38,6 +38,18 @@ def test_norm_lens_of_the_last_block_gives_the_models_logits(family: str) -> Non
     assert torch.allclose(base_V + shift_KV, expected_TV[1:], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, "gemma2"])
+@pytest.mark.parametrize("tokens", [3, 20], ids=["few", "many"])
+def test_the_heads_output_is_the_models_logits(family: str, tokens: int) -> None:
+    model = tiny.model(family, dtype=torch.float64)
+    ids_RT = torch.arange(40, 40 + tokens).unsqueeze(0)
+    with torch.inference_mode():
+        expected_TV = model(ids_RT).logits[0]
+        normed_TD = model.base_model(ids_RT).last_hidden_state[0]
+        found_TV = Head.of(model).output(normed_TD)
+    torch.testing.assert_close(found_TV, expected_TV, rtol=1e-10, atol=1e-10)
+
+
 def states(rows: int = 4) -> torch.Tensor:
     generator = torch.Generator().manual_seed(5)
     return torch.randn(rows, tiny.LAYERS, tiny.WIDTH, generator=generator, dtype=torch.float64)
