@@ -8,9 +8,7 @@ from torch import Tensor
 
 from analysis.divergence import Divergence
 from analysis.prompt import Prompt
-
-MEAN = "mean"
-"""The position of a divergence that is a mean over all tokens of the query."""
+from analysis.trace import MEAN
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 POSITIONS = ("query", "prompt")
 """The kept positions: the last token of the query (the paper's) and the last of the prompt."""
 
+MEAN = "mean"
+"""In place of a position: the mean over all tokens of the query, which no trace holds."""
+
 
 @dataclass(frozen=True)
 class Trace:

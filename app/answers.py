@@ -85,6 +85,11 @@ class Sheet:
         """Tokens a second, all answers together."""
         return self.tokens / self._seconds if self._seconds else 0.0
 
+    @property
+    def cost(self) -> str:
+        """What the answers cost, in words."""
+        return f"answered {self._seconds:.1f} s: {self.tokens} tokens, {self.speed:.1f}/s"
+
     def text(self, index: int) -> str:
         """One answer's text."""
         return "".join(delta for delta, _, _ in self._rows[index].tokens)

@@ -11,15 +11,14 @@ from analysis.collection import Collection
 from analysis.lens import LENSES
 from analysis.methods import methods
 from analysis.metrics import METRICS
-from analysis.trace import POSITIONS
+from analysis.trace import MEAN, POSITIONS
 from analysis.weights import NORMALISATIONS
 from app import links, look, painting, views
-from app.asking import REFERENCE, Asking
+from app.asking import MOST_ANSWERS, REFERENCE, Asking
 from app.links import Field
-from app.look import Look
+from app.look import SPAN, Look
 
 _ALONE = "adapter"
-_NO_ADAPTER = ""
 _ANSWERED = ("base", "static", "sum", REFERENCE)
 _LONGEST = 256
 
@@ -32,21 +31,35 @@ class Controls:
         adapters: Names of the adapters to trace.
         show: What the grid shows.
         look: The controls of a look, in the order of `look_of`.
+        temperature: The one among them that only the softmax has.
         asking: The controls of the answers, in the order of `asking_of`.
         brush: Weight and scope of the what-if brush.
-        hear: Answers with the painted weights.
-        reset: Forgets them.
+        reset: Forgets what was painted.
         what_if: The box around the brush.
     """
 
     adapters: gr.CheckboxGroup
     show: gr.Radio
     look: list[Any]
+    temperature: gr.Slider
     asking: list[Any]
     brush: list[Any]
-    hear: gr.Button
     reset: gr.Button
     what_if: gr.Group
+
+    @property
+    def looked_with(self) -> list[Any]:
+        """The events by which the look changes."""
+        events = []
+        for control in self.look:
+            match control:
+                case gr.Slider():
+                    events.append(control.release)
+                case gr.Textbox():
+                    events += [control.submit, control.blur]
+                case _:
+                    events.append(control.input)
+        return events
 
 
 def build(collection: Collection) -> Controls:
@@ -67,9 +80,9 @@ def build(collection: Collection) -> Controls:
             label="in",
             elem_id="scope",
         )
-        hear = gr.Button("Hear it", variant="primary", size="sm", elem_id="hear")
         reset = gr.Button("Begin anew", size="sm", elem_id="unpaint")
     lens = gr.Radio(look.lens_choices(), value=collection.lens, label="Lens", elem_id="lens")
+    span = gr.Textbox(label="Layers", placeholder="all, or 6–11", max_lines=1, elem_id="span")
     with gr.Accordion("More ways to read", open=False):
         metric = gr.Dropdown(look.metric_choices(), value="kl", label="Metric", elem_id="metric")
         position = gr.Dropdown(
@@ -87,6 +100,7 @@ def build(collection: Collection) -> Controls:
             value=1,
             step=0.01,
             label="Temperature of the softmax",
+            info="Only the softmax has one.",
             interactive=False,
             elem_id="softness",
         )
@@ -94,14 +108,15 @@ def build(collection: Collection) -> Controls:
         [(rule.label, rule.name) for rule in methods().values() if rule.name != _ALONE],
         value=list(_ANSWERED),
         label="Answers",
+        info=f"At most {MOST_ANSWERS} side by side.",
         elem_id="methods",
     )
     alone = gr.Dropdown(
-        [("No adapter alone", _NO_ADAPTER)]
-        + [(f"{label} alone", f"{_ALONE}:{name}") for name, label in labels.items()],
-        value=f"{_ALONE}:{next(iter(labels))}" if labels else _NO_ADAPTER,
+        [(f"{label} alone", f"{_ALONE}:{name}") for name, label in labels.items()],
+        value=[f"{_ALONE}:{name}" for name in list(labels)[:1]],
+        multiselect=True,
         show_label=False,
-        label="One adapter alone",
+        label="Adapters alone",
         elem_id="alone",
     )
     with gr.Accordion("How to answer", open=False):
@@ -112,10 +127,10 @@ def build(collection: Collection) -> Controls:
     return Controls(
         adapters=adapters,
         show=show,
-        look=[lens, show, position, metric, normalisation, temperature],
+        look=[lens, show, position, metric, normalisation, temperature, span],
+        temperature=temperature,
         asking=[rules, alone, length, heat, top_p, seed],
         brush=[weight, scope],
-        hear=hear,
         reset=reset,
         what_if=what_if,
     )
@@ -125,18 +140,19 @@ def fields(collection: Collection) -> list[Field]:
     """Query, adapters, look and answers as they stand in a permalink, in the controls' order."""
     names = [adapter.name for adapter in collection.adapters]
     rules = [name for name in methods() if name != _ALONE]
-    alone = [_NO_ADAPTER, *(f"{_ALONE}:{name}" for name in names)]
+    alone = [f"{_ALONE}:{name}" for name in names]
     return [
         Field("q", links.query, ""),
         Field("adapters", links.some_of(*names), names),
         Field("lens", links.one_of(*LENSES), collection.lens),
         Field("show", links.one_of("weights", "divergence", "what-if"), "weights"),
-        Field("at", links.one_of(*POSITIONS), "query"),
+        Field("at", links.one_of(*POSITIONS, MEAN), "query"),
         Field("metric", links.one_of(*METRICS), "kl"),
         Field("weigh", links.one_of(*NORMALISATIONS), "sum"),
         Field("softness", links.number(0.01, 5), 1),
+        Field("layers", links.like(SPAN), ""),
         Field("answers", links.some_of(*rules), list(_ANSWERED)),
-        Field("alone", links.one_of(*alone), alone[min(1, len(names))]),
+        Field("alone", links.some_of(*alone), alone[:1]),
         Field("length", links.number(8, _LONGEST, whole=True), 64),
         Field("temperature", links.number(0, 2), 0),
         Field("top_p", links.number(0.05, 1), 1),
@@ -146,8 +162,8 @@ def fields(collection: Collection) -> list[Field]:
 
 def look_of(*values: Any) -> Look:
     """The look that the controls' values make."""
-    lens, show, position, metric, normalisation, temperature = values
-    return Look(lens, show, position, metric, normalisation, float(temperature or 1))
+    lens, show, position, metric, normalisation, temperature, span = values
+    return Look(lens, show, position, metric, normalisation, float(temperature or 1), span or "")
 
 
 def asking_of(look: Look, *values: Any) -> Asking:
@@ -156,7 +172,5 @@ def asking_of(look: Look, *values: Any) -> Asking:
 
     rules, alone, length, heat, top_p, seed = values
     names = [name for name in methods() if name in rules]
-    if alone != _NO_ADAPTER:
-        names.append(alone)
     sampling = Sampling(float(heat), float(top_p), int(seed or 0))
-    return Asking(tuple(names), int(length), sampling, look.lens)
+    return Asking((*names, *alone), int(length), sampling, look.lens)

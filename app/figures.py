@@ -24,6 +24,7 @@ def grid(
     cells: Sequence[Sequence[str]],
     *,
     scale: str,
+    first: int = 0,
     averages: Sequence[str] = (),
     veiled: Sequence[int] = (),
     veiled_cells: Sequence[tuple[int, int]] = (),
@@ -36,6 +37,7 @@ def grid(
         hover: What each cell says on hover.
         cells: What stands on each cell.
         scale: `weights` (0 to 1), `divergence` (logarithmic) or `difference` (around 0).
+        first: Number of the first layer.
         averages: A second line under each label.
         veiled: Layers to shade, since their numbers say little.
         veiled_cells: Layers and adapters of single cells to shade.
@@ -50,7 +52,7 @@ def grid(
     trace = {
         "type": "heatmap",
         "x": list(range(width)),
-        "y": list(range(count)),
+        "y": list(range(first, first + count)),
         "z": shown,
         "zmin": low,
         "zmax": high,
@@ -82,8 +84,8 @@ def grid(
         },
         "yaxis": {
             "title": {"text": "layer", "standoff": 6},
-            "range": [count - 0.5, -0.5],
-            "tickvals": list(range(count)),
+            "range": [first + count - 0.5, first - 0.5],
+            "tickvals": list(range(first, first + count)),
             "ticks": "",
             "fixedrange": True,
             "showgrid": False,
@@ -98,13 +100,14 @@ def grid(
     return {"data": [trace], "layout": layout}
 
 
-def tokens(values: Numbers, texts: Sequence[str], label: str) -> Figure:
+def tokens(values: Numbers, texts: Sequence[str], label: str, first: int = 0) -> Figure:
     """One adapter's divergence at every token: layers down, tokens across.
 
     Args:
         values: `[layers][tokens]`.
         texts: The tokens, their white space visible.
         label: The adapter's label.
+        first: Number of the first layer.
     """
     shown, low, high = _range(values, "divergence")
     count, width = len(values), len(texts)
@@ -113,12 +116,12 @@ def tokens(values: Numbers, texts: Sequence[str], label: str) -> Figure:
             safe_lines(f"layer {layer} · {label} at “{text}”\n{number(value)}")
             for text, value in zip(texts, row, strict=True)
         ]
-        for layer, row in enumerate(values)
+        for layer, row in enumerate(values, start=first)
     ]
     trace = {
         "type": "heatmap",
         "x": list(range(width)),
-        "y": list(range(count)),
+        "y": list(range(first, first + count)),
         "z": shown,
         "zmin": low,
         "zmax": high,
@@ -144,19 +147,21 @@ def tokens(values: Numbers, texts: Sequence[str], label: str) -> Figure:
         "yaxis": {
             **axis,
             "title": {"text": "layer", "standoff": 6},
-            "range": [count - 0.5, -0.5],
+            "range": [first + count - 0.5, first - 0.5],
+            **({"dtick": 1} if count < 8 else {}),
         },
     }
     return {"data": [trace], "layout": layout}
 
 
-def profile(values: Numbers, labels: Sequence[str], *, log: bool) -> Figure:
+def profile(values: Numbers, labels: Sequence[str], *, log: bool, first: int = 0) -> Figure:
     """Lines over the layers, one for each adapter.
 
     Args:
         values: `[layers][adapters]`.
         labels: The adapters' labels.
         log: Count upwards in powers of ten.
+        first: Number of the first layer.
     """
     count = len(values)
     traces = []
@@ -168,7 +173,7 @@ def profile(values: Numbers, labels: Sequence[str], *, log: bool) -> Figure:
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": safe(short(label, 18)),
-                "x": list(range(count)),
+                "x": list(range(first, first + count)),
                 # A logarithm has no place for 0: the line has a gap there.
                 "y": [value if value > 0 else None for value in column] if log else column,
                 "line": {
@@ -179,7 +184,7 @@ def profile(values: Numbers, labels: Sequence[str], *, log: bool) -> Figure:
                 "marker": {"size": 5, "color": colours["light"]},
                 "customdata": [
                     safe_lines(f"layer {layer} · {label}\n{number(value)}")
-                    for layer, value in enumerate(column)
+                    for layer, value in enumerate(column, start=first)
                 ],
                 "hovertemplate": "%{customdata}<extra></extra>",
                 "meta": {"colours": colours},
@@ -198,6 +203,9 @@ def profile(values: Numbers, labels: Sequence[str], *, log: bool) -> Figure:
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "xaxis": {
             "title": {"text": "layer", "standoff": 4},
+            # Layers are whole numbers: few of them would otherwise get ticks in between.
+            **({"dtick": 1} if count <= 20 else {"nticks": 20}),
+            "range": [first - 0.3, first + count - 0.7],
             "fixedrange": True,
             "zeroline": False,
             "showgrid": False,

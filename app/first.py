@@ -72,12 +72,13 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     from app.asking import Asker, Asking
     from app.looking import Looker
     from app.session import Session
+    from app.turns import Turns
 
     labels = views.labels_of(collection)
     session, shown = Session(), {}
     look = Look(lens=collection.lens)
     asking = Asking(_METHODS, _NEW_TOKENS, Sampling(), look.lens)
-    asker = Asker(loader, labels, Looker(loader, labels))
+    asker = Asker(loader, Turns(), labels, Looker(loader, labels))
     query = load_examples()[0].query
     for changes in asker.ask(session, query, list(labels), look, lambda: asking):
         shown.update(changes)

@@ -11,14 +11,13 @@ from app.picture import Numbers, Picture, difference
 
 if TYPE_CHECKING:
     from analysis.prompt import Prompt
-    from analysis.spread import Spread
 
 View = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _Face:
-    """One way to show a picture."""
+    """One way to show a picture's layers, those that are shown."""
 
     title: str
     sentence: str
@@ -46,19 +45,25 @@ def grid(
         example: Say that this is the example that comes with the page.
     """
     face = _face(picture, pinned, painted)
-    labels = list(face.labels)
+    labels, first = list(face.labels), picture.shown.start
     cells = [[face.on_cell(value) for value in row] for row in face.values]
     say = [
         [f"layer {layer}, {label}: {cell}" for label, cell in zip(labels, row, strict=True)]
-        for layer, row in enumerate(cells)
+        for layer, row in zip(picture.shown, cells, strict=True)
     ]
-    notes = [text.saturation(picture.peaks, picture.look.lens), picture.look.described()]
+    veiled = text.saturated(picture.peaks, picture.shown) if face.scale == "weights" else []
+    notes = [
+        text.saturation(veiled, picture.look.lens),
+        picture.look.described(),
+        picture.look.misread or text.focus(picture.shown, picture.layers),
+    ]
     return {
         "id": picture.number,
         "title": face.title,
         "tag": "stored example" if example else "",
         "sentence": face.sentence,
         "note": " ".join(note for note in notes if note),
+        "first": first,
         "layers": len(face.values),
         "columns": labels,
         "text": cells,
@@ -71,8 +76,9 @@ def grid(
             _hover(picture, face, cells),
             cells,
             scale=face.scale,
+            first=first,
             averages=face.averages,
-            veiled=text.saturated(picture.peaks) if face.scale == "weights" else (),
+            veiled=veiled,
         ),
     }
 
@@ -84,7 +90,7 @@ def _hover(picture: Picture, face: _Face, cells: Sequence[Sequence[str]]) -> lis
                 f"layer {layer} · {label}\n{cell}"
                 for label, cell in zip(face.labels, row, strict=True)
             ]
-            for layer, row in enumerate(cells)
+            for layer, row in zip(picture.shown, cells, strict=True)
         ]
     unit = picture.look.unit
     return [
@@ -93,18 +99,19 @@ def _hover(picture: Picture, face: _Face, cells: Sequence[Sequence[str]]) -> lis
             f"divergence {text.number(picture.divergence[layer][place])}{unit}"
             for place, label in enumerate(picture.labels)
         ]
-        for layer in range(picture.layers)
+        for layer in picture.shown
     ]
 
 
 def _face(picture: Picture, pinned: Picture | None, painted: Numbers | None) -> _Face:
-    show = picture.look.show
+    show, first = picture.look.show, picture.shown.start
+    weights, divergence = focused(picture, picture.weights), focused(picture, picture.divergence)
     if show == "divergence":
         return _Face(
             "How far each adapter moves the base",
-            text.leaders(picture.weights, picture.labels),
+            text.movers(divergence, picture.labels, picture.look.unit, first),
             picture.labels,
-            picture.divergence,
+            divergence,
             text.number,
             "divergence",
         )
@@ -114,110 +121,80 @@ def _face(picture: Picture, pinned: Picture | None, painted: Numbers | None) -> 
             "Click a cell to paint it, or select one with the arrow keys and press Enter. "
             "Then hear what these weights answer.",
             picture.labels,
-            painted,
+            focused(picture, painted),
             "{:.2f}".format,
             "weights",
         )
     if show == "difference" and pinned is not None:
         changed = difference(pinned, picture)
         if changed is not None:
+            values = focused(picture, changed.values)
             return _Face(
                 "What changed since the pin",
-                text.changes(changed.values, changed.labels, pinned.query),
+                text.changes(values, changed.labels, pinned.query, first),
                 changed.labels,
-                changed.values,
+                values,
                 "{:+.2f}".format,
                 "difference",
             )
     return _Face(
         "Who speaks where",
-        text.leaders(picture.weights, picture.labels),
+        text.leaders(weights, picture.labels, first),
         picture.labels,
-        picture.weights,
+        weights,
         "{:.2f}".format,
         "weights",
-        [f"{mean:.0%} on average" for mean in views.averages(picture.weights)],
+        [f"{mean:.0%} on average" for mean in views.averages(weights)],
     )
+
+
+def focused(picture: Picture, values: Numbers) -> Numbers:
+    """Of numbers for all layers, those of the layers that are shown."""
+    return values[picture.shown.start : picture.shown.stop]
 
 
 def profile(picture: Picture) -> View:
     """The depth profile: weights or divergences over the layers, one line for each adapter."""
     by_weight = picture.look.show != "divergence"
+    values = picture.weights if by_weight else picture.divergence
     return {
         "id": picture.number,
         "title": "Over the depth",
         "label": "Weights over the layers" if by_weight else "Divergence over the layers",
+        "said": [],
         "figure": figures.profile(
-            picture.weights if by_weight else picture.divergence, picture.labels, log=not by_weight
+            focused(picture, values),
+            picture.labels,
+            log=not by_weight,
+            first=picture.shown.start,
         ),
     }
 
 
-def every_token(number: str, prompt: Prompt, values: Numbers, label: str) -> View:
+def every_token(picture: Picture, adapter: int, prompt: Prompt, values: Numbers) -> View:
     """One adapter's divergence at every token of the prompt.
 
     Args:
-        number: Says which picture this is.
+        picture: What is shown of the run.
+        adapter: The adapter's place.
         prompt: What the model read.
         values: `[layers][tokens]`.
-        label: The adapter's label.
     """
+    label = picture.labels[adapter]
     texts = [text.visible(token) for token in prompt.tokens]
     return {
-        "id": number,
+        "id": f"{picture.number}-{adapter}-tokens",
         "title": f"{label} at every token",
         "label": f"Divergence of {label} at every token of the prompt, layer by layer",
-        "figure": figures.tokens(values, texts, label),
-    }
-
-
-def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
-    """Weights over variants of the query: mean and spread, cells inside the noise shaded.
-
-    Args:
-        picture: Whose adapters they are.
-        found: What was found.
-        asked: The variants.
-    """
-    means, deviations = found.mean_LK.tolist(), found.deviation_LK.tolist()
-    noise = found.noise_LK.tolist()
-    cells = [
-        [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(*both, strict=True)]
-        for both in zip(means, deviations, strict=True)
-    ]
-    hover = [
-        [
-            f"layer {layer} · {label}\n{cell}"
-            + ("\nwithin the noise" if noise[layer][place] else "")
-            for place, (label, cell) in enumerate(zip(picture.labels, row, strict=True))
-        ]
-        for layer, row in enumerate(cells)
-    ]
-    within = sum(sum(row) for row in noise)
-    said = f"{within} of {picture.layers * picture.width} cells are within the noise"
-    return {
-        "id": f"{picture.number}-spread-{len(asked)}",
-        "title": f"Mean and spread over {len(asked)} variants; {said} (shaded)",
-        "label": said,
-        "figure": figures.grid(
-            means,
-            picture.labels,
-            hover,
-            cells,
-            scale="weights",
-            veiled_cells=[
-                (layer, place)
-                for layer, row in enumerate(noise)
-                for place, quiet in enumerate(row)
-                if quiet
-            ],
-        ),
+        "said": [],
+        "figure": figures.tokens(focused(picture, values), texts, label, picture.shown.start),
     }
 
 
 def no_profile() -> View:
     """The depth profile before there is a run."""
-    return {"id": "", "title": "", "label": "", "figure": {"data": [], "layout": {"height": 0}}}
+    figure: View = {"data": [], "layout": {"height": 0}}
+    return {"id": "", "title": "", "label": "", "said": [], "figure": figure}
 
 
 def empty(sentence: str) -> View:
@@ -228,6 +205,7 @@ def empty(sentence: str) -> View:
         "tag": "",
         "sentence": sentence,
         "note": "",
+        "first": 0,
         "layers": 0,
         "columns": [],
         "text": [],

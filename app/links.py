@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,17 @@ def number(least: float, most: float, *, whole: bool = False) -> Callable[[str],
         if not least <= value <= most:  # NaN is not, either
             raise ValueError(text)
         return value
+
+    return read
+
+
+def like(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    """Reads text of some form."""
+
+    def read(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(text)
+        return text
 
     return read
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from analysis.lens import LENSES
 from analysis.metrics import METRICS
-from analysis.trace import POSITIONS
+from analysis.trace import MEAN, POSITIONS
 from analysis.weights import NORMALISATIONS
 
+SPAN = re.compile(r"\s*(\d{0,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?", re.ASCII)
+"""How layers are written."""
+
 SHOWN = ("weights", "divergence", "difference", "what-if")
-_POSITIONS = {"query": "Query's last token · paper", "prompt": "Prompt's last token"}
+_POSITIONS = {
+    "query": "Query's last token · paper",
+    "prompt": "Prompt's last token",
+    MEAN: "Mean over all query tokens",
+}
 _LENSES = {"norm": "Normalised", "raw": "Raw · paper"}
+_READ_AT = {
+    MEAN: "mean over all tokens of the query, each counting alike, the prompt form's left out"
+}
 _SHOWN = {
     "weights": "Weights",
     "divergence": "Divergence",
@@ -27,10 +38,12 @@ class Look:
     Attributes:
         lens: One of `analysis.lens.LENSES`.
         show: One of `SHOWN`.
-        position: One of `analysis.trace.POSITIONS`.
+        position: One of `analysis.trace.POSITIONS`, or `MEAN`.
         metric: One of `analysis.metrics.METRICS`.
         normalisation: One of `analysis.weights.NORMALISATIONS`.
         temperature: Of a normalisation that has one.
+        span: The layers that are shown, as somebody writes them: `6–11`, `6–`, `–11` or `6`;
+            all where it is empty or cannot be read.
     """
 
     lens: str = "norm"
@@ -39,6 +52,31 @@ class Look:
     metric: str = "kl"
     normalisation: str = "sum"
     temperature: float = 1.0
+    span: str = ""
+
+    @property
+    def reading(self) -> tuple[str, str]:
+        """What every token is read with: lens and metric."""
+        return self.lens, self.metric
+
+    def layers(self, count: int) -> range:
+        """The layers that are shown of so many; at least one, whatever was written."""
+        written = SPAN.fullmatch(self.span)
+        if written is None or not self.span.strip():
+            return range(count)
+        first, dash, last = written.groups()
+        if not dash:
+            last = first
+        ends = sorted((int(first or 0), int(last) if last else count - 1))
+        low, high = (min(count - 1, end) for end in ends)
+        return range(low, high + 1)
+
+    @property
+    def misread(self) -> str:
+        """What to say of a span that cannot be read; nothing where it can."""
+        if SPAN.fullmatch(self.span):
+            return ""
+        return "The layers cannot be read, so all are shown: write 6–11, or 6 alone."
 
     @property
     def unit(self) -> str:
@@ -51,7 +89,7 @@ class Look:
         parts = [
             f"{self.lens} lens",
             METRICS[self.metric].label,
-            f"last token of the {self.position}",
+            _READ_AT.get(self.position, f"last token of the {self.position}"),
             rule.label.lower() + (f" at T = {self.temperature:g}" if rule.tempered else ""),
         ]
         own = ", ".join(parts)
@@ -89,8 +127,8 @@ def normalisation_choices() -> list[tuple[str, str]]:
 
 
 def position_choices() -> list[tuple[str, str]]:
-    """Labels and names of the kept positions."""
-    return [(_POSITIONS.get(name, name), name) for name in POSITIONS]
+    """Labels and names of the kept positions, and of the mean."""
+    return [(_POSITIONS.get(name, name), name) for name in (*POSITIONS, MEAN)]
 
 
 def shown_choices(pinned: bool) -> list[tuple[str, str]]:

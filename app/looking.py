@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import InputError
+from analysis.trace import MEAN
 from app import grids, views
 from app.look import Look
 from app.painting import Painting
-from app.picture import Picture, rows, take
+from app.picture import Picture, retake, rows, take
+from app.reading import at_hand
 from app.session import Session
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _READ = (
     "not a calibrated probability."
 )
 
+_UNREAD = "Every token has to be read for this, once for each lens and metric."
 _STORED = "This is the stored example: ask it yourself to read it in another way."
 
 
@@ -40,29 +42,36 @@ class Looker:
 
     def look(self, session: Session, look: Look) -> Update:
         """The run, looked at differently."""
-        engine = self._loader.wait(0)
-        if session.run is not None and engine is not None:
-            session.tokens = None
-            try:
-                session.show(take(engine, session.run, look, self._labels))
-            except InputError as error:
-                return {"status": views.status("error", str(error))}
-        elif session.picture is not None:
-            # The stored example holds the numbers of one look: only what is shown can change.
-            own = replace(session.picture.look, show=look.show)
-            session.show(replace(session.picture, look=own))
-            if own != look:
-                return {"status": views.status("idle", _STORED), **self.shown(session)}
-        return self.shown(session)
+        engine, run = self._loader.wait(0), session.run
+        said: Update = {}
+        try:
+            if run is not None and engine is not None:
+                reading = at_hand(engine, run, look)
+                if reading is not None:
+                    session.show(take(reading, run, look, self._labels))
+                elif session.picture is not None:
+                    session.show(retake(session.picture, look))
+                    said = {"status": views.status("idle", _UNREAD)}
+            elif session.picture is not None:
+                # The stored example holds the divergences of one reading.
+                session.show(retake(session.picture, look))
+                if session.picture.look != look:
+                    said = {"status": views.status("idle", _STORED)}
+        except InputError as error:
+            return {"status": views.status("error", str(error))}
+        return {**said, **self.shown(session)}
 
     def shown(self, session: Session) -> Update:
         """All that depends on the picture, the pin, the painting and the cell."""
         picture = session.picture
         if picture is None:
             return {}
-        grid = self._grid(session, picture)
+        read = {}
+        if session.run is not None:
+            read["prompt"] = views.prompt(session.run.trace.prompt, picture.look.position)
         return {
-            "grid": grid,
+            **read,
+            "grid": self._grid(session, picture),
             "profile": grids.profile(picture),
             **self.why(session),
             **self.tokens(session),
@@ -81,15 +90,14 @@ class Looker:
 
     @staticmethod
     def tokens(session: Session) -> Update:
-        """The selected adapter at every token, if that was asked for."""
-        if session.tokens is None or session.run is None or session.picture is None:
+        """The selected adapter at every token, if that has been read."""
+        run, picture = session.run, session.picture
+        every = run.every.get(picture.look.reading) if run and picture else None
+        if every is None or picture is None:
             return {"tokens": grids.no_profile()}
         adapter = session.cell[1] if session.cell else 0
-        picture = session.picture
-        number = f"{picture.number}-{adapter}-tokens"
-        values = rows(session.tokens[:, adapter].tolist())
-        prompt = session.run.trace.prompt
-        return {"tokens": grids.every_token(number, prompt, values, picture.labels[adapter])}
+        values = rows(every.values_LKT[:, adapter].tolist())
+        return {"tokens": grids.every_token(picture, adapter, every.prompt, values)}
 
     def why(self, session: Session) -> Update:
         """Why the selected cell is what it is."""
@@ -102,10 +110,13 @@ class Looker:
             note = "Ask the question yourself to see the tokens behind this cell."
             return {"why": views.why(picture, layer, adapter, None, note)}
         trace, look = session.run.trace, picture.look
-        behind = engine.cell(trace, layer, picture.adapters[adapter], look.lens, look.position)
-        place = trace.prompt.query_last if look.position == "query" else trace.prompt.last
+        position = "query" if look.position == MEAN else look.position
+        behind = engine.cell(trace, layer, picture.adapters[adapter], look.lens, position)
+        place = trace.prompt.query_last if position == "query" else trace.prompt.last
         token = views.text.visible(trace.prompt.tokens[place])
         note = _READ.format(token=token, lens=look.lens)
+        if look.position == MEAN:
+            note += " The divergence above is the mean over all tokens of the query."
         if look.metric != "kl":
             note += " The parts are those of the KL divergence."
         return {"why": views.why(picture, layer, adapter, behind, note)}
@@ -118,7 +129,8 @@ class Looker:
             return {}
         if not session.select(layer, adapter):
             return {}
-        session.painting = session.painting.paint(layer, adapter, weight, scope)
+        shown = session.picture.shown
+        session.painting = session.painting.paint(layer, adapter, weight, scope, shown)
         return {"grid": self._grid(session, session.picture)}
 
     def unpaint(self, session: Session) -> Update:

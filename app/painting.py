@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.answers import Heading
 from app.picture import Numbers, Picture, rows
 
 if TYPE_CHECKING:
@@ -14,9 +16,10 @@ SCOPES = {
     "cell": "This cell",
     "layer": "Its whole layer",
     "below": "Its adapter from here down",
-    "adapter": "Its adapter in all layers",
+    "adapter": "Its adapter in all layers shown",
 }
 NAME = "what-if"
+SHOWN = "shown"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Painting:
         """Whether it can stay where another picture is shown."""
         return self.adapters == picture.adapters and len(self.weights) == picture.layers
 
-    def paint(self, layer: int, adapter: int, weight: float, scope: str) -> Painting:
+    def paint(self, layer: int, adapter: int, weight: float, scope: str, shown: range) -> Painting:
         """With one weight in some cells.
 
         Args:
@@ -50,9 +53,12 @@ class Painting:
             adapter: The adapter's place.
             weight: What the cells get.
             scope: One of `SCOPES`.
+            shown: The layers that are shown; no other is painted.
         """
 
         def meant(row: int, column: int) -> bool:
+            if row not in shown:
+                return False
             match scope:
                 case "layer":
                     return row == layer
@@ -68,10 +74,37 @@ class Painting:
         ]
         return Painting(self.adapters, rows(values), touched=True)
 
-    def row(self) -> Row:
-        """As a row to answer with."""
-        import torch
 
-        from analysis.rows import Row
+def extra(
+    painting: Painting | None, adapters: Sequence[str], show: str, hear: bool
+) -> tuple[bool, bool]:
+    """What is answered besides the methods: the painted weights, and the ones that are shown.
 
-        return Row(NAME, self.adapters, torch.tensor(self.weights, dtype=torch.float64))
+    Args:
+        painting: The what-if weights, if there are any.
+        adapters: Those of the run.
+        show: What the grid shows.
+        hear: Whether the weights that are shown are to be heard.
+    """
+    painted = painting is not None and painting.touched and painting.adapters == tuple(adapters)
+    return painted, hear and not (painted and show == "what-if")
+
+
+def painted_row(painting: Painting) -> tuple[Row, Heading]:
+    """The painted weights, to answer with."""
+    heading = Heading(NAME, "What if", "The weights that were painted.")
+    return _row(NAME, painting.adapters, painting.weights), heading
+
+
+def shown_row(picture: Picture) -> tuple[Row, Heading]:
+    """The weights that are shown, to answer with."""
+    heading = Heading(SHOWN, "As shown", f"The weights of the grid. {picture.look.described()}")
+    return _row(SHOWN, picture.adapters, picture.weights), heading
+
+
+def _row(name: str, adapters: tuple[str, ...], weights: Numbers) -> Row:
+    import torch
+
+    from analysis.rows import Row
+
+    return Row(name, adapters, torch.tensor(weights, dtype=torch.float64))

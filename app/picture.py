@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from analysis.weights import weigh
+from analysis.weights import NORMALISATIONS, weigh
 from app.look import Look
 
 if TYPE_CHECKING:
-    from analysis.engine import Engine
+    from analysis.divergence import Divergence
     from app.session import Run
 
 Numbers = tuple[tuple[float, ...], ...]
@@ -45,9 +45,14 @@ class Picture:
         """Number of layers."""
         return len(self.weights)
 
+    @property
+    def shown(self) -> range:
+        """The layers that are shown."""
+        return self.look.layers(self.layers)
+
     def strongest(self) -> tuple[int, int]:
         """Layer and adapter of the largest weight, among layers where the lens says something."""
-        cells = [(layer, adapter) for layer in range(self.layers) for adapter in range(self.width)]
+        cells = [(layer, adapter) for layer in self.shown for adapter in range(self.width)]
         return max(cells, key=lambda one: (self.peaks[one[0]] <= 0.9999, self._weight(one)))
 
     @property
@@ -59,21 +64,40 @@ class Picture:
         return self.weights[cell[0]][cell[1]]
 
 
-def take(engine: Engine, run: Run, look: Look, labels: Mapping[str, str]) -> Picture:
-    """The picture of a run; may run the LM head, never the model."""
-    reading = engine.divergence(run.trace, look.lens, look.position, look.metric)
-    weights = weigh(reading.values_LK, look.normalisation, look.temperature)
+def take(reading: Divergence, run: Run, look: Look, labels: Mapping[str, str]) -> Picture:
+    """The picture of a run, from its divergence as the look reads it."""
     names = run.trace.adapters
     return Picture(
-        number=f"{run.number}-{look.lens}-{look.show}-{look.metric}-{look.normalisation}",
+        number=_number(str(run.number), look),
         query=run.query,
         adapters=names,
         labels=tuple(labels[name] for name in names),
         divergence=rows(reading.values_LK.tolist()),
-        weights=rows(weights.tolist()),
+        weights=rows(weigh(reading.values_LK, look.normalisation, look.temperature).tolist()),
         peaks=tuple(reading.peak_L.tolist()),
         look=look,
     )
+
+
+def retake(picture: Picture, look: Look) -> Picture:
+    """The same divergence, shown or turned into weights otherwise; needs no engine."""
+    old, own = picture.look, replace(look, lens=picture.look.lens, metric=picture.look.metric)
+    own = replace(own, position=old.position)
+    weights = picture.weights
+    rule = NORMALISATIONS[own.normalisation]
+    tempered = rule.tempered and own.temperature != old.temperature
+    if own.normalisation != old.normalisation or tempered:
+        import torch
+
+        divergence_LK = torch.tensor(picture.divergence, dtype=torch.float64)
+        weights = rows(weigh(divergence_LK, own.normalisation, own.temperature).tolist())
+    number = _number(picture.number.split("-")[0], own)
+    return replace(picture, number=number, weights=weights, look=own)
+
+
+def _number(run: str, look: Look) -> str:
+    parts = (run, *(str(value) for value in asdict(look).values()))
+    return "-".join(parts)
 
 
 def rows(values: Sequence[Sequence[float]]) -> Numbers:

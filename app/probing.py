@@ -1,4 +1,4 @@
-"""Is it real? The weights of small variants of a question, and how far they spread."""
+"""Is it real? The weights of small variants of a question, and of copies of an adapter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
-from app import grids, views
+from analysis.trace import POSITIONS
+from app import checks, views
 from app.loader import Loader
 from app.look import Look
+from app.reading import read
 from app.session import Session
+from app.turns import Turns
 from app.watching import Updates, guarded, loaded, watched
 
 if TYPE_CHECKING:
@@ -19,11 +22,12 @@ if TYPE_CHECKING:
     from analysis.progress import Progress
 
 
-def probe(loader: Loader, session: Session, look: Look, lines: str) -> Updates:
+def probe(loader: Loader, turns: Turns, session: Session, look: Look, lines: str) -> Updates:
     """Traces variants of the query that is shown.
 
     Args:
         loader: Has the engine.
+        turns: Says whose turn it is.
         session: The visitor's.
         look: How weights are read.
         lines: One variant a line; where there is none, small changes of the query are offered.
@@ -49,11 +53,52 @@ def probe(loader: Loader, session: Session, look: Look, lines: str) -> Updates:
             said = f"variant {number} of {len(asked)}"
             work = _weights(engine, run.trace.adapters, query, look, said)
             weights.append((yield from watched(session, ticket, work)))
-        found = spread(weights)
-        shown = grids.spread(picture, found, asked)
-        yield {"spread": shown, "status": views.status("done", "Done", 1.0, shown["label"])}
+        shown = checks.spread(picture, spread([done.value for done in weights]), asked)
+        took = f"{len(asked)} variants in {sum(done.seconds for done in weights):.1f} s"
+        yield {"spread": shown, "status": views.status("done", "Done", 1.0, took)}
 
-    yield from guarded(session, ticket, steps())
+    yield from guarded(session, ticket, turns, steps())
+
+
+def copy(loader: Loader, turns: Turns, session: Session, look: Look) -> Updates:
+    """Runs the selected adapter beside its zero, duplicate and doubled copies.
+
+    Args:
+        loader: Has the engine.
+        turns: Says whose turn it is.
+        session: The visitor's.
+        look: How weights are read.
+    """
+    ticket = session.begin()
+
+    def steps() -> Updates:
+        from analysis.sanity import compare
+
+        engine = yield from loaded(loader, session, ticket)
+        run, picture, cell = session.run, session.picture, session.cell
+        if run is None or picture is None or cell is None:
+            raise InputError("There is no run to check yet: ask the question first.")
+        adapter = picture.adapters[cell[1]]
+        traced = yield from watched(
+            session, ticket, lambda progress: engine.copies(run.trace, adapter, progress)
+        )
+        # A mean over all tokens would need every token of every copy: the last one shows the same.
+        position = look.position if look.position in POSITIONS else "query"
+        done = yield from watched(
+            session,
+            ticket,
+            lambda progress: engine.divergence(
+                traced.value, look.lens, position, look.metric, progress
+            ),
+        )
+        found = compare(adapter, done.value, look.normalisation, look.temperature)
+        took = f"{traced.said('traced')} · {done.said('read')}"
+        yield {
+            "copies": checks.sanity(picture, found),
+            "status": views.status("done", "Done", 1.0, took),
+        }
+
+    yield from guarded(session, ticket, turns, steps())
 
 
 def _weights(
@@ -66,7 +111,7 @@ def _weights(
             progress(f"{said}: {what}", share)
 
         trace = engine.trace(query, adapters, progress=tell)
-        reading = engine.divergence(trace, look.lens, look.position, look.metric, tell)
+        reading = read(engine, trace, look, tell)
         return weigh(reading.values_LK, look.normalisation, look.temperature)
 
     return work

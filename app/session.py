@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from app.answers import Sheet
 from app.painting import Painting
 from app.picture import Picture
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from analysis.every import EveryToken
     from analysis.progress import Progress
     from analysis.trace import Trace
+    from app.asking import Asking
 
 
 class Stopped(Exception):
@@ -28,11 +28,13 @@ class Run:
         number: Which of the visitor's requests it was.
         query: What was asked, as typed.
         trace: What the model left.
+        every: What was read at every token of it, by lens and metric; grows on demand.
     """
 
     number: int
     query: str
     trace: Trace
+    every: dict[tuple[str, str], EveryToken] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -48,7 +50,8 @@ class Session:
         pinned: The picture to compare with.
         painting: The what-if weights.
         sheet: The answers that are shown.
-        tokens: The divergence at every token, `[layers, adapters, tokens]`, once it was asked for.
+        asked: How they were answered.
+        settings: The controls' values that the run was asked and is looked at with.
         linked: Whether a permalink's query waits to be asked.
     """
 
@@ -60,7 +63,8 @@ class Session:
     pinned: Picture | None = None
     painting: Painting | None = None
     sheet: Sheet | None = None
-    tokens: Tensor | None = None
+    asked: Asking | None = None
+    settings: tuple[Any, ...] = ()
     linked: bool = False
 
     def begin(self) -> int:
@@ -104,4 +108,4 @@ class Session:
 
     @staticmethod
     def _holds(picture: Picture, cell: tuple[int, int]) -> bool:
-        return 0 <= cell[0] < picture.layers and 0 <= cell[1] < picture.width
+        return cell[0] in picture.shown and 0 <= cell[1] < picture.width

@@ -58,6 +58,8 @@ def launch_options() -> dict[str, Any]:
         "head": panels.head(),
         "app_kwargs": {"routes": panels.routes()},
         "footer_links": [],
+        # Requests that wait for their turn each hold a thread; looking must never wait for one.
+        "max_threads": 64,
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,

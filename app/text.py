@@ -88,23 +88,24 @@ def layers(numbers: Sequence[int]) -> str:
     return f"layer {numbers[0]}" if len(numbers) == 1 else f"layers {spans(numbers)}"
 
 
-def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
-    """Says which adapter leads where, and how much each weighs over all layers.
+def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str], first: int = 0) -> str:
+    """Says which adapter leads where, and how much each weighs over the layers.
 
     Args:
         weights: `[layers][adapters]`, each layer summing to 1.
         labels: The adapters' labels.
+        first: Number of the first layer.
     """
     if len(labels) == 1:
         return f"{labels[0]} is the only adapter, so it has the whole weight in every layer."
     led: dict[int, list[int]] = {}
     close = []
-    for layer, row in enumerate(weights):
-        first, second = sorted(row, reverse=True)[:2]
-        if first - second < _CLOSE_CALL:
+    for layer, row in enumerate(weights, start=first):
+        most, second = sorted(row, reverse=True)[:2]
+        if most - second < _CLOSE_CALL:
             close.append(layer)
         else:
-            led.setdefault(row.index(first), []).append(layer)
+            led.setdefault(row.index(most), []).append(layer)
     parts = [
         f"{labels[adapter]} leads {layers(where)}"
         for adapter, where in sorted(led.items(), key=lambda one: -len(one[1]))
@@ -117,17 +118,52 @@ def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
     return f"{'; '.join(parts)}. On average over the layers: {averages}."
 
 
-def changes(values: Sequence[Sequence[float]], labels: Sequence[str], before: str) -> str:
+def movers(
+    values: Sequence[Sequence[float]], labels: Sequence[str], unit: str, first: int = 0
+) -> str:
+    """Says which adapter moves the base farthest, which least, and where.
+
+    Args:
+        values: `[layers][adapters]`, divergences.
+        labels: The adapters' labels.
+        unit: What stands behind a divergence.
+        first: Number of the first layer.
+    """
+    cells = [
+        (value, layer, label)
+        for layer, row in enumerate(values, start=first)
+        for value, label in zip(row, labels, strict=True)
+    ]
+    (least, low, quiet), (most, high, loud) = min(cells), max(cells)
+    if most == 0:
+        return "No adapter moves the base here."
+    return (
+        f"{loud} moves the base farthest: {number(most)}{unit} in layer {high}. {quiet} moves it "
+        f"least: {number(least)}{unit} in layer {low}. The colour counts in powers of ten."
+    )
+
+
+def focus(shown: range, count: int) -> str:
+    """Says which layers are shown where others are not."""
+    if len(shown) == count:
+        return ""
+    return f"Only {layers(shown)} of {count} are shown, here and in sentences, means and files."
+
+
+def changes(
+    values: Sequence[Sequence[float]], labels: Sequence[str], before: str, first: int = 0
+) -> str:
     """Says the three largest differences.
 
     Args:
         values: `[layers][adapters]`, the new less the old.
         labels: The adapters' labels.
         before: What the old is called.
+        first: Number of the first layer.
     """
     cells = [
         (value, layer, label)
-        for layer, row in enumerate(values)
+        for layer, row in enumerate(values, start=first)
         for value, label in zip(row, labels, strict=True)
     ]
     largest = sorted(cells, key=lambda one: -abs(one[0]))[:3]
@@ -137,9 +173,8 @@ def changes(values: Sequence[Sequence[float]], labels: Sequence[str], before: st
     return f"Compared with “{short(plain(before), 60)}”, most of all: {said}."
 
 
-def saturation(peaks: Sequence[float], lens: str) -> str:
+def saturation(where: Sequence[int], lens: str) -> str:
     """Says in which layers a lens saturates; nothing where it does in none."""
-    where = saturated(peaks)
     if not where:
         return ""
     return (
@@ -148,6 +183,6 @@ def saturation(peaks: Sequence[float], lens: str) -> str:
     )
 
 
-def saturated(peaks: Sequence[float]) -> list[int]:
-    """Layers where the base's most probable token leaves less than 0.01 % to all others."""
-    return [layer for layer, peak in enumerate(peaks) if peak > 0.9999]
+def saturated(peaks: Sequence[float], layers: Sequence[int]) -> list[int]:
+    """The layers where the base's most probable token leaves less than 0.01 % to all others."""
+    return [layer for layer in layers if peaks[layer] > 0.9999]

@@ -39,8 +39,8 @@ def status(state: str, what: str, share: float = 0.0, detail: str = "") -> View:
     return {"state": state, "text": what, "share": share, "detail": detail}
 
 
-def prompt(read: Prompt | None) -> View:
-    """What the model read."""
+def prompt(read: Prompt | None, position: str = "query") -> View:
+    """What the model read, and the token that it is read at, if it is a single one."""
     if read is None:
         return {"tokens": [], "summary": "", "read": None}
     tokens = [
@@ -52,7 +52,8 @@ def prompt(read: Prompt | None) -> View:
         f"What the model read: {len(read.ids)} tokens, {count} of them your query, "
         f"with {_FRAMES[read.frame]}"
     )
-    return {"tokens": tokens, "summary": summary, "read": read.query_last}
+    places = {"query": read.query_last, "prompt": read.last}
+    return {"tokens": tokens, "summary": summary, "read": places.get(position)}
 
 
 def _part(read: Prompt, index: int) -> str:
@@ -154,6 +155,11 @@ def no_cell(note: str) -> View:
         "shares": [],
         "note": note,
     }
+
+
+def taken(ready: bool, link: str | None = None) -> View:
+    """What the panel of files shows; a link of None leaves the address as it is."""
+    return {"ready": ready, "link": link, "file": None}
 
 
 def labels_of(collection: Collection) -> Mapping[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from analysis.errors import InputError
 from analysis.progress import Progress
 from app import views
 from app.loader import Loader
 from app.session import Session, Stopped
+from app.turns import Turns
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -23,11 +26,33 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _TICK = 0.1
+_PATIENCE = 0.5
+# Work that takes longer says how long it has been at it.
+_LONG = 2.0
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """What work gave.
+
+    Attributes:
+        value: Its result.
+        seconds: How long it took.
+        kept: Whether it was there already: work that has something to do tells its progress.
+    """
+
+    value: T
+    seconds: float
+    kept: bool
+
+    def said(self, what: str) -> str:
+        """What it cost, in words."""
+        return f"{what} from the cache" if self.kept else f"{what} {self.seconds:.1f} s"
 
 
 def watched(
     session: Session, ticket: int, work: Callable[[Progress], T]
-) -> Generator[Update, None, T]:
+) -> Generator[Update, None, Done[T]]:
     """Runs work in a thread, yields its progress, and lets Stop end it at its next step."""
     told: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
     outcome: list[T] = []
@@ -40,19 +65,25 @@ def watched(
         except BaseException as error:
             failure.append(error)
 
+    began, kept = time.perf_counter(), True
     thread = threading.Thread(target=run, name="request", daemon=True)
     thread.start()
-    while thread.is_alive():
+    while thread.is_alive() or not told.empty():
         thread.join(_TICK)
         last = None
         while not told.empty():
-            last = told.get()
+            last, kept = told.get(), False
         if last is not None:
-            yield {"status": views.status("working", last[0].capitalize(), last[1])}
+            gone = time.perf_counter() - began
+            yield {"status": views.status("working", last[0].capitalize(), last[1], _left(gone))}
         session.check(ticket)
     if failure:
         raise failure[0]
-    return outcome[0]
+    return Done(outcome[0], time.perf_counter() - began, kept)
+
+
+def _left(gone: float) -> str:
+    return f"{gone:.0f} s so far" if gone >= _LONG else ""
 
 
 def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, None, Engine]:
@@ -66,11 +97,16 @@ def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, N
         yield {"status": views.status("working", f"Waiting for the model: {now.what}", now.share)}
 
 
-def guarded(session: Session, ticket: int, steps: Updates) -> Updates:
-    """Runs steps to their end, whatever it is, and says so."""
+def guarded(session: Session, ticket: int, turns: Turns, steps: Updates) -> Updates:
+    """Runs steps to their end, whatever it is, and says so; waits for its turn before."""
     yield {"busy": True, "status": views.status("working", "Reading the query")}
     try:
-        yield from steps
+        with turns.place() as place:
+            while before := turns.before(place, _PATIENCE):
+                session.check(ticket)
+                queued = f"Place {before} in the queue: {turns.served} others are being served"
+                yield {"status": views.status("working", queued)}
+            yield from steps
     except InputError as error:
         yield {"status": views.status("error", str(error))}
     except Stopped:

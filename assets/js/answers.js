@@ -32,6 +32,7 @@ FusionLens.define("answers", (root) => {
         cards.replaceChildren();
         value.rows.forEach(card);
       }
+      cards.dataset.count = value.rows.length;
       root.dataset.empty = value.rows.length ? "" : "1";
       root.dataset.state = value.state;
       sentence.textContent = value.sentence;

@@ -27,7 +27,7 @@ FusionLens.define("grid", (root, trigger) => {
   // meant: by a click or Enter, and not only on the way to another cell.
   const select = (layer, adapter, meant) => {
     selected = [layer, adapter];
-    cell.textContent = value.say[layer][adapter];
+    cell.textContent = value.say[layer - value.first][adapter];
     crosshair();
     marks();
     if (meant && value.paint) trigger("paint", { layer, adapter });
@@ -57,8 +57,8 @@ FusionLens.define("grid", (root, trigger) => {
     ArrowDown: ([layer, adapter]) => [layer + 1, adapter],
     ArrowLeft: ([layer, adapter]) => [layer, adapter - 1],
     ArrowRight: ([layer, adapter]) => [layer, adapter + 1],
-    Home: ([, adapter]) => [0, adapter],
-    End: ([, adapter]) => [value.layers - 1, adapter],
+    Home: ([, adapter]) => [value.first, adapter],
+    End: ([, adapter]) => [value.first + value.layers - 1, adapter],
     PageUp: ([layer, adapter]) => [layer - 5, adapter],
     PageDown: ([layer, adapter]) => [layer + 5, adapter],
   };
@@ -67,9 +67,10 @@ FusionLens.define("grid", (root, trigger) => {
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey || !value) return;
     if (!figure.contains(event.target) && !table.contains(event.target)) return;
     event.preventDefault();
-    const [layer, adapter] = selected ? keys[event.key](selected) : [0, 0];
-    const within = (number, most) => Math.max(0, Math.min(most, number));
-    select(within(layer, value.layers - 1), within(adapter, value.columns.length - 1));
+    const [layer, adapter] = selected ? keys[event.key](selected) : [value.first, 0];
+    const within = (number, least, most) => Math.max(least, Math.min(most, number));
+    const last = value.first + value.layers - 1;
+    select(within(layer, value.first, last), within(adapter, 0, value.columns.length - 1));
   });
 
   const shapes = () => {
@@ -82,7 +83,7 @@ FusionLens.define("grid", (root, trigger) => {
     return [
       ...own,
       { ...rest, x0: -0.5, x1: value.columns.length - 0.5, y0: layer - 0.5, y1: layer + 0.5, line },
-      { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: -0.5, y1: value.layers - 0.5, line },
+      { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: value.first - 0.5, y1: value.first + value.layers - 0.5, line },
       { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: edge },
     ];
   };
@@ -92,7 +93,7 @@ FusionLens.define("grid", (root, trigger) => {
   const marks = () => {
     table.querySelectorAll("td.selected").forEach((one) => one.classList.remove("selected"));
     if (!selected) return;
-    const row = table.querySelectorAll("tbody tr")[selected[0]];
+    const row = table.querySelectorAll("tbody tr")[selected[0] - value.first];
     row?.children[selected[1] + 1]?.classList.add("selected");
   };
 
@@ -110,7 +111,8 @@ FusionLens.define("grid", (root, trigger) => {
 
   const fill = () => {
     const heads = value.columns.map((name) => el("th", { scope: "col", dir: "auto" }, name));
-    const rows = value.text.map((texts, layer) => {
+    const rows = value.text.map((texts, row) => {
+      const layer = value.first + row;
       const cells = texts.map((text, adapter) => {
         const one = el("td", {}, text);
         one.addEventListener("click", () => select(layer, adapter, true));

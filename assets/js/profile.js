@@ -1,9 +1,10 @@
-// A figure that is only looked at: the depth profile.
+// A figure that is only looked at, under what it says: the depth profile and the like.
 FusionLens.define("profile", (root) => {
   const { el } = FusionLens;
   const title = el("h2", {});
+  const said = el("div", { className: "said" });
   const figure = el("div", { className: "figure", at: { role: "img" } });
-  root.append(title, figure);
+  root.append(title, said, figure);
   let value = null;
   const draw = async () => {
     const Plotly = await FusionLens.plotly();
@@ -16,6 +17,7 @@ FusionLens.define("profile", (root) => {
     update(next) {
       value = next;
       title.textContent = value.title;
+      said.replaceChildren(...value.said.map((sentence) => el("p", { className: "sentence" }, sentence)));
       figure.setAttribute("aria-label", value.label);
       figure.style.minHeight = `${value.figure.layout.height}px`;
       root.hidden = !value.figure.data.length;

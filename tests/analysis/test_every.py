@@ -1,7 +1,8 @@
 import torch
 
-from analysis.every import MEAN, EveryToken
+from analysis.every import EveryToken
 from analysis.prompt import Prompt
+from analysis.trace import MEAN
 
 
 def test_the_mean_is_over_the_tokens_of_the_query() -> None:

@@ -1,10 +1,12 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.look import Look
-from app.painting import Painting
-from app.picture import Picture, difference
+from app.painting import Painting, extra, painted_row, shown_row
+from app.picture import Picture, difference, retake
 
 
 def _picture(adapters: tuple[str, ...], weights: tuple[tuple[float, ...], ...]) -> Picture:
@@ -29,6 +31,7 @@ def test_nothing_in_common_is_no_difference() -> None:
 def test_strongest_cell_is_where_the_lens_says_something() -> None:
     assert A.strongest() == (0, 1)
     assert dataclasses.replace(A, peaks=(1.0, 0.5)).strongest() == (1, 0)
+    assert dataclasses.replace(A, look=Look(span="1")).strongest() == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,78 @@ def test_strongest_cell_is_where_the_lens_says_something() -> None:
 )
 def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...], ...]) -> None:
     before = Painting.over(_picture(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
-    after = before.paint(1, 1, 2.0, scope)
+    after = before.paint(1, 1, 2.0, scope, range(3))
     assert after.weights == painted and after.touched and not before.touched
-    assert after.row().weights_LK.tolist() == [list(row) for row in painted]
+    row, _ = painted_row(after)
+    assert row.weights_LK.tolist() == [list(row) for row in painted]
+
+
+@pytest.mark.parametrize("scope", ["layer", "below", "adapter"])
+def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
+    weights = ((0.5, 0.5),) * 4
+    after = Painting.over(_picture(("a", "b"), weights)).paint(1, 1, 2.0, scope, range(1, 3))
+    assert after.weights[0] == after.weights[3] == (0.5, 0.5)
+    assert after.weights[1][1] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("touched", "show", "hear", "expected"),
+    [
+        (False, "weights", False, (False, False)),
+        (False, "weights", True, (False, True)),
+        (False, "what-if", True, (False, True)),
+        (True, "weights", False, (True, False)),
+        (True, "what-if", True, (True, False)),
+        (True, "weights", True, (True, True)),
+    ],
+)
+def test_what_is_shown_and_what_was_painted_can_be_heard(
+    touched: bool, show: str, hear: bool, expected: tuple[bool, bool]
+) -> None:
+    painting = dataclasses.replace(Painting.over(A), touched=touched)
+    assert extra(painting, ["a", "b"], show, hear) == expected
+    assert extra(painting, ["b"], show, hear) == (False, hear)
+
+
+def test_shown_weights_are_heard_as_they_are_shown() -> None:
+    softly = retake(A, Look(normalisation="softmax", temperature=0.5))
+    row, heading = shown_row(softly)
+    assert row.weights_LK.tolist() == [list(row) for row in softly.weights]
+    assert softly.weights != A.weights and "softmax at T = 0.5" in heading.summary
+
+
+def test_the_same_divergence_is_retaken_with_its_own_reading() -> None:
+    other = retake(A, Look("raw", "divergence", "prompt", "js", "top-1", span="1"))
+    assert other.look == Look("norm", "divergence", "query", "kl", "top-1", span="1")
+    assert other.weights == ((0.0, 1.0), (1.0, 0.0)) and other.divergence == A.divergence
+    assert other.number != A.number and retake(other, A.look).weights == A.weights
+
+
+@given(st.text("0123456789 -–.to", max_size=9) | st.text(max_size=9), st.integers(1, 9))
+def test_some_layers_are_always_shown(span: str, count: int) -> None:
+    look = Look(span=span)
+    shown = look.layers(count)
+    assert 0 <= shown.start < shown.stop <= count
+    assert not look.misread or shown == range(count)
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        ("", range(9)),
+        ("2-4", range(2, 5)),
+        ("4 – 2", range(2, 5)),
+        ("3–", range(3, 9)),
+        ("..3", range(4)),
+        ("2 to 99", range(2, 9)),
+        ("5", range(5, 6)),
+        ("77", range(8, 9)),
+    ],
+)
+def test_layers_are_taken_as_they_are_written(span: str, shown: range) -> None:
+    assert Look(span=span).layers(9) == shown and not Look(span=span).misread
+
+
+def test_layers_that_cannot_be_read_are_said() -> None:
+    assert Look(span="the middle").layers(9) == range(9)
+    assert "write 6–11" in Look(span="the middle").misread

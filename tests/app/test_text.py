@@ -67,7 +67,20 @@ def test_a_single_adapter_is_no_contest() -> None:
 
 
 def test_saturation_is_said_where_it_is() -> None:
-    assert text.saturation([0.5, 0.99999, 1.0], "raw").startswith(
-        "The raw lens saturates in layers 1–2"
-    )
-    assert text.saturation([0.5, 0.9], "norm") == ""
+    where = text.saturated([0.5, 0.99999, 1.0], range(3))
+    assert text.saturation(where, "raw").startswith("The raw lens saturates in layers 1–2")
+    assert text.saturated([1.0, 0.99999, 0.5], range(1, 3)) == [1]
+    assert text.saturation([], "norm") == ""
+
+
+def test_movers_are_named_with_their_layers() -> None:
+    said = text.movers([[0.5, 0.02], [0.25, 3.0]], ["Math", "Code"], " nats", 4)
+    assert said.startswith("Code moves the base farthest: 3 nats in layer 5. Code moves it least: ")
+    assert text.movers([[0.0, 0.0]], ["Math", "Code"], "") == "No adapter moves the base here."
+
+
+def test_layers_are_called_by_their_numbers_where_others_are_left_out() -> None:
+    assert text.leaders([[0.9, 0.1]], ["Math", "Code"], 7).startswith("Math leads layer 7.")
+    assert "Math +0.40 in layer 7" in text.changes([[0.4, -0.1]], ["Math", "Code"], "q", 7)
+    assert text.focus(range(2, 5), 9).startswith("Only layers 2–4 of 9 are shown")
+    assert text.focus(range(9), 9) == ""

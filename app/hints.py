@@ -1,0 +1,23 @@
+"""Why a button cannot be used right now, in words."""
+
+from __future__ import annotations
+
+from app.session import Session
+
+_NOTHING_YET = "Ask a question first."
+_STORED = "This is the stored example: ask the question yourself first."
+_BUSY = "Something is running: wait for it, or stop it."
+
+
+def reasons(session: Session) -> dict[str, str]:
+    """Why buttons cannot be used, by their ids; those that can be used are not in it."""
+    busy = session.ticket > session.stopped
+    found = {"ask": _BUSY} if busy else {"stop": "Nothing is running."}
+    if session.picture is None:
+        found |= dict.fromkeys(("pin", "hear"), _NOTHING_YET)
+    if session.run is None:
+        why = _NOTHING_YET if session.picture is None else _STORED
+        found |= dict.fromkeys(("every", "check", "copy"), why)
+    if busy:
+        found |= dict.fromkeys(("hear", "every", "check", "copy"), _BUSY)
+    return found

@@ -1,0 +1,109 @@
+"""What stands where in the Explore tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from analysis.collection import Collection
+from app import answers, controls, grids, views
+from app.examples import Example
+from app.panels import panel
+
+WELCOME = "Ask a question to see which adapter speaks at which layer."
+CHOOSE = "Click a cell of the grid, or walk to one with the arrow keys."
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The tab's parts.
+
+    Attributes:
+        query: The question.
+        chips: Example questions.
+        controls: The column of controls.
+        panels: What `app` fills, by the names that its updates use.
+        buttons: What can be pressed, by the ids that `app.hints` uses.
+        variants: Variants of the question, one a line.
+    """
+
+    query: gr.Textbox
+    chips: gr.HTML
+    controls: controls.Controls
+    panels: dict[str, gr.HTML]
+    buttons: dict[str, gr.Button]
+    variants: gr.Textbox
+
+
+def build(
+    collection: Collection,
+    examples: tuple[Example, ...],
+    query: str,
+    stored: dict[str, Any],
+    reasons: dict[str, str],
+) -> Layout:
+    """Lays out the tab.
+
+    Args:
+        collection: What the page is about.
+        examples: The questions to begin with.
+        query: What stands in the box.
+        stored: What panels show before anything is asked.
+        reasons: Why a button cannot be used yet, by its id.
+    """
+    panels: dict[str, gr.HTML] = {}
+    buttons: dict[str, gr.Button] = {}
+
+    def shows(name: str, kind: str, empty: object, **options: Any) -> None:
+        panels[name] = panel(kind, stored.get(name, empty), elem_id=name, **options)
+
+    def button(name: str, label: str, **options: Any) -> None:
+        usable = name not in reasons
+        buttons[name] = gr.Button(label, interactive=usable, elem_id=name, **options)
+
+    with gr.Row(elem_classes="ask"):
+        box = gr.Textbox(
+            query,
+            label="Query",
+            placeholder="Ask something that needs two adapters at once",
+            lines=1,
+            max_lines=8,
+            elem_id="query",
+            scale=1,
+        )
+        button("ask", "Ask", variant="primary", scale=0, min_width=96)
+        button("stop", "Stop", scale=0, min_width=96)
+    chips = panel("chips", [vars(example) for example in examples], events=("chip",))
+    shows("status", "status", views.status("idle", ""))
+    shows("hints", "hints", reasons)
+    shows("prompt", "prompt", views.prompt(None))
+    with gr.Row(elem_classes="workspace"):
+        with gr.Column(elem_classes="controls", scale=0, min_width=232):
+            given = controls.build(collection)
+        with gr.Column(elem_classes="main", scale=1, min_width=280):
+            shows("grid", "grid", grids.empty(WELCOME), events=("cell", "paint"))
+            with gr.Row(elem_classes="acts"):
+                button("hear", "Hear these weights", size="sm", scale=0)
+                button("every", "Look at every token", size="sm", scale=0)
+            shows("profile", "profile", grids.no_profile())
+            shows("tokens", "profile", grids.no_profile())
+            with gr.Accordion("Is it real?", open=False, elem_classes="real"):
+                variants = gr.Textbox(
+                    label="Variants of the question, one a line",
+                    placeholder="Left empty, small changes of spelling and white space are tried.",
+                    lines=3,
+                    max_lines=8,
+                    elem_id="variants",
+                )
+                button("check", "Check the variants", size="sm")
+                shows("spread", "profile", grids.no_profile())
+                button("copy", "Try copies of the selected adapter", size="sm")
+                shows("copies", "profile", grids.no_profile())
+        with gr.Column(elem_classes="aside", scale=0, min_width=300):
+            button("pin", "Pin this run", size="sm")
+            shows("why", "why", views.no_cell(CHOOSE))
+    shows("answers", "answers", answers.empty())
+    shows("take", "take", views.taken(bool(stored)), events=("take",))
+    return Layout(box, chips, given, panels, buttons, variants)
