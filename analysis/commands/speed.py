@@ -15,7 +15,9 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "speed",
         help="time the analysis against other ways to do it",
-        description="Time traces and decoding against other ways, in turn, within one run.",
+        description="Time traces and decoding against other ways, in turn, within one run, on the "
+        "collection's base and made-up adapters: random numbers on all linears, as strong as "
+        "trained ones.",
     )
     parser.add_argument("--collection", default=DEFAULT_COLLECTION, metavar="C")
     parser.add_argument("--adapters", type=int, default=6, metavar="K", help="(default: 6)")
@@ -40,8 +42,15 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar() as report:
         speed = measure_speed(collection, args.adapters, args.rank, args.prompt_tokens, report)
     if not args.json:
+        print(
+            f"{args.adapters} made-up adapters of rank {args.rank}, random numbers on all linears"
+        )
         for name, ratio in speed.ratios.items():
             print(f"{name:22} {ratio.median:7.2f}   ({ratio.low:.2f} to {ratio.high:.2f})")
+        print(
+            f"The naive way's head ran on {speed.naive_layers} of {speed.layers} layers; its time "
+            "in them was scaled to all."
+        )
         print(f"{'peak memory':22} {speed.peak_bytes / 1e6:7.0f} MB beyond the loaded model")
         if speed.bfloat16 is not None:
             print(
@@ -54,11 +63,13 @@ def run(args: argparse.Namespace) -> int:
         "adapters": args.adapters,
         "rank": args.rank,
         "prompt_tokens": args.prompt_tokens,
+        "made_up_adapters": True,
     }
     for name, ratio in speed.ratios.items():
         result[name] = ratio.median
         result[f"{name}_spread"] = [ratio.low, ratio.high]
     result["seconds"] = speed.seconds
+    result["naive_layers_measured"] = [speed.naive_layers, speed.layers]
     result["disagreement"] = speed.disagreement
     result["peak_memory_mb"] = speed.peak_bytes / 1e6
     result["bfloat16"] = asdict(speed.bfloat16) if speed.bfloat16 is not None else None

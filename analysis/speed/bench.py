@@ -1,42 +1,31 @@
-"""Timing the ways in turn."""
+"""Timing all ways in turn, within one run."""
 
 from __future__ import annotations
 
-import ctypes
+import copy
 import statistics
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
-import psutil
 import torch
 from torch import Tensor
 
 from analysis.base import load_base
 from analysis.collection import Collection
 from analysis.progress import Progress
-from analysis.speed.ways import Ways
+from analysis.speed.made_up import as_peft, make_adapters
+from analysis.speed.ours import Ours
+from analysis.speed.timing import Ratio, peak_bytes, ratio, timed
+from analysis.speed.ways import Hidden, Ways
 from analysis.weights import normalise
 
 ROUNDS, NAIVE_ROUNDS = 7, 3
-DECODED_ROWS, DECODED_TOKENS = 4, 8
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio of two times, taken anew in every round.
-
-    Attributes:
-        median: Its median.
-        low: Its smallest value.
-        high: Its largest.
-    """
-
-    median: float
-    low: float
-    high: float
+DECODED_ROWS, DECODED_TOKENS, MERGED_TOKENS = 4, 6, 2
+# Divergences above this many nats are compared: below it, the other ways' float32 has no digits.
+TOLD = 1e-4
+# What a round may spend on the naive way's head; the rest of its layers is then reckoned.
+NAIVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +51,10 @@ class Speed:
         ratios: Name → ratio.
         seconds: Name of a way → its median seconds.
         disagreement: Name of a way → its largest relative difference from ours over the
-            divergences that float32 can tell, those above 1e-4 nats.
+            divergences above `TOLD`.
+        naive_layers: Of how many layers the naive way's head was run; its time in them was scaled
+            to all layers, whose cost is the same.
+        layers: How many layers there are.
         peak_bytes: Memory that ours takes beyond what was held before it.
         bfloat16: What bfloat16 does to time and weights; None on a CPU without instructions for it,
             where it is many times slower.
@@ -71,6 +63,8 @@ class Speed:
     ratios: dict[str, Ratio]
     seconds: dict[str, float]
     disagreement: dict[str, float]
+    naive_layers: int
+    layers: int
     peak_bytes: int
     bfloat16: HalfPrecision | None
 
@@ -78,7 +72,7 @@ class Speed:
 def measure_speed(
     collection: Collection, adapters: int, rank: int, tokens: int, progress: Progress
 ) -> Speed:
-    """Times all ways in turn, after a warm-up, on the collection's base and random adapters.
+    """Times all ways in turn, after a warm-up, on the collection's base and made-up adapters.
 
     Args:
         collection: Its base is used.
@@ -87,135 +81,149 @@ def measure_speed(
         tokens: Tokens of the prompt.
         progress: Told before each step.
     """
-    _, tokenizer = load_base(collection.base, progress)
-    ways = Ways(lambda: load_base(collection.base)[0], tokenizer, adapters, rank, tokens)
-    quick: dict[str, Callable[[], object]] = {
-        "floor": ways.floor,
-        "ours": ways.ours,
-        "sequential": ways.sequential,
-        "peft_mixed": ways.peft_mixed,
-    }
-    steps = 2 * ROUNDS + NAIVE_ROUNDS + 1
-    done = 0
-
-    def step(what: str) -> None:
-        nonlocal done
-        progress(what, done / steps)
-        done += 1
-
-    step("warming up")
-    ours_LK = ways.ours()
-    told = ours_LK > 1e-4
-    found = {"sequential": ways.sequential(), "peft_mixed": ways.peft_mixed()}
-    ways.floor()
-    peak = _peak_bytes(ways.ours)
-    times: dict[str, list[float]] = {name: [] for name in (*quick, "naive")}
+    progress("loading the base model", 0.0)
+    model, tokenizer = load_base(collection.base, progress)
+    progress("making adapters", 0.0)
+    made = make_adapters(model, adapters, rank)
+    ways_base = copy.deepcopy(model)
+    ours = Ours(model, tokenizer, made, tokens)
+    ways = Ways(as_peft(ways_base, made, rank), ours)
+    run = _Run(ours, ways, progress)
+    run.warm_up()
     for number in range(ROUNDS):
-        step(f"tracing, round {number + 1} of {ROUNDS}")
-        for name, way in quick.items():
-            times[name].append(_time(way))
-    naive_over_ours = []
-    for number in range(NAIVE_ROUNDS):
-        step(f"the naive way, round {number + 1} of {NAIVE_ROUNDS}")
-        began = time.perf_counter()
-        found["naive"] = ways.naive()
-        times["naive"].append(time.perf_counter() - began)
-        naive_over_ours.append(times["naive"][-1] / _time(ways.ours))
-    decoding = _decode(ways, step)
-    disagreement = {
-        name: float(((values_LK - ours_LK).abs() / ours_LK)[told].max()) if told.any() else 0.0
-        for name, values_LK in found.items()
-    }
-    ratios = {
-        "ours_over_floor": _ratio(times["ours"], times["floor"]),
-        "naive_over_ours": _spread(naive_over_ours),
-        "sequential_over_ours": _ratio(times["sequential"], times["ours"]),
-        "peft_mixed_over_ours": _ratio(times["peft_mixed"], times["ours"]),
-        "decode_over_base": _ratio(decoding["decode_base"], decoding["decode_ours"]),
-        "decode_over_peft": _ratio(decoding["decode_peft"], decoding["decode_ours"]),
-    }
-    seconds = {name: statistics.median(values) for name, values in (times | decoding).items()}
-    bfloat16 = _bfloat16(ways, seconds["ours"], normalise(ours_LK)) if _has_bfloat16() else None
-    return Speed(ratios, seconds, disagreement, peak, bfloat16)
+        run.trace(number)
+    run.decode()
+    speed = run.result()
+    if not _has_bfloat16():
+        return speed
+    weights_LK = normalise(ours.trace())
+    half = Ours(model.bfloat16(), tokenizer, made, tokens)
+    return replace(speed, bfloat16=_bfloat16(half, weights_LK, speed.seconds["ours"]))
+
+
+class _Run:
+    """One run's times, as they come in."""
+
+    def __init__(self, ours: Ours, ways: Ways, progress: Progress) -> None:
+        self._ours = ours
+        self._ways = ways
+        self._progress = progress
+        self._done = 0
+        self._times: dict[str, list[float]] = {}
+        self._disagreement: dict[str, float] = {}
+        self._ours_LK = torch.zeros(0)
+        self._peak = 0
+        self._naive_layers = 0
+
+    def _step(self, what: str) -> None:
+        self._progress(what, self._done / (2 + 2 * ROUNDS))
+        self._done += 1
+
+    def warm_up(self) -> None:
+        """Runs everything once, and finds how much of the naive way can be afforded."""
+        self._step("warming up")
+        self._ours_LK = self._ours.trace()
+        self._peak = peak_bytes(self._ours.trace)
+        self._ours.floor()
+        self._ways.mixed()
+        hidden = self._ways.separate()
+        self._ways.last_token(hidden)
+        one_layer = partial(self._ways.all_tokens, hidden[:2], [0])
+        two_rows = min(timed(one_layer)[1] for _ in range(2))
+        affordable = NAIVE_SECONDS / (two_rows / 2 * len(hidden))
+        self._naive_layers = max(1, min(len(self._ours_LK), int(affordable)))
+
+    def trace(self, number: int) -> None:
+        """One round of all ways to the divergences."""
+        self._step(f"tracing, round {number + 1} of {ROUNDS}")
+        self._add("floor", timed(self._ours.floor)[1])
+        self._add("ours", timed(self._ours.trace)[1])
+        hidden, passes = timed(self._ways.separate)
+        values_LK, read = timed(partial(self._ways.last_token, hidden))
+        self._add("sequential", passes + read)
+        self._compare("sequential", values_LK)
+        if number < NAIVE_ROUNDS:
+            self._naive(hidden, passes, number)
+        del hidden
+        values_LK, spent = timed(self._ways.mixed)
+        self._add("peft_mixed", spent)
+        self._compare("peft_mixed", values_LK)
+
+    def _naive(self, hidden: Hidden, passes: float, number: int) -> None:
+        count, measured = len(self._ours_LK), self._naive_layers
+        # Spread evenly, and others in each round.
+        layers = sorted((place * count // measured + number) % count for place in range(measured))
+        values_LK, read = timed(partial(self._ways.all_tokens, hidden, layers))
+        self._add("naive", passes + read * count / measured)
+        self._compare("naive", values_LK, layers)
+
+    def decode(self) -> None:
+        """All rounds of decoding, seconds per token; a prompt's first pass is left out."""
+        self._step("reading the prompt for decoding")
+        self._ways.merge(DECODED_ROWS)
+        most = 1 + ROUNDS * DECODED_TOKENS
+        base = self._ours.decode_base(DECODED_ROWS, most)
+        fused = self._ours.decode(DECODED_ROWS, most)
+        merged = [self._ways.decode(most) for _ in range(DECODED_ROWS)]
+        _take(base, 1)
+        _take(fused, 1)
+        for row, one in enumerate(merged):
+            self._ways.choose(row)
+            _take(one, 1)
+        for number in range(ROUNDS):
+            self._step(f"decoding, round {number + 1} of {ROUNDS}")
+            for name, loop in (("decode_base", base), ("decode_ours", fused)):
+                spent = timed(partial(_take, loop, DECODED_TOKENS))[1]
+                self._add(name, spent / DECODED_TOKENS)
+            spent = 0.0
+            for row, one in enumerate(merged):
+                self._ways.choose(row)
+                spent += timed(partial(_take, one, MERGED_TOKENS))[1]
+            self._add("decode_peft", spent / MERGED_TOKENS)
+
+    def result(self) -> Speed:
+        """What was measured."""
+        times = self._times
+        first = times["ours"][: len(times["naive"])]
+        seconds = {name: statistics.median(values) for name, values in times.items()}
+        return Speed(
+            ratios={
+                "ours_over_floor": ratio(times["ours"], times["floor"]),
+                "naive_over_ours": ratio(times["naive"], first),
+                "sequential_over_ours": ratio(times["sequential"], times["ours"]),
+                "peft_mixed_over_ours": ratio(times["peft_mixed"], times["ours"]),
+                "decode_over_base": ratio(times["decode_base"], times["decode_ours"]),
+                "decode_over_peft": ratio(times["decode_peft"], times["decode_ours"]),
+            },
+            seconds=seconds,
+            disagreement=self._disagreement,
+            naive_layers=self._naive_layers,
+            layers=len(self._ours_LK),
+            peak_bytes=self._peak,
+            bfloat16=None,
+        )
+
+    def _add(self, name: str, spent: float) -> None:
+        self._times.setdefault(name, []).append(spent)
+
+    def _compare(self, name: str, values_LK: Tensor, layers: Sequence[int] | None = None) -> None:
+        ours_LK = self._ours_LK if layers is None else self._ours_LK[list(layers)]
+        told = ours_LK > TOLD
+        relative = ((values_LK - ours_LK).abs() / ours_LK)[told]
+        largest = float(relative.max()) if relative.numel() else 0.0
+        self._disagreement[name] = max(largest, self._disagreement.get(name, 0.0))
+
+
+def _take(loop: Iterator[object], steps: int) -> None:
+    for _ in range(steps):
+        next(loop)
 
 
 def _has_bfloat16() -> bool:
     return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 
-def _bfloat16(ways: Ways, float32_seconds: float, weights_LK: Tensor) -> HalfPrecision:
-    ways.to_bfloat16()
-    change_LK = (normalise(ways.ours()) - weights_LK).abs()
-    seconds = statistics.median(_time(ways.ours) for _ in range(NAIVE_ROUNDS))
+def _bfloat16(half: Ours, weights_LK: Tensor, float32_seconds: float) -> HalfPrecision:
+    change_LK = (normalise(half.trace()) - weights_LK).abs()
+    seconds = statistics.median(timed(half.trace)[1] for _ in range(NAIVE_ROUNDS))
     return HalfPrecision(seconds / float32_seconds, float(change_LK.max()), float(change_LK.mean()))
-
-
-def _decode(ways: Ways, step: Callable[[str], None]) -> dict[str, list[float]]:
-    """Seconds per token of each way to decode; a prompt's first pass is left out."""
-    ways.add_fused(DECODED_ROWS)
-    loops = {
-        "decode_base": ways.decode_base,
-        "decode_ours": ways.decode_ours,
-        "decode_peft": ways.decode_peft,
-    }
-    times: dict[str, list[float]] = {name: [] for name in loops}
-    for number in range(ROUNDS):
-        step(f"decoding, round {number + 1} of {ROUNDS}")
-        for name, loop in loops.items():
-            times[name].append(_time_of_a_token(loop(DECODED_ROWS, 1 + DECODED_TOKENS)))
-    return times
-
-
-def _time_of_a_token(loops: list[Iterator[object]]) -> float:
-    """Seconds that every row together takes for a token after the prompt's own pass."""
-    seconds = 0.0
-    for loop in loops:
-        next(loop)
-        seconds += _time(lambda loop=loop: list(loop))  # type: ignore[misc]
-    return seconds / DECODED_TOKENS
-
-
-def _time(way: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    way()
-    return time.perf_counter() - began
-
-
-def _ratio(above: list[float], below: list[float]) -> Ratio:
-    return _spread([a / b for a, b in zip(above, below, strict=True)])
-
-
-def _spread(values: list[float]) -> Ratio:
-    return Ratio(statistics.median(values), min(values), max(values))
-
-
-def _peak_bytes(way: Callable[[], object]) -> int:
-    """The most memory that a way holds beyond what was held before it."""
-    process = psutil.Process()
-
-    def held() -> int:
-        return int(process.memory_info().rss)
-
-    _give_back()
-    before = held()
-    peak, over = before, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not over.wait(0.002):
-            peak = max(peak, held())
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        way()
-    finally:
-        over.set()
-        thread.join()
-    return peak - before
-
-
-def _give_back() -> None:
-    """Lets the C library return what it holds but does not use, so that use can be seen."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
