@@ -14,7 +14,7 @@ from analysis.metrics import METRICS
 from analysis.trace import MEAN, POSITIONS
 from analysis.weights import NORMALISATIONS
 from app import links, look, painting, views
-from app.asking import MOST_ANSWERS, REFERENCE, Asking
+from app.answering import MOST_ANSWERS, REFERENCE, Asking
 from app.links import Field
 from app.look import SPAN, Look
 

@@ -119,7 +119,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     def on_take(session: Session, event: gr.EventData) -> str:
         if session.picture is None or event.kind not in exports.KINDS:
             return encode(views.taken(session.picture is not None))
-        file = exports.take(event.kind, collection, session.picture, session.sheet)
+        file = exports.take(event.kind, collection, session)
         return encode(views.taken(True) | {"file": file, "number": next(_NUMBERS)})
 
     def on_chip(event: gr.EventData) -> str:

@@ -69,7 +69,8 @@ def load(collection: Collection, path: Path | None = None) -> First | None:
 def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     """Asks the first example question as a visitor would, and keeps what the page shows."""
     from analysis.decoding import Sampling
-    from app.asking import Asker, Asking
+    from app.answering import Asking
+    from app.asking import Asker
     from app.looking import Looker
     from app.session import Session
     from app.turns import Turns

@@ -56,7 +56,6 @@ def encode(value: object) -> str:
 
 def routes() -> list[Route]:
     """What the server has to serve for the panels: Plotly, as its own package brings it."""
-
     # Packed once, while the server starts: Gradio would do it for every visitor, and let all their
     # other requests wait for it.
     with_one = ThreadPoolExecutor(1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from analysis.every import EveryToken
     from analysis.progress import Progress
     from analysis.trace import Trace
-    from app.asking import Asking
+    from app.answering import Asked
 
 
 class Stopped(Exception):
@@ -50,7 +50,7 @@ class Session:
         pinned: The picture to compare with.
         painting: The what-if weights.
         sheet: The answers that are shown.
-        asked: How they were answered.
+        asked: What they were made from.
         settings: The controls' values that the run was asked and is looked at with.
         linked: Whether a permalink's query waits to be asked.
     """
@@ -63,7 +63,7 @@ class Session:
     pinned: Picture | None = None
     painting: Painting | None = None
     sheet: Sheet | None = None
-    asked: Asking | None = None
+    asked: Asked | None = None
     settings: tuple[Any, ...] = ()
     linked: bool = False
 

@@ -1,0 +1,163 @@
+"""How answers come about: which rows are decoded, and what the page shows meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.errors import InputError
+from analysis.methods import Reading, fuse, methods
+from app import painting, views
+from app.answers import Heading, Sheet
+from app.session import Run, Session, Stopped
+from app.watching import Updates
+
+if TYPE_CHECKING:
+    from analysis.decoding import Sampling
+    from analysis.engine import Engine
+    from analysis.rows import Row
+
+REFERENCE = "qa-flora"
+MOST_ANSWERS = 6
+"""As many answers as can be read side by side."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a query is to be answered.
+
+    Attributes:
+        methods: Names of the methods, as `analysis.methods.fuse` takes them.
+        new_tokens: The longest an answer may get.
+        sampling: How tokens are chosen.
+        lens: The lens that methods read divergences through.
+    """
+
+    methods: tuple[str, ...]
+    new_tokens: int
+    sampling: Sampling
+    lens: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the answers that are shown were made from.
+
+    Attributes:
+        settings: How they were asked for.
+        rows: The weights of each, in the order of the sheet.
+    """
+
+    settings: Asking
+    rows: tuple[Row, ...]
+
+
+def check_count(answers: int) -> None:
+    """Refuses more answers than can be read side by side.
+
+    Raises:
+        InputError: There are too many.
+    """
+    if answers > MOST_ANSWERS:
+        raise InputError(
+            f"{answers} answers are chosen, and at most {MOST_ANSWERS} fit side by side: take "
+            f"{'one' if answers == MOST_ANSWERS + 1 else answers - MOST_ANSWERS} away. Your query "
+            "and what is shown are kept."
+        )
+
+
+def answer(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: Asking,
+    extra: tuple[bool, bool],
+    labels: Mapping[str, str],
+    costs: tuple[str, ...],
+) -> Updates:
+    """Streams the answers to a run.
+
+    Args:
+        engine: Decodes them.
+        session: The visitor's.
+        run: What was traced.
+        settings: How it is to be answered.
+        extra: From `painting.extra`.
+        labels: The adapters' labels by name.
+        costs: What was done before, and what it took.
+    """
+    rows = _rows(engine, session, run, settings, extra, labels)
+    if not rows:
+        took = " · ".join(costs)
+        yield {"status": views.status("done", "Done. No answer was asked for.", 1.0, took)}
+        return
+    steps = engine.answer(
+        run.trace.prompt,
+        [row for row, _ in rows],
+        new_tokens=settings.new_tokens,
+        sampling=settings.sampling,
+    )
+    names = [heading.name for _, heading in rows]
+    reference = names.index(REFERENCE) if REFERENCE in names and len(rows) > 1 else None
+    sheet = Sheet(run.number, [heading for _, heading in rows], reference)
+    session.sheet = sheet
+    session.asked = Asked(settings, tuple(row for row, _ in rows))
+    yield {"answers": sheet.view(), "status": views.status("working", "Answering")}
+    try:
+        for step in steps:
+            sheet.push(step)
+            session.check(run.number)
+            share = (step.index + 1) / settings.new_tokens
+            said = f"{sheet.speed:.1f} tokens/s"
+            yield {
+                "answers": sheet.view(),
+                "status": views.status("working", "Answering", share, said),
+            }
+    except Stopped:
+        sheet.finish("stopped")
+        yield {"answers": sheet.view()}
+        raise
+    finally:
+        steps.close()  # type: ignore[attr-defined]
+    sheet.finish("done")
+    took = " · ".join((*costs, sheet.cost))
+    yield {"answers": sheet.view(), "status": views.status("done", "Done", 1.0, took)}
+
+
+def _rows(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: Asking,
+    extra: tuple[bool, bool],
+    labels: Mapping[str, str],
+) -> list[tuple[Row, Heading]]:
+    """What is answered: the methods' rows, the painted one and the one that is shown."""
+    trace = run.trace
+    # The paper's rule at the paper's token; other settings are there to look at.
+    paper = Reading(
+        trace.adapters,
+        trace.layers,
+        lambda: engine.divergence(trace, settings.lens).values_LK,
+    )
+    # An adapter can be heard alone where it is not among those that are fused.
+    alone = Reading(engine.adapters, trace.layers, paper.divergence)
+    rows = [
+        (fuse([name], alone if ":" in name else paper)[0], _heading(name, labels))
+        for name in settings.methods
+    ]
+    painted, shown = extra
+    if painted and session.painting is not None:
+        rows.append(painting.painted_row(session.painting))
+    if shown and session.picture is not None:
+        rows.append(painting.shown_row(session.picture))
+    return rows
+
+
+def _heading(name: str, labels: Mapping[str, str]) -> Heading:
+    rule, _, adapter = name.partition(":")
+    method = methods()[rule]
+    if adapter:
+        return Heading(name, f"{labels[adapter]} alone", method.summary)
+    return Heading(name, method.label, method.summary)

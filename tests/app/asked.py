@@ -1,0 +1,61 @@
+"""A visitor's session with a run on it, made without a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.collection import Collection
+from analysis.decoding import Sampling
+from analysis.engine import Engine
+from app import views
+from app.answering import Asking
+from app.asking import Asker
+from app.loader import Loader
+from app.look import Look
+from app.looking import Looker
+from app.session import Session
+from app.turns import Turns
+
+
+class Visit:
+    """One visitor of a collection's page.
+
+    Args:
+        collection: What the page is about.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        labels = views.labels_of(collection)
+        self.loader = Loader(lambda progress: Engine.load(collection, progress))
+        self.loader.start()
+        engine = self.loader.wait(300)
+        assert engine is not None, self.loader.now
+        self.engine = engine
+        self.turns = Turns()
+        self.looker = Looker(self.loader, labels)
+        self.asker = Asker(self.loader, self.turns, labels, self.looker)
+        self.names = list(labels)
+        self.session = Session()
+
+    def ask(
+        self,
+        query: str,
+        look: Look | None = None,
+        methods: tuple[str, ...] = ("base", "static"),
+        sampling: Sampling | None = None,
+        new_tokens: int = 4,
+        **named: Any,
+    ) -> dict[str, Any]:
+        """Asks, and gives what the page shows in the end."""
+        look = look or Look()
+        asking = Asking(methods, new_tokens, sampling or Sampling(), look.lens)
+        steps = self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
+        return last(steps)
+
+
+def last(steps: Any) -> dict[str, Any]:
+    """The last that steps say of each part."""
+    shown: dict[str, Any] = {}
+    for changes in steps:
+        shown.update(changes)
+    return shown

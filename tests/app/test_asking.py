@@ -1,0 +1,163 @@
+"""What happens when somebody asks, without a browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from analysis.collection import load_collection
+from app.look import Look
+from app.probing import copy, probe
+from app.session import Session
+from tests.app.asked import Visit, last
+from tests.tiny import tiny_collection
+
+QUERY = "¿Cuántas manzanas tiene?"
+
+
+@pytest.fixture(scope="module")
+def shared_visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
+    return Visit(load_collection(tiny_collection(tmp_path_factory.mktemp("asking"))))
+
+
+@pytest.fixture
+def visit(shared_visit: Visit) -> Visit:
+    """A new visitor of a page that is already served."""
+    shared_visit.session = Session()
+    return shared_visit
+
+
+def _rows(shown: dict[str, Any]) -> list[str]:
+    return [row["name"] for row in shown["answers"]["rows"]]
+
+
+def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
+    query = f"{QUERY} {id(visit.session)}"  # nobody asked it before
+    detail = visit.ask(query)["status"]["detail"]
+    costs = r"traced \d+\.\d s · read \d+\.\d s · answered \d+\.\d s: 8 tokens, \d+\.\d/s"
+    assert re.fullmatch(costs, detail)
+    again = visit.ask(query)["status"]["detail"]
+    assert again.startswith("traced from the cache · read from the cache · answered")
+
+
+def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
+    look = Look(normalisation="top-1")
+    assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
+    assert _rows(visit.ask(QUERY, look, hear=True)) == ["base", "static", "shown"]
+    assert visit.session.asked is not None and visit.session.picture is not None
+    heard = visit.session.asked.rows[2].weights_LK.tolist()
+    assert heard == [list(row) for row in visit.session.picture.weights]
+    assert {value for row in heard for value in row} == {0.0, 1.0}
+    visit.looker.paint(visit.session, 0, 0, 0.5, "cell")  # by nobody: the grid is not painted on
+    visit.looker.look(visit.session, Look(show="what-if"))
+    visit.looker.paint(visit.session, 0, 1, 0.5, "layer")
+    assert _rows(visit.ask(QUERY, Look(show="what-if"))) == ["base", "static", "what-if"]
+    shown = visit.ask(QUERY, look, hear=True)
+    assert _rows(shown) == ["base", "static", "what-if", "shown"]
+    assert visit.session.asked.rows[2].weights_LK[0].tolist() == [0.5, 0.5, 0.5]
+    visit.looker.unpaint(visit.session)
+    assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
+
+
+def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
+    six = ("base", "static", "sum", "qa-flora", "adapter:math", "adapter:code")
+    shown = visit.ask(QUERY, methods=six)
+    assert len(shown["answers"]["rows"]) == 6
+    before = visit.session.run
+    refused = visit.ask("another question", methods=six, hear=True)
+    assert refused["status"]["state"] == "error"
+    assert "7 answers are chosen, and at most 6" in refused["status"]["text"]
+    assert "answers" not in refused and "grid" not in refused
+    assert visit.session.run is before and not refused["busy"]
+
+
+def test_an_adapter_that_is_not_fused_can_be_heard_alone(visit: Visit) -> None:
+    visit.names = ["spanish", "code"]
+    shown = visit.ask(QUERY, methods=("qa-flora", "adapter:math"))
+    visit.names = ["spanish", "math", "code"]
+    assert _rows(shown) == ["qa-flora", "adapter:math"]
+    assert shown["status"]["state"] == "done"
+
+
+def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit) -> None:
+    mean = Look(position="mean")
+    visit.ask(QUERY)
+    assert visit.asker.lacks(visit.session, mean)
+    shown = visit.looker.look(visit.session, mean)
+    assert "Every token has to be read" in shown["status"]["text"]
+    assert "last token of the query" in shown["grid"]["note"]  # still what it says it is
+    shown = last(visit.asker.every_token(visit.session, mean))
+    assert "each counting alike, the prompt form's left out" in shown["grid"]["note"]
+    run, picture = visit.session.run, visit.session.picture
+    assert run is not None and picture is not None
+    prompt = run.trace.prompt
+    values_LKT = visit.engine.every_token(prompt).values_LKT
+    mean_LK = values_LKT[:, :, prompt.query_first : prompt.query_last + 1].mean(dim=2)
+    assert picture.divergence == tuple(tuple(row) for row in mean_LK.tolist())
+    # Every token of this reading is there; of another lens it is not, and back again it is.
+    assert not visit.asker.lacks(visit.session, Look(position="mean", normalisation="root"))
+    assert visit.asker.lacks(visit.session, Look("raw", position="mean"))
+    assert not visit.looker.look(visit.session, Look("raw"))["tokens"]["id"]
+    assert visit.looker.look(visit.session, mean)["tokens"]["id"]
+    # A new run brings it along where the question is the same.
+    asked = visit.ask(QUERY, mean)
+    assert asked["status"]["detail"].startswith("traced from the cache · read from the cache")
+
+
+def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
+    visit.ask(QUERY)
+    steps = visit.asker.every_token(visit.session, Look("raw", metric="js", position="mean"))
+    assert next(steps)["busy"]
+    visit.session.stop()
+    assert last(steps)["status"]["state"] == "stopped"
+    assert visit.asker.lacks(visit.session, Look("raw", metric="js", position="mean"))
+
+
+def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit) -> None:
+    grid = visit.ask(QUERY, Look(span="1-2"))["grid"]
+    assert (grid["first"], grid["layers"], len(grid["text"])) == (1, 2, 2)
+    assert grid["say"][0][0].startswith("layer 1, Spanish: ")
+    assert grid["figure"]["data"][0]["y"] == [1, 2] and grid["select"][0] in (1, 2)
+    assert "layers 1–2 of 3" in grid["note"]
+    assert not visit.session.select(0, 0) and visit.session.select(2, 0)
+    profile = visit.looker.shown(visit.session)["profile"]
+    assert profile["figure"]["data"][0]["x"] == [1, 2]
+
+
+def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> None:
+    places = [visit.turns.place() for _ in range(visit.turns.served)]
+    for place in places:
+        place.__enter__()
+    steps = visit.asker.ask(Session(), QUERY, visit.names, Look(), lambda: None)  # type: ignore[arg-type, return-value]
+    assert next(steps)["busy"]
+    said = next(steps)["status"]["text"]
+    assert said == f"Place 1 in the queue: {visit.turns.served} others are being served"
+    steps.close()
+    for place in places:
+        place.__exit__(None, None, None)
+
+
+def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
+    visit.ask(QUERY)
+    visit.session.select(0, 1)
+    shown = last(copy(visit.loader, visit.turns, visit.session, Look()))
+    view = shown["copies"]
+    assert view["title"] == "Math beside copies of itself"
+    zero, twin, doubled = view["said"][:3]
+    assert "its divergence is 0 in every layer, and so is its weight (0.00)" in zero
+    assert "the same divergence" in twin and "times the adapter's own" in doubled
+    cells = view["figure"]["data"][0]["text"]
+    assert [row[1] for row in cells] == ["0.00  (0)"] * 3
+    assert [row[0] for row in cells] == [row[2] for row in cells]
+    assert shown["status"]["state"] == "done"
+
+
+def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
+    look = Look(span="2")
+    visit.ask(QUERY, look)
+    shown = last(probe(visit.loader, visit.turns, visit.session, look, "eins\nzwei"))
+    assert shown["spread"]["title"] == "Mean and spread over 3 variants"
+    assert "“eins”" in shown["spread"]["said"][1]
+    assert shown["spread"]["figure"]["data"][0]["y"] == [2]
