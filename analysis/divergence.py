@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from analysis.lens import Head, read
-from analysis.metrics import metric
+from analysis.metrics import check_metrics, measure_all
 from analysis.progress import Progress
 from analysis.trace import Trace
 
@@ -59,12 +59,11 @@ def measure(
     Raises:
         InputError: There is no such lens, position or metric.
     """
-    functions = [metric(name) for name in metrics]
-    values_MLK = torch.zeros(len(functions), trace.layers, len(trace.adapters), dtype=torch.float64)
+    check_metrics(metrics)
+    values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
     peak_L = torch.zeros(trace.layers, dtype=torch.float64)
     for layer, base_V, shift_KV in read(trace.at(position), head, lens):
-        for values_LK, function in zip(values_MLK, functions, strict=True):
-            values_LK[layer] = function(base_V, shift_KV).cpu()
+        values_MLK[:, layer] = measure_all(metrics, base_V, shift_KV).cpu()
         peak_L[layer] = peak(base_V)
         if progress is not None:
             progress("reading the layers", (layer + 1) / trace.layers)

@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter, load_adapter
+from analysis.ahead import Ahead
 from analysis.base import load_base
 from analysis.cache import ByteCache
 from analysis.cell import Cell, explain
@@ -19,15 +20,14 @@ from analysis.divergence import Divergence, measure, peak
 from analysis.errors import InputError
 from analysis.every import EveryToken
 from analysis.lens import check_lens, read
-from analysis.metrics import METRICS
-from analysis.metrics import metric as find_metric
+from analysis.metrics import METRICS, check_metrics, measure_all
 from analysis.progress import Progress
 from analysis.prompt import Message, Prompt, build_prompt
 from analysis.rows import Row
 from analysis.runner import Runner
 from analysis.sanity import COPIES, copy_name
 from analysis.tokens import token_text
-from analysis.trace import Trace
+from analysis.trace import POSITIONS, Trace
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,10 @@ class Limits:
     adapters: int = 64
     every_token: int = 256
     kept_bytes: int = 256_000_000
+
+
+# About what a cell holds: some tokens as text, some numbers each.
+_CELL_BYTES = 8_000
 
 
 class Engine:
@@ -79,6 +83,7 @@ class Engine:
         self._tokenizer = tokenizer
         self._prompt = prompt
         self._runner = Runner(model, tokenizer, adapters)
+        self.ahead = Ahead()
         self._kept = ByteCache(self.limits.kept_bytes)
 
     @classmethod
@@ -165,9 +170,10 @@ class Engine:
         if trace is None:
             began = time.perf_counter()
             places = [prompt.query_last, prompt.last]
-            hidden_RLPD = self._runner.hidden(
-                prompt.ids, chosen, places, progress, frame=prompt.query_first
-            )
+            with self.ahead.request():
+                hidden_RLPD = self._runner.hidden(
+                    prompt.ids, chosen, places, progress, frame=prompt.query_first
+                )
             trace = Trace(prompt, chosen, hidden_RLPD, time.perf_counter() - began)
             self._kept.put(key, trace, hidden_RLPD.nbytes)
         return trace
@@ -199,9 +205,10 @@ class Engine:
         prompt = trace.prompt
         places = [prompt.query_last, prompt.last]
         scales = (1.0, *COPIES.values())
-        hidden_RLPD = self._runner.hidden(
-            prompt.ids, (adapter,) * len(scales), places, progress, scales=scales
-        )
+        with self.ahead.request():
+            hidden_RLPD = self._runner.hidden(
+                prompt.ids, (adapter,) * len(scales), places, progress, scales=scales
+            )
         copies = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
         self._kept.put(key, copies, hidden_RLPD.nbytes)
         return copies
@@ -217,7 +224,7 @@ class Engine:
         """The divergence of a trace's adapters; runs the LM head at most, never the model.
 
         KL is computed on its own. The first other metric computes all of them in one pass, so
-        that changing between them costs nothing.
+        that changing between them costs nothing; after `read_ahead` it does not either.
 
         Args:
             trace: From `trace`.
@@ -234,10 +241,52 @@ class Engine:
         if kept is not None:
             return kept
         metrics = ("kl",) if metric == "kl" else (metric, *(set(METRICS) - {metric}))
+        with self.ahead.request():
+            return self._measure(trace, lens, position, metrics, progress)
+
+    def _measure(
+        self,
+        trace: Trace,
+        lens: str,
+        position: str,
+        metrics: Sequence[str],
+        progress: Progress | None,
+    ) -> Divergence:
+        """Computes and keeps some metrics; gives the first."""
         results = measure(trace, self._runner.head, lens, position, metrics, progress)
         for result in results:
-            self._kept.put((*key, result.metric), result, result.values_LK.nbytes)
+            key = (trace.prompt, trace.adapters, lens, position, result.metric)
+            self._kept.put(key, result, result.values_LK.nbytes)
         return results[0]
+
+    def read_ahead(self, trace: Trace, lens: str, layer: int, adapter: str) -> None:
+        """Reads in the background what is likely to be looked at next.
+
+        That is every metric at every kept position through the lens, and one cell at every
+        position. It runs the LM head only, and rests while any request of the engine runs.
+
+        Args:
+            trace: From `trace`.
+            lens: The lens that is looked through.
+            layer: The layer that is looked into.
+            adapter: The adapter that is looked into.
+
+        Raises:
+            InputError: There is no such lens, layer or adapter.
+        """
+        check_lens(lens)
+        self._check_cell(trace, layer, adapter)
+
+        def job(step: Progress) -> None:
+            for position in POSITIONS:
+                step("reading ahead", 0.0)
+                self._explain(trace, layer, adapter, lens, position)
+            for position in POSITIONS:
+                key = (trace.prompt, trace.adapters, lens, position)
+                if any(self._kept.get((*key, metric)) is None for metric in METRICS):
+                    self._measure(trace, lens, position, tuple(METRICS), step)
+
+        self.ahead.put(job)
 
     def cell(
         self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
@@ -247,15 +296,28 @@ class Engine:
         Raises:
             InputError: There is no such layer, adapter, lens or position.
         """
+        self._check_cell(trace, layer, adapter)
+        with self.ahead.request():
+            return self._explain(trace, layer, adapter, lens, position)
+
+    def _explain(self, trace: Trace, layer: int, adapter: str, lens: str, position: str) -> Cell:
+        key = (trace.prompt, trace.adapters, lens, position, layer, adapter)
+        kept: Cell | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        rows = [0, 1 + trace.adapters.index(adapter)]
+        states_RD = trace.at(position)[rows, layer]
+        cell = explain(states_RD, self._runner.head, lens, layer, adapter, self.token)
+        self._kept.put(key, cell, _CELL_BYTES)
+        return cell
+
+    @staticmethod
+    def _check_cell(trace: Trace, layer: int, adapter: str) -> None:
         if not 0 <= layer < trace.layers or adapter not in trace.adapters:
             raise InputError(
                 f"There is no cell at layer {layer!r} and adapter {adapter!r}: layers are 0 to "
                 f"{trace.layers - 1}, adapters {', '.join(trace.adapters)}."
             )
-        rows = [0, 1 + trace.adapters.index(adapter)]
-        return explain(
-            trace.at(position)[rows, layer], self._runner.head, lens, layer, adapter, self.token
-        )
 
     def every_token(
         self,
@@ -284,19 +346,31 @@ class Engine:
         if kept is not None:
             return kept
         check_lens(lens)
-        function = find_metric(metric)
+        check_metrics((metric,))
+        with self.ahead.request():
+            every = self._every_token(prompt, chosen, lens, metric, progress)
+        self._kept.put(key, every, every.values_LKT.nbytes + every.peak_LT.nbytes)
+        return every
+
+    def _every_token(
+        self,
+        prompt: Prompt,
+        chosen: tuple[str, ...],
+        lens: str,
+        metric: str,
+        progress: Progress | None,
+    ) -> EveryToken:
+        count = len(prompt.ids)
         hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(count), progress)
         values_LKT = torch.zeros(self.layers, len(chosen), count, dtype=torch.float64)
         peak_LT = torch.zeros(self.layers, count, dtype=torch.float64)
         for token in range(count):
             for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], self._runner.head, lens):
-                values_LKT[layer, :, token] = function(base_V, shift_KV).cpu()
+                values_LKT[layer, :, token] = measure_all((metric,), base_V, shift_KV)[0].cpu()
                 peak_LT[layer, token] = peak(base_V)
             if progress is not None:
                 progress(f"reading token {token + 1} of {count}", (token + 1) / count)
-        every = EveryToken(prompt, chosen, values_LKT, peak_LT, lens, metric)
-        self._kept.put(key, every, values_LKT.nbytes + peak_LT.nbytes)
-        return every
+        return EveryToken(prompt, chosen, values_LKT, peak_LT, lens, metric)
 
     def answer(
         self,
@@ -326,9 +400,14 @@ class Engine:
         if stop is None:
             stop = self._prompt.stop if self._prompt and prompt.frame == "form" else ()
         weights_RLK = torch.stack([row.over(self.adapters) for row in rows])
-        return self._runner.decode(
+        steps = self._runner.decode(
             prompt.ids, weights_RLK, new_tokens, sampling or Sampling(), tuple(stop)
         )
+        return self._answering(steps)
+
+    def _answering(self, steps: Iterator[Step]) -> Iterator[Step]:
+        with self.ahead.request():
+            yield from steps
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
         chosen = choose_adapters(adapters, self.adapters)

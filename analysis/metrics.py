@@ -8,7 +8,7 @@ shift keeps its digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -120,17 +120,18 @@ class _Pair:
     difference: Tensor
 
 
-def _pair(base_V: Tensor, shift_V: Tensor) -> _Pair:
-    base_V, shift_V = base_V.double(), shift_V.double()
+def _pairs(base_V: Tensor, shift_NV: Tensor) -> Iterator[_Pair]:
+    base_V = base_V.double()
     log_p_V = base_V.log_softmax(0)
     p_V = log_p_V.exp()
-    x_V = shift_V - p_V.dot(shift_V)
-    log_ratio_V = x_V - kl(base_V, shift_V.unsqueeze(0))[0]
-    # Not from the ratio, which has lost its digits where a shift is huge: q must add up to 1.
-    q_V = (base_V + shift_V).softmax(0)
-    near_V = log_ratio_V.clamp(-1.0, 1.0)
-    difference_V = (p_V * near_V.expm1()).where(log_ratio_V == near_V, q_V - p_V)
-    return _Pair(p_V, q_V, log_ratio_V, difference_V)
+    for shift_V in shift_NV.double():
+        x_V = shift_V - p_V.dot(shift_V)
+        log_ratio_V = x_V - kl(base_V, shift_V.unsqueeze(0))[0]
+        # Not from the ratio, which has lost its digits where a shift is huge: q must add up to 1.
+        q_V = (base_V + shift_V).softmax(0)
+        near_V = log_ratio_V.clamp(-1.0, 1.0)
+        difference_V = (p_V * near_V.expm1()).where(log_ratio_V == near_V, q_V - p_V)
+        yield _Pair(p_V, q_V, log_ratio_V, difference_V)
 
 
 def _reverse_kl(pair: _Pair) -> Tensor:
@@ -162,16 +163,6 @@ def _cosine(pair: _Pair) -> Tensor:
     return (pair.difference.square().sum() - lengths.square()) / (2 * p * q)
 
 
-def _each(of_pair: Callable[[_Pair], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    def function(base_V: Tensor, shift_NV: Tensor) -> Tensor:
-        import torch
-
-        values = [of_pair(_pair(base_V, shift_V)) for shift_V in shift_NV]
-        return torch.stack(values).clamp_min(0.0)
-
-    return function
-
-
 @dataclass(frozen=True)
 class Metric:
     """A way to measure how far two distributions are apart.
@@ -180,37 +171,66 @@ class Metric:
         name: What commands call it.
         label: What people read.
         formula: Its formula, p the base's and q the adapter's distribution.
-        function: From the base's logits `[vocabulary]` and the shifts `[n, vocabulary]` to `[n]`
-            in float64, at least 0.
+        of_pair: From two distributions to a number; None for KL, which has a way of its own.
         paper: Whether it is the paper's.
     """
 
     name: str
     label: str
     formula: str
-    function: Callable[[Tensor, Tensor], Tensor]
+    of_pair: Callable[[_Pair], Tensor] | None
     paper: bool = False
 
 
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("kl", "KL divergence", "Σ p log(p / q)", kl, paper=True),
-        Metric("reverse-kl", "Reverse KL", "Σ q log(q / p)", _each(_reverse_kl)),
-        Metric("js", "Jensen–Shannon", "½ KL(p ‖ m) + ½ KL(q ‖ m)", _each(_jensen_shannon)),
-        Metric("hellinger", "Hellinger", "√(½ Σ (√p − √q)²)", _each(_hellinger)),
-        Metric("cosine", "Cosine distance", "1 − p·q / (‖p‖ ‖q‖)", _each(_cosine)),
-        Metric("euclidean", "Euclidean", "√(Σ (p − q)²)", _each(_euclidean)),
+        Metric("kl", "KL divergence", "Σ p log(p / q)", None, paper=True),
+        Metric("reverse-kl", "Reverse KL", "Σ q log(q / p)", _reverse_kl),
+        Metric("js", "Jensen–Shannon", "½ KL(p ‖ m) + ½ KL(q ‖ m)", _jensen_shannon),
+        Metric("hellinger", "Hellinger", "√(½ Σ (√p − √q)²)", _hellinger),
+        Metric("cosine", "Cosine distance", "1 − p·q / (‖p‖ ‖q‖)", _cosine),
+        Metric("euclidean", "Euclidean", "√(Σ (p − q)²)", _euclidean),
     )
 }
 
 
-def metric(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """The function of a metric.
+def measure_all(metrics: Sequence[str], base_V: Tensor, shift_NV: Tensor) -> Tensor:
+    """Several metrics at once; they share what costs most.
+
+    Args:
+        metrics: Their names.
+        base_V: Logits of the base, `[vocabulary]`, float32 or float64.
+        shift_NV: What each adapter adds to them, `[n, vocabulary]`.
+
+    Returns:
+        `[metrics, n]` in float64, finite and at least 0.
 
     Raises:
         InputError: There is no such metric.
     """
-    if name not in METRICS:
-        raise InputError(f"There is no metric {name!r}: take one of {', '.join(METRICS)}.")
-    return METRICS[name].function
+    import torch
+
+    check_metrics(metrics)
+    values_MN = base_V.new_zeros(len(metrics), len(shift_NV), dtype=torch.float64)
+    of_pairs = [(place, METRICS[name].of_pair) for place, name in enumerate(metrics)]
+    for place, of_pair in of_pairs:
+        if of_pair is None:
+            values_MN[place] = kl(base_V, shift_NV)
+    if any(of_pair is not None for _, of_pair in of_pairs):
+        for adapter, pair in enumerate(_pairs(base_V, shift_NV)):
+            for place, of_pair in of_pairs:
+                if of_pair is not None:
+                    values_MN[place, adapter] = of_pair(pair)
+    return values_MN.clamp_min(0.0)
+
+
+def check_metrics(metrics: Sequence[str]) -> None:
+    """Refuses metrics that are not there.
+
+    Raises:
+        InputError: There is no such metric.
+    """
+    for name in metrics:
+        if name not in METRICS:
+            raise InputError(f"There is no metric {name!r}: take one of {', '.join(METRICS)}.")

@@ -111,7 +111,10 @@ class Looker:
             return {"why": views.why(picture, layer, adapter, None, note)}
         trace, look = session.run.trace, picture.look
         position = "query" if look.position == MEAN else look.position
-        behind = engine.cell(trace, layer, picture.adapters[adapter], look.lens, position)
+        name = picture.adapters[adapter]
+        behind = engine.cell(trace, layer, name, look.lens, position)
+        # Another metric or position is then there at once.
+        engine.read_ahead(trace, look.lens, layer, name)
         place = trace.prompt.query_last if position == "query" else trace.prompt.last
         token = views.text.visible(trace.prompt.tokens[place])
         note = _READ.format(token=token, lens=look.lens)

@@ -1,13 +1,18 @@
 """`python -m analysis speed`: what the analysis costs, in ratios within one run."""
 
+from __future__ import annotations
+
 import argparse
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.collection import DEFAULT_COLLECTION, load_collection
+from analysis.collection import DEFAULT_COLLECTION, Collection, load_collection
 from analysis.console import progress_bar
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from analysis.speed.timing import Ratio
 
 
 def add(subparsers: Any) -> None:
@@ -23,6 +28,12 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--adapters", type=int, default=6, metavar="K", help="(default: 6)")
     parser.add_argument("--rank", type=int, default=16, metavar="R", help="(default: 16)")
     parser.add_argument("--prompt-tokens", type=int, default=64, metavar="T", help="(default: 64)")
+    parser.add_argument(
+        "--table",
+        nargs="+",
+        choices=("adapters", "prompt-tokens", "rank", "vocabulary"),
+        help="instead, a table of costs where only these change",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -39,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         if not 1 <= value <= most:
             raise InputError(f"{name} is {value}: take 1 to {most}.")
     collection = load_collection(args.collection)
+    if args.table is not None:
+        return _table(collection, args.table, args.json)
     with progress_bar() as report:
         speed = measure_speed(collection, args.adapters, args.rank, args.prompt_tokens, report)
     if not args.json:
@@ -75,3 +88,34 @@ def run(args: argparse.Namespace) -> int:
     result["bfloat16"] = asdict(speed.bfloat16) if speed.bfloat16 is not None else None
     print(json.dumps(result))
     return 0
+
+
+def _table(collection: Collection, axes: list[str], as_json: bool) -> int:
+    from analysis.speed.table import measure_table
+
+    with progress_bar() as report:
+        costs = list(measure_table(collection, axes, report))
+    if as_json:
+        print(json.dumps([asdict(cost) for cost in costs]))
+        return 0
+    print("| adapters | tokens | rank | vocabulary | s | s an adapter | over floor | decode | MB |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for cost in costs:
+        setting = cost.setting
+        cells = [
+            f"{setting.adapters}",
+            f"{setting.tokens}",
+            f"{setting.rank}",
+            f"{cost.vocabulary}",
+            f"{cost.seconds:.2f}",
+            f"{cost.adapter_seconds:.3f}",
+            _said(cost.over_floor),
+            _said(cost.decode_over_base),
+            f"{cost.peak_bytes / 1e6:.0f}",
+        ]
+        print(f"| {' | '.join(cells)} |")
+    return 0
+
+
+def _said(ratio: Ratio) -> str:
+    return f"{ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,7 +16,7 @@ from analysis.collection import Collection
 from analysis.progress import Progress
 from analysis.speed.made_up import as_peft, make_adapters
 from analysis.speed.ours import Ours
-from analysis.speed.timing import Ratio, peak_bytes, ratio, timed
+from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
 from analysis.speed.ways import Hidden, Ways
 from analysis.weights import normalise
 
@@ -25,7 +25,7 @@ DECODED_ROWS, DECODED_TOKENS, MERGED_TOKENS = 4, 6, 2
 # Divergences above this many nats are compared: below it, the other ways' float32 has no digits.
 TOLD = 1e-4
 # What a round may spend on the naive way's head; the rest of its layers is then reckoned.
-NAIVE_SECONDS = 5.0
+NAIVE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,10 @@ class _Run:
         self._peak = peak_bytes(self._ours.trace)
         self._ours.floor()
         self._ways.mixed()
-        hidden = self._ways.separate()
-        self._ways.last_token(hidden)
-        one_layer = partial(self._ways.all_tokens, hidden[:2], [0])
+        base = self._ways.separate([])
+        one_layer = partial(self._ways.all_tokens, [base[0], base[0]], [0])
         two_rows = min(timed(one_layer)[1] for _ in range(2))
-        affordable = NAIVE_SECONDS / (two_rows / 2 * len(hidden))
+        affordable = NAIVE_SECONDS / (two_rows / 2 * (1 + len(self._ours.names)))
         self._naive_layers = max(1, min(len(self._ours_LK), int(affordable)))
 
     def trace(self, number: int) -> None:
@@ -138,7 +137,7 @@ class _Run:
         self._step(f"tracing, round {number + 1} of {ROUNDS}")
         self._add("floor", timed(self._ours.floor)[1])
         self._add("ours", timed(self._ours.trace)[1])
-        hidden, passes = timed(self._ways.separate)
+        hidden, passes = timed(partial(self._ways.separate, self._ours.names))
         values_LK, read = timed(partial(self._ways.last_token, hidden))
         self._add("sequential", passes + read)
         self._compare("sequential", values_LK)
@@ -165,20 +164,20 @@ class _Run:
         base = self._ours.decode_base(DECODED_ROWS, most)
         fused = self._ours.decode(DECODED_ROWS, most)
         merged = [self._ways.decode(most) for _ in range(DECODED_ROWS)]
-        _take(base, 1)
-        _take(fused, 1)
+        take(base, 1)
+        take(fused, 1)
         for row, one in enumerate(merged):
             self._ways.choose(row)
-            _take(one, 1)
+            take(one, 1)
         for number in range(ROUNDS):
             self._step(f"decoding, round {number + 1} of {ROUNDS}")
             for name, loop in (("decode_base", base), ("decode_ours", fused)):
-                spent = timed(partial(_take, loop, DECODED_TOKENS))[1]
+                spent = timed(partial(take, loop, DECODED_TOKENS))[1]
                 self._add(name, spent / DECODED_TOKENS)
             spent = 0.0
             for row, one in enumerate(merged):
                 self._ways.choose(row)
-                spent += timed(partial(_take, one, MERGED_TOKENS))[1]
+                spent += timed(partial(take, one, MERGED_TOKENS))[1]
             self._add("decode_peft", spent / MERGED_TOKENS)
 
     def result(self) -> Speed:
@@ -212,11 +211,6 @@ class _Run:
         relative = ((values_LK - ours_LK).abs() / ours_LK)[told]
         largest = float(relative.max()) if relative.numel() else 0.0
         self._disagreement[name] = max(largest, self._disagreement.get(name, 0.0))
-
-
-def _take(loop: Iterator[object], steps: int) -> None:
-    for _ in range(steps):
-        next(loop)
 
 
 def _has_bfloat16() -> bool:

@@ -7,7 +7,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -42,6 +42,12 @@ def timed(way: Callable[[], Result]) -> tuple[Result, float]:
     began = time.perf_counter()
     found = way()
     return found, time.perf_counter() - began
+
+
+def take(steps: Iterator[object], count: int) -> None:
+    """Goes some steps on."""
+    for _ in range(count):
+        next(steps)
 
 
 def peak_bytes(way: Callable[[], object]) -> int:

@@ -39,11 +39,11 @@ class Ways:
         self._head = ours.head
 
     @torch.inference_mode()
-    def separate(self) -> Hidden:
+    def separate(self, adapters: Sequence[str]) -> Hidden:
         """PEFT, a pass for the base, then one for each adapter; two ways begin with these."""
         with self._peft.disable_adapter():
             hidden = [self._hidden()]
-        for name in self._names:
+        for name in adapters:
             self._peft.set_adapter(name)
             hidden.append(self._hidden())
         return hidden

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
 import pytest
 
 from analysis.collection import load_collection
+from analysis.lens import Head
+from analysis.metrics import METRICS
+from analysis.trace import POSITIONS
+from analysis.weights import NORMALISATIONS
 from app.look import Look
 from app.probing import copy, probe
 from app.session import Session
@@ -161,3 +166,19 @@ def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
     assert shown["spread"]["title"] == "Mean and spread over 3 variants"
     assert "“eins”" in shown["spread"]["said"][1]
     assert shown["spread"]["figure"]["data"][0]["y"] == [2]
+
+
+def test_what_is_read_ahead_is_looked_at_without_model_or_head(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(QUERY)
+    assert visit.engine.ahead.wait(60)
+    # Both would be called: the model for a trace, the head for a divergence or a cell.
+    monkeypatch.setattr(Head, "logits", None)
+    monkeypatch.setattr(visit.engine, "_runner", None)
+    ways = itertools.product(METRICS, POSITIONS, NORMALISATIONS)
+    for metric, position, normalisation in ways:
+        look = Look(metric=metric, position=position, normalisation=normalisation)
+        shown = visit.looker.look(visit.session, look)
+        assert "status" not in shown
+        assert shown["why"]["tokens"] and shown["grid"]["id"]

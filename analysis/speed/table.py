@@ -1,0 +1,143 @@
+"""A table of costs: what grows with adapters, prompt, rank and vocabulary, one at a time."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from analysis.base import load_base
+from analysis.collection import Collection
+from analysis.progress import Progress
+from analysis.speed.made_up import make_adapters
+from analysis.speed.ours import Ours
+from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
+
+SMALL_VOCABULARY = 32_768
+DECODED_ROWS, DECODED_TOKENS = 4, 4
+# A round of ours and the floor that takes longer is repeated less often.
+LONG_SECONDS = 5.0
+ROUNDS, LONG_ROUNDS = 7, 3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is analysed.
+
+    Attributes:
+        adapters: How many.
+        tokens: Of the prompt.
+        rank: Of the adapters.
+        small: Whether the base is one of a small vocabulary, made from the same configuration.
+    """
+
+    adapters: int = 6
+    tokens: int = 64
+    rank: int = 16
+    small: bool = False
+
+
+_USUAL = Setting()
+AXES: dict[str, tuple[Setting, ...]] = {
+    "adapters": tuple(replace(_USUAL, adapters=count) for count in (2, 6, 16, 64)),
+    "prompt-tokens": tuple(replace(_USUAL, tokens=count) for count in (16, 64, 256, 1024)),
+    "rank": tuple(replace(_USUAL, rank=rank) for rank in (8, 16, 64)),
+    "vocabulary": tuple(replace(_USUAL, small=small) for small in (False, True)),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one setting costs.
+
+    Attributes:
+        axis: What was varied.
+        setting: The setting.
+        vocabulary: Of its base.
+        rounds: How many were timed.
+        seconds: Of the analysis, the median.
+        adapter_seconds: What each adapter adds to the base alone, the median.
+        over_floor: The analysis over what no exact way can do without.
+        decode_over_base: Tokens per second of fused rows over those of the base.
+        peak_bytes: Memory that the analysis takes beyond what was held before it.
+    """
+
+    axis: str
+    setting: Setting
+    vocabulary: int
+    rounds: int
+    seconds: float
+    adapter_seconds: float
+    over_floor: Ratio
+    decode_over_base: Ratio
+    peak_bytes: int
+
+
+def measure_table(
+    collection: Collection, axes: Sequence[str], progress: Progress
+) -> Iterator[Cost]:
+    """Times the analysis in the settings of some axes.
+
+    Args:
+        collection: Its base is used.
+        axes: Which of `AXES`.
+        progress: Told before each setting.
+    """
+    model, tokenizer = load_base(collection.base, progress)
+    settings = [(axis, setting) for axis in axes for setting in AXES[axis]]
+    for place, (axis, setting) in enumerate(settings):
+        what = f"{setting.adapters} adapters, {setting.tokens} tokens, rank {setting.rank}"
+        progress(f"{axis}: {what}", place / len(settings))
+        base = _small(model) if setting.small else model
+        yield _cost(axis, setting, base, tokenizer)
+
+
+def _small(model: PreTrainedModel) -> PreTrainedModel:
+    """A base with random weights and fewer words, otherwise of the same configuration."""
+    config = copy.deepcopy(model.config)
+    config.get_text_config().vocab_size = SMALL_VOCABULARY
+    made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
+    return made.to(model.device).eval().requires_grad_(False)
+
+
+def _cost(
+    axis: str, setting: Setting, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> Cost:
+    adapters = make_adapters(model, setting.adapters, setting.rank)
+    ours = Ours(model, tokenizer, adapters, setting.tokens)
+    ours.base_alone()
+    peak = peak_bytes(ours.trace)
+    rounds = LONG_ROUNDS if timed(ours.floor)[1] > LONG_SECONDS else ROUNDS
+    alone, floor, traced = [], [], []
+    for _ in range(rounds):
+        alone.append(timed(ours.base_alone)[1])
+        floor.append(timed(ours.floor)[1])
+        traced.append(timed(ours.trace)[1])
+    added = [(whole - one) / setting.adapters for whole, one in zip(traced, alone, strict=True)]
+    return Cost(
+        axis=axis,
+        setting=setting,
+        vocabulary=int(ours.head.weight_VD.shape[0]),
+        rounds=rounds,
+        seconds=statistics.median(traced),
+        adapter_seconds=statistics.median(added),
+        over_floor=ratio(traced, floor),
+        decode_over_base=_decode(ours),
+        peak_bytes=peak,
+    )
+
+
+def _decode(ours: Ours) -> Ratio:
+    most = 1 + ROUNDS * DECODED_TOKENS
+    base = ours.decode_base(DECODED_ROWS, most)
+    fused = ours.decode(DECODED_ROWS, most)
+    take(base, 1)
+    take(fused, 1)
+    base_seconds, fused_seconds = [], []
+    for _ in range(ROUNDS):
+        base_seconds.append(timed(lambda: take(base, DECODED_TOKENS))[1])
+        fused_seconds.append(timed(lambda: take(fused, DECODED_TOKENS))[1])
+    return ratio(base_seconds, fused_seconds)
