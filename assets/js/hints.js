@@ -1,21 +1,34 @@
 // Says at each button that cannot be used why: on hover and to screen readers.
 FusionLens.define("hints", (root) => {
-  let before = {};
+  let known = [];
+  let reasons = {};
+  let due = false;
   root.hidden = true;
-  return {
-    update(reasons) {
-      for (const id of Object.keys({ ...before, ...reasons })) {
-        const button = document.getElementById(id);
-        if (!button) continue;
-        if (reasons[id]) {
-          button.title = reasons[id];
-          button.setAttribute("aria-description", reasons[id]);
-        } else {
-          button.removeAttribute("title");
-          button.removeAttribute("aria-description");
-        }
+  const apply = () => {
+    due = false;
+    for (const id of known) {
+      const button = document.getElementById(id);
+      const said = reasons[id];
+      if (!button || button.title === (said ?? "")) continue;
+      if (said) {
+        button.title = said;
+        button.setAttribute("aria-description", said);
+      } else {
+        button.removeAttribute("title");
+        button.removeAttribute("aria-description");
       }
-      before = reasons;
+    }
+  };
+  // The page draws some buttons later than this panel, such as those in a closed box.
+  new MutationObserver(() => {
+    if (!due) requestAnimationFrame(apply);
+    due = true;
+  }).observe(document.body, { childList: true, subtree: true });
+  return {
+    update(next) {
+      reasons = next;
+      known = [...new Set([...known, ...Object.keys(next)])];
+      apply();
     },
   };
 });

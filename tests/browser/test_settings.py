@@ -1,0 +1,82 @@
+"""What visitors can set, and what the page says about it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, Site, ask, settled, violations
+
+pytestmark = pytest.mark.browser
+
+QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
+
+
+@pytest.fixture
+def page(site: Site, visit: Open) -> Page:
+    """A page with a run on it."""
+    page = visit(site.address)
+    for name in ("every", "hear", "pin"):
+        button = page.locator(f"#{name}")
+        expect(button).to_be_disabled()
+        expect(button).to_have_attribute("aria-description", "Ask a question first.")
+    ask(page, QUERY)
+    settled(page)
+    expect(page.locator("#every")).to_be_enabled()
+    assert page.locator("#every").get_attribute("title") is None
+    site.calls.clear()
+    return page
+
+
+def _choose(page: Page, control: str, option: str) -> None:
+    page.locator(f"{control} input").click()
+    page.get_by_role("option", name=option).click()
+
+
+def test_layers_and_the_mean_over_all_tokens_need_no_new_question(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="Show as table").click()
+    page.fill("#span textarea", "1–2")
+    page.press("#span textarea", "Enter")
+    heads = page.locator("#grid tbody th")
+    expect(heads).to_have_count(2)
+    assert heads.all_inner_texts() == ["1", "2"]
+    expect(page.locator("#grid .note")).to_contain_text("Only layers 1–2 of 3 are shown")
+    page.get_by_role("button", name="More ways to read").click()
+    _choose(page, "#position", "Mean over all query tokens")
+    expect(page.locator("#grid .note")).to_contain_text("each counting alike")
+    settled(page)
+    expect(page.locator("#tokens .fl-panel")).to_have_attribute("data-drawn", re.compile("-tokens"))
+    expect(page.locator("#ask")).to_be_enabled()
+    assert site.calls == []
+    page.wait_for_function("location.search.includes('at=mean')")
+    assert "layers=1" in page.url
+
+
+def test_what_is_shown_can_be_heard(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="More ways to read").click()
+    _choose(page, "#normalisation", "Largest only")
+    expect(page.locator("#grid .note")).to_contain_text("largest only")
+    page.click("#hear")
+    card = page.locator('#answers .card[data-row="shown"]')
+    expect(card.locator("h3")).to_have_text("As shown")
+    settled(page)
+    expect(page.locator("#status .detail")).to_contain_text("traced from the cache")
+    for name in ("Math", "img src"):
+        _choose(page, "#alone", name)
+    page.click("#hear")
+    settled(page, "error")
+    expect(page.locator("#status [role=alert]")).to_contain_text("8 answers are chosen")
+    expect(page.locator("#answers .card")).to_have_count(6)
+
+
+def test_copies_of_the_selected_adapter_are_tried_on_request(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="Is it real?").click()
+    expect(page.locator("#copy")).to_be_enabled()
+    page.click("#copy")
+    expect(page.locator("#copies h2")).to_contain_text("beside copies of itself")
+    expect(page.locator("#copies .sentence").first).to_contain_text("Zero adds nothing")
+    settled(page)
+    assert site.calls == []
+    assert violations(page) == []
