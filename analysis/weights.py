@@ -36,32 +36,32 @@ def normalise(divergence_LK: Tensor) -> Tensor:
     return share_LK.where(largest_L1 > NOTHING, 1.0 / divergence_LK.shape[1])
 
 
-def _root(divergence_LK: Tensor, temperature: float) -> Tensor:
-    return normalise(divergence_LK.double().sqrt())
+def _roots(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return divergence_LK.sqrt()
 
 
-def _softmax(divergence_LK: Tensor, temperature: float) -> Tensor:
-    return (divergence_LK.double() / temperature).softmax(dim=1)
+def _exponentials(divergence_LK: Tensor, temperature: float) -> Tensor:
+    # Less the largest: the shares stay the same, and nothing overflows.
+    return ((divergence_LK - divergence_LK.amax(dim=1, keepdim=True)) / temperature).exp()
 
 
-def _top(divergence_LK: Tensor, temperature: float) -> Tensor:
-    largest_LK = divergence_LK == divergence_LK.amax(dim=1, keepdim=True)
-    return normalise(largest_LK)
-
-
-def _mixed(divergence_LK: Tensor, temperature: float) -> Tensor:
-    return (normalise(divergence_LK) + 1.0 / divergence_LK.shape[1]) / 2
+def _largest(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return (divergence_LK == divergence_LK.amax(dim=1, keepdim=True)).double()
 
 
 @dataclass(frozen=True)
 class Normalisation:
     """A way from divergences to weights that sum to 1 in every layer.
 
+    A weight is a term's share of its layer's terms, mixed with an equal share for all.
+
     Attributes:
         name: What commands call it.
         label: What people read.
         formula: Its formula.
-        function: From `[layers, adapters]` and a temperature to `[layers, adapters]` in float64.
+        terms: From `[layers, adapters]` in float64 and a temperature to terms of the same shape,
+            at least 0; None where the divergences themselves are the terms.
+        even: How much of the weight all adapters share alike, 0 to 1.
         tempered: Whether the temperature matters.
         paper: Whether it is the paper's.
     """
@@ -69,19 +69,27 @@ class Normalisation:
     name: str
     label: str
     formula: str
-    function: Callable[[Tensor, float], Tensor]
+    terms: Callable[[Tensor, float], Tensor] | None = None
+    even: float = 0.0
     tempered: bool = False
     paper: bool = False
+
+    def terms_of(self, divergence_LK: Tensor, temperature: float) -> Tensor:
+        """The terms, `[layers, adapters]` in float64."""
+        divergence_LK = divergence_LK.double()
+        return divergence_LK if self.terms is None else self.terms(divergence_LK, temperature)
 
 
 NORMALISATIONS = {
     one.name: one
     for one in (
-        Normalisation("sum", "Share of the sum", "d / Σ d", lambda d, _: normalise(d), paper=True),
-        Normalisation("root", "Share of the roots", "√d / Σ √d", _root),
-        Normalisation("softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _softmax, tempered=True),
-        Normalisation("top-1", "Largest only", "1 for the largest; ties share", _top),
-        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", _mixed),
+        Normalisation("sum", "Share of the sum", "d / Σ d", paper=True),
+        Normalisation("root", "Share of the roots", "√d / Σ √d", _roots),
+        Normalisation(
+            "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, tempered=True
+        ),
+        Normalisation("top-1", "Largest only", "1 for the largest; ties share", _largest),
+        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", even=0.5),
     )
 }
 
@@ -97,4 +105,8 @@ def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float 
         raise InputError(f"There is no normalisation {normalisation!r}: take one of {known}.")
     if not 0.0 < temperature < float("inf"):
         raise InputError(f"The temperature is {temperature}: take a number above 0.")
-    return NORMALISATIONS[normalisation].function(divergence_LK, temperature)
+    rule = NORMALISATIONS[normalisation]
+    share_LK = normalise(rule.terms_of(divergence_LK, temperature))
+    if not rule.even:
+        return share_LK
+    return (1 - rule.even) * share_LK + rule.even / share_LK.shape[1]

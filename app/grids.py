@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app import figures, text, views
-from app.picture import Numbers, Picture, difference
+from app.picture import Difference, Numbers, Picture, difference
 
 if TYPE_CHECKING:
     from analysis.prompt import Prompt
@@ -131,7 +131,7 @@ def _face(picture: Picture, pinned: Picture | None, painted: Numbers | None) -> 
             values = focused(picture, changed.values)
             return _Face(
                 "What changed since the pin",
-                text.changes(values, changed.labels, pinned.query, first),
+                text.changes(values, changed.labels, _before(pinned, picture, changed), first),
                 changed.labels,
                 values,
                 "{:+.2f}".format,
@@ -146,6 +146,17 @@ def _face(picture: Picture, pinned: Picture | None, painted: Numbers | None) -> 
         "weights",
         [f"{mean:.0%} on average" for mean in views.averages(weights)],
     )
+
+
+def _before(pinned: Picture, picture: Picture, changed: Difference) -> str:
+    """What the pinned picture is called beside the one that is shown."""
+    said = f"“{text.short(text.plain(pinned.query), 60)}”"
+    unlike = pinned.look.unlike(picture.look)
+    if unlike:
+        said += f", read with {unlike}"
+    if len(changed.adapters) < max(pinned.width, picture.width):
+        said += f" (only {text.listed(changed.labels)}, which both have)"
+    return said
 
 
 def focused(picture: Picture, values: Numbers) -> Numbers:

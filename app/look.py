@@ -83,16 +83,23 @@ class Look:
         """What a divergence is counted in."""
         return " nats" if self.metric in ("kl", "reverse-kl", "js") else ""
 
-    def described(self) -> str:
-        """One sentence on how this looks, and what the paper does instead."""
+    def unlike(self, other: Look) -> str:
+        """What this is read with that another is not; nothing where they are read alike."""
+        own, others = self._parts(), other._parts()
+        return ", ".join(part for part, one in zip(own, others, strict=True) if part != one)
+
+    def _parts(self) -> list[str]:
         rule = NORMALISATIONS[self.normalisation]
-        parts = [
+        return [
             f"{self.lens} lens",
             METRICS[self.metric].label,
             _READ_AT.get(self.position, f"last token of the {self.position}"),
             rule.label.lower() + (f" at T = {self.temperature:g}" if rule.tempered else ""),
         ]
-        own = ", ".join(parts)
+
+    def described(self) -> str:
+        """One sentence on how this looks, and what the paper does instead."""
+        own = ", ".join(self._parts())
         others = self._unlike_paper()
         if not others:
             return f"Read with: {own}. This is the paper's setting."

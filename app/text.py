@@ -168,9 +168,9 @@ def changes(
     ]
     largest = sorted(cells, key=lambda one: -abs(one[0]))[:3]
     if abs(largest[0][0]) < 0.005:
-        return f"Nothing differs from “{short(plain(before), 60)}”."
+        return f"Nothing differs from {before}."
     said = listed([f"{label} {value:+.2f} in layer {layer}" for value, layer, label in largest])
-    return f"Compared with “{short(plain(before), 60)}”, most of all: {said}."
+    return f"Compared with {before}, most of all: {said}."
 
 
 def saturation(where: Sequence[int], lens: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.collection import Collection
+from analysis.weights import NORMALISATIONS
 from app import text
 from app.loader import Loading
 
@@ -22,6 +23,8 @@ _FRAMES = {
     "plain": "nothing around it",
 }
 _TOP = 5
+# The largest terms of a sum are spelled out, the rest stands as one number.
+_TERMS = 4
 
 
 def masthead(collection: Collection, loading: Loading) -> View:
@@ -94,25 +97,27 @@ def why(picture: Picture, layer: int, adapter: int, cell: Cell | None, note: str
 
 def arithmetic(picture: Picture, layer: int, adapter: int) -> list[str]:
     """How a weight comes about, step by step."""
-    values, weights = picture.divergence[layer], picture.weights[layer]
-    own = text.number(values[adapter])
+    values, weight = picture.divergence[layer], f"{picture.weights[layer][adapter]:.3f}"
     look = picture.look
-    lines = [f"divergence {own}{look.unit}"]
-    if look.normalisation != "sum" or not sum(values):
-        total = "nothing diverges, so all share alike" if not sum(values) else _formula(look)
-        return [*lines, f"{total} → {weights[adapter]:.3f}"]
-    largest = sorted(range(len(values)), key=lambda place: -values[place])
-    terms = [text.number(values[place]) for place in largest[:4]]
-    rest = sum(values[place] for place in largest[4:])
-    if len(values) > 4:
-        terms.append(text.number(rest))
-    return [*lines, f"{own} / ({' + '.join(terms)}) = {weights[adapter]:.3f}"]
+    rule = NORMALISATIONS[look.normalisation]
+    lines = [f"divergence {text.number(values[adapter])}{look.unit}"]
+    if not any(values):
+        return [*lines, f"nothing diverges, so all share alike → {weight}"]
+    terms = values
+    if rule.terms is not None:
+        import torch
 
-
-def _formula(look: Any) -> str:
-    from analysis.weights import NORMALISATIONS
-
-    return NORMALISATIONS[look.normalisation].formula
+        (terms,) = rule.terms_of(torch.tensor([values]), look.temperature).tolist()
+    if rule.name != "sum":
+        at = f", T = {look.temperature:g}" if rule.tempered else ""
+        lines.append(f"{rule.label.lower()}: {rule.formula}{at}")
+    said = [text.number(term) for term in sorted(terms, reverse=True)[:_TERMS]]
+    if len(terms) > _TERMS:
+        said.append(text.number(sum(sorted(terms)[:-_TERMS])))
+    share = f"{text.number(terms[adapter])} / ({' + '.join(said)})"
+    if rule.even:
+        share = f"{1 - rule.even:g} · {share} + {rule.even:g} / {len(values)}"
+    return [*lines, f"{share} = {weight}"]
 
 
 def _tokens(cell: Cell) -> list[View]:

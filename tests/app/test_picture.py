@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.weights import NORMALISATIONS
+from app import grids, views
 from app.look import Look
 from app.painting import Painting, extra, painted_row, shown_row
 from app.picture import Picture, difference, retake
@@ -26,6 +28,39 @@ def test_difference_is_over_what_both_have() -> None:
 def test_nothing_in_common_is_no_difference() -> None:
     assert difference(A, _picture(("c",), ((1.0,), (1.0,)))) is None
     assert difference(A, _picture(("a",), ((1.0,),))) is None
+
+
+def test_a_pin_is_called_by_what_is_other_about_it() -> None:
+    pinned = retake(A, Look(normalisation="top-1"))
+    shown = retake(A, Look(show="difference"))
+    said = grids.grid(shown, None, pinned)["sentence"]
+    assert said.startswith("Compared with “q”, read with largest only, most of all: ")
+    only = _picture(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
+    said = grids.grid(shown, None, only)["sentence"]
+    assert said.startswith("Compared with “q” (only b, which both have), most of all: b ")
+    assert grids.grid(shown, None, A)["sentence"] == "Nothing differs from “q”."
+
+
+def _result(line: str) -> float:
+    expression, result = line.split(" = ")
+    assert eval(expression.replace("·", "*")) == pytest.approx(float(result), abs=0.002)
+    return float(result)
+
+
+@pytest.mark.parametrize("name", NORMALISATIONS)
+def test_the_arithmetic_can_be_done_again(name: str) -> None:
+    divergence = ((0.21, 0.8, 0.03, 0.4, 0.11, 0.02), (0.5, 0.5, 0.0, 0.0, 0.0, 0.0))
+    names = tuple("abcdef")
+    wide = Picture("1", "q", names, names, divergence, divergence, (0.5, 0.5), Look())
+    picture = retake(
+        dataclasses.replace(wide, look=Look(normalisation="none")),
+        Look(normalisation=name, temperature=0.3),
+    )
+    for layer, row in enumerate(picture.weights):
+        for place, weight in enumerate(row):
+            assert _result(views.arithmetic(picture, layer, place)[-1]) == pytest.approx(
+                weight, abs=0.0006
+            )
 
 
 def test_strongest_cell_is_where_the_lens_says_something() -> None:
