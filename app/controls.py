@@ -29,6 +29,7 @@ class Controls:
 
     Attributes:
         adapters: Names of the adapters to trace.
+        all: Chooses all of them; shown where some are not.
         show: What the grid shows.
         look: The controls of a look, in the order of `look_of`.
         temperature: The one among them that only the softmax has.
@@ -39,6 +40,7 @@ class Controls:
     """
 
     adapters: gr.CheckboxGroup
+    all: gr.Button
     show: gr.Radio
     look: list[Any]
     temperature: gr.Slider
@@ -71,6 +73,7 @@ def build(collection: Collection) -> Controls:
         label="Adapters",
         elem_id="adapters",
     )
+    everything = gr.Button("All adapters", size="sm", elem_id="all")
     show = gr.Radio(look.shown_choices(pinned=False), value="weights", label="Show", elem_id="show")
     with gr.Group(visible=False, elem_classes="what-if") as what_if:
         weight = gr.Slider(0, 2, value=1, step=0.05, label="Paint the weight", elem_id="brush")
@@ -126,6 +129,7 @@ def build(collection: Collection) -> Controls:
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     return Controls(
         adapters=adapters,
+        all=everything,
         show=show,
         look=[lens, show, position, metric, normalisation, temperature, span],
         temperature=temperature,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -25,6 +25,8 @@ TITLE = "Explore"
 
 # Panels take only what differs from before: a file taken twice gets another number.
 _NUMBERS = itertools.count(1)
+# The button that chooses all adapters hides once they are: the focus must not go with it.
+_FOCUS_ADAPTERS = "() => { document.querySelector('#adapters input').focus(); return []; }"
 _Changes = dict[Any, Any]
 
 
@@ -67,8 +69,8 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         session.settings = (query, chosen, *values)
         link = links.encode(fields, session.settings)
         for changes in asker.ask(session, query, chosen, seen_as, asking, hear=hear):
-            if "grid" in changes:
-                changes["take"] = views.taken(True, link)
+            if "grid" in changes and session.run is not None:
+                changes["take"] = views.taken(True, link, session.run.number)
             yield updates(session, changes)
 
     def on_hear(session: Session, *values: Any) -> Iterator[_Changes]:
@@ -103,8 +105,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         else:
             yield gr.skip()
 
-    def on_load(session: Session, request: gr.Request) -> _Changes:
-        given_link = dict(request.query_params)
+    def opened(session: Session, given_link: Mapping[str, str]) -> _Changes:
         settings, unusable = links.decode(fields, given_link)
         restored: _Changes = {}
         if any(field.key in given_link for field in fields):
@@ -116,22 +117,30 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
             restored[panels["status"]] = encode(views.status("idle", said))
         return restored or gr.skip()
 
+    def on_load(session: Session, request: gr.Request) -> _Changes:
+        return opened(session, request.query_params)
+
+    def on_reopen(session: Session, event: gr.EventData) -> _Changes:
+        return opened(session, links.pairs(str(event.link)))
+
     def on_take(session: Session, event: gr.EventData) -> str:
         if session.picture is None or event.kind not in exports.KINDS:
             return encode(views.taken(session.picture is not None))
         file = exports.take(event.kind, collection, session)
         return encode(views.taken(True) | {"file": file, "number": next(_NUMBERS)})
 
-    def on_chip(event: gr.EventData) -> str:
-        return examples[int(event.index) % len(examples)].query
+    def on_chip(event: gr.EventData) -> tuple[str, list[str]]:
+        example = examples[int(event.index) % len(examples)]
+        return example.query, example.among(list(labels))
 
     def on_look(session: Session, *values: Any) -> _Changes:
         seen_as = controls.look_of(*values)
         tempered = NORMALISATIONS[seen_as.normalisation].tempered
         changes = looker.look(session, seen_as)
-        if session.settings:
+        if session.settings and session.run is not None:
             session.settings = (*session.settings[:2], *values, *session.settings[2 + looks :])
-            changes["take"] = views.taken(True, links.encode(fields, session.settings))
+            link = links.encode(fields, session.settings)
+            changes["take"] = views.taken(True, link, session.run.number)
         return {
             **updates(session, changes),
             given.what_if: gr.Group(visible=seen_as.show == "what-if"),
@@ -185,15 +194,17 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     )
     buttons["copy"].click(**looking | {"fn": on_copy})
     buttons["every"].click(**looking | {"fn": on_every})
-    parts.chips.chip(on_chip, None, parts.query, show_progress="hidden", queue=False).then(**asking)
-    loaded = page.load(
-        on_load,
-        session,
-        [*restorable, given.what_if, panels["status"]],
-        show_progress="hidden",
-        queue=False,
-    )
-    loaded.then(**asking | {"fn": on_linked})
+    at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+    chosen = [parts.query, given.adapters]
+    parts.chips.chip(on_chip, None, chosen, **at_once).then(**asking)
+    given.all.click(lambda: list(labels), None, given.adapters, **at_once, js=_FOCUS_ADAPTERS)
+    opening: dict[str, Any] = {
+        "inputs": session,
+        "outputs": [*restorable, given.what_if, panels["status"]],
+        **at_once,
+    }
+    page.load(on_load, **opening).then(**asking | {"fn": on_linked})
+    panels["history"].reopen(on_reopen, **opening).then(**asking | {"fn": on_linked})
     panels["take"].take(on_take, session, panels["take"], **quick)
     buttons["stop"].click(Session.stop, session, None, show_progress="hidden", queue=False)
     seen = asking["outputs"]

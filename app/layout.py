@@ -75,10 +75,11 @@ def build(
         )
         button("ask", "Ask", variant="primary", scale=0, min_width=96)
         button("stop", "Stop", scale=0, min_width=96)
-    chips = panel("chips", [vars(example) for example in examples], events=("chip",))
+    chips = panel("chips", views.chips(examples, views.labels_of(collection)), events=("chip",))
     shows("status", "status", views.status("idle", ""))
     shows("hints", "hints", reasons)
     shows("prompt", "prompt", views.prompt(None))
+    shows("history", "history", {}, events=("reopen",))
     with gr.Row(elem_classes="workspace"):
         with gr.Column(elem_classes="controls", scale=0, min_width=232):
             given = controls.build(collection)

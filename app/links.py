@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 _LONGEST_QUERY = 8000
+_MOST_FIELDS = 64
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,14 @@ def encode(fields: Sequence[Field], values: Sequence[Any]) -> str:
         if value != field.default
     ]
     return urlencode([pair for pair in pairs if len(pair[1]) <= _LONGEST_QUERY], errors="replace")
+
+
+def pairs(link: str) -> dict[str, str]:
+    """The names and values of what `encode` made, whatever was made of it since."""
+    try:
+        return dict(parse_qsl(link, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
 
 
 def decode(fields: Sequence[Field], given: Mapping[str, str]) -> tuple[list[Any], list[str]]:

@@ -13,6 +13,7 @@ from app.loader import Loading
 if TYPE_CHECKING:
     from analysis.cell import Cell, TokenChange
     from analysis.prompt import Prompt
+    from app.examples import Example
     from app.picture import Picture
 
 View = dict[str, Any]
@@ -25,6 +26,7 @@ _FRAMES = {
 _TOP = 5
 # The largest terms of a sum are spelled out, the rest stands as one number.
 _TERMS = 4
+_LONGEST_LABEL = 160
 
 
 def masthead(collection: Collection, loading: Loading) -> View:
@@ -162,14 +164,37 @@ def no_cell(note: str) -> View:
     }
 
 
-def taken(ready: bool, link: str | None = None) -> View:
-    """What the panel of files shows; a link of None leaves the address as it is."""
-    return {"ready": ready, "link": link, "file": None}
+def taken(ready: bool, link: str | None = None, run: int = 0) -> View:
+    """What the panel of files shows.
+
+    Args:
+        ready: Whether there is something to take.
+        link: The permalink of what is shown; None leaves the address as it is.
+        run: Number of the run that the link leads to.
+    """
+    return {"ready": ready, "link": link, "run": run, "file": None}
+
+
+def chips(examples: Sequence[Example], labels: Mapping[str, str]) -> list[View]:
+    """The example questions, each with the adapters that it is asked with."""
+    return [
+        {
+            "label": one.label,
+            "said": f"{one.query}\nwith {text.listed([labels[name] for name in chosen])}"
+            if len(chosen) < len(labels)
+            else one.query,
+        }
+        for one in examples
+        for chosen in [one.among(list(labels))]
+    ]
 
 
 def labels_of(collection: Collection) -> Mapping[str, str]:
-    """Each adapter's label by its name."""
-    return {adapter.name: text.plain(adapter.label) for adapter in collection.adapters}
+    """Each adapter's label by its name, as one line that a page has room for."""
+    return {
+        adapter.name: text.short(text.plain(adapter.label), _LONGEST_LABEL)
+        for adapter in collection.adapters
+    }
 
 
 def averages(weights: Sequence[Sequence[float]]) -> list[float]:

@@ -8,7 +8,7 @@ FusionLens.define("chips", (root, trigger) => {
       root.replaceChildren(
         el("span", { className: "lead" }, "Try"),
         ...examples.map((example, index) => {
-          const chip = el("button", { type: "button", className: "chip", title: example.query }, example.label);
+          const chip = el("button", { type: "button", className: "chip", title: example.said }, example.label);
           chip.addEventListener("click", () => trigger("chip", { index }));
           return chip;
         }),

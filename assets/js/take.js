@@ -44,7 +44,10 @@ FusionLens.define("take", (root, trigger) => {
   return {
     update(value) {
       root.hidden = !value.ready;
-      if (value.link !== null) history.replaceState(null, "", value.link ? `?${value.link}` : location.pathname);
+      if (value.link !== null) {
+        history.replaceState(null, "", value.link ? `?${value.link}` : location.pathname);
+        FusionLens.tell("ran", { link: value.link, run: value.run });
+      }
       if (!value.file) return;
       const { name, media, text } = value.file;
       const address = URL.createObjectURL(new Blob([text], { type: `${media};charset=utf-8` }));

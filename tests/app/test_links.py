@@ -39,6 +39,16 @@ def test_an_address_brings_everything_back(
     assert _round_trip(values) == values
 
 
+@given(st.text())
+def test_any_text_has_pairs(link: str) -> None:
+    assert all(isinstance(value, str) for value in links.pairs(link).values())
+
+
+def test_an_address_of_too_many_fields_has_no_pairs() -> None:
+    assert links.pairs("q=a&lens=raw") == {"q": "a", "lens": "raw"}
+    assert links.pairs("&".join(f"x{number}=1" for number in range(10_000))) == {}
+
+
 def test_defaults_are_left_out() -> None:
     assert links.encode(FIELDS, [field.default for field in FIELDS]) == ""
 

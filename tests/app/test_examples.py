@@ -1,0 +1,16 @@
+from analysis.collection import load_collection
+from app.examples import Example, load_examples
+
+
+def test_a_composite_example_is_asked_with_its_own_adapters_where_all_are_there() -> None:
+    example = Example("Sums in Spanish", "¿Cuántas?", ("spanish", "math"))
+    assert example.among(["math", "code", "spanish"]) == ["math", "spanish"]
+    assert example.among(["math", "code"]) == ["math", "code"]
+    assert Example("Code", "Write").among(["math", "code"]) == ["math", "code"]
+
+
+def test_the_examples_name_bundled_adapters() -> None:
+    names = {adapter.name for adapter in load_collection().adapters}
+    composite = [example for example in load_examples() if example.adapters]
+    assert len(composite) >= 3
+    assert all(set(example.adapters) <= names for example in composite)
