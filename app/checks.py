@@ -127,7 +127,7 @@ def _lessons(picture: Picture, found: Sanity, label: str) -> list[str]:
         f"Doubled says nothing new, yet its divergence is {times}, and it takes {doubled:.2f} of "
         "the weight: a divergence measures an adapter's size as well as its relevance."
         if float(growth_L.median()) > 1
-        else f"Doubled has gone as far as it can: its divergence is {times}."
+        else f"Doubled moves the base no farther here: its divergence is {times}."
     )
     return [
         f"Zero adds nothing: its divergence is {text.number(found.zero)} in every layer, and so "
