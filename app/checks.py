@@ -99,7 +99,10 @@ def sanity(picture: Picture, found: Sanity) -> View:
         "id": f"{picture.number}-{found.adapter}-copies",
         "title": f"{label} beside copies of itself",
         "label": " ".join(said),
-        "said": [*said, "On each cell: the weight, and in brackets the divergence."],
+        "said": [
+            *said,
+            "On each cell: the weight, and in brackets the divergence, where there is room.",
+        ],
         "figure": figures.grid(
             weights, heads, hover, cells, scale="weights", first=picture.shown.start
         ),

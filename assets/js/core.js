@@ -64,9 +64,13 @@
     const asked = new URLSearchParams(location.search).get("__theme");
     const kept = stored((storage) => storage.getItem("fusion-lens-theme"));
     if (!asked && kept) document.body.classList.toggle("dark", kept === "dark");
-    new MutationObserver(() => themed.forEach((panel) => panel.theme())).observe(document.body, {
-      attributes: true,
-      attributeFilter: ["class"],
+    const redraw = () => themed.forEach((panel) => panel.theme());
+    new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    // A narrow page has other labels.
+    let turned;
+    window.addEventListener("resize", () => {
+      clearTimeout(turned);
+      turned = setTimeout(redraw, 150);
     });
   };
   if (document.body) begin();
