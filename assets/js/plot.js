@@ -2,7 +2,7 @@
 FusionLens.plotting = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
 
 // What stands on the cells; where it has too little room, only its first word.
-const fitted = ({ text, x }, width) => {
+FusionLens.fitted = ({ text, x }, width) => {
   if (!text) return text;
   const longest = Math.max(...text.flat().map((one) => one.length));
   return longest * 6.6 * x.length < width - 46 ? text : text.map((row) => row.map((one) => one.split(" ")[0]));
@@ -39,7 +39,7 @@ FusionLens.dressed = ({ data, layout }, width) => {
   const traces = data.map((trace) => {
     const { colours } = trace.meta ?? {};
     if (!colours) return trace;
-    if (trace.type === "heatmap") return { ...trace, text: fitted(trace, width), colorscale: colours[mode] };
+    if (trace.type === "heatmap") return { ...trace, text: FusionLens.fitted(trace, width), colorscale: colours[mode] };
     const line = { ...trace.line, color: colours[mode] };
     return { ...trace, line, marker: { ...trace.marker, color: colours[mode] } };
   });
