@@ -22,11 +22,22 @@ from tests.tiny import tiny_collection
 HOSTILE = '<img src=x onerror="document.title=1">${7*7}{{value}}'
 """An adapter's label that would act if anything took it for markup or a template."""
 
-_TIMEOUT_MS = 30_000
+NO_ANSWERS = "?answers=&alone="
+"""Of an address: the page asks for no answers, which take the longest."""
+
+SHORT = "?answers=base,qa-flora&alone=&length=8"
+"""Of an address: the page asks for two short answers."""
+
+# Nothing should take so long; machines that run much else do.
+_TIMEOUT_MS = 90_000
+expect.set_options(timeout=_TIMEOUT_MS)
 
 
 class Pace:
-    """Lets a test hold decoding: it runs freely unless held, then only as many steps as allowed."""
+    """Lets a test hold the model: it runs freely unless held, then only as many steps as allowed.
+
+    A step is a layer of a forward pass, or a token of an answer.
+    """
 
     def __init__(self) -> None:
         self._steps = threading.Semaphore(0)
@@ -43,7 +54,7 @@ class Pace:
         self._steps.release(10_000)
 
     def wait(self) -> None:
-        assert not self._held or self._steps.acquire(timeout=60), "a test holds decoding too long"
+        assert not self._held or self._steps.acquire(timeout=60), "a test holds the model too long"
 
 
 @dataclass
@@ -54,14 +65,19 @@ class Site:
         address: Where it is.
         engine: What answers it.
         calls: What the engine was asked for, in order: `trace` or `answer`.
+        passes: The forward passes that it ran for it, each by its number of layers run; decoding
+            left out.
         pace: Holds decoding.
+        layers: Holds forward passes.
         closed: Set once a decoding has ended, however it did.
     """
 
     address: str
     engine: Engine
     calls: list[str] = field(default_factory=list)
+    passes: list[int] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
+    layers: Pace = field(default_factory=Pace)
     closed: threading.Event = field(default_factory=threading.Event)
 
 
@@ -77,12 +93,28 @@ def serve(collection: Collection) -> Iterator[Site]:
     _watch(site)
     yield site
     site.pace.free()
+    site.layers.free()
     demo.close()
 
 
 def _watch(site: Site) -> None:
-    """Counts the engine's work and lets a test hold its decoding."""
+    """Counts the engine's work and lets a test hold it."""
     trace, answer = site.engine.trace, site.engine.answer
+    hidden = site.engine._runner.hidden
+
+    def counted_pass(
+        ids: Any, adapters: Any, places: Any, progress: Any = None, *more: Any, **named: Any
+    ) -> Any:
+        place = len(site.passes)
+        site.passes.append(0)
+
+        def layer(what: str, share: float) -> None:
+            site.passes[place] += 1
+            site.layers.wait()
+            if progress is not None:
+                progress(what, share)
+
+        return hidden(ids, adapters, places, layer, *more, **named)
 
     def counted_trace(*args: Any, **named: Any) -> Any:
         site.calls.append("trace")
@@ -104,6 +136,7 @@ def _watch(site: Site) -> None:
 
         return paced()
 
+    site.engine._runner.hidden = counted_pass  # type: ignore[method-assign]
     site.engine.trace = counted_trace  # type: ignore[method-assign]
     site.engine.answer = counted_answer  # type: ignore[method-assign]
 
@@ -143,8 +176,10 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def site(shared_site: Site) -> Site:
     """The tiny page, nothing counted and nothing held."""
     shared_site.calls.clear()
+    shared_site.passes.clear()
     shared_site.closed.clear()
     shared_site.pace.free()
+    shared_site.layers.free()
     return shared_site
 
 
@@ -153,25 +188,33 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Open]:
-    """Opens pages; afterwards none may have logged an error or asked another host for anything."""
+    """Opens pages, on their own or in the browser that another is `beside`.
+
+    Afterwards none may have logged an error or asked another host for anything.
+    """
     contexts = []
     trouble: list[str] = []
 
-    def visit(address: str, *, dark: bool = False, width: int = 1280) -> Page:
+    def visit(
+        address: str, *, dark: bool = False, width: int = 1280, beside: Page | None = None
+    ) -> Page:
         theme = "dark" if dark else "light"
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.append(context)
-        page = context.new_page()
+        if beside is None:
+            contexts.append(
+                chromium.new_context(
+                    viewport={"width": width, "height": 900},
+                    permissions=["clipboard-read", "clipboard-write"],
+                )
+            )
+        page = (beside.context if beside else contexts[-1]).new_page()
         page.set_default_timeout(_TIMEOUT_MS)
         page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: trouble.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: trouble.extend(_elsewhere(request.url)))
-        page.goto(address if "?" in address else f"{address}?__theme={theme}")
+        page.goto(f"{address}{'&' if '?' in address else '?'}__theme={theme}")
         page.wait_for_selector("#query textarea")
+        page.bring_to_front()
         return page
 
     yield visit

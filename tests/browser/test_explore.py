@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, Site, ask, settled, violations
+from tests.browser.conftest import SHORT, Open, Site, ask, settled, violations
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
 @pytest.fixture
 def page(site: Site, visit: Open) -> Page:
     """A page with a run on it."""
-    page = visit(site.address)
+    page = visit(site.address + SHORT)
     ask(page, QUERY)
     settled(page)
     site.calls.clear()
@@ -62,11 +62,21 @@ def test_the_arithmetic_gives_the_weight_of_the_grid(page: Page) -> None:
 
 
 def test_after_twelve_quick_clicks_the_last_cell_is_explained(site: Site, page: Page) -> None:
+    panel = page.locator("#why .fl-panel")
+    page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
+    box = page.locator("#grid .nsewdrag").bounding_box()
+    assert box is not None
+    quick = [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 4, 7]
+    for layer, adapter in (divmod(index, 3) for index in quick):
+        page.mouse.click(
+            box["x"] + (adapter + 0.5) * box["width"] / 3,
+            box["y"] + (layer + 0.5) * box["height"] / 3,
+        )
+    expect(panel).to_have_attribute("data-cell", "Layer 2 · Math")
     page.get_by_role("button", name="Show as table").click()
     cells = page.locator("#grid td")
-    for index in [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 4, 3]:
+    for index in [*quick[:-1], 3]:
         cells.nth(index).click()
-    panel = page.locator("#why .fl-panel")
     expect(panel).to_have_attribute("data-cell", "Layer 1 · Spanish")
     assert site.calls == []
 
@@ -101,7 +111,7 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
     assert [row[0] for row in _numbers(page)] == [0.0, 0.0, 0.0]
     page.click("#hear")
     card = page.locator('#answers .card[data-row="what-if"]')
-    expect(card.locator(".t")).to_have_count(64)
+    expect(card.locator(".t")).to_have_count(8)
     settled(page)
     page.click("#unpaint")
     expect(page.locator("#grid tbody td").first).not_to_have_text("0.00")

@@ -47,6 +47,8 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         expect(page.locator("#why .cell")).to_contain_text("Layer 2")
         assert violations(page) == []
 
+        assert loader.shown.wait(60), "loading would wait in vain for a page"
+        assert loader.now.state == "loading"
         page.click("#ask")
         expect(page.locator("#status")).to_contain_text("Waiting for the model")
         loader.start()

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import HOSTILE, Open, Site, ask, settled
+from tests.browser.conftest import HOSTILE, SHORT, Open, Site, ask, settled
 
 pytestmark = pytest.mark.browser
 
@@ -56,7 +56,7 @@ def test_link_without_a_query_asks_nothing(site: Site, visit: Open) -> None:
 
 @pytest.mark.parametrize("kind", ["JSON", "CSV", "Web page", "Python", "PNG", "SVG"])
 def test_files_are_saved(site: Site, visit: Open, kind: str) -> None:
-    page = visit(site.address)
+    page = visit(site.address + SHORT)
     expect(page.get_by_role("button", name=kind)).to_be_hidden()
     ask(page, f"{HOSTILE} {QUERY}")
     settled(page)
