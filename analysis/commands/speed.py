@@ -117,5 +117,7 @@ def _table(collection: Collection, axes: list[str], as_json: bool) -> int:
     return 0
 
 
-def _said(ratio: Ratio) -> str:
+def _said(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return ""
     return f"{ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"

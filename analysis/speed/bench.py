@@ -150,8 +150,9 @@ class _Run:
 
     def _naive(self, hidden: Hidden, passes: float, number: int) -> None:
         count, measured = len(self._ours_LK), self._naive_layers
-        # Spread evenly, and others in each round.
-        layers = sorted((place * count // measured + number) % count for place in range(measured))
+        # Spread evenly from the last layer down, others in each round.
+        later = number * count // (measured * NAIVE_ROUNDS)
+        layers = [count - 1 - later - place * count // measured for place in range(measured)]
         values_LK, read = timed(partial(self._ways.all_tokens, hidden, layers))
         self._add("naive", passes + read * count / measured)
         self._compare("naive", values_LK, layers)

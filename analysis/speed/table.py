@@ -18,9 +18,8 @@ from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
 
 SMALL_VOCABULARY = 32_768
 DECODED_ROWS, DECODED_TOKENS = 4, 4
-# A round of ours and the floor that takes longer is repeated less often.
-LONG_SECONDS = 5.0
-ROUNDS, LONG_ROUNDS = 7, 3
+# As many rounds as the floor fits into these seconds, within limits.
+SECONDS, FEWEST_ROUNDS, ROUNDS = 16.0, 2, 7
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ class Cost:
         seconds: Of the analysis, the median.
         adapter_seconds: What each adapter adds to the base alone, the median.
         over_floor: The analysis over what no exact way can do without.
-        decode_over_base: Tokens per second of fused rows over those of the base.
+        decode_over_base: Tokens per second of fused rows over those of the base; None for another
+            prompt, which costs both alike.
         peak_bytes: Memory that the analysis takes beyond what was held before it.
     """
 
@@ -72,7 +72,7 @@ class Cost:
     seconds: float
     adapter_seconds: float
     over_floor: Ratio
-    decode_over_base: Ratio
+    decode_over_base: Ratio | None
     peak_bytes: int
 
 
@@ -88,19 +88,24 @@ def measure_table(
     """
     model, tokenizer = load_base(collection.base, progress)
     settings = [(axis, setting) for axis in axes for setting in AXES[axis]]
+    measured: dict[Setting, Cost] = {}
     for place, (axis, setting) in enumerate(settings):
         what = f"{setting.adapters} adapters, {setting.tokens} tokens, rank {setting.rank}"
         progress(f"{axis}: {what}", place / len(settings))
-        base = _small(model) if setting.small else model
-        yield _cost(axis, setting, base, tokenizer)
+        if setting not in measured:
+            base = _small(model) if setting.small else model
+            measured[setting] = _cost(axis, setting, base, tokenizer)
+        yield replace(measured[setting], axis=axis)
 
 
 def _small(model: PreTrainedModel) -> PreTrainedModel:
     """A base with random weights and fewer words, otherwise of the same configuration."""
     config = copy.deepcopy(model.config)
     config.get_text_config().vocab_size = SMALL_VOCABULARY
-    made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
-    return made.to(model.device).eval().requires_grad_(False)
+    with model.device:
+        made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
+    made.eval().requires_grad_(False)
+    return made
 
 
 def _cost(
@@ -110,7 +115,8 @@ def _cost(
     ours = Ours(model, tokenizer, adapters, setting.tokens)
     ours.base_alone()
     peak = peak_bytes(ours.trace)
-    rounds = LONG_ROUNDS if timed(ours.floor)[1] > LONG_SECONDS else ROUNDS
+    fitting = int(SECONDS / timed(ours.floor)[1])
+    rounds = max(FEWEST_ROUNDS, min(fitting, ROUNDS))
     alone, floor, traced = [], [], []
     for _ in range(rounds):
         alone.append(timed(ours.base_alone)[1])
@@ -125,7 +131,7 @@ def _cost(
         seconds=statistics.median(traced),
         adapter_seconds=statistics.median(added),
         over_floor=ratio(traced, floor),
-        decode_over_base=_decode(ours),
+        decode_over_base=_decode(ours) if setting.tokens == _USUAL.tokens else None,
         peak_bytes=peak,
     )
 
