@@ -111,6 +111,8 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         if any(field.key in given_link for field in fields):
             session.linked = bool(settings[0].strip())
             restored = dict(zip(restorable, settings, strict=True))
+            if not session.linked:
+                del restored[parts.query]  # settings alone leave the question as it is
             restored[given.what_if] = gr.Group(visible=settings[3] == "what-if")
         if unusable:
             said = f"The link's {listed(unusable)} cannot be used here and was left out."
