@@ -60,6 +60,8 @@ def launch_options() -> dict[str, Any]:
         "footer_links": [],
         # Requests that wait for their turn each hold a thread; looking must never wait for one.
         "max_threads": 64,
+        # Gradio asks itself for the page and gives up where that takes 3 s, as on a busy machine.
+        "_frontend": False,
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
