@@ -191,10 +191,7 @@ def profile(values: Numbers, labels: Sequence[str], *, log: bool, first: int = 0
             }
         )
     y_axis: dict[str, Any] = {"fixedrange": True, "zeroline": False, "ticks": "", "nticks": 5}
-    if log:
-        y_axis |= {"type": "log", "exponentformat": "power"}
-    else:
-        y_axis |= {"rangemode": "tozero"}
+    y_axis |= {"type": "log", "exponentformat": "power"} if log else {"rangemode": "tozero"}
     layout = {
         "height": 240,
         "margin": {"l": 44, "r": 2, "t": 34, "b": 34},
