@@ -21,7 +21,7 @@ from analysis.speed.ways import Hidden, Ways
 from analysis.weights import normalise
 
 ROUNDS, NAIVE_ROUNDS = 7, 3
-DECODED_ROWS, DECODED_TOKENS, MERGED_TOKENS = 4, 6, 2
+DECODED_ROWS, DECODED_TOKENS = 4, 4
 # Divergences above this many nats are compared: below it, the other ways' float32 has no digits.
 TOLD = 1e-4
 # What a round may spend on the naive way's head; the rest of its layers is then reckoned.
@@ -160,26 +160,24 @@ class _Run:
     def decode(self) -> None:
         """All rounds of decoding, seconds per token; a prompt's first pass is left out."""
         self._step("reading the prompt for decoding")
-        self._ways.merge(DECODED_ROWS)
+        self._ways.merge()
         most = 1 + ROUNDS * DECODED_TOKENS
         base = self._ours.decode_base(DECODED_ROWS, most)
         fused = self._ours.decode(DECODED_ROWS, most)
-        merged = [self._ways.decode(most) for _ in range(DECODED_ROWS)]
-        take(base, 1)
-        take(fused, 1)
-        for row, one in enumerate(merged):
-            self._ways.choose(row)
-            take(one, 1)
+        merged = self._ways.decode(most)
+        # PEFT runs one row after the other, each with a merged adapter of its own.
+        loops = (
+            ("decode_base", base, 1),
+            ("decode_ours", fused, 1),
+            ("decode_peft", merged, DECODED_ROWS),
+        )
+        for _, loop, _ in loops:
+            take(loop, 1)
         for number in range(ROUNDS):
             self._step(f"decoding, round {number + 1} of {ROUNDS}")
-            for name, loop in (("decode_base", base), ("decode_ours", fused)):
+            for name, loop, times in loops:
                 spent = timed(partial(take, loop, DECODED_TOKENS))[1]
-                self._add(name, spent / DECODED_TOKENS)
-            spent = 0.0
-            for row, one in enumerate(merged):
-                self._ways.choose(row)
-                spent += timed(partial(take, one, MERGED_TOKENS))[1]
-            self._add("decode_peft", spent / MERGED_TOKENS)
+                self._add(name, times * spent / DECODED_TOKENS)
 
     def result(self) -> Speed:
         """What was measured."""

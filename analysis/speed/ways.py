@@ -51,7 +51,7 @@ class Ways:
     @torch.inference_mode()
     def last_token(self, hidden: Hidden) -> Tensor:
         """The separate passes' divergences, the head on the last token only."""
-        return _textbook([self._read([one_TD[-1:] for one_TD in layers]) for layers in hidden])
+        return _textbook([self._last([one_TD[-1] for one_TD in layers]) for layers in hidden])
 
     @torch.inference_mode()
     def all_tokens(self, hidden: Hidden, layers: Sequence[int]) -> Tensor:
@@ -70,7 +70,7 @@ class Ways:
             logits_to_keep=1,
         ).hidden_states[1:]
         return _textbook(
-            [self._read([one_RTD[row, -1:] for one_RTD in states]) for row in range(len(rows))]
+            [self._last([one_RTD[row, -1] for one_RTD in states]) for row in range(len(rows))]
         )
 
     def _hidden(self) -> tuple[Tensor, ...]:
@@ -79,14 +79,20 @@ class Ways:
         )
         return tuple(hidden_1TD[0] for hidden_1TD in output.hidden_states[1:])
 
-    def _read(self, hidden: Sequence[Tensor], layers: Sequence[int] | None = None) -> Tensor:
+    def _last(self, states: Sequence[Tensor]) -> Tensor:
+        """Logits of one token's states after each block, `[layers, vocabulary]`."""
+        states_LD = torch.stack(list(states))
+        # Hugging Face's last hidden state already went through the final norm.
+        normed_LD = torch.cat([self._head.norm(states_LD[:-1]), states_LD[-1:]])
+        return normed_LD.to(self._head.weight_VD) @ self._head.weight_VD.T
+
+    def _read(self, hidden: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
         """Logits of the last of some tokens, having computed those of all, `[layers, vocabulary]`.
 
         Layer by layer: all of them at once would not fit.
         """
         last_LV = []
-        for layer in range(len(hidden)) if layers is None else layers:
-            # Hugging Face's last hidden state already went through the final norm.
+        for layer in layers:
             final = layer == len(hidden) - 1
             normed_TD = hidden[layer] if final else self._head.norm(hidden[layer])
             last_LV.append(
@@ -94,20 +100,14 @@ class Ways:
             )
         return torch.stack(last_LV)
 
-    def merge(self, rows: int) -> None:
-        """Gives PEFT a merged adapter for each row, which it needs before it can decode."""
-        for row in range(rows):
-            weights = [1.0 / (1 + row + index) for index in range(len(self._names))]
-            self._peft.add_weighted_adapter(
-                list(self._names), weights, f"fused-{row}", combination_type="cat"
-            )
-
-    def choose(self, row: int) -> None:
-        """Makes a row's merged adapter the one that runs."""
-        self._peft.set_adapter(f"fused-{row}")
+    def merge(self) -> None:
+        """Gives PEFT a merged adapter and makes it the one that runs."""
+        weights = [1.0 / (1 + index) for index in range(len(self._names))]
+        self._peft.add_weighted_adapter(list(self._names), weights, "fused", combination_type="cat")
+        self._peft.set_adapter("fused")
 
     def decode(self, tokens: int) -> Iterator[object]:
-        """Continues one row by the adapter that `choose` chose."""
+        """Continues one row by the merged adapter."""
         return greedy(self._inner, self._ids_1T, tokens)
 
 
