@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from analysis.collection import Collection, load_collection
     from analysis.decoding import Sampling, Step, Token
     from analysis.divergence import Divergence
-    from analysis.engine import Engine, Limits
+    from analysis.engine import Engine
     from analysis.errors import InputError
+    from analysis.limits import Limits
     from analysis.methods import Method, Reading, fuse, methods
     from analysis.prompt import Prompt
     from analysis.rows import Row
@@ -31,8 +32,9 @@ _PLACES = {
     "collection": ("Collection", "load_collection"),
     "decoding": ("Sampling", "Step", "Token"),
     "divergence": ("Divergence",),
-    "engine": ("Engine", "Limits"),
+    "engine": ("Engine",),
     "errors": ("InputError",),
+    "limits": ("Limits",),
     "methods": ("Method", "Reading", "fuse", "methods"),
     "prompt": ("Prompt",),
     "rows": ("Row",),

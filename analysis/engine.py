@@ -4,58 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter, load_adapter
-from analysis.ahead import Ahead
 from analysis.base import load_base
 from analysis.cache import ByteCache
-from analysis.cell import Cell, explain
 from analysis.collection import Collection, PromptForm, choose_adapters
 from analysis.decoding import Sampling, Step
-from analysis.divergence import Divergence, measure, peak
 from analysis.errors import InputError
-from analysis.every import EveryToken
-from analysis.lens import check_lens, read
-from analysis.metrics import METRICS, check_metrics, measure_all
+from analysis.every import EveryToken, read_every
+from analysis.lens import check_lens
+from analysis.limits import Limits
+from analysis.metrics import check_metrics
 from analysis.progress import Progress
 from analysis.prompt import Message, Prompt, build_prompt
+from analysis.reader import Reader
 from analysis.rows import Row
 from analysis.runner import Runner
 from analysis.sanity import COPIES, copy_name
 from analysis.tokens import token_text
-from analysis.trace import POSITIONS, Trace
+from analysis.trace import Trace
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one request may ask for; more is refused.
-
-    Attributes:
-        prompt_tokens: Of a prompt.
-        new_tokens: Of each answer.
-        rows: Answers side by side.
-        adapters: In one trace.
-        every_token: Prompt tokens of a view of every token.
-        kept_bytes: Of traces and what was read from them, kept for the next request.
-    """
-
-    prompt_tokens: int = 1024
-    new_tokens: int = 512
-    rows: int = 12
-    adapters: int = 64
-    every_token: int = 256
-    kept_bytes: int = 256_000_000
-
-
-# About what a cell holds: some tokens as text, some numbers each.
-_CELL_BYTES = 8_000
-
-
-class Engine:
+class Engine(Reader):
     """Answers every question about one base model and its adapters, for any number of requests.
 
     What a request computed is kept, read-only, for the next one that asks the same.
@@ -83,8 +56,7 @@ class Engine:
         self._tokenizer = tokenizer
         self._prompt = prompt
         self._runner = Runner(model, tokenizer, adapters)
-        self.ahead = Ahead()
-        self._kept = ByteCache(self.limits.kept_bytes)
+        super().__init__(self._runner.head, self.token, ByteCache(self.limits.kept_bytes))
 
     @classmethod
     def load(
@@ -213,112 +185,6 @@ class Engine:
         self._kept.put(key, copies, hidden_RLPD.nbytes)
         return copies
 
-    def divergence(
-        self,
-        trace: Trace,
-        lens: str = "norm",
-        position: str = "query",
-        metric: str = "kl",
-        progress: Progress | None = None,
-    ) -> Divergence:
-        """The divergence of a trace's adapters; runs the LM head at most, never the model.
-
-        KL is computed on its own. The first other metric computes all of them in one pass, so
-        that changing between them costs nothing; after `read_ahead` it does not either.
-
-        Args:
-            trace: From `trace`.
-            lens: One of `lens.LENSES`.
-            position: One of `trace.POSITIONS`.
-            metric: One of `metrics.METRICS`.
-            progress: Told after each layer; what it raises stops the work.
-
-        Raises:
-            InputError: There is no such lens, position or metric.
-        """
-        key = (trace.prompt, trace.adapters, lens, position)
-        kept: Divergence | None = self._kept.get((*key, metric))
-        if kept is not None:
-            return kept
-        metrics = ("kl",) if metric == "kl" else (metric, *(set(METRICS) - {metric}))
-        with self.ahead.request():
-            return self._measure(trace, lens, position, metrics, progress)
-
-    def _measure(
-        self,
-        trace: Trace,
-        lens: str,
-        position: str,
-        metrics: Sequence[str],
-        progress: Progress | None,
-    ) -> Divergence:
-        """Computes and keeps some metrics; gives the first."""
-        results = measure(trace, self._runner.head, lens, position, metrics, progress)
-        for result in results:
-            key = (trace.prompt, trace.adapters, lens, position, result.metric)
-            self._kept.put(key, result, result.values_LK.nbytes)
-        return results[0]
-
-    def read_ahead(self, trace: Trace, lens: str, layer: int, adapter: str) -> None:
-        """Reads in the background what is likely to be looked at next.
-
-        That is every metric at every kept position through the lens, and one cell at every
-        position. It runs the LM head only, and rests while any request of the engine runs.
-
-        Args:
-            trace: From `trace`.
-            lens: The lens that is looked through.
-            layer: The layer that is looked into.
-            adapter: The adapter that is looked into.
-
-        Raises:
-            InputError: There is no such lens, layer or adapter.
-        """
-        check_lens(lens)
-        self._check_cell(trace, layer, adapter)
-
-        def job(step: Progress) -> None:
-            for position in POSITIONS:
-                step("reading ahead", 0.0)
-                self._explain(trace, layer, adapter, lens, position)
-            for position in POSITIONS:
-                key = (trace.prompt, trace.adapters, lens, position)
-                if any(self._kept.get((*key, metric)) is None for metric in METRICS):
-                    self._measure(trace, lens, position, tuple(METRICS), step)
-
-        self.ahead.put(job)
-
-    def cell(
-        self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
-    ) -> Cell:
-        """Looks into one cell of a trace; runs the LM head on two states.
-
-        Raises:
-            InputError: There is no such layer, adapter, lens or position.
-        """
-        self._check_cell(trace, layer, adapter)
-        with self.ahead.request():
-            return self._explain(trace, layer, adapter, lens, position)
-
-    def _explain(self, trace: Trace, layer: int, adapter: str, lens: str, position: str) -> Cell:
-        key = (trace.prompt, trace.adapters, lens, position, layer, adapter)
-        kept: Cell | None = self._kept.get(key)
-        if kept is not None:
-            return kept
-        rows = [0, 1 + trace.adapters.index(adapter)]
-        states_RD = trace.at(position)[rows, layer]
-        cell = explain(states_RD, self._runner.head, lens, layer, adapter, self.token)
-        self._kept.put(key, cell, _CELL_BYTES)
-        return cell
-
-    @staticmethod
-    def _check_cell(trace: Trace, layer: int, adapter: str) -> None:
-        if not 0 <= layer < trace.layers or adapter not in trace.adapters:
-            raise InputError(
-                f"There is no cell at layer {layer!r} and adapter {adapter!r}: layers are 0 to "
-                f"{trace.layers - 1}, adapters {', '.join(trace.adapters)}."
-            )
-
     def every_token(
         self,
         prompt: Prompt,
@@ -335,12 +201,7 @@ class Engine:
             InputError: The prompt is too long for it, or a name is not there.
         """
         chosen = self._chosen(adapters)
-        count = len(prompt.ids)
-        if count > self.limits.every_token:
-            raise InputError(
-                f"The prompt has {count} tokens, and a view of every token takes at most "
-                f"{self.limits.every_token}: shorten the query."
-            )
+        self.limits.check_every_token(len(prompt.ids))
         key = (prompt, chosen, lens, metric, "every token")
         kept: EveryToken | None = self._kept.get(key)
         if kept is not None:
@@ -348,29 +209,12 @@ class Engine:
         check_lens(lens)
         check_metrics((metric,))
         with self.ahead.request():
-            every = self._every_token(prompt, chosen, lens, metric, progress)
+            hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(len(prompt.ids)), progress)
+            every = read_every(
+                prompt, chosen, hidden_RLTD, self._runner.head, lens, metric, progress
+            )
         self._kept.put(key, every, every.values_LKT.nbytes + every.peak_LT.nbytes)
         return every
-
-    def _every_token(
-        self,
-        prompt: Prompt,
-        chosen: tuple[str, ...],
-        lens: str,
-        metric: str,
-        progress: Progress | None,
-    ) -> EveryToken:
-        count = len(prompt.ids)
-        hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(count), progress)
-        values_LKT = torch.zeros(self.layers, len(chosen), count, dtype=torch.float64)
-        peak_LT = torch.zeros(self.layers, count, dtype=torch.float64)
-        for token in range(count):
-            for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], self._runner.head, lens):
-                values_LKT[layer, :, token] = measure_all((metric,), base_V, shift_KV)[0].cpu()
-                peak_LT[layer, token] = peak(base_V)
-            if progress is not None:
-                progress(f"reading token {token + 1} of {count}", (token + 1) / count)
-        return EveryToken(prompt, chosen, values_LKT, peak_LT, lens, metric)
 
     def answer(
         self,
@@ -396,7 +240,8 @@ class Engine:
         Raises:
             InputError: More is asked for than the limits allow, or of unknown adapters.
         """
-        self._check_answer(prompt, rows, new_tokens)
+        self.limits.check_answer(len(prompt.ids), len(rows), new_tokens)
+        self._check_rows(rows)
         if stop is None:
             stop = self._prompt.stop if self._prompt and prompt.frame == "form" else ()
         weights_RLK = torch.stack([row.over(self.adapters) for row in rows])
@@ -411,22 +256,10 @@ class Engine:
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
         chosen = choose_adapters(adapters, self.adapters)
-        if len(chosen) > self.limits.adapters:
-            raise InputError(
-                f"{len(chosen)} adapters are chosen, and at most {self.limits.adapters} run at "
-                "once: choose fewer."
-            )
+        self.limits.check_adapters(len(chosen))
         return chosen
 
-    def _check_answer(self, prompt: Prompt, rows: Sequence[Row], new_tokens: int) -> None:
-        limits = self.limits
-        for what, value, least, most in (
-            ("prompt tokens", len(prompt.ids), 1, limits.prompt_tokens),
-            ("answers", len(rows), 1, limits.rows),
-            ("new tokens", new_tokens, 1, limits.new_tokens),
-        ):
-            if not least <= value <= most:
-                raise InputError(f"{value} {what} are asked for: ask for {least} to {most}.")
+    def _check_rows(self, rows: Sequence[Row]) -> None:
         for row in rows:
             for name in set(row.adapters) - set(self.adapters):
                 raise InputError(f"Row {row.name} weighs an adapter {name!r} that is not there.")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from analysis.divergence import Divergence
+from analysis.divergence import Divergence, peak
+from analysis.lens import Head, read
+from analysis.metrics import measure_all
+from analysis.progress import Progress
 from analysis.prompt import Prompt
 from analysis.trace import MEAN
 
@@ -45,3 +49,35 @@ class EveryToken:
             position=MEAN,
             metric=self.metric,
         )
+
+
+def read_every(
+    prompt: Prompt,
+    adapters: tuple[str, ...],
+    hidden_RLTD: Tensor,
+    head: Head,
+    lens: str,
+    metric: str,
+    progress: Progress | None = None,
+) -> EveryToken:
+    """Reads a prompt's states at all its tokens.
+
+    Args:
+        prompt: What the model read.
+        adapters: The adapters behind the base.
+        hidden_RLTD: States after each block, the base's first.
+        head: The LM head with the final norm.
+        lens: One of `lens.LENSES`.
+        metric: One of `metrics.METRICS`.
+        progress: Told after each token; what it raises stops the reading.
+    """
+    _, layers, count, _ = hidden_RLTD.shape
+    values_LKT = torch.zeros(layers, len(adapters), count, dtype=torch.float64)
+    peak_LT = torch.zeros(layers, count, dtype=torch.float64)
+    for token in range(count):
+        for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], head, lens):
+            values_LKT[layer, :, token] = measure_all((metric,), base_V, shift_KV)[0].cpu()
+            peak_LT[layer, token] = peak(base_V)
+        if progress is not None:
+            progress(f"reading token {token + 1} of {count}", (token + 1) / count)
+    return EveryToken(prompt, adapters, values_LKT, peak_LT, lens, metric)

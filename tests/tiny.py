@@ -33,7 +33,8 @@ from transformers.models.auto import AutoModelForCausalLM
 
 from analysis.adapters import load_adapter
 from analysis.collection import AdapterEntry, PromptForm
-from analysis.engine import Engine, Limits
+from analysis.engine import Engine
+from analysis.limits import Limits
 
 LAYERS, WIDTH, HEADS, INNER = 3, 32, 4, 48
 FORM = "<bos>User: {query}\nAssistant: "

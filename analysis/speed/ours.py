@@ -9,8 +9,9 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.adapters import Adapter
-from analysis.engine import Engine, Limits
+from analysis.engine import Engine
 from analysis.lens import Head
+from analysis.limits import Limits
 from analysis.prompt import Prompt
 from analysis.rows import Row
 from analysis.weights import normalise

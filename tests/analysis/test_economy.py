@@ -14,8 +14,9 @@ from transformers import PreTrainedModel
 
 from analysis import lens
 from analysis.cache import ByteCache
-from analysis.engine import Engine, Limits
+from analysis.engine import Engine
 from analysis.errors import InputError
+from analysis.limits import Limits
 from analysis.methods import Reading, fuse
 from analysis.metrics import METRICS
 from analysis.weights import NORMALISATIONS, normalise, weigh

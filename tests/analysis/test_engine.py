@@ -18,8 +18,9 @@ from transformers import PreTrainedModel
 from analysis.adapters import load_adapter
 from analysis.collection import AdapterEntry
 from analysis.decoding import Sampling, Step
-from analysis.engine import Engine, Limits
+from analysis.engine import Engine
 from analysis.errors import InputError
+from analysis.limits import Limits
 from analysis.methods import Reading, fuse
 from analysis.prompt import Prompt
 from analysis.rows import Row
