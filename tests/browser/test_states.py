@@ -1,0 +1,45 @@
+"""Every state of the page: nothing for axe to find, and no scrolling sideways on a phone."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, settled, violations
+
+pytestmark = pytest.mark.browser
+
+
+def _fine(page: Page) -> None:
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 375)])
+def test_axe_finds_nothing_in_any_state(site: Site, visit: Open, dark: bool, width: int) -> None:
+    page = visit(site.address + NO_ANSWERS, dark=dark, width=width)
+    ask(page, "How many apples?")
+    settled(page)
+    page.locator("#show").get_by_label("What if").check()
+    expect(page.locator("#brush")).to_be_visible()
+    page.locator("#history summary").click()
+    page.get_by_role("button", name="More ways to read").click()
+    page.get_by_role("button", name="How to answer").click()
+    _fine(page)
+    # Compared with a pin.
+    page.click("#pin")
+    page.locator("#adapters").get_by_label("Math").uncheck()
+    ask(page, "How many pears?")
+    settled(page)
+    page.locator("#show").get_by_label("Difference to pin").check()
+    expect(page.locator("#grid h2")).to_have_text("What changed since the pin")
+    _fine(page)
+    # All that is read on demand.
+    page.get_by_role("button", name="Is it real?").click()
+    page.fill("#variants textarea", "How many apples")
+    page.click("#check")
+    expect(page.locator("#spread h2")).to_contain_text("variants")
+    expect(page.locator("#every")).to_be_enabled()
+    page.click("#every")
+    expect(page.locator("#tokens h2")).to_contain_text("at every token")
+    _fine(page)
