@@ -95,6 +95,8 @@ def serve(collection: Collection) -> Iterator[Site]:
     site.pace.free()
     site.layers.free()
     demo.close()
+    # What still computes in a thread when Python ends takes the whole process down.
+    assert engine.ahead.wait(300)
 
 
 def _watch(site: Site) -> None:
