@@ -37,8 +37,9 @@ def _choose(page: Page, control: str, option: str) -> None:
 
 def test_layers_and_the_mean_over_all_tokens_need_no_new_question(site: Site, page: Page) -> None:
     page.get_by_role("button", name="Show as table").click()
-    page.get_by_label("Layers").fill("1–2")
-    page.get_by_label("Layers").press("Enter")
+    layers = page.get_by_role("textbox", name="Layers")
+    layers.fill("1–2")
+    layers.press("Enter")
     heads = page.locator("#grid tbody th")
     expect(heads).to_have_count(2)
     assert heads.all_inner_texts() == ["1", "2"]
