@@ -14,7 +14,7 @@ FusionLens.define("grid", (root, trigger) => {
 
   let value = null;
   let selected = null;
-  let listening = false;
+  let drawn = false;
 
   toggle.addEventListener("click", () => {
     const asTable = table.hidden;
@@ -73,6 +73,25 @@ FusionLens.define("grid", (root, trigger) => {
     select(within(layer, value.first, last), within(adapter, 0, value.columns.length - 1));
   });
 
+  // Plotly loses clicks that come while it draws the crosshair of the one before: the cell is read
+  // from where the pointer went down and up.
+  const under = ({ clientX, clientY }) => {
+    const box = figure.querySelector(".nsewdrag")?.getBoundingClientRect();
+    if (!box?.width || !value) return null;
+    const row = Math.floor(((clientY - box.top) / box.height) * value.layers);
+    const column = Math.floor(((clientX - box.left) / box.width) * value.columns.length);
+    const inside = row >= 0 && row < value.layers && column >= 0 && column < value.columns.length;
+    return inside ? [value.first + row, column] : null;
+  };
+  let down = null;
+  figure.addEventListener("pointerdown", (event) => (down = event.button === 0 ? under(event) : null), true);
+  window.addEventListener("pointercancel", () => (down = null), true);
+  window.addEventListener("pointerup", (event) => {
+    const up = down && under(event);
+    if (up && up.join() === down.join()) select(...up, true);
+    down = null;
+  }, true);
+
   const shapes = () => {
     const own = FusionLens.dressed(value.figure, figure.clientWidth).layout.shapes;
     if (!selected) return own;
@@ -88,7 +107,7 @@ FusionLens.define("grid", (root, trigger) => {
     ];
   };
   const crosshair = () => {
-    if (window.Plotly && listening) window.Plotly.relayout(figure, { shapes: shapes() });
+    if (window.Plotly && drawn) window.Plotly.relayout(figure, { shapes: shapes() });
   };
   const marks = () => {
     table.querySelectorAll("td.selected").forEach((one) => one.classList.remove("selected"));
@@ -102,10 +121,7 @@ FusionLens.define("grid", (root, trigger) => {
     if (!value || figure.hidden) return;
     const { data, layout } = FusionLens.dressed(value.figure, figure.clientWidth);
     await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
-    if (!listening) {
-      listening = true;
-      figure.on("plotly_click", (event) => select(event.points[0].y, event.points[0].x, true));
-    }
+    drawn = true;
     root.dataset.drawn = value.id;
   };
 

@@ -54,7 +54,7 @@ class Pace:
         self._steps.release(10_000)
 
     def wait(self) -> None:
-        assert not self._held or self._steps.acquire(timeout=60), "a test holds the model too long"
+        assert not self._held or self._steps.acquire(timeout=300), "a test holds the model too long"
 
 
 @dataclass
