@@ -137,18 +137,7 @@ class Engine(Reader):
         """
         chosen = self._chosen(adapters)
         prompt = query if isinstance(query, Prompt) else self.prompt(query, plain=plain)
-        key = (prompt, chosen)
-        trace: Trace | None = self._kept.get(key)
-        if trace is None:
-            began = time.perf_counter()
-            places = [prompt.query_last, prompt.last]
-            with self.ahead.request():
-                hidden_RLPD = self._runner.hidden(
-                    prompt.ids, chosen, places, progress, frame=prompt.query_first
-                )
-            trace = Trace(prompt, chosen, hidden_RLPD, time.perf_counter() - began)
-            self._kept.put(key, trace, hidden_RLPD.nbytes)
-        return trace
+        return self._trace(prompt, chosen, chosen, None, progress)
 
     def copies(self, trace: Trace, adapter: str, progress: Progress | None = None) -> Trace:
         """Runs one adapter of a trace beside its zero, duplicate and doubled copies.
@@ -169,21 +158,36 @@ class Engine(Reader):
                 f"There is no adapter {adapter!r}: take one of {', '.join(trace.adapters)}."
             )
         names = (adapter, *(copy_name(adapter, copy) for copy in COPIES))
-        key = (trace.prompt, names)
-        kept: Trace | None = self._kept.get(key)
-        if kept is not None:
-            return kept
-        began = time.perf_counter()
-        prompt = trace.prompt
-        places = [prompt.query_last, prompt.last]
         scales = (1.0, *COPIES.values())
-        with self.ahead.request():
-            hidden_RLPD = self._runner.hidden(
-                prompt.ids, (adapter,) * len(scales), places, progress, scales=scales
-            )
-        copies = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
-        self._kept.put(key, copies, hidden_RLPD.nbytes)
-        return copies
+        return self._trace(trace.prompt, names, (adapter,) * len(scales), scales, progress)
+
+    def _trace(
+        self,
+        prompt: Prompt,
+        names: tuple[str, ...],
+        adapters: tuple[str, ...],
+        scales: tuple[float, ...] | None,
+        progress: Progress | None,
+    ) -> Trace:
+        """The trace that is kept under `names`; where there is none, one forward pass."""
+        key = (prompt, names)
+        trace: Trace | None = self._kept.get(key)
+        if trace is None:
+            began = time.perf_counter()
+            places = [prompt.query_last, prompt.last]
+            with self.ahead.request():
+                hidden_RLPD = self._runner.hidden(
+                    prompt.ids,
+                    adapters,
+                    places,
+                    progress,
+                    # Kept keys and values of a frame belong to rows of weight 1.
+                    frame=prompt.query_first if scales is None else 0,
+                    scales=scales,
+                )
+            trace = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
+            self._kept.put(key, trace, hidden_RLPD.nbytes)
+        return trace
 
     def every_token(
         self,

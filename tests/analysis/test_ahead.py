@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -144,3 +146,23 @@ def test_of_many_jobs_the_oldest_are_dropped() -> None:
     assert ahead.wait(LONG)
     assert done[-8:] == list(range(12, 20))
     assert len(done) <= 9  # the thread may have taken the first before it rested
+
+
+def test_a_process_that_ends_meanwhile_ends_well() -> None:
+    script = """
+import threading, torch
+from analysis.ahead import Ahead
+begun = threading.Event()
+def job(step):
+    while True:
+        torch.randn(200, 200) @ torch.randn(200, 200)
+        begun.set()
+        step("", 0.0)
+ahead = Ahead()
+ahead.put(job)
+assert begun.wait(60)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
