@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.errors import InputError
 from analysis.methods import Reading, fuse, methods
@@ -40,6 +40,10 @@ class Asking:
     lens: str
 
 
+Answered: TypeAlias = "tuple[Row, Heading]"
+"""A row that is decoded, and what stands above its answer."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What the answers that are shown were made from.
@@ -67,13 +71,51 @@ def check_count(answers: int) -> None:
         )
 
 
-def answer(
+def chosen(
     engine: Engine,
     session: Session,
     run: Run,
     settings: Asking,
     extra: tuple[bool, bool],
     labels: Mapping[str, str],
+) -> list[Answered]:
+    """What is answered: the methods' rows, the painted one and the one that is shown.
+
+    Args:
+        engine: Reads divergences.
+        session: The visitor's.
+        run: What was traced.
+        settings: How it is to be answered.
+        extra: From `painting.extra`.
+        labels: The adapters' labels by name.
+    """
+    trace = run.trace
+    # The paper's rule at the paper's token; other settings are there to look at.
+    paper = Reading(
+        trace.adapters,
+        trace.layers,
+        lambda: engine.divergence(trace, settings.lens).values_LK,
+    )
+    # An adapter can be heard alone where it is not among those that are fused.
+    alone = Reading(engine.adapters, trace.layers, paper.divergence)
+    rows = [
+        (fuse([name], alone if ":" in name else paper)[0], _heading(name, labels))
+        for name in settings.methods
+    ]
+    painted, shown = extra
+    if painted and session.painting is not None:
+        rows.append(painting.painted_row(session.painting))
+    if shown and session.picture is not None:
+        rows.append(painting.shown_row(session.picture))
+    return rows
+
+
+def answer(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: Asking,
+    rows: list[Answered],
     costs: tuple[str, ...],
 ) -> Updates:
     """Streams the answers to a run.
@@ -83,11 +125,9 @@ def answer(
         session: The visitor's.
         run: What was traced.
         settings: How it is to be answered.
-        extra: From `painting.extra`.
-        labels: The adapters' labels by name.
+        rows: From `chosen`.
         costs: What was done before, and what it took.
     """
-    rows = _rows(engine, session, run, settings, extra, labels)
     if not rows:
         took = " · ".join(costs)
         yield {"status": views.status("done", "Done. No answer was asked for.", 1.0, took)}
@@ -123,36 +163,6 @@ def answer(
     sheet.finish("done")
     took = " · ".join((*costs, sheet.cost))
     yield {"answers": sheet.view(), "status": views.status("done", "Done", 1.0, took)}
-
-
-def _rows(
-    engine: Engine,
-    session: Session,
-    run: Run,
-    settings: Asking,
-    extra: tuple[bool, bool],
-    labels: Mapping[str, str],
-) -> list[tuple[Row, Heading]]:
-    """What is answered: the methods' rows, the painted one and the one that is shown."""
-    trace = run.trace
-    # The paper's rule at the paper's token; other settings are there to look at.
-    paper = Reading(
-        trace.adapters,
-        trace.layers,
-        lambda: engine.divergence(trace, settings.lens).values_LK,
-    )
-    # An adapter can be heard alone where it is not among those that are fused.
-    alone = Reading(engine.adapters, trace.layers, paper.divergence)
-    rows = [
-        (fuse([name], alone if ":" in name else paper)[0], _heading(name, labels))
-        for name in settings.methods
-    ]
-    painted, shown = extra
-    if painted and session.painting is not None:
-        rows.append(painting.painted_row(session.painting))
-    if shown and session.picture is not None:
-        rows.append(painting.shown_row(session.picture))
-    return rows
 
 
 def _heading(name: str, labels: Mapping[str, str]) -> Heading:

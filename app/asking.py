@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.errors import InputError
 from analysis.trace import MEAN
 from app import painting, reading, views
-from app.answering import Asking, answer, check_count
+from app.answering import Asking, answer, check_count, chosen
 from app.loader import Loader
 from app.look import Look
 from app.looking import Looker
@@ -84,7 +84,8 @@ class Asker:
             session.run = run
             yield self._looker.look(session, look)
             costs = (traced.said("traced"), read.said("read"))
-            yield from answer(engine, session, run, settings, extra, self._labels, costs)
+            rows = chosen(engine, session, run, settings, extra, self._labels)
+            yield from answer(engine, session, run, settings, rows, costs)
 
         yield from guarded(session, ticket, self._turns, steps())
 

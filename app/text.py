@@ -118,6 +118,17 @@ def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str], first: in
     return f"{'; '.join(parts)}. On average over the layers: {averages}."
 
 
+def _cells(
+    values: Sequence[Sequence[float]], labels: Sequence[str], first: int
+) -> list[tuple[float, int, str]]:
+    """Each number with its layer and its adapter's label."""
+    return [
+        (value, layer, label)
+        for layer, row in enumerate(values, start=first)
+        for value, label in zip(row, labels, strict=True)
+    ]
+
+
 def movers(
     values: Sequence[Sequence[float]], labels: Sequence[str], unit: str, first: int = 0
 ) -> str:
@@ -129,11 +140,7 @@ def movers(
         unit: What stands behind a divergence.
         first: Number of the first layer.
     """
-    cells = [
-        (value, layer, label)
-        for layer, row in enumerate(values, start=first)
-        for value, label in zip(row, labels, strict=True)
-    ]
+    cells = _cells(values, labels, first)
     (least, low, quiet), (most, high, loud) = min(cells), max(cells)
     if most == 0:
         return "No adapter moves the base here."
@@ -161,11 +168,7 @@ def changes(
         before: What the old is called.
         first: Number of the first layer.
     """
-    cells = [
-        (value, layer, label)
-        for layer, row in enumerate(values, start=first)
-        for value, label in zip(row, labels, strict=True)
-    ]
+    cells = _cells(values, labels, first)
     largest = sorted(cells, key=lambda one: -abs(one[0]))[:3]
     if abs(largest[0][0]) < 0.005:
         return f"Nothing differs from {before}."
