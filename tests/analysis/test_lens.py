@@ -39,8 +39,13 @@ def test_norm_lens_of_the_last_block_gives_the_models_logits(family: str) -> Non
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "gemma2"])
-@pytest.mark.parametrize("tokens", [3, 20], ids=["few", "many"])
-def test_the_heads_output_is_the_models_logits(family: str, tokens: int) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "transposed"), [(3, True), (3, False), (20, True)], ids=["few", "plain", "many"]
+)
+def test_the_heads_output_is_the_models_logits(
+    family: str, tokens: int, transposed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.lens._transposed_is_faster", lambda: transposed)
     model = tiny.model(family, dtype=torch.float64)
     ids_RT = torch.arange(40, 40 + tokens).unsqueeze(0)
     with torch.inference_mode():
