@@ -23,6 +23,6 @@ demo = build(collection, loader)
 
 if __name__ == "__main__":
     # The server and the first page first: loading would slow both down.
-    demo.launch(prevent_thread_lock=True, **launch_options())
+    demo.launch(prevent_thread_lock=True, **launch_options(collection))
     loader.start(patience=5.0)
     demo.block_thread()

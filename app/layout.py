@@ -13,6 +13,7 @@ from app.examples import Example
 from app.panels import panel
 
 WELCOME = "Ask a question to see which adapter speaks at which layer."
+FOLDED = "Adapters, lens and answers"
 CHOOSE = "Click a cell of the grid, or walk to one with the arrow keys."
 
 
@@ -82,6 +83,7 @@ def build(
     shows("history", "history", {}, events=("reopen",))
     with gr.Row(elem_classes="workspace"):
         with gr.Column(elem_classes="controls", scale=0, min_width=232):
+            panel("fold", FOLDED)
             given = controls.build(collection)
         with gr.Column(elem_classes="main", scale=1, min_width=280):
             shows("grid", "grid", grids.empty(WELCOME), events=("cell", "paint"))

@@ -6,10 +6,12 @@ import os
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from analysis.collection import DEFAULT_COLLECTION, Collection, load_collection
-from app import explore, panels, views
+from app import explore, first, opening, panels, views
 from app.loader import Loader
+from app.opening import Opening
 from app.theme import theme
 
 COLLECTION = "FUSION_LENS_COLLECTION"
@@ -50,13 +52,15 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
     return demo.queue(api_open=False, max_size=64, default_concurrency_limit=16)
 
 
-def launch_options() -> dict[str, Any]:
-    """What `launch` needs besides an address."""
+def launch_options(collection: Collection) -> dict[str, Any]:
+    """What `launch` needs besides an address, to serve a collection's page."""
+    stored = first.load(collection)
+    view = [] if stored is None else [Middleware(Opening, opening.markup(collection.title, stored))]
     return {
         "theme": theme(),
         "css_paths": [panels.CSS],
         "head": panels.head(),
-        "app_kwargs": {"routes": panels.routes()},
+        "app_kwargs": {"routes": panels.routes(), "middleware": view},
         "footer_links": [],
         # Requests that wait for their turn each hold a thread; looking must never wait for one.
         "max_threads": 64,

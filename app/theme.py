@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import gradio as gr
 
 Scale = list[tuple[float, str]]
@@ -95,3 +97,25 @@ def theme() -> gr.themes.Base:
         button_border_width="1px",
         button_border_width_dark="1px",
     )
+
+
+def colour(scale: Scale, share: float) -> str:
+    """The colour of a scale at a share from 0 to 1, as Plotly mixes it."""
+    share = min(max(share, 0.0), 1.0)
+    (low, first), (high, second) = next(
+        pair for pair in itertools.pairwise(scale) if share <= pair[1][0]
+    )
+    part = (share - low) / (high - low)
+    mixed = (a + part * (b - a) for a, b in zip(_parts(first), _parts(second), strict=True))
+    return "#" + "".join(f"{round(one):02x}" for one in mixed)
+
+
+def ink(colour: str) -> str:
+    """What Plotly writes with on a colour."""
+    red, green, blue = _parts(colour)
+    return "#fff" if 0.299 * red + 0.587 * green + 0.114 * blue < 128 else "#444"
+
+
+def _parts(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue

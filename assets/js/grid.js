@@ -123,6 +123,7 @@ FusionLens.define("grid", (root, trigger) => {
     await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
     drawn = true;
     root.dataset.drawn = value.id;
+    document.getElementById("opening")?.remove();
   };
 
   const fill = () => {

@@ -85,7 +85,7 @@ def serve(collection: Collection) -> Iterator[Site]:
     """Serves a collection's page until the iterator goes on."""
     loader = Loader(lambda progress: Engine.load(collection, progress))
     demo = build(collection, loader)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(collection))
     loader.start()
     engine = loader.wait(300)
     assert engine is not None, loader.now

@@ -32,7 +32,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
 
     loader = Loader(lambda progress: Engine.load(collection, progress))
     demo = build(collection, loader)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(collection))
     try:
         page = visit(address)
         grid = page.locator("#grid .fl-panel")

@@ -38,6 +38,7 @@ def _unharmed(page: Page) -> None:
 
 def test_it_is_shown_literally_everywhere(hostile_site: Site, visit: Open) -> None:
     page = visit(f"{hostile_site.address}?answers=static&alone=adapter:math&length=8", width=375)
+    expect(page.locator("#alone .token")).to_have_count(1)
     ask(page, TEXT)
     settled(page)
     grid = page.locator("#grid")
@@ -59,6 +60,7 @@ def test_it_is_shown_literally_everywhere(hostile_site: Site, visit: Open) -> No
     page.get_by_role("button", name="Show as table").click()
     expect(grid.locator("thead")).to_contain_text(SHOWN)
     page.click("#pin")
+    page.get_by_role("button", name="Adapters, lens and answers").click()
     page.locator("#show").get_by_label("Difference to pin").check()
     expect(grid.locator(".sentence")).to_contain_text("Nothing differs from “<script>")
     page.get_by_role("button", name="Show as picture").click()

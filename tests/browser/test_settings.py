@@ -81,3 +81,17 @@ def test_copies_of_the_selected_adapter_are_tried_on_request(site: Site, page: P
     settled(page)
     assert site.calls == []
     assert violations(page) == []
+
+
+def test_on_a_phone_the_controls_are_folded_away(site: Site, visit: Open) -> None:
+    page = visit(site.address, width=375)
+    fold = page.get_by_role("button", name="Adapters, lens and answers")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(page.locator("#lens")).to_be_hidden()
+    fold.press("Enter")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    page.locator("#lens").get_by_label("Raw · paper").check()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(fold).to_be_hidden()
+    expect(page.locator("#lens")).to_be_visible()
