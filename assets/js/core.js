@@ -4,6 +4,9 @@
   const kinds = {};
   const themed = new Set();
   const listeners = {};
+  // Plotly comes with a script of its own, which may not come: panels then do without pictures.
+  let lost = false;
+  window.addEventListener("error", ({ target }) => (lost ||= target.id === "fl-plotly"), true);
 
   const FusionLens = {
     // make(root, trigger) returns {update(value), theme?()}.
@@ -40,11 +43,37 @@
 
     dark: () => document.body.classList.contains("dark"),
 
+    // Plotly, or nothing where its script did not come.
     plotly: () =>
       new Promise((resolve) => {
-        if (window.Plotly) return resolve(window.Plotly);
-        document.getElementById("fl-plotly").addEventListener("load", () => resolve(window.Plotly));
+        if (window.Plotly || lost) return resolve(window.Plotly);
+        const script = document.getElementById("fl-plotly");
+        for (const end of ["load", "error"]) script.addEventListener(end, () => resolve(window.Plotly));
       }),
+
+    undrawn(figure) {
+      const why = "The picture cannot be drawn: the script that draws it did not load. The numbers are there as a table; load the page again to try once more.";
+      figure.replaceChildren(FusionLens.el("p", { className: "note" }, why));
+      figure.style.minHeight = "";
+    },
+
+    // Puts text on the clipboard and says whether it is there: browsers keep it from pages that come
+    // neither over https nor from this machine, as in a classroom, and may refuse it to others.
+    async copy(text) {
+      try {
+        await navigator.clipboard.writeText(text);
+        return true;
+      } catch {
+        const here = document.activeElement;
+        const box = FusionLens.el("textarea", { value: text, className: "sr-only", at: { "aria-hidden": "true" } });
+        document.body.append(box);
+        box.select();
+        const done = document.execCommand("copy");
+        box.remove();
+        here?.focus({ preventScroll: true });
+        return done;
+      }
+    },
 
     // The colour that the page's style gives a variable, as Plotly takes it.
     colour: (name) => getComputedStyle(document.body).getPropertyValue(name).trim(),
