@@ -15,9 +15,9 @@ FusionLens.define("answers", (root) => {
     const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
     copy.setAttribute("aria-label", `Copy the answer of ${row.label}`);
     copy.addEventListener("click", async () => {
-      await navigator.clipboard?.writeText(text.textContent).catch(() => {});
-      copy.textContent = "Copied";
-      setTimeout(() => (copy.textContent = "Copy"), 1200);
+      const done = await FusionLens.copy(text.textContent);
+      copy.textContent = done ? "Copied" : "Select it to copy";
+      setTimeout(() => (copy.textContent = "Copy"), done ? 1200 : 4000);
     });
     const node = el("article", { className: "card", data: { row: row.name } }, el("header", {}, name, copy), text, facts);
     cards.append(node);
@@ -26,6 +26,8 @@ FusionLens.define("answers", (root) => {
 
   return {
     update(value) {
+      // What a newer request has replaced may still end; only a beginning may be of another session.
+      if (value.run < run && value.state !== "waiting") return;
       if (value.run !== run) {
         run = value.run;
         shown = [];
