@@ -1,4 +1,4 @@
-"""Results as Plotly figures: pure functions from numbers to plain dictionaries.
+"""Results as heatmaps for Plotly: pure functions from numbers to plain dictionaries.
 
 All text passes `text.safe`. Names stand in tick texts and custom data, never in templates, which
 Plotly reads as a language of their own.
@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from app.text import number, power, safe, short
-from app.theme import LINES, SCALES
+from app.text import power, safe, short
+from app.theme import SCALES
 
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
@@ -99,9 +99,9 @@ def grid(
         },
         "font": {"size": 12},
         "shapes": [
-            *(_veil((-0.5, width - 0.5), (layer - 0.5, layer + 0.5)) for layer in veiled),
+            *(veil((-0.5, width - 0.5), (layer - 0.5, layer + 0.5)) for layer in veiled),
             *(
-                _veil((place - 0.5, place + 0.5), (layer - 0.5, layer + 0.5))
+                veil((place - 0.5, place + 0.5), (layer - 0.5, layer + 0.5))
                 for layer, place in veiled_cells
             ),
         ],
@@ -171,7 +171,8 @@ def tokens(
 
 def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
     """A bar above the picture that says which colour is which power of ten."""
-    ticks = range(math.ceil(low), math.floor(high) + 1)
+    least, most = math.ceil(low), math.floor(high)
+    ticks = range(least, most + 1, 1 + (most - least) // 5)
     return {
         "orientation": "h",
         "x": 0,
@@ -183,86 +184,10 @@ def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
         "outlinewidth": 0,
         "ypad": 6,
         "xpad": 0,
-        "title": {"text": measure, "side": "top"},
+        "title": {"text": measure, "side": "top", "font": {"size": 12}},
         "tickvals": list(ticks),
         "ticktext": [power(tick) if abs(tick) > 1 else f"{10.0**tick:g}" for tick in ticks],
     }
-
-
-def profile(
-    values: Numbers,
-    labels: Sequence[str],
-    *,
-    measure: str,
-    log: bool,
-    first: int = 0,
-    places: Sequence[int] = (),
-    veiled: Sequence[int] = (),
-) -> Figure:
-    """Lines over the layers, one for each adapter.
-
-    Args:
-        values: `[layers][adapters]`.
-        labels: The adapters' labels.
-        measure: What the numbers are.
-        log: Count upwards in powers of ten.
-        first: Number of the first layer.
-        places: The lines' colours, by number, so that an adapter keeps its own beside others.
-        veiled: Layers to shade, since their numbers say little.
-    """
-    count = len(values)
-    traces = []
-    for column, (label, place) in enumerate(zip(labels, places or range(len(labels)), strict=True)):
-        colours = {mode: LINES[mode][place % len(LINES[mode])] for mode in LINES}
-        line = [row[column] for row in values]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": safe(short(label, 18)),
-                "x": list(range(first, first + count)),
-                # A logarithm has no place for 0: the line has a gap there.
-                "y": [value if value > 0 else None for value in line] if log else line,
-                "line": {
-                    "width": 2,
-                    "color": colours["light"],
-                    "dash": "solid" if place < len(LINES["light"]) else "dot",
-                },
-                "marker": {"size": 5, "color": colours["light"]},
-                "customdata": [
-                    safe_lines(f"layer {layer} · {label}\n{number(value)}")
-                    for layer, value in enumerate(line, start=first)
-                ],
-                "hovertemplate": "%{customdata}<extra></extra>",
-                "meta": {"colours": colours},
-            }
-        )
-    y_axis: dict[str, Any] = {"fixedrange": True, "ticks": "", "nticks": 5}
-    y_axis["title"] = {"text": measure, "standoff": 8}
-    y_axis["zeroline"] = any(value < 0 for row in values for value in row)
-    y_axis |= {"type": "log", "exponentformat": "power"} if log else {"rangemode": "tozero"}
-    layout = {
-        "height": 250,
-        "margin": {"l": 58, "r": 2, "t": 34, "b": 34},
-        "font": {"size": 12},
-        "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        "xaxis": {
-            "title": {"text": "layer", "standoff": 4},
-            # Layers are whole numbers: few of them would otherwise get ticks in between.
-            **({"dtick": 1} if count <= 20 else {"nticks": 20}),
-            "range": [first - 0.3, first + count - 0.7],
-            "fixedrange": True,
-            "zeroline": False,
-            "showgrid": False,
-            "ticks": "",
-        },
-        "yaxis": y_axis,
-        "shapes": [
-            {**_veil((layer - 0.5, layer + 0.5), (0, 1)), "yref": "paper"} for layer in veiled
-        ],
-    }
-    return {"data": traces, "layout": layout}
 
 
 def safe_lines(text: str) -> str:
@@ -270,7 +195,8 @@ def safe_lines(text: str) -> str:
     return "<br>".join(safe(line) for line in text.split("\n"))
 
 
-def _veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
+def veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
+    """A rectangle that shades what says little, from edge to edge."""
     (left, right), (top, bottom) = across, down
     return {
         "name": "veil",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app import figures, text
+from app import figures, lines, text
 from app.faces import Face
 from app.picture import Numbers, Picture, rows
 
@@ -152,7 +152,7 @@ def profile(face: Face) -> View:
         return no_profile()
     picture = face.picture
     title = f"{face.measure[0].upper()}{face.measure[1:]} over the layers"
-    figure = figures.profile(
+    figure = lines.profile(
         face.values,
         face.labels,
         measure=face.measure,

@@ -4,9 +4,11 @@
   const kinds = {};
   const themed = new Set();
   const listeners = {};
-  // Plotly comes with a script of its own, which may not come: panels then do without pictures.
-  let lost = false;
-  window.addEventListener("error", ({ target }) => (lost ||= target.id === "fl-plotly"), true);
+  // Plotly is in a script of its own that comes later than this one, or not at all.
+  const plotly = new Promise((resolve) => {
+    const ended = ({ target }) => target.id === "fl-plotly" && resolve(window.Plotly);
+    for (const end of ["load", "error"]) document.addEventListener(end, ended, true);
+  });
 
   const FusionLens = {
     // make(root, trigger) returns {update(value), theme?()}.
@@ -44,12 +46,7 @@
     dark: () => document.body.classList.contains("dark"),
 
     // Plotly, or nothing where its script did not come.
-    plotly: () =>
-      new Promise((resolve) => {
-        if (window.Plotly || lost) return resolve(window.Plotly);
-        const script = document.getElementById("fl-plotly");
-        for (const end of ["load", "error"]) script.addEventListener(end, () => resolve(window.Plotly));
-      }),
+    plotly: () => plotly,
 
     undrawn(figure) {
       const why = "The picture cannot be drawn: the script that draws it did not load. The numbers are there as a table; load the page again to try once more.";

@@ -66,6 +66,14 @@ def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
     assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
 
 
+def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("base", "adapter:math"), new_tokens=32)
+    assert "parts from Base's" in shown["answers"]["sentence"]
+    shown = visit.ask(QUERY, methods=("base", "qa-flora"))
+    assert "parts from qa-FLoRA's" in shown["answers"]["sentence"]
+    assert "parts" not in visit.ask(QUERY, methods=("base",))["answers"]["sentence"]
+
+
 def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     six = ("base", "static", "sum", "qa-flora", "adapter:math", "adapter:code")
     shown = visit.ask(QUERY, methods=six)

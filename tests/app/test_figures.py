@@ -3,7 +3,7 @@ import json
 import pytest
 from plotly.graph_objects import Figure
 
-from app import figures
+from app import figures, lines
 
 LABELS = ["Math", "<b>Code</b>"]
 
@@ -46,9 +46,7 @@ def test_nothing_different_still_has_a_scale() -> None:
 
 @pytest.mark.parametrize("log", [False, True])
 def test_plotly_takes_the_lines(log: bool) -> None:
-    figure = figures.profile(
-        [[0.1, 0.9], [0.0, 1.0]], LABELS, measure="weight", log=log, veiled=[1]
-    )
+    figure = lines.profile([[0.1, 0.9], [0.0, 1.0]], LABELS, measure="weight", log=log, veiled=[1])
     Figure(figure)
     assert figure["layout"]["yaxis"]["title"]["text"] == "weight"
     assert figure["data"][0]["y"] == ([0.1, None] if log else [0.1, 0.0])
