@@ -45,10 +45,10 @@ def grid(
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
-    shown, low, high = _range(values, scale)
+    shown, low, high = scaled(values, scale)
     if scale == "difference":
         # What is shaded may be as far apart as noise can be: the others set the scale.
-        low, high = _range(
+        low, high = scaled(
             [row for at, row in enumerate(values, first) if at not in veiled], scale
         )[1:]
     heads = [
@@ -128,7 +128,7 @@ def tokens(
         axis: What the rows are; nothing where their names say it.
         measure: What the numbers are.
     """
-    shown, low, high = _range(values, "divergence")
+    shown, low, high = scaled(values, "divergence")
     count, width = len(values), len(texts)
     trace = {
         "type": "heatmap",
@@ -211,7 +211,7 @@ def veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, An
     }
 
 
-def _range(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:
+def scaled(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:
     """The numbers as they are coloured, and the ends of the scale."""
     flat = [value for row in values for value in row]
     if scale in ("weights", "painted"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.figures import Figure, Numbers, safe_lines, veil
+from app.figures import Figure, Numbers, safe_lines, scaled, veil
 from app.text import number, safe, short
 from app.theme import LINES
 
@@ -61,7 +61,13 @@ def profile(
     y_axis: dict[str, Any] = {"fixedrange": True, "ticks": "", "nticks": 5}
     y_axis["title"] = {"text": measure, "standoff": 8}
     y_axis["zeroline"] = any(value < 0 for row in values for value in row)
-    y_axis |= {"type": "log", "exponentformat": "power"} if log else {"rangemode": "tozero"}
+    if log:
+        # As far down as the grid has colours.
+        _, low, high = scaled(values, "divergence")
+        ends = [low - 0.2, high + 0.2]
+        y_axis |= {"type": "log", "exponentformat": "power", "range": ends}
+    else:
+        y_axis["rangemode"] = "tozero"
     layout = {
         "height": 250,
         "margin": {"l": 58, "r": 2, "t": 34, "b": 34},

@@ -7,7 +7,8 @@ FusionLens.define("why", (root) => {
 
   const tokens = (value) => {
     const names = ["token", "base", value.adapter, "points", "rank"];
-    const head = names.map((name) => el("th", { scope: "col", dir: "auto", title: name }, name));
+    const titles = ["", "", value.adapter, "Change in percentage points", "Change of rank"];
+    const head = names.map((name, place) => el("th", { scope: "col", dir: "auto", title: titles[place] }, name));
     for (const changed of head.slice(3)) changed.prepend(el("span", { className: "sr-only" }, "change in "));
     const rows = value.tokens.map((token) =>
       el(

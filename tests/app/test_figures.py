@@ -51,6 +51,8 @@ def test_plotly_takes_the_lines(log: bool) -> None:
     assert figure["layout"]["yaxis"]["title"]["text"] == "weight"
     assert figure["data"][0]["y"] == ([0.1, None] if log else [0.1, 0.0])
     assert figure["layout"]["shapes"][0]["x0"] == 0.5
+    ends = figure["layout"]["yaxis"].get("range")
+    assert ends == (pytest.approx([-1.2, 0.2]) if log else None)
 
 
 def test_tokens_have_a_legend_of_their_colours() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from typing import Any
@@ -10,7 +11,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from analysis.decoding import Step, Token
+from app import faces, grids
 from app.answers import Heading, Sheet
+from app.look import Look
+from app.picture import Picture
 from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations
 
 pytestmark = pytest.mark.browser
@@ -75,6 +79,29 @@ def test_answers_say_each_token_and_where_they_part_without_a_mouse(page: Page) 
     expect(panel.locator(".t")).to_have_count(4)
     _give(page, _sheet(1).view())
     expect(panel.locator(".t")).to_have_count(0)
+
+
+def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
+    weights = ((0.5, 0.5), (0.4, 0.6), (0.3, 0.7))
+    picture = Picture("1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, Look())
+
+    def shown(cell: tuple[int, int], run: str = "1") -> dict[str, Any]:
+        seen = faces.face(dataclasses.replace(picture, number=f"{run}-norm"))
+        return grids.grid(seen, cell) | {"note": f"{run} {cell}"}
+
+    panel = _panel(page, "grid")
+    _give(page, shown((0, 0)))
+    panel.get_by_role("button", name="Show as table").click()
+    panel.locator(".table").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    selected = panel.locator("td.selected")
+    expect(selected).to_have_text("0.70")
+    _give(page, shown((1, 0)))  # what the first of these keys asked for
+    expect(panel.locator(".note")).to_have_text("1 (1, 0)")
+    expect(selected).to_have_text("0.70")
+    _give(page, shown((1, 0), "2"))
+    expect(selected).to_have_text("0.40")
 
 
 def test_only_what_the_model_does_is_heard_and_not_every_percent(page: Page) -> None:
