@@ -139,7 +139,8 @@ def answer(
         sampling=settings.sampling,
     )
     names = [heading.name for _, heading in rows]
-    reference = names.index(REFERENCE) if REFERENCE in names and len(rows) > 1 else None
+    # Without qa-FLoRA's, the others are compared with the first.
+    reference = names.index(REFERENCE) if REFERENCE in names else 0
     sheet = Sheet(run.number, [heading for _, heading in rows], reference)
     session.sheet = sheet
     session.asked = Asked(settings, tuple(row for row, _ in rows))

@@ -124,12 +124,12 @@ class Sheet:
     def _sentence(self) -> str:
         if not self._rows:
             return ""
-        if self._reference is None:
-            return "Hover over a word to see how probable it was."
-        return (
-            "Hover over a word to see how probable it was. The mark is where an answer parts from "
-            f"{self._reference_label()}'s."
+        said = (
+            "Point at a word, tap it or walk to it with the arrow keys to see how probable it was."
         )
+        if self._reference is None or len(self._rows) == 1:
+            return said
+        return f"{said} The mark is where an answer parts from {self._reference_label()}'s."
 
     def _reference_label(self) -> str:
         assert self._reference is not None

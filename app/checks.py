@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from analysis.trace import MEAN
 from app import figures, text
-from app.grids import View, focused
+from app.faces import focused
+from app.grids import View, chart, table
 from app.picture import Picture, rows
 
 if TYPE_CHECKING:
@@ -43,25 +44,30 @@ def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
         f"{within:.0f} of {len(cells) * picture.width} cells are within the noise and shaded: "
         "their mean is nearer to an equal share than they spread."
     )
+    title = f"Mean and spread over {len(asked)} variants"
+    figure = figures.grid(
+        means,
+        picture.labels,
+        hover,
+        cells,
+        scale="weights",
+        first=picture.shown.start,
+        veiled_cells=[
+            (layer, place)
+            for layer, row in zip(picture.shown, noise, strict=True)
+            for place, quiet in enumerate(row)
+            if quiet
+        ],
+    )
+    told = [
+        [f"{cell}, noise" if quiet else cell for cell, quiet in zip(*both, strict=True)]
+        for both in zip(cells, noise, strict=True)
+    ]
+    numbers = table("Layer", picture.labels, [str(layer) for layer in picture.shown], told)
     return {
         "id": f"{picture.number}-spread-{len(asked)}",
-        "title": f"Mean and spread over {len(asked)} variants",
-        "label": f"Mean and spread over {len(asked)} variants. {said}",
         "said": [said, "Tried: " + text.listed([f"“{text.visible(one)}”" for one in asked]) + "."],
-        "figure": figures.grid(
-            means,
-            picture.labels,
-            hover,
-            cells,
-            scale="weights",
-            first=picture.shown.start,
-            veiled_cells=[
-                (layer, place)
-                for layer, row in zip(picture.shown, noise, strict=True)
-                for place, quiet in enumerate(row)
-                if quiet
-            ],
-        ),
+        "charts": [chart(title, f"{title}. {said}", figure, numbers)],
     }
 
 
@@ -95,17 +101,16 @@ def sanity(picture: Picture, found: Sanity) -> View:
     said = _lessons(picture, found, label)
     if picture.look.position == MEAN:
         said.append("Copies are read at the query's last token, not over all of them.")
+    figure = figures.grid(weights, heads, hover, cells, scale="weights", first=picture.shown.start)
+    numbers = table("Layer", heads, [str(layer) for layer in picture.shown], cells)
+    title = f"{label} beside copies of itself"
     return {
         "id": f"{picture.number}-{found.adapter}-copies",
-        "title": f"{label} beside copies of itself",
-        "label": " ".join(said),
         "said": [
             *said,
             "On each cell: the weight, and in brackets the divergence, where there is room.",
         ],
-        "figure": figures.grid(
-            weights, heads, hover, cells, scale="weights", first=picture.shown.start
-        ),
+        "charts": [chart(title, " ".join(said), figure, numbers)],
     }
 
 

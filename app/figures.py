@@ -1,4 +1,4 @@
-"""Results as Plotly figures: pure functions from numbers to plain dictionaries.
+"""Results as heatmaps for Plotly: pure functions from numbers to plain dictionaries.
 
 All text passes `text.safe`. Names stand in tick texts and custom data, never in templates, which
 Plotly reads as a language of their own.
@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from app.text import number, safe, short
-from app.theme import LINES, SCALES
+from app.text import power, safe, short
+from app.theme import SCALES
 
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
@@ -36,7 +36,8 @@ def grid(
         labels: The adapters' labels.
         hover: What each cell says on hover.
         cells: What stands on each cell.
-        scale: `weights` (0 to 1), `divergence` (logarithmic) or `difference` (around 0).
+        scale: `weights` (0 to 1), `painted` (0 to 2), `divergence` (logarithmic) or `difference`
+            (around 0).
         first: Number of the first layer.
         averages: A second line under each label.
         veiled: Layers to shade, since their numbers say little.
@@ -44,7 +45,12 @@ def grid(
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
-    shown, low, high = _range(values, scale)
+    shown, low, high = scaled(values, scale)
+    if scale == "difference":
+        # What is shaded may be as far apart as noise can be: the others set the scale.
+        low, high = scaled(
+            [row for at, row in enumerate(values, first) if at not in veiled], scale
+        )[1:]
     heads = [
         f"<b>{safe(short(label, 16))}</b>" + (f"<br>{safe(average)}" if average else "")
         for label, average in zip(labels, averages or [""] * width, strict=True)
@@ -93,124 +99,95 @@ def grid(
         },
         "font": {"size": 12},
         "shapes": [
-            *(_veil(layer, -0.5, width - 0.5) for layer in veiled),
-            *(_veil(layer, place - 0.5, place + 0.5) for layer, place in veiled_cells),
+            *(veil((-0.5, width - 0.5), (layer - 0.5, layer + 0.5)) for layer in veiled),
+            *(
+                veil((place - 0.5, place + 0.5), (layer - 0.5, layer + 0.5))
+                for layer, place in veiled_cells
+            ),
         ],
     }
     return {"data": [trace], "layout": layout}
 
 
-def tokens(values: Numbers, texts: Sequence[str], label: str, first: int = 0) -> Figure:
-    """One adapter's divergence at every token: layers down, tokens across.
+def tokens(
+    values: Numbers,
+    texts: Sequence[str],
+    names: Sequence[str],
+    hover: Sequence[Sequence[str]],
+    *,
+    axis: str,
+    measure: str,
+) -> Figure:
+    """Divergences at every token: layers or adapters down, tokens across.
 
     Args:
-        values: `[layers][tokens]`.
+        values: `[rows][tokens]`.
         texts: The tokens, their white space visible.
-        label: The adapter's label.
-        first: Number of the first layer.
+        names: The rows' names.
+        hover: What each cell says on hover.
+        axis: What the rows are; nothing where their names say it.
+        measure: What the numbers are.
     """
-    shown, low, high = _range(values, "divergence")
+    shown, low, high = scaled(values, "divergence")
     count, width = len(values), len(texts)
-    hover = [
-        [
-            safe_lines(f"layer {layer} · {label} at “{text}”\n{number(value)}")
-            for text, value in zip(texts, row, strict=True)
-        ]
-        for layer, row in enumerate(values, start=first)
-    ]
     trace = {
         "type": "heatmap",
         "x": list(range(width)),
-        "y": list(range(first, first + count)),
+        "y": list(range(count)),
         "z": shown,
         "zmin": low,
         "zmax": high,
-        "customdata": hover,
+        "customdata": [[safe_lines(text) for text in row] for row in hover],
         "hovertemplate": "%{customdata}<extra></extra>",
         "xgap": 1,
         "ygap": 1,
-        "showscale": False,
         "colorscale": SCALES["divergence"]["light"],
+        "colorbar": _legend(low, high, measure),
         "meta": {"colours": SCALES["divergence"]},
     }
-    axis = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
+    fixed = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
+    every = math.ceil(count / 20)
     layout = {
-        "height": 110 + 13 * count,
-        "margin": {"l": 44, "r": 2, "t": 8, "b": 96},
+        "height": 158 + (13 if count > 8 else 24) * count,
+        "margin": {"l": 44, "r": 2, "t": 50, "b": 96},
         "font": {"size": 12},
         "xaxis": {
-            **axis,
+            **fixed,
             "tickvals": list(range(width)),
             "ticktext": [safe(short(text, 14)) for text in texts],
             "tickangle": -60,
         },
         "yaxis": {
-            **axis,
-            "title": {"text": "layer", "standoff": 6},
-            "range": [first + count - 0.5, first - 0.5],
-            **({"dtick": 1} if count < 8 else {}),
+            **fixed,
+            "automargin": True,
+            "title": {"text": axis, "standoff": 6},
+            "range": [count - 0.5, -0.5],
+            "tickvals": list(range(0, count, every)),
+            "ticktext": [safe(short(name, 14)) for name in names[::every]],
         },
     }
     return {"data": [trace], "layout": layout}
 
 
-def profile(values: Numbers, labels: Sequence[str], *, log: bool, first: int = 0) -> Figure:
-    """Lines over the layers, one for each adapter.
-
-    Args:
-        values: `[layers][adapters]`.
-        labels: The adapters' labels.
-        log: Count upwards in powers of ten.
-        first: Number of the first layer.
-    """
-    count = len(values)
-    traces = []
-    for place, label in enumerate(labels):
-        colours = {mode: LINES[mode][place % len(LINES[mode])] for mode in LINES}
-        column = [row[place] for row in values]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": safe(short(label, 18)),
-                "x": list(range(first, first + count)),
-                # A logarithm has no place for 0: the line has a gap there.
-                "y": [value if value > 0 else None for value in column] if log else column,
-                "line": {
-                    "width": 2,
-                    "color": colours["light"],
-                    "dash": "solid" if place < len(LINES["light"]) else "dot",
-                },
-                "marker": {"size": 5, "color": colours["light"]},
-                "customdata": [
-                    safe_lines(f"layer {layer} · {label}\n{number(value)}")
-                    for layer, value in enumerate(column, start=first)
-                ],
-                "hovertemplate": "%{customdata}<extra></extra>",
-                "meta": {"colours": colours},
-            }
-        )
-    y_axis: dict[str, Any] = {"fixedrange": True, "zeroline": False, "ticks": "", "nticks": 5}
-    y_axis |= {"type": "log", "exponentformat": "power"} if log else {"rangemode": "tozero"}
-    layout = {
-        "height": 240,
-        "margin": {"l": 44, "r": 2, "t": 34, "b": 34},
-        "font": {"size": 12},
-        "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        "xaxis": {
-            "title": {"text": "layer", "standoff": 4},
-            # Layers are whole numbers: few of them would otherwise get ticks in between.
-            **({"dtick": 1} if count <= 20 else {"nticks": 20}),
-            "range": [first - 0.3, first + count - 0.7],
-            "fixedrange": True,
-            "zeroline": False,
-            "showgrid": False,
-            "ticks": "",
-        },
-        "yaxis": y_axis,
+def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
+    """A bar above the picture that says which colour is which power of ten."""
+    least, most = math.ceil(low), math.floor(high)
+    ticks = range(least, most + 1, 1 + (most - least) // 5)
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.0,
+        "yanchor": "bottom",
+        "thickness": 8,
+        "len": 0.6,
+        "outlinewidth": 0,
+        "ypad": 6,
+        "xpad": 0,
+        "title": {"text": measure, "side": "top", "font": {"size": 12}},
+        "tickvals": list(ticks),
+        "ticktext": [power(tick) if abs(tick) > 1 else f"{10.0**tick:g}" for tick in ticks],
     }
-    return {"data": traces, "layout": layout}
 
 
 def safe_lines(text: str) -> str:
@@ -218,25 +195,27 @@ def safe_lines(text: str) -> str:
     return "<br>".join(safe(line) for line in text.split("\n"))
 
 
-def _veil(layer: int, left: float, right: float) -> dict[str, Any]:
+def veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
+    """A rectangle that shades what says little, from edge to edge."""
+    (left, right), (top, bottom) = across, down
     return {
         "name": "veil",
         "type": "rect",
         "layer": "above",
         "x0": left,
         "x1": right,
-        "y0": layer - 0.5,
-        "y1": layer + 0.5,
+        "y0": top,
+        "y1": bottom,
         "line": {"width": 0},
         "fillcolor": "rgba(255,255,255,0.6)",
     }
 
 
-def _range(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:
+def scaled(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:
     """The numbers as they are coloured, and the ends of the scale."""
     flat = [value for row in values for value in row]
-    if scale == "weights":
-        return [list(row) for row in values], 0.0, 1.0
+    if scale in ("weights", "painted"):
+        return [list(row) for row in values], 0.0, 2.0 if scale == "painted" else 1.0
     if scale == "difference":
         most = max((abs(value) for value in flat), default=0.0) or 1.0
         return [list(row) for row in values], -most, most

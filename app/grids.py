@@ -1,227 +1,226 @@
-"""The grid of layers and adapters, and its depth profile, in each way it can be shown."""
+"""The grid of layers and adapters, and the figures below it, as their panels take them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app import figures, text, views
-from app.picture import Difference, Numbers, Picture, difference
+from app import figures, lines, text
+from app.faces import Face
+from app.picture import Numbers, Picture, rows
 
 if TYPE_CHECKING:
-    from analysis.prompt import Prompt
+    from analysis.every import EveryToken
 
 View = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class _Face:
-    """One way to show a picture's layers, those that are shown."""
-
-    title: str
-    sentence: str
-    labels: Sequence[str]
-    values: Numbers
-    on_cell: Callable[[float], str]
-    scale: str
-    averages: Sequence[str] = ()
+_NOTHING: View = {"data": [], "layout": {"height": 0}}
 
 
 def grid(
-    picture: Picture,
-    cell: tuple[int, int] | None,
-    pinned: Picture | None = None,
-    painted: Numbers | None = None,
-    example: bool = False,
+    face: Face, cell: tuple[int, int] | None, pinned: Picture | None = None, example: bool = False
 ) -> View:
     """The grid.
 
     Args:
-        picture: What to show; its look says how.
-        cell: The selected layer and adapter.
-        pinned: The picture to compare with.
-        painted: The what-if weights.
+        face: What to show.
+        cell: The selected layer and the adapter's place in the picture.
+        pinned: The picture that is pinned.
         example: Say that this is the example that comes with the page.
     """
-    face = _face(picture, pinned, painted)
-    labels, first = list(face.labels), picture.shown.start
-    cells = [[face.on_cell(value) for value in row] for row in face.values]
+    picture, labels, cells = face.picture, face.labels, face.cells
+    first = picture.shown.start
     say = [
         [f"layer {layer}, {label}: {cell}" for label, cell in zip(labels, row, strict=True)]
-        for layer, row in zip(picture.shown, cells, strict=True)
+        for layer, row in zip(picture.shown, cells, strict=False)
     ]
-    veiled = text.saturated(picture.peaks, picture.shown) if face.scale == "weights" else []
+    hover = [
+        [
+            "\n".join([f"layer {layer} · {picture.labels[place]}", *face.hover(layer, place)])
+            for place in face.places
+        ]
+        for layer in picture.shown
+    ]
     notes = [
-        text.saturation(veiled, picture.look.lens),
+        face.note,
         picture.look.described(),
         picture.look.misread or text.focus(picture.shown, picture.layers),
     ]
+    figure = figures.grid(
+        face.values,
+        labels,
+        hover,
+        cells,
+        scale=face.scale,
+        first=first,
+        averages=face.averages,
+        veiled=face.veiled,
+    )
     return {
         "id": picture.number,
+        "run": picture.run,
         "title": face.title,
         "tag": "stored example" if example else "",
+        "about": _about(picture, pinned),
         "sentence": face.sentence,
         "note": " ".join(note for note in notes if note),
         "first": first,
         "layers": len(face.values),
         "columns": labels,
+        "places": list(face.places),
         "text": cells,
         "say": say,
         "select": list(cell) if cell else None,
         "paint": picture.look.show == "what-if",
-        "figure": figures.grid(
-            face.values,
-            labels,
-            _hover(picture, face, cells),
-            cells,
-            scale=face.scale,
-            first=first,
-            averages=face.averages,
-            veiled=veiled,
-        ),
+        "figure": figure if face.values else _NOTHING,
     }
 
 
-def _hover(picture: Picture, face: _Face, cells: Sequence[Sequence[str]]) -> list[list[str]]:
-    if list(face.labels) != list(picture.labels):
-        return [
-            [
-                f"layer {layer} · {label}\n{cell}"
-                for label, cell in zip(face.labels, row, strict=True)
-            ]
-            for layer, row in zip(picture.shown, cells, strict=True)
-        ]
-    unit = picture.look.unit
-    return [
-        [
-            f"layer {layer} · {label}\nweight {picture.weights[layer][place]:.4f}\n"
-            f"divergence {text.number(picture.divergence[layer][place])}{unit}"
-            for place, label in enumerate(picture.labels)
-        ]
-        for layer in picture.shown
-    ]
+def _about(picture: Picture, pinned: Picture | None) -> list[list[str]]:
+    """Which question this is about, and which is pinned: the box may hold another by now."""
+    about = [["for", _quoted(picture.query)]]
+    if pinned is not None:
+        about.append(["pinned", _quoted(pinned.query)])
+    return about
 
 
-def _face(picture: Picture, pinned: Picture | None, painted: Numbers | None) -> _Face:
-    show, first = picture.look.show, picture.shown.start
-    weights, divergence = focused(picture, picture.weights), focused(picture, picture.divergence)
-    if show == "divergence":
-        return _Face(
-            "How far each adapter moves the base",
-            text.movers(divergence, picture.labels, picture.look.unit, first),
-            picture.labels,
-            divergence,
-            text.number,
-            "divergence",
-        )
-    if show == "what-if" and painted is not None:
-        return _Face(
-            "What if",
-            "Click a cell to paint it, or select one with the arrow keys and press Enter. "
-            "Then hear what these weights answer.",
-            picture.labels,
-            focused(picture, painted),
-            "{:.2f}".format,
-            "weights",
-        )
-    if show == "difference" and pinned is not None:
-        changed = difference(pinned, picture)
-        if changed is not None:
-            values = focused(picture, changed.values)
-            return _Face(
-                "What changed since the pin",
-                text.changes(values, changed.labels, _before(pinned, picture, changed), first),
-                changed.labels,
-                values,
-                "{:+.2f}".format,
-                "difference",
-            )
-    return _Face(
-        "Who speaks where",
-        text.leaders(weights, picture.labels, first),
-        picture.labels,
-        weights,
-        "{:.2f}".format,
-        "weights",
-        [f"{mean:.0%} on average" for mean in views.averages(weights)],
-    )
-
-
-def _before(pinned: Picture, picture: Picture, changed: Difference) -> str:
-    """What the pinned picture is called beside the one that is shown."""
-    said = f"“{text.short(text.plain(pinned.query), 60)}”"
-    unlike = pinned.look.unlike(picture.look)
-    if unlike:
-        said += f", read with {unlike}"
-    if len(changed.adapters) < max(pinned.width, picture.width):
-        said += f" (only {text.listed(changed.labels)}, which both have)"
-    return said
-
-
-def focused(picture: Picture, values: Numbers) -> Numbers:
-    """Of numbers for all layers, those of the layers that are shown."""
-    return values[picture.shown.start : picture.shown.stop]
-
-
-def profile(picture: Picture) -> View:
-    """The depth profile: weights or divergences over the layers, one line for each adapter."""
-    by_weight = picture.look.show != "divergence"
-    values = picture.weights if by_weight else picture.divergence
-    return {
-        "id": picture.number,
-        "title": "Over the depth",
-        "label": "Weights over the layers" if by_weight else "Divergence over the layers",
-        "said": [],
-        "figure": figures.profile(
-            focused(picture, values),
-            picture.labels,
-            log=not by_weight,
-            first=picture.shown.start,
-        ),
-    }
-
-
-def every_token(picture: Picture, adapter: int, prompt: Prompt, values: Numbers) -> View:
-    """One adapter's divergence at every token of the prompt.
-
-    Args:
-        picture: What is shown of the run.
-        adapter: The adapter's place.
-        prompt: What the model read.
-        values: `[layers][tokens]`.
-    """
-    label = picture.labels[adapter]
-    texts = [text.visible(token) for token in prompt.tokens]
-    return {
-        "id": f"{picture.number}-{adapter}-tokens",
-        "title": f"{label} at every token",
-        "label": f"Divergence of {label} at every token of the prompt, layer by layer",
-        "said": [],
-        "figure": figures.tokens(focused(picture, values), texts, label, picture.shown.start),
-    }
-
-
-def no_profile() -> View:
-    """The depth profile before there is a run."""
-    figure: View = {"data": [], "layout": {"height": 0}}
-    return {"id": "", "title": "", "label": "", "said": [], "figure": figure}
+def _quoted(query: str) -> str:
+    return f"“{text.short(text.plain(query), 100)}”"
 
 
 def empty(sentence: str) -> View:
     """The grid before there is a run."""
     return {
         "id": "",
+        "run": "",
         "title": "Who speaks where",
         "tag": "",
+        "about": [],
         "sentence": sentence,
         "note": "",
         "first": 0,
         "layers": 0,
         "columns": [],
+        "places": [],
         "text": [],
         "say": [],
         "select": None,
         "paint": False,
-        "figure": {"data": [], "layout": {"height": 0}},
+        "figure": _NOTHING,
     }
+
+
+def chart(
+    title: str, label: str, figure: View, table: View, choice: tuple[str, str] = ("", "")
+) -> View:
+    """One figure of a profile panel.
+
+    Args:
+        title: Above it.
+        label: What it shows, for those who cannot see it.
+        figure: For Plotly.
+        table: The same numbers, from `table`.
+        choice: Where there are several to choose from: a name for this one, and its button's text.
+    """
+    name, said = choice
+    return {
+        "name": name,
+        "choice": said,
+        "title": title,
+        "label": label,
+        "figure": figure,
+        "table": table,
+    }
+
+
+def table(corner: str, columns: Sequence[str], heads: Sequence[str], cells: Any) -> View:
+    """Numbers as a table.
+
+    Args:
+        corner: What the rows are.
+        columns: The columns' heads.
+        heads: The rows' heads.
+        cells: `[rows][columns]`, as text.
+    """
+    body = [[head, *row] for head, row in zip(heads, cells, strict=True)]
+    return {"corner": corner, "columns": list(columns), "rows": body}
+
+
+def profile(face: Face) -> View:
+    """The depth profile: the grid's numbers over the layers, one line for each column."""
+    if not face.values:
+        return no_profile()
+    picture = face.picture
+    title = f"{face.measure[0].upper()}{face.measure[1:]} over the layers"
+    figure = lines.profile(
+        face.values,
+        face.labels,
+        measure=face.measure,
+        log=face.scale == "divergence",
+        first=picture.shown.start,
+        places=face.places,
+        veiled=face.veiled,
+    )
+    numbers = table("Layer", face.labels, [str(layer) for layer in picture.shown], face.cells)
+    return {"id": picture.number, "said": [], "charts": [chart(title, title, figure, numbers)]}
+
+
+def every_token(picture: Picture, cell: tuple[int, int], every: EveryToken) -> View:
+    """The divergence at every token of the prompt: of one adapter, and in one layer.
+
+    Args:
+        picture: What is shown of the run.
+        cell: The layer and the adapter's place.
+        every: What was read at every token.
+    """
+    layer, adapter = cell
+    label, look = picture.labels[adapter], picture.look
+    texts = [text.visible(token) for token in every.prompt.tokens]
+    layers = [str(one) for one in picture.shown]
+    of_adapter = rows(every.values_LKT[picture.shown.start : picture.shown.stop, adapter].tolist())
+    in_layer = rows(every.values_LKT[layer].tolist())
+
+    def drawn(values: Numbers, names: Sequence[str], where: Sequence[str], axis: str) -> View:
+        hover = [
+            [
+                f"{place} at “{at}”\n{text.number(value)}{look.unit}"
+                for at, value in zip(texts, row, strict=True)
+            ]
+            for place, row in zip(where, values, strict=True)
+        ]
+        return figures.tokens(values, texts, names, hover, axis=axis, measure=look.measure)
+
+    def read(values: Numbers, names: Sequence[str]) -> View:
+        cells = [[text.number(value) for value in column] for column in zip(*values, strict=True)]
+        return table("Token", names, texts, cells)
+
+    return {
+        "id": f"{picture.number}-{layer}-{adapter}-tokens",
+        "said": [],
+        "charts": [
+            chart(
+                f"{label} at every token",
+                f"Divergence of {label} at every token of the prompt, layer by layer",
+                drawn(of_adapter, layers, [f"layer {one} · {label}" for one in layers], "layer"),
+                read(of_adapter, [f"layer {one}" for one in layers]),
+                ("adapter", "One adapter, all layers"),
+            ),
+            chart(
+                f"Layer {layer} at every token",
+                f"Divergence in layer {layer} at every token of the prompt, adapter by adapter",
+                drawn(
+                    in_layer,
+                    picture.labels,
+                    [f"layer {layer} · {one}" for one in picture.labels],
+                    "",
+                ),
+                read(in_layer, picture.labels),
+                ("layer", "One layer, all adapters"),
+            ),
+        ],
+    }
+
+
+def no_profile() -> View:
+    """A profile panel before it has something to show."""
+    return {"id": "", "said": [], "charts": []}

@@ -83,6 +83,11 @@ class Look:
         """What a divergence is counted in."""
         return " nats" if self.metric in ("kl", "reverse-kl", "js") else ""
 
+    @property
+    def measure(self) -> str:
+        """What a divergence is called beside an axis."""
+        return f"divergence in{self.unit}" if self.unit else "divergence"
+
     def unlike(self, other: Look) -> str:
         """What this is read with that another is not; nothing where they are read alike."""
         own, others = self._parts(), other._parts()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import InputError
 from analysis.trace import MEAN
-from app import grids, views
+from app import faces, grids, views
+from app.faces import Face
 from app.look import Look
 from app.painting import Painting
-from app.picture import Picture, retake, rows, take
+from app.picture import Picture, retake, take
 from app.reading import at_hand
 from app.session import Session
 
@@ -71,16 +72,23 @@ class Looker:
             read["prompt"] = views.prompt(session.run.trace.prompt, picture.look.position)
         return {
             **read,
-            "grid": self._grid(session, picture),
-            "profile": grids.profile(picture),
+            **self._drawn(session, picture),
             **self.why(session),
             **self.tokens(session),
         }
 
     @staticmethod
-    def _grid(session: Session, picture: Picture) -> views.View:
+    def _face(session: Session, picture: Picture) -> Face:
         painted = session.painting.weights if session.painting else None
-        return grids.grid(picture, session.cell, session.pinned, painted, session.run is None)
+        return faces.face(picture, session.pinned, painted)
+
+    def _drawn(self, session: Session, picture: Picture) -> Update:
+        """What is drawn of the picture: the same numbers as grid and as lines."""
+        face = self._face(session, picture)
+        return {
+            "grid": grids.grid(face, session.cell, session.pinned, session.run is None),
+            "profile": grids.profile(face),
+        }
 
     def select(self, session: Session, layer: int, adapter: int) -> Update:
         """A cell was chosen."""
@@ -95,9 +103,8 @@ class Looker:
         every = run.every.get(picture.look.reading) if run and picture else None
         if every is None or picture is None:
             return {"tokens": grids.no_profile()}
-        adapter = session.cell[1] if session.cell else 0
-        values = rows(every.values_LKT[:, adapter].tolist())
-        return {"tokens": grids.every_token(picture, adapter, every.prompt, values)}
+        cell = session.cell or (picture.shown.start, 0)
+        return {"tokens": grids.every_token(picture, cell, every)}
 
     def why(self, session: Session) -> Update:
         """Why the selected cell is what it is."""
@@ -105,10 +112,11 @@ class Looker:
         if picture is None or cell is None:
             return {}
         layer, adapter = cell
+        face = self._face(session, picture)
         engine = self._loader.wait(0)
         if engine is None or session.run is None:
             note = "Ask the question yourself to see the tokens behind this cell."
-            return {"why": views.why(picture, layer, adapter, None, note)}
+            return {"why": views.why(face, layer, adapter, None, note)}
         trace, look = session.run.trace, picture.look
         position = "query" if look.position == MEAN else look.position
         name = picture.adapters[adapter]
@@ -122,7 +130,7 @@ class Looker:
             note += " The divergence above is the mean over all tokens of the query."
         if look.metric != "kl":
             note += " The parts are those of the KL divergence."
-        return {"why": views.why(picture, layer, adapter, behind, note)}
+        return {"why": views.why(face, layer, adapter, behind, note)}
 
     def paint(
         self, session: Session, layer: int, adapter: int, weight: float, scope: str
@@ -134,7 +142,7 @@ class Looker:
             return {}
         shown = session.picture.shown
         session.painting = session.painting.paint(layer, adapter, weight, scope, shown)
-        return {"grid": self._grid(session, session.picture)}
+        return {**self._drawn(session, session.picture), **self.why(session)}
 
     def unpaint(self, session: Session) -> Update:
         """The painting begins anew."""

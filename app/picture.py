@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 Numbers = tuple[tuple[float, ...], ...]
 
+# Of the base's most probable token: beyond it the others have so little that no share of the
+# divergence says anything.
+_SATURATED = 0.9999
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -50,10 +54,20 @@ class Picture:
         """The layers that are shown."""
         return self.look.layers(self.layers)
 
+    @property
+    def run(self) -> str:
+        """What all pictures of the same run share."""
+        return self.number.split("-")[0]
+
+    @property
+    def saturated(self) -> tuple[int, ...]:
+        """Of all layers, those where the lens saturates: the base puts all on one token."""
+        return tuple(layer for layer, peak in enumerate(self.peaks) if peak > _SATURATED)
+
     def strongest(self) -> tuple[int, int]:
         """Layer and adapter of the largest weight, among layers where the lens says something."""
         cells = [(layer, adapter) for layer in self.shown for adapter in range(self.width)]
-        return max(cells, key=lambda one: (self.peaks[one[0]] <= 0.9999, self._weight(one)))
+        return max(cells, key=lambda one: (one[0] not in self.saturated, self._weight(one)))
 
     @property
     def width(self) -> int:
@@ -91,7 +105,7 @@ def retake(picture: Picture, look: Look) -> Picture:
 
         divergence_LK = torch.tensor(picture.divergence, dtype=torch.float64)
         weights = rows(weigh(divergence_LK, own.normalisation, own.temperature).tolist())
-    number = _number(picture.number.split("-")[0], own)
+    number = _number(picture.run, own)
     return replace(picture, number=number, weights=weights, look=own)
 
 
@@ -111,12 +125,12 @@ class Difference:
 
     Attributes:
         adapters: Those that both have, in the second's order.
-        labels: Their labels.
+        places: Their places in the second.
         values: The second's weights less the first's, `[layers][adapters]`.
     """
 
     adapters: tuple[str, ...]
-    labels: tuple[str, ...]
+    places: tuple[int, ...]
     values: Numbers
 
 
@@ -131,4 +145,4 @@ def difference(first: Picture, second: Picture) -> Difference | None:
         tuple(new[b] - old[a] for a, b in zip(before, after, strict=True))
         for old, new in zip(first.weights, second.weights, strict=True)
     )
-    return Difference(tuple(shared), tuple(second.labels[place] for place in after), values)
+    return Difference(tuple(shared), tuple(after), values)

@@ -61,8 +61,12 @@ def number(value: float) -> str:
     if 0.01 <= abs(value) < 1000:
         return f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
     mantissa, exponent = f"{value:.1e}".split("e")
-    digits = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}·10{digits}"
+    return f"{mantissa}·{power(int(exponent))}"
+
+
+def power(exponent: int) -> str:
+    """A power of ten: `10⁻³`."""
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def spans(numbers: Sequence[int]) -> str:
@@ -88,19 +92,23 @@ def layers(numbers: Sequence[int]) -> str:
     return f"layer {numbers[0]}" if len(numbers) == 1 else f"layers {spans(numbers)}"
 
 
-def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str], first: int = 0) -> str:
+def leaders(
+    weights: Sequence[Sequence[float]], labels: Sequence[str], numbers: Sequence[int]
+) -> str:
     """Says which adapter leads where, and how much each weighs over the layers.
 
     Args:
         weights: `[layers][adapters]`, each layer summing to 1.
         labels: The adapters' labels.
-        first: Number of the first layer.
+        numbers: The layers' numbers.
     """
+    if not numbers:
+        return "The lens saturates in every layer that is shown: no adapter can be said to lead."
     if len(labels) == 1:
         return f"{labels[0]} is the only adapter, so it has the whole weight in every layer."
     led: dict[int, list[int]] = {}
     close = []
-    for layer, row in enumerate(weights, start=first):
+    for layer, row in zip(numbers, weights, strict=True):
         most, second = sorted(row, reverse=True)[:2]
         if most - second < _CLOSE_CALL:
             close.append(layer)
@@ -112,25 +120,30 @@ def leaders(weights: Sequence[Sequence[float]], labels: Sequence[str], first: in
     ]
     if close:
         parts.append(f"no adapter leads {layers(close)} clearly" if led else "no adapter leads")
-    means = [sum(row[adapter] for row in weights) / len(weights) for adapter in range(len(labels))]
+    means = averages(weights)
     order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
-    averages = ", ".join(f"{labels[adapter]} {means[adapter]:.0%}" for adapter in order)
-    return f"{'; '.join(parts)}. On average over the layers: {averages}."
+    said = ", ".join(f"{labels[adapter]} {means[adapter]:.0%}" for adapter in order)
+    return f"{'; '.join(parts)}. On average over the layers: {said}."
+
+
+def averages(weights: Sequence[Sequence[float]]) -> list[float]:
+    """Each adapter's weight, averaged over the layers."""
+    return [sum(column) / len(weights) for column in zip(*weights, strict=True)]
 
 
 def _cells(
-    values: Sequence[Sequence[float]], labels: Sequence[str], first: int
+    values: Sequence[Sequence[float]], labels: Sequence[str], numbers: Sequence[int]
 ) -> list[tuple[float, int, str]]:
     """Each number with its layer and its adapter's label."""
     return [
         (value, layer, label)
-        for layer, row in enumerate(values, start=first)
+        for layer, row in zip(numbers, values, strict=True)
         for value, label in zip(row, labels, strict=True)
     ]
 
 
 def movers(
-    values: Sequence[Sequence[float]], labels: Sequence[str], unit: str, first: int = 0
+    values: Sequence[Sequence[float]], labels: Sequence[str], unit: str, numbers: Sequence[int]
 ) -> str:
     """Says which adapter moves the base farthest, which least, and where.
 
@@ -138,9 +151,9 @@ def movers(
         values: `[layers][adapters]`, divergences.
         labels: The adapters' labels.
         unit: What stands behind a divergence.
-        first: Number of the first layer.
+        numbers: The layers' numbers.
     """
-    cells = _cells(values, labels, first)
+    cells = _cells(values, labels, numbers)
     (least, low, quiet), (most, high, loud) = min(cells), max(cells)
     if most == 0:
         return "No adapter moves the base here."
@@ -158,7 +171,7 @@ def focus(shown: range, count: int) -> str:
 
 
 def changes(
-    values: Sequence[Sequence[float]], labels: Sequence[str], before: str, first: int = 0
+    values: Sequence[Sequence[float]], labels: Sequence[str], before: str, numbers: Sequence[int]
 ) -> str:
     """Says the three largest differences.
 
@@ -166,9 +179,14 @@ def changes(
         values: `[layers][adapters]`, the new less the old.
         labels: The adapters' labels.
         before: What the old is called.
-        first: Number of the first layer.
+        numbers: The layers' numbers.
     """
-    cells = _cells(values, labels, first)
+    if not numbers:
+        return (
+            "The lens saturates in every layer that is shown: what differs there from "
+            f"{before} says nothing."
+        )
+    cells = _cells(values, labels, numbers)
     largest = sorted(cells, key=lambda one: -abs(one[0]))[:3]
     if abs(largest[0][0]) < 0.005:
         return f"Nothing differs from {before}."
@@ -176,16 +194,13 @@ def changes(
     return f"Compared with {before}, most of all: {said}."
 
 
-def saturation(where: Sequence[int], lens: str) -> str:
+def saturation(where: Sequence[int], lenses: Sequence[str]) -> str:
     """Says in which layers a lens saturates; nothing where it does in none."""
     if not where:
         return ""
+    names = listed(list(dict.fromkeys(lenses)))
     return (
-        f"The {lens} lens saturates in {layers(where)}: the base puts more than 99.99 % on one "
-        "token there, so the shares compare next to nothing (shaded)."
+        f"The {names} lens saturates in {layers(where)}: the base puts more than 99.99 % on one "
+        "token there, so the shares compare next to nothing. They are shaded and left out of the "
+        "sentence and the averages."
     )
-
-
-def saturated(peaks: Sequence[float], layers: Sequence[int]) -> list[int]:
-    """The layers where the base's most probable token leaves less than 0.01 % to all others."""
-    return [layer for layer in layers if peaks[layer] > 0.9999]

@@ -15,6 +15,13 @@ SCALES: dict[str, dict[str, Scale]] = {
         "light": [(0, "#f4f6fc"), (0.25, "#cdd7f7"), (0.5, "#8ea3ea"), (1, "#22348f")],
         "dark": [(0, "#1b2033"), (0.25, "#2b3874"), (0.75, "#5d78e6"), (1, "#dbe3ff")],
     },
+    # As the weights up to 1, half of what can be painted; beyond it, towards orange.
+    "painted": {
+        "light": [(0, "#f4f6fc"), (0.125, "#cdd7f7"), (0.25, "#8ea3ea"), (0.5, "#22348f"),
+                  (0.53, "#6d4a63"), (1, "#c05f0a")],
+        "dark": [(0, "#1b2033"), (0.125, "#2b3874"), (0.375, "#5d78e6"), (0.5, "#dbe3ff"),
+                 (0.53, "#ffe0c2"), (1, "#ff9a3c")],
+    },
     "divergence": {
         "light": [(0, "#faf6f0"), (0.35, "#ecd2a8"), (0.7, "#c0782c"), (1, "#5e2c08")],
         "dark": [(0, "#221d18"), (0.35, "#5c3d1a"), (0.7, "#c58538"), (1, "#ffe9c7")],

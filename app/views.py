@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.collection import Collection
+from analysis.metrics import METRICS
+from analysis.trace import MEAN
 from analysis.weights import NORMALISATIONS
 from app import text
 from app.loader import Loading
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.cell import Cell, TokenChange
     from analysis.prompt import Prompt
     from app.examples import Example
+    from app.faces import Face
     from app.picture import Picture
 
 View = dict[str, Any]
@@ -67,22 +70,25 @@ def _part(read: Prompt, index: int) -> str:
     return "query" if read.query_first <= index <= read.query_last else "frame"
 
 
-def why(picture: Picture, layer: int, adapter: int, cell: Cell | None, note: str = "") -> View:
+def why(face: Face, layer: int, adapter: int, cell: Cell | None, note: str = "") -> View:
     """Why a cell is what it is.
 
     Args:
-        picture: Which it is a cell of.
+        face: Which it is a cell of.
         layer: Its layer.
         adapter: Its adapter's place.
         cell: What is behind its divergence; None where that cannot be said now.
         note: Said at the end.
     """
-    label = picture.labels[adapter]
+    label = face.picture.labels[adapter]
     view: View = {
         "cell": [layer, adapter],
         "title": f"Layer {layer} · {label}",
         "adapter": label,
-        "arithmetic": arithmetic(picture, layer, adapter),
+        "arithmetic": [
+            *arithmetic(face.picture, layer, adapter),
+            *face.steps(layer, adapter),
+        ],
         "tokens": [],
         "shares": [],
         "note": note,
@@ -102,7 +108,12 @@ def arithmetic(picture: Picture, layer: int, adapter: int) -> list[str]:
     values, weight = picture.divergence[layer], f"{picture.weights[layer][adapter]:.3f}"
     look = picture.look
     rule = NORMALISATIONS[look.normalisation]
-    lines = [f"divergence {text.number(values[adapter])}{look.unit}"]
+    metric = METRICS[look.metric]
+    mean = "mean of " if look.position == MEAN else ""
+    lines = [
+        "p, q: how probable each next token is without and with the adapter",
+        f"{metric.label}: {mean}{metric.formula} = {text.number(values[adapter])}{look.unit}",
+    ]
     if not any(values):
         return [*lines, f"nothing diverges, so all share alike → {weight}"]
     terms = values
@@ -132,6 +143,7 @@ def _tokens(cell: Cell) -> list[View]:
             "text": text.visible(one.text),
             "base": _percent(one.base),
             "adapter": _percent(one.adapter),
+            "change": _change(one.adapter - one.base),
             "move": _move(one.base_rank, one.adapter_rank),
             "way": (one.base_rank > one.adapter_rank) - (one.base_rank < one.adapter_rank),
         }
@@ -143,6 +155,12 @@ def _percent(probability: float) -> str:
     if probability >= 0.0995:
         return f"{100 * probability:.0f} %"
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "< 0.1 %"
+
+
+def _change(difference: float) -> str:
+    """In points of a hundred."""
+    points = f"{100 * difference:+.1f}"
+    return "0" if float(points) == 0 else points.replace("-", "−")
 
 
 def _move(before: int, after: int) -> str:
@@ -195,8 +213,3 @@ def labels_of(collection: Collection) -> Mapping[str, str]:
         adapter.name: text.short(text.plain(adapter.label), _LONGEST_LABEL)
         for adapter in collection.adapters
     }
-
-
-def averages(weights: Sequence[Sequence[float]]) -> list[float]:
-    """Each adapter's weight, averaged over the layers."""
-    return [sum(column) / len(weights) for column in zip(*weights, strict=True)]

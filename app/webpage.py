@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from app import grids, text
+from app import faces, text
 from app.answers import Sheet
 from app.picture import Numbers, Picture
 
@@ -49,11 +49,11 @@ def write(
         asked: What they were made from.
     """
     look, shown = picture.look, picture.shown
-    weights = grids.focused(picture, picture.weights)
-    divergence = grids.focused(picture, picture.divergence)
+    weights = faces.focused(picture, picture.weights)
+    divergence = faces.focused(picture, picture.divergence)
     sentences = [
-        text.leaders(weights, picture.labels, shown.start),
-        text.movers(divergence, picture.labels, look.unit, shown.start).split(" The colour")[0],
+        faces.leaders(picture),
+        text.movers(divergence, picture.labels, look.unit, shown).split(" The colour")[0],
         look.described(),
         text.focus(shown, picture.layers),
     ]

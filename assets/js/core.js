@@ -4,6 +4,11 @@
   const kinds = {};
   const themed = new Set();
   const listeners = {};
+  // Plotly is in a script of its own that comes later than this one, or not at all.
+  const plotly = new Promise((resolve) => {
+    const ended = ({ target }) => target.id === "fl-plotly" && resolve(window.Plotly);
+    for (const end of ["load", "error"]) document.addEventListener(end, ended, true);
+  });
 
   const FusionLens = {
     // make(root, trigger) returns {update(value), theme?()}.
@@ -40,11 +45,32 @@
 
     dark: () => document.body.classList.contains("dark"),
 
-    plotly: () =>
-      new Promise((resolve) => {
-        if (window.Plotly) return resolve(window.Plotly);
-        document.getElementById("fl-plotly").addEventListener("load", () => resolve(window.Plotly));
-      }),
+    // Plotly, or nothing where its script did not come.
+    plotly: () => plotly,
+
+    undrawn(figure) {
+      const why = "The picture cannot be drawn: the script that draws it did not load. The numbers are there as a table; load the page again to try once more.";
+      figure.replaceChildren(FusionLens.el("p", { className: "note" }, why));
+      figure.style.minHeight = "";
+    },
+
+    // Puts text on the clipboard and says whether it is there: browsers keep it from pages that come
+    // neither over https nor from this machine, as in a classroom, and may refuse it to others.
+    async copy(text) {
+      try {
+        await navigator.clipboard.writeText(text);
+        return true;
+      } catch {
+        const here = document.activeElement;
+        const box = FusionLens.el("textarea", { value: text, className: "sr-only", at: { "aria-hidden": "true" } });
+        document.body.append(box);
+        box.select();
+        const done = document.execCommand("copy");
+        box.remove();
+        here?.focus({ preventScroll: true });
+        return done;
+      }
+    },
 
     // The colour that the page's style gives a variable, as Plotly takes it.
     colour: (name) => getComputedStyle(document.body).getPropertyValue(name).trim(),

@@ -10,11 +10,20 @@ FusionLens.define("grid", (root, trigger) => {
   const toggle = el("button", { type: "button", className: "quiet switch", textContent: "Show as table" });
   const title = el("h2", {});
   const tag = el("span", { className: "tag" });
-  root.append(el("div", { className: "bar" }, title, tag, toggle), said, figure, table, note, cell);
+  const about = el("dl", { className: "about" });
+  root.append(el("div", { className: "bar" }, title, tag, toggle), about, said, figure, table, note, cell);
 
   let value = null;
+  // Layer and the adapter's place among those of the run, which need not all have a column.
   let selected = null;
   let drawn = false;
+  // Where that stands in the grid, as layer and column; null where it does not.
+  const at = () => {
+    const column = value && selected ? value.places.indexOf(selected[1]) : -1;
+    return column >= 0 && holds(selected) ? [selected[0], column] : null;
+  };
+  const holds = ([layer, adapter]) =>
+    layer >= value.first && layer < value.first + value.layers && value.places.includes(adapter);
 
   toggle.addEventListener("click", () => {
     const asTable = table.hidden;
@@ -25,9 +34,10 @@ FusionLens.define("grid", (root, trigger) => {
   });
 
   // meant: by a click or Enter, and not only on the way to another cell.
-  const select = (layer, adapter, meant) => {
+  const select = (layer, column, meant) => {
+    const adapter = value.places[column];
     selected = [layer, adapter];
-    cell.textContent = value.say[layer - value.first][adapter];
+    cell.textContent = value.say[layer - value.first][column];
     crosshair();
     marks();
     if (meant && value.paint) trigger("paint", { layer, adapter });
@@ -53,24 +63,27 @@ FusionLens.define("grid", (root, trigger) => {
   });
 
   const keys = {
-    ArrowUp: ([layer, adapter]) => [layer - 1, adapter],
-    ArrowDown: ([layer, adapter]) => [layer + 1, adapter],
-    ArrowLeft: ([layer, adapter]) => [layer, adapter - 1],
-    ArrowRight: ([layer, adapter]) => [layer, adapter + 1],
-    Home: ([, adapter]) => [value.first, adapter],
-    End: ([, adapter]) => [value.first + value.layers - 1, adapter],
-    PageUp: ([layer, adapter]) => [layer - 5, adapter],
-    PageDown: ([layer, adapter]) => [layer + 5, adapter],
+    ArrowUp: ([layer, column]) => [layer - 1, column],
+    ArrowDown: ([layer, column]) => [layer + 1, column],
+    ArrowLeft: ([layer, column]) => [layer, column - 1],
+    ArrowRight: ([layer, column]) => [layer, column + 1],
+    Home: ([, column]) => [value.first, column],
+    End: ([, column]) => [value.first + value.layers - 1, column],
+    PageUp: ([layer, column]) => [layer - 5, column],
+    PageDown: ([layer, column]) => [layer + 5, column],
   };
   root.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && selected && value?.paint && figure.contains(event.target)) select(...selected, true);
-    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey || !value) return;
+    if (!value?.layers || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!figure.contains(event.target) && !table.contains(event.target)) return;
+    const here = at();
+    if (event.key === "Enter" && here && value.paint) select(...here, true);
+    if (!keys[event.key]) return;
     event.preventDefault();
-    const [layer, adapter] = selected ? keys[event.key](selected) : [value.first, 0];
+    const [layer, column] = here ? keys[event.key](here) : [value.first, 0];
     const within = (number, least, most) => Math.max(least, Math.min(most, number));
     const last = value.first + value.layers - 1;
-    select(within(layer, value.first, last), within(adapter, 0, value.columns.length - 1));
+    select(within(layer, value.first, last), within(column, 0, value.columns.length - 1));
+    table.querySelector("td.selected")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 
   // Plotly loses clicks that come while it draws the crosshair of the one before: the cell is read
@@ -94,16 +107,17 @@ FusionLens.define("grid", (root, trigger) => {
 
   const shapes = () => {
     const own = FusionLens.dressed(value.figure, figure.clientWidth).layout.shapes;
-    if (!selected) return own;
-    const [layer, adapter] = selected;
+    const here = at();
+    if (!here) return own;
+    const [layer, column] = here;
     const line = { color: FusionLens.colour("--fl-cross"), width: 1, dash: "dot" };
     const edge = { color: FusionLens.colour("--fl-cross"), width: 2 };
     const rest = { type: "rect", layer: "above", fillcolor: "rgba(0,0,0,0)" };
     return [
       ...own,
       { ...rest, x0: -0.5, x1: value.columns.length - 0.5, y0: layer - 0.5, y1: layer + 0.5, line },
-      { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: value.first - 0.5, y1: value.first + value.layers - 0.5, line },
-      { ...rest, x0: adapter - 0.5, x1: adapter + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: edge },
+      { ...rest, x0: column - 0.5, x1: column + 0.5, y0: value.first - 0.5, y1: value.first + value.layers - 0.5, line },
+      { ...rest, x0: column - 0.5, x1: column + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: edge },
     ];
   };
   const crosshair = () => {
@@ -111,14 +125,16 @@ FusionLens.define("grid", (root, trigger) => {
   };
   const marks = () => {
     table.querySelectorAll("td.selected").forEach((one) => one.classList.remove("selected"));
-    if (!selected) return;
-    const row = table.querySelectorAll("tbody tr")[selected[0] - value.first];
-    row?.children[selected[1] + 1]?.classList.add("selected");
+    const here = at();
+    if (!here) return;
+    const row = table.querySelectorAll("tbody tr")[here[0] - value.first];
+    row?.children[here[1] + 1]?.classList.add("selected");
   };
 
   const draw = async () => {
     const Plotly = await FusionLens.plotly();
     if (!value || figure.hidden) return;
+    if (!Plotly) return FusionLens.undrawn(figure);
     const { data, layout } = FusionLens.dressed(value.figure, figure.clientWidth);
     await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
     drawn = true;
@@ -127,27 +143,26 @@ FusionLens.define("grid", (root, trigger) => {
   };
 
   const fill = () => {
-    const heads = value.columns.map((name) => el("th", { scope: "col", dir: "auto" }, name));
-    const rows = value.text.map((texts, row) => {
-      const layer = value.first + row;
-      const cells = texts.map((text, adapter) => {
-        const one = el("td", {}, text);
-        one.addEventListener("click", () => select(layer, adapter, true));
-        return one;
-      });
-      return el("tr", {}, el("th", { scope: "row" }, String(layer)), ...cells);
-    });
-    const head = el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Layer"), ...heads));
-    table.replaceChildren(el("table", {}, head, el("tbody", {}, ...rows)));
+    const rows = value.text.map((texts, row) => [String(value.first + row), ...texts]);
+    table.replaceChildren(FusionLens.table({ corner: "Layer", columns: value.columns, rows }));
   };
+  table.addEventListener("click", ({ target }) => {
+    const one = target.closest("td");
+    if (one) select(value.first + one.parentNode.sectionRowIndex, one.cellIndex - 1, true);
+  });
 
   return {
     update(next) {
+      const same = value?.run === next.run;
       value = next;
-      selected = value.select;
+      // Whoever looks at one run from cell to cell may be further than the server knows.
+      if (!same || !selected || !holds(selected)) selected = value.select;
       title.textContent = value.title;
       tag.textContent = value.tag;
       tag.hidden = !value.tag;
+      about.replaceChildren(
+        ...value.about.flatMap(([name, query]) => [el("dt", {}, name), el("dd", { dir: "auto" }, query)]),
+      );
       said.textContent = value.sentence;
       note.textContent = value.note;
       root.dataset.empty = value.layers ? "" : "1";

@@ -5,7 +5,9 @@ FusionLens.define("masthead", (root) => {
   const tagline = el("p", { className: "tagline" }, "Watch LoRA adapters fuse, layer by layer");
   const dot = el("span", { className: "dot", at: { "aria-hidden": "true" } });
   const name = el("span", { className: "name" });
-  const state = el("span", { className: "state", at: { role: "status" } });
+  const state = el("span", { className: "state", at: { "aria-hidden": "true" } });
+  // Heard when something else happens, and not at every percent of it.
+  const heard = el("span", { className: "sr-only", at: { role: "status" } });
   const bar = el("span", { className: "bar", at: { "aria-hidden": "true" } });
   const toggle = el("button", { className: "quiet", type: "button", textContent: "◐" });
   toggle.setAttribute("aria-label", "Switch between light and dark");
@@ -14,13 +16,13 @@ FusionLens.define("masthead", (root) => {
     const dark = document.body.classList.toggle("dark");
     FusionLens.stored((storage) => storage.setItem("fusion-lens-theme", dark ? "dark" : "light"));
   });
-  const model = el("div", { className: "model" }, dot, el("div", {}, name, state), bar);
+  const model = el("div", { className: "model" }, dot, el("div", {}, name, state, heard), bar);
   root.append(el("div", { className: "names" }, title, tagline), model, toggle);
   return {
     update(value) {
       name.textContent = value.collection;
-      const said = value.state === "loading" ? `${value.what} ${Math.round(value.share * 100)} %` : value.what;
-      if (state.textContent !== said) state.textContent = said;
+      state.textContent = value.state === "loading" ? `${value.what} ${Math.round(value.share * 100)} %` : value.what;
+      if (heard.textContent !== value.what) heard.textContent = value.what;
       model.dataset.state = value.state;
       bar.style.setProperty("--share", value.share);
     },

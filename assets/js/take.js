@@ -12,15 +12,15 @@ FusionLens.define("take", (root, trigger) => {
   };
   const picture = async (format) => {
     const figure = document.querySelector("#grid .figure");
-    if (!window.Plotly || figure.hidden || !figure.data) return (said.textContent = "Show the picture first.");
+    if (!window.Plotly || figure.hidden || !figure.data?.length) return (said.textContent = "Show the picture first.");
     const paper_bgcolor = FusionLens.colour("--body-background-fill") || "#ffffff";
     const { data, layout } = figure;
     const size = { width: figure.clientWidth, height: layout.height };
     save(`fusion-lens.${format}`, await window.Plotly.toImage({ data, layout: { ...layout, paper_bgcolor } }, { format, scale: 2, ...size }));
   };
   const copy = async () => {
-    await navigator.clipboard?.writeText(location.href).catch(() => {});
-    said.textContent = "Copied the link";
+    const done = await FusionLens.copy(location.href);
+    said.textContent = done ? "Copied the link" : "This browser refuses to copy: take the link from the address bar.";
   };
 
   const actions = [

@@ -6,8 +6,10 @@ FusionLens.define("why", (root) => {
   root.append(heading, body);
 
   const tokens = (value) => {
-    const head = ["token", "base", value.adapter, ""].map((name) => el("th", { scope: "col", dir: "auto" }, name));
-    head[3].append(el("span", { className: "sr-only" }, "change of rank"));
+    const names = ["token", "base", value.adapter, "points", "rank"];
+    const titles = ["", "", value.adapter, "Change in percentage points", "Change of rank"];
+    const head = names.map((name, place) => el("th", { scope: "col", dir: "auto", title: titles[place] }, name));
+    for (const changed of head.slice(3)) changed.prepend(el("span", { className: "sr-only" }, "change in "));
     const rows = value.tokens.map((token) =>
       el(
         "tr",
@@ -15,6 +17,7 @@ FusionLens.define("why", (root) => {
         el("th", { scope: "row" }, el("bdi", { className: "mono" }, token.text)),
         el("td", {}, token.base),
         el("td", {}, token.adapter),
+        el("td", {}, token.change),
         el("td", { className: "move", data: { way: token.way } }, token.move),
       ),
     );

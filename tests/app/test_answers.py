@@ -20,6 +20,14 @@ def test_the_first_token_that_differs_is_marked_once_and_for_good() -> None:
     sheet.push(_step(1, 8, 9))
     sheet.push(_step(2, 9, 9))
     assert [row["parts"] for row in sheet.view()["rows"]] == [1, None]
+    assert sheet.view()["rows"][0]["parted"] == "parts from qa-FLoRA here"
+    assert "parts from qa-FLoRA's" in sheet.view()["sentence"]
+
+
+def test_one_answer_parts_from_none() -> None:
+    sheet = Sheet(1, [Heading("base", "Base")], 0)
+    sheet.push(_step(0, 7))
+    assert sheet.view()["rows"][0]["parts"] is None and "parts" not in sheet.view()["sentence"]
 
 
 def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:

@@ -66,6 +66,14 @@ def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
     assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
 
 
+def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("base", "adapter:math"), new_tokens=32)
+    assert "parts from Base's" in shown["answers"]["sentence"]
+    shown = visit.ask(QUERY, methods=("base", "qa-flora"))
+    assert "parts from qa-FLoRA's" in shown["answers"]["sentence"]
+    assert "parts" not in visit.ask(QUERY, methods=("base",))["answers"]["sentence"]
+
+
 def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     six = ("base", "static", "sum", "qa-flora", "adapter:math", "adapter:code")
     shown = visit.ask(QUERY, methods=six)
@@ -127,7 +135,7 @@ def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit
     assert grid["figure"]["data"][0]["y"] == [1, 2] and grid["select"][0] in (1, 2)
     assert "layers 1–2 of 3" in grid["note"]
     assert not visit.session.select(0, 0) and visit.session.select(2, 0)
-    profile = visit.looker.shown(visit.session)["profile"]
+    (profile,) = visit.looker.shown(visit.session)["profile"]["charts"]
     assert profile["figure"]["data"][0]["x"] == [1, 2]
 
 
@@ -149,11 +157,13 @@ def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
     visit.session.select(0, 1)
     shown = last(copy(visit.loader, visit.turns, visit.session, Look()))
     view = shown["copies"]
-    assert view["title"] == "Math beside copies of itself"
+    (drawn,) = view["charts"]
+    assert drawn["title"] == "Math beside copies of itself"
     zero, twin, doubled = view["said"][:3]
     assert "its divergence is 0 in every layer, and so is its weight (0.00)" in zero
     assert "the same divergence" in twin and "times the adapter's own" in doubled
-    cells = view["figure"]["data"][0]["text"]
+    cells = drawn["figure"]["data"][0]["text"]
+    assert [row[1:] for row in drawn["table"]["rows"]] == cells
     assert [row[1] for row in cells] == ["0.00  (0)"] * 3
     assert [row[0] for row in cells] == [row[2] for row in cells]
     assert shown["status"]["state"] == "done"
@@ -163,9 +173,10 @@ def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
     look = Look(span="2")
     visit.ask(QUERY, look)
     shown = last(probe(visit.loader, visit.turns, visit.session, look, "eins\nzwei"))
-    assert shown["spread"]["title"] == "Mean and spread over 3 variants"
+    (drawn,) = shown["spread"]["charts"]
+    assert drawn["title"] == "Mean and spread over 3 variants"
     assert "“eins”" in shown["spread"]["said"][1]
-    assert shown["spread"]["figure"]["data"][0]["y"] == [2]
+    assert drawn["figure"]["data"][0]["y"] == [2] and drawn["table"]["rows"][0][0] == "2"
 
 
 def test_what_is_read_ahead_is_looked_at_without_model_or_head(

@@ -3,7 +3,7 @@ import json
 import pytest
 from plotly.graph_objects import Figure
 
-from app import figures
+from app import figures, lines
 
 LABELS = ["Math", "<b>Code</b>"]
 
@@ -13,7 +13,7 @@ def _grid(values: list[list[float]], scale: str) -> dict:
     return figures.grid(values, LABELS, texts, texts, scale=scale, veiled=[1])
 
 
-@pytest.mark.parametrize("scale", ["weights", "divergence", "difference"])
+@pytest.mark.parametrize("scale", ["weights", "painted", "divergence", "difference"])
 def test_plotly_takes_the_grid(scale: str) -> None:
     figure = _grid([[0.1, 0.9], [0.0, 1.0], [0.5, 0.5]], scale)
     Figure(figure)  # refuses properties that do not exist
@@ -42,3 +42,28 @@ def test_differences_are_centred() -> None:
 def test_nothing_different_still_has_a_scale() -> None:
     trace = _grid([[0.0, 0.0]], "difference")["data"][0]
     assert trace["zmin"] < 0 < trace["zmax"]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_plotly_takes_the_lines(log: bool) -> None:
+    figure = lines.profile([[0.1, 0.9], [0.0, 1.0]], LABELS, measure="weight", log=log, veiled=[1])
+    Figure(figure)
+    assert figure["layout"]["yaxis"]["title"]["text"] == "weight"
+    assert figure["data"][0]["y"] == ([0.1, None] if log else [0.1, 0.0])
+    assert figure["layout"]["shapes"][0]["x0"] == 0.5
+    ends = figure["layout"]["yaxis"].get("range")
+    assert ends == (pytest.approx([-1.2, 0.2]) if log else None)
+
+
+def test_tokens_have_a_legend_of_their_colours() -> None:
+    hover = [["a", "<b>"], ["c", "d"]]
+    figure = figures.tokens(
+        [[0.5, 2e-4], [20.0, 0.0]], ["·a", "<b>"], LABELS, hover, axis="", measure="divergence"
+    )
+    Figure(figure)
+    json.dumps(figure, allow_nan=False)
+    (trace,) = figure["data"]
+    assert trace["colorbar"]["tickvals"] == [-3, -2, -1, 0, 1]
+    assert trace["colorbar"]["ticktext"] == ["10⁻³", "10⁻²", "0.1", "1", "10"]
+    assert trace["customdata"][0][1] == "&lt;b&gt;"
+    assert figure["layout"]["yaxis"]["ticktext"][1] == "&lt;b&gt;Code&lt;/b&gt;"

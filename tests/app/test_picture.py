@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.weights import NORMALISATIONS
-from app import grids, views
+from app import faces, grids, views
 from app.look import Look
 from app.painting import Painting, extra, painted_row, shown_row
 from app.picture import Picture, difference, retake
@@ -33,12 +33,78 @@ def test_nothing_in_common_is_no_difference() -> None:
 def test_a_pin_is_called_by_what_is_other_about_it() -> None:
     pinned = retake(A, Look(normalisation="top-1"))
     shown = retake(A, Look(show="difference"))
-    said = grids.grid(shown, None, pinned)["sentence"]
+    said = faces.face(shown, pinned).sentence
     assert said.startswith("Compared with “q”, read with largest only, most of all: ")
     only = _picture(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
-    said = grids.grid(shown, None, only)["sentence"]
+    said = faces.face(shown, only).sentence
     assert said.startswith("Compared with “q” (only b, which both have), most of all: b ")
-    assert grids.grid(shown, None, A)["sentence"] == "Nothing differs from “q”."
+    assert faces.face(shown, A).sentence == "Nothing differs from “q”."
+
+
+def test_columns_of_a_difference_know_their_adapters() -> None:
+    wide = _picture(("c", "a", "b"), ((0.5, 0.1, 0.4), (0.2, 0.2, 0.6)))
+    shown = retake(wide, Look(show="difference"))
+    seen = faces.face(shown, A)
+    view = grids.grid(seen, (0, 2), A)
+    assert view["columns"] == ["a", "b"] and view["places"] == [1, 2]
+    assert view["say"][0][1] == "layer 0, b: -0.40"
+    hover = view["figure"]["data"][0]["customdata"][0][1].split("<br>")
+    assert hover == ["layer 0 · b", "change -0.4000", "weight 0.4000, pinned 0.8000"]
+    assert view["about"] == [["for", "“q”"], ["pinned", "“q”"]]
+    steps = views.why(seen, 0, 2, None)["arithmetic"]
+    assert steps[-2:] == ["pinned: 0.800", "0.400 − 0.800 = -0.400"]
+    assert views.why(seen, 0, 0, None)["arithmetic"][-1].startswith("The pinned run has no c")
+    # The lines are those of the grid's columns, each in its adapter's colour.
+    (drawn,) = grids.profile(seen)["charts"]
+    colours = [line["line"]["color"] for line in drawn["figure"]["data"]]
+    (alone,) = grids.profile(faces.face(wide))["charts"]
+    assert colours == [line["line"]["color"] for line in alone["figure"]["data"]][1:]
+    assert drawn["title"] == "Change of weight over the layers"
+    assert [row[1:] for row in drawn["table"]["rows"]] == view["text"]
+
+
+def test_what_shares_no_adapter_is_said_to_and_not_drawn() -> None:
+    other = _picture(("c",), ((1.0,), (1.0,)))
+    seen = faces.face(retake(A, Look(show="difference")), other)
+    view = grids.grid(seen, (0, 0), other)
+    assert "no adapter in common with the pinned “q”" in view["sentence"]
+    assert view["layers"] == 0 and not view["figure"]["data"] and view["note"]
+    assert grids.profile(seen)["charts"] == []
+
+
+def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
+    loud = dataclasses.replace(A, peaks=(1.0, 0.5))
+    seen = faces.face(loud)
+    assert seen.sentence == "a leads layer 1. On average over the layers: a 60%, b 40%."
+    assert seen.averages == ["mean 60%", "mean 40%"]
+    assert list(seen.veiled) == [0] and "saturates in layer 0" in seen.note
+    # In either picture.
+    other = _picture(("a", "b"), ((0.9, 0.1), (0.5, 0.5)))
+    for shown, pinned in ((loud, other), (other, loud)):
+        seen = faces.face(retake(shown, Look(show="difference")), pinned)
+        assert list(seen.veiled) == [0] and seen.note
+        trace = grids.grid(seen, None, pinned)["figure"]["data"][0]
+        assert trace["zmax"] == pytest.approx(0.1)  # what is shaded sets no scale
+        assert "in layer 1" in seen.sentence and "in layer 0" not in seen.sentence
+    silent = dataclasses.replace(A, peaks=(1.0, 1.0))
+    assert "saturates in every layer" in faces.face(silent).sentence
+    assert not faces.face(silent).averages
+
+
+def test_painted_weights_are_shown_as_such() -> None:
+    loud = dataclasses.replace(retake(A, Look(show="what-if")), peaks=(1.0, 0.5))
+    painted = Painting.over(loud).paint(0, 1, 2.0, "cell", range(2)).weights
+    seen = faces.face(loud, None, painted)
+    view = grids.grid(seen, (0, 1))
+    trace = view["figure"]["data"][0]
+    assert trace["customdata"][0][1].split("<br>")[1:3] == ["painted 2.00", "weight 0.8000"]
+    assert "painted" not in trace["customdata"][0][0]
+    assert trace["zmax"] == 2.0 and not view["figure"]["layout"]["shapes"]
+    assert views.why(seen, 0, 1, None)["arithmetic"][-1] == "painted over: 2.00"
+    assert views.why(seen, 0, 0, None)["arithmetic"][-1].endswith("= 0.200")
+    (drawn,) = grids.profile(seen)["charts"]
+    assert drawn["figure"]["data"][1]["y"][0] == 2.0
+    assert drawn["figure"]["layout"]["yaxis"]["title"]["text"] == "painted weight"
 
 
 def _result(line: str) -> float:

@@ -109,6 +109,17 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
         page.keyboard.press(key)
     expect(page.locator("#grid tbody td").first).to_have_text("0.00")
     assert [row[0] for row in _numbers(page)] == [0.0, 0.0, 0.0]
+    expect(page.locator("#profile h2")).to_have_text("Painted weight over the layers")
+    # In the table as well, and each stroke where the keys are by then.
+    _choose(page, "#scope", "This cell")
+    page.locator("#brush input[type=number]").fill("2")
+    page.locator("#brush input[type=number]").press("Tab")
+    page.focus("#grid .table")
+    for key in ("Enter", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#grid tbody tr").nth(1).locator("td").first).to_have_text("2.00")
+    expect(page.locator("#why .step").last).to_have_text("painted over: 2.00")
+    assert [row[0] for row in _numbers(page)] == [2.0, 2.0, 0.0]
     page.click("#hear")
     card = page.locator('#answers .card[data-row="what-if"]')
     expect(card.locator(".t")).to_have_count(8)
@@ -136,6 +147,39 @@ def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
     expect(page.locator("#show").get_by_label("Difference to pin")).to_have_count(0)
 
 
+def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page: Page) -> None:
+    page.locator("#adapters").get_by_label("Spanish").uncheck()
+    about = page.locator("#grid .about")
+    ask(page, "How many apples?")
+    expect(about).to_have_text("for“How many apples?”")
+    page.click("#pin")
+    page.locator("#adapters").get_by_label("Spanish").check()
+    ask(page, "How many pears?")
+    expect(about).to_have_text("for“How many pears?”pinned“How many apples?”")
+    page.locator("#show").get_by_label("Difference to pin").check()
+    why = page.locator("#why .fl-panel")
+    expect(page.locator("#grid .sentence")).to_contain_text("which both have")
+    page.get_by_role("button", name="Show as table").click()
+    expect(page.locator("#grid thead th")).to_have_count(3)
+    first = page.locator("#grid tbody td").first
+    first.click()
+    expect(why).to_have_attribute("data-cell", "Layer 0 · Math")
+    expect(first).to_have_class("selected")
+    # The panel ends in the number that stands on the cell.
+    shown = float(page.locator("#why .step").last.inner_text().split("=")[-1])
+    assert shown == pytest.approx(float(first.inner_text()), abs=0.006)
+    page.focus("#grid .table")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(why).to_have_attribute("data-cell", re.compile("Layer 1 · <img"))
+    # Nothing in common: that is said, and nothing else is drawn in its place.
+    for label in ("Math", "img src"):
+        page.locator("#adapters").get_by_label(label).uncheck()
+    ask(page, "How many plums?")
+    expect(page.locator("#grid .sentence")).to_contain_text("no adapter in common")
+    expect(page.locator("#profile .fl-panel")).to_be_hidden()
+
+
 def test_axe_finds_nothing_in_what_if(page: Page) -> None:
     page.locator("#show").get_by_label("What if").check()
     expect(page.locator("#grid h2")).to_have_text("What if")
@@ -151,8 +195,20 @@ def test_every_token_is_read_on_demand_and_once(site: Site, page: Page) -> None:
     settled(page)
     expect(tokens).to_have_attribute("data-drawn", re.compile("-tokens"))
     page.focus("#grid .figure")
-    page.keyboard.press("ArrowRight")
-    expect(tokens.locator("h2")).to_contain_text("at every token")
+    for key in ("Home", "ArrowLeft", "ArrowLeft", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(tokens.locator("h2")).to_have_text("Math at every token")
+    tokens.get_by_role("button", name="One layer").click()
+    expect(tokens.locator("h2")).to_have_text("Layer 1 at every token")
+    # The choice stays where another cell is looked at, and so does the table of its numbers.
+    tokens.get_by_role("button", name="Show the numbers").press("Enter")
+    expect(tokens.locator("thead th")).to_have_text(
+        ["Token", "Spanish", "Math", re.compile("<img")]
+    )
+    page.focus("#grid .figure")
+    page.keyboard.press("ArrowDown")
+    expect(tokens.locator("h2")).to_have_text("Layer 2 at every token")
+    expect(tokens.locator("tbody tr")).to_have_count(page.locator("#prompt li").count())
     # Another reading has other numbers: what was read before would be wrong beside it.
     page.locator("#lens").get_by_label("Raw · paper").check()
     expect(tokens).to_be_hidden()

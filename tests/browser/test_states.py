@@ -42,4 +42,10 @@ def test_axe_finds_nothing_in_any_state(site: Site, visit: Open, dark: bool, wid
     expect(page.locator("#every")).to_be_enabled()
     page.click("#every")
     expect(page.locator("#tokens h2")).to_contain_text("at every token")
+    expect(page.locator("#ask")).to_be_enabled()
+    _fine(page)
+    # The same as tables.
+    for name in ("profile", "tokens", "spread"):
+        page.locator(f"#{name}").get_by_role("button", name="Show the numbers").click()
+        expect(page.locator(f"#{name} td").first).to_be_visible()
     _fine(page)

@@ -26,6 +26,14 @@ def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
     numbers = page.inner_text(table)
     address = page.url
     assert "lens=raw" in address
+    # Where the page may not write to the clipboard it copies otherwise, or says that it cannot.
+    said = page.locator("#take .said")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { get: () => window.no })")
+    page.click("text=Copy link")
+    expect(said).to_have_text("Copied the link")
+    page.evaluate("document.execCommand = () => false")
+    page.click("text=Copy link")
+    expect(said).to_contain_text("refuses to copy")
 
     again = visit(address)
     settled(again)

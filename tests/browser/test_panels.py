@@ -1,0 +1,129 @@
+"""Panels on their own: what they show of data that a run seldom brings, or brings too late."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from analysis.decoding import Step, Token
+from app import faces, grids
+from app.answers import Heading, Sheet
+from app.look import Look
+from app.picture import Picture
+from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations
+
+pytestmark = pytest.mark.browser
+
+_MOUNT = """kind => {
+    const root = document.createElement("div");
+    root.className = `fl fl-${kind}`;
+    root.id = "own";
+    root.innerHTML = '<div class="fl-panel"></div>';
+    document.querySelector(".gradio-container").prepend(root);
+    const props = {};
+    FusionLens.mount(kind, root, props, () => {}, (name, callback) => {
+        window.give = (value) => { props.value = value; callback(); };
+    });
+}"""
+
+
+@pytest.fixture
+def page(site: Site, visit: Open) -> Page:
+    return visit(site.address)
+
+
+def _panel(page: Page, kind: str) -> Locator:
+    page.evaluate(_MOUNT, kind)
+    return page.locator("#own")
+
+
+def _give(page: Page, value: dict[str, Any]) -> None:
+    page.evaluate("value => give(value)", json.dumps(value))
+
+
+def _sheet(run: int, *steps: tuple[Token, ...]) -> Sheet:
+    sheet = Sheet(run, [Heading("base", "Base", "No adapter."), Heading("static", "Static")], 0)
+    for index, tokens in enumerate(steps):
+        sheet.push(Step(index, tokens))
+    return sheet
+
+
+def test_answers_say_each_token_and_where_they_part_without_a_mouse(page: Page) -> None:
+    panel = _panel(page, "answers")
+    first = Token(0, 5, "a", "a", 0.5, None), Token(1, 5, "a", "a", 0.25, None)
+    then = Token(0, 6, " b", " b", 0.5, None), Token(1, 1, "<eos>", "", 0.125, "end token")
+    _give(page, _sheet(2, first, then).view())
+    card = panel.locator(".card").nth(1)
+    # It parts with a token that adds no text, and is seen to.
+    parting = card.locator(".t.parts")
+    expect(parting).to_have_text("")
+    look = "one => getComputedStyle(one, '::before').content"
+    assert parting.evaluate(look) == '"<eos>"'
+    card.locator(".text").focus()
+    for key in ("ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(card.locator(".token")).to_have_text("<eos> 12.5 % · parts from Base here")
+    panel.locator(".card").first.locator(".t").first.click()
+    expect(panel.locator(".card").first.locator(".token")).to_have_text("a 50.0 %")
+    expect(panel.locator(".summary").first).to_have_text("No adapter.")
+
+    # What a newer request has replaced does not come back; another session's beginning does.
+    late = _sheet(1, first)
+    late.finish("stopped")
+    _give(page, late.view())
+    expect(panel.locator(".t")).to_have_count(4)
+    _give(page, _sheet(1).view())
+    expect(panel.locator(".t")).to_have_count(0)
+
+
+def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
+    weights = ((0.5, 0.5), (0.4, 0.6), (0.3, 0.7))
+    picture = Picture("1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, Look())
+
+    def shown(cell: tuple[int, int], run: str = "1") -> dict[str, Any]:
+        seen = faces.face(dataclasses.replace(picture, number=f"{run}-norm"))
+        return grids.grid(seen, cell) | {"note": f"{run} {cell}"}
+
+    panel = _panel(page, "grid")
+    _give(page, shown((0, 0)))
+    panel.get_by_role("button", name="Show as table").click()
+    panel.locator(".table").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    selected = panel.locator("td.selected")
+    expect(selected).to_have_text("0.70")
+    _give(page, shown((1, 0)))  # what the first of these keys asked for
+    expect(panel.locator(".note")).to_have_text("1 (1, 0)")
+    expect(selected).to_have_text("0.70")
+    _give(page, shown((1, 0), "2"))
+    expect(selected).to_have_text("0.40")
+
+
+def test_only_what_the_model_does_is_heard_and_not_every_percent(page: Page) -> None:
+    panel = _panel(page, "masthead")
+    heard = panel.locator("[role=status]")
+    for share in (0.1, 0.2):
+        _give(page, {"collection": "c", "what": "reading", "share": share, "state": "loading"})
+        expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}".replace("%", " %"))
+        expect(heard).to_have_text("reading")
+
+
+def test_without_its_script_a_picture_says_so_and_the_numbers_are_there(
+    page: Page, site: Site, visit: Open
+) -> None:
+    script = re.compile("fusion-lens/plotly")
+    page.context.route(script, lambda route: route.fulfill(body=""))
+    page = visit(site.address + NO_ANSWERS, beside=page)
+    ask(page, "How many apples?")
+    for name in ("grid", "profile"):
+        expect(page.locator(f"#{name} .figure")).to_contain_text("cannot be drawn")
+    page.get_by_role("button", name="Show the numbers").click()
+    expect(page.locator("#profile tbody tr")).to_have_count(site.engine.layers)
+    page.get_by_role("button", name="Show as table").click()
+    expect(page.locator("#grid tbody tr")).to_have_count(site.engine.layers)
+    assert violations(page) == []
