@@ -11,7 +11,7 @@ import html
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from app import grids, text, theme, views
+from app import faces, grids, text, theme, views
 from app.examples import load_examples
 from app.first import First
 from app.layout import FOLDED
@@ -35,8 +35,12 @@ def markup(title: str, first: First) -> str:
     """
     picture = first.picture
     layer, adapter = picture.strongest()
-    grid = grids.grid(picture, (layer, adapter), example=True)
-    why = views.why(picture, layer, adapter, None)
+    face = faces.face(picture)
+    grid = grids.grid(face, (layer, adapter), example=True)
+    why = views.why(face, layer, adapter, None)
+    about = "".join(
+        f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(query)}</dd>' for name, query in grid["about"]
+    )
     chips = "".join(f'<span class="chip">{_safe(one.label)}</span>' for one in load_examples())
     steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in why["arithmetic"])
     adapters = "".join(f"<li>{_safe(label)}</li>" for label in picture.labels)
@@ -58,7 +62,8 @@ def markup(title: str, first: First) -> str:
 <b>Adapters</b><ul>{adapters}</ul></div>
 <div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid["title"])}</h2>
 <span class="tag">{_safe(grid["tag"])}</span></div>
-<p class="sentence">{_safe(grid["sentence"])}</p>{_cells(grid)}</div></div>
+<dl class="about">{about}</dl><p class="sentence">{_safe(grid["sentence"])}</p>
+{_cells(grid)}</div></div>
 <div class="fl fl-why"><div class="fl-panel"><h2>Why this cell?</h2><div class="body">
 <p class="cell">{_safe(why["title"])}</p>{steps}</div></div></div></div></div>
 <script>{_SCRIPT.read_text(encoding="utf-8")}</script></div>

@@ -134,11 +134,14 @@ FusionLens.define("grid", (root, trigger) => {
   const draw = async () => {
     const Plotly = await FusionLens.plotly();
     if (!value || figure.hidden) return;
-    if (!Plotly) return FusionLens.undrawn(figure);
-    const { data, layout } = FusionLens.dressed(value.figure, figure.clientWidth);
-    await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
-    drawn = true;
-    root.dataset.drawn = value.id;
+    if (Plotly) {
+      const { data, layout } = FusionLens.dressed(value.figure, figure.clientWidth);
+      await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
+      drawn = true;
+      root.dataset.drawn = value.id;
+    } else {
+      FusionLens.undrawn(figure);
+    }
     document.getElementById("opening")?.remove();
   };
 
