@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,6 +163,27 @@ def fields(collection: Collection) -> list[Field]:
         Field("top_p", links.number(0.05, 1), 1),
         Field("seed", links.number(0, 2**53, whole=True), 0),
     ]
+
+
+def settings(
+    fields: Sequence[Field],
+    query: str,
+    adapters: Sequence[str],
+    look: Look,
+    asking: Asking | None,
+) -> list[Any]:
+    """The values of `fields` that bring back what is shown; of the answers, where there are any."""
+    # A pin is in no link, so neither is the difference to it.
+    show = "weights" if look.show == "difference" else look.show
+    seen_as = [look.lens, show, look.position, look.metric]
+    seen_as += [look.normalisation, look.temperature, look.span]
+    given = [query, list(adapters), *seen_as]
+    if asking is None:
+        return [*given, *(field.default for field in fields[len(given) :])]
+    rules = [name for name in asking.methods if ":" not in name]
+    alone = [name for name in asking.methods if ":" in name]
+    heat = asking.sampling
+    return [*given, rules, alone, asking.new_tokens, heat.temperature, heat.top_p, heat.seed]
 
 
 def look_of(*values: Any) -> Look:

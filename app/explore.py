@@ -14,6 +14,7 @@ from app import controls, exports, first, hints, layout, links, look, views
 from app.asking import Asker
 from app.examples import load_examples
 from app.loader import Loader
+from app.look import Look
 from app.looking import Looker
 from app.panels import encode
 from app.probing import copy, probe
@@ -35,7 +36,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     labels, turns = views.labels_of(collection), Turns()
     looker = Looker(loader, labels)
     asker = Asker(loader, turns, labels, looker)
-    begun, stored = _begun(looker, first.load(collection))
+    begun, stored = _begun(collection, looker, first.load(collection))
     session = gr.State(begun)
     examples = load_examples()
     fields = controls.fields(collection)
@@ -45,7 +46,18 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     restorable = [parts.query, given.adapters, *given.look, *given.asking]
     looks = len(given.look)
 
+    def address(session: Session) -> views.View:
+        """The permalink of what is shown."""
+        run, picture = session.run, session.picture
+        assert picture is not None
+        settings = controls.settings(
+            fields, picture.query, picture.adapters, session.look, run and run.asking
+        )
+        return views.taken(True, links.encode(fields, settings), run.number if run else 0)
+
     def updates(session: Session, changes: dict[str, Any]) -> _Changes:
+        if "grid" in changes and session.run is not None:
+            changes["take"] = address(session)
         made: _Changes = {
             panels[name]: encode(value) for name, value in changes.items() if name in panels
         }
@@ -66,11 +78,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         def asking() -> controls.Asking:
             return controls.asking_of(seen_as, *values[looks:])
 
-        session.settings = (query, chosen, *values)
-        link = links.encode(fields, session.settings)
         for changes in asker.ask(session, query, chosen, seen_as, asking, hear=hear):
-            if "grid" in changes and session.run is not None:
-                changes["take"] = views.taken(True, link, session.run.number)
             yield updates(session, changes)
 
     def on_hear(session: Session, *values: Any) -> Iterator[_Changes]:
@@ -80,22 +88,22 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
             return
         yield from on_ask(session, picture.query, list(picture.adapters), *values[2:], hear=True)
 
-    def on_every(session: Session, *values: Any) -> Iterator[_Changes]:
-        for changes in asker.every_token(session, controls.look_of(*values)):
+    def on_every(session: Session) -> Iterator[_Changes]:
+        for changes in asker.every_token(session):
             yield updates(session, changes)
 
-    def on_deepen(session: Session, *values: Any) -> Iterator[_Changes]:
-        if asker.lacks(session, controls.look_of(*values)):
-            yield from on_every(session, *values)
+    def on_deepen(session: Session) -> Iterator[_Changes]:
+        if asker.lacks(session):
+            yield from on_every(session)
         else:
             yield gr.skip()  # a generator without a step would empty its outputs
 
-    def on_check(session: Session, lines: str, *values: Any) -> Iterator[_Changes]:
-        for changes in probe(loader, turns, session, controls.look_of(*values), lines):
+    def on_check(session: Session, lines: str) -> Iterator[_Changes]:
+        for changes in probe(loader, turns, session, session.look, lines):
             yield updates(session, changes)
 
-    def on_copy(session: Session, *values: Any) -> Iterator[_Changes]:
-        for changes in copy(loader, turns, session, controls.look_of(*values)):
+    def on_copy(session: Session) -> Iterator[_Changes]:
+        for changes in copy(loader, turns, session, session.look):
             yield updates(session, changes)
 
     def on_linked(session: Session, *values: Any) -> Iterator[_Changes]:
@@ -138,13 +146,8 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     def on_look(session: Session, *values: Any) -> _Changes:
         seen_as = controls.look_of(*values)
         tempered = NORMALISATIONS[seen_as.normalisation].tempered
-        changes = looker.look(session, seen_as)
-        if session.settings and session.run is not None:
-            session.settings = (*session.settings[:2], *values, *session.settings[2 + looks :])
-            link = links.encode(fields, session.settings)
-            changes["take"] = views.taken(True, link, session.run.number)
         return {
-            **updates(session, changes),
+            **updates(session, looker.look(session, seen_as)),
             given.what_if: gr.Group(visible=seen_as.show == "what-if"),
             given.temperature: gr.Slider(interactive=tempered),
         }
@@ -161,13 +164,11 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     def on_unpaint(session: Session) -> _Changes:
         return updates(session, looker.unpaint(session)) or gr.skip()
 
-    def on_pin(session: Session, show: str, *values: Any) -> _Changes:
-        pinned = session.pinned is None
-        shown = "weights" if show == "difference" and not pinned else show
-        seen_as = controls.look_of(values[0], shown, *values[2:])
-        looker.pin(session)
+    def on_pin(session: Session) -> _Changes:
+        changes = updates(session, looker.pin(session))
+        pinned, shown = session.pinned is not None, session.look.show
         return {
-            **updates(session, looker.look(session, seen_as)),
+            **changes,
             buttons["pin"]: gr.Button("Let go of the pin" if pinned else "Pin this run"),
             given.show: gr.Radio(look.shown_choices(pinned), value=shown),
         }
@@ -186,16 +187,18 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         "concurrency_id": "model",
         # The requests stand in a line of their own, which can say how long it is.
         "concurrency_limit": SERVED + WAITING,
+        # A newer request ends the one that runs; it must not be dropped for it.
+        "trigger_mode": "multiple",
     }
-    looking = asking | {"inputs": [session, *given.look]}
+    later = asking | {"inputs": session}
     buttons["ask"].click(**asking)
     parts.query.submit(**asking)
     buttons["hear"].click(**asking | {"fn": on_hear})
     buttons["check"].click(
-        **asking | {"fn": on_check, "inputs": [session, parts.variants, *given.look]}
+        **asking | {"fn": on_check, "inputs": [session, parts.variants]}
     )
-    buttons["copy"].click(**looking | {"fn": on_copy})
-    buttons["every"].click(**looking | {"fn": on_every})
+    buttons["copy"].click(**later | {"fn": on_copy})
+    buttons["every"].click(**later | {"fn": on_every})
     at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False}
     chosen = [parts.query, given.adapters]
     parts.chips.chip(on_chip, None, chosen, **at_once).then(**asking)
@@ -211,21 +214,23 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     buttons["stop"].click(Session.stop, session, None, show_progress="hidden", queue=False)
     seen = asking["outputs"]
     looked = [*seen, given.what_if, given.temperature]
-    for listen in given.looked_with:
-        changed = listen(on_look, [session, *given.look], looked, **quick)
-        changed.then(**looking | {"fn": on_deepen})
+    # One listener for all of them: a look that was wanted later is never overtaken by an older one.
+    changed = gr.on(given.looked_with, on_look, [session, *given.look], looked, **quick)
+    changed.then(**later | {"fn": on_deepen})
     # The panel sends one cell at a time; every stroke of the brush counts.
     each = quick | {"trigger_mode": "multiple"}
     panels["grid"].cell(on_cell, session, [panels["why"], panels["tokens"]], **each)
     strokes = each | {"concurrency_id": "paint", "concurrency_limit": 1}
     panels["grid"].paint(on_paint, [session, *given.brush], seen, **strokes)
     given.reset.click(on_unpaint, session, seen, **quick)
-    buttons["pin"].click(on_pin, [session, given.show, *given.look], [*seen, given.show], **quick)
+    buttons["pin"].click(on_pin, session, [*seen, given.show], **quick)
 
 
-def _begun(looker: Looker, example: first.First | None) -> tuple[Session, dict[str, Any]]:
+def _begun(
+    collection: Collection, looker: Looker, example: first.First | None
+) -> tuple[Session, dict[str, Any]]:
     """A new visitor's session, and what its page shows: the stored example, if there is one."""
-    session = Session()
+    session = Session(look=Look(lens=collection.lens))
     if example is None:
         return session, {}
     session.show(example.picture)

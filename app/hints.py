@@ -11,7 +11,7 @@ _BUSY = "Something is running: wait for it, or stop it."
 
 def reasons(session: Session) -> dict[str, str]:
     """Why buttons cannot be used, by their ids; those that can be used are not in it."""
-    busy = session.ticket > session.stopped
+    busy = session.busy
     found = {"ask": _BUSY} if busy else {"stop": "Nothing is running."}
     if session.picture is None:
         found |= dict.fromkeys(("pin", "hear"), _NOTHING_YET)

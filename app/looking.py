@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import InputError
@@ -16,6 +17,7 @@ from app.session import Session
 
 if TYPE_CHECKING:
     from app.loader import Loader
+    from app.session import Run
 
 Update = dict[str, Any]
 
@@ -42,24 +44,39 @@ class Looker:
 
     def look(self, session: Session, look: Look) -> Update:
         """The run, looked at differently."""
-        engine, run = self._loader.wait(0), session.run
-        said: Update = {}
-        try:
-            if run is not None and engine is not None:
-                reading = at_hand(engine, run, look)
-                if reading is not None:
-                    session.show(take(reading, run, look, self._labels))
-                elif session.picture is not None:
-                    session.show(retake(session.picture, look))
-                    said = {"status": views.status("idle", _UNREAD)}
-            elif session.picture is not None:
-                # The stored example holds the divergences of one reading.
-                session.show(retake(session.picture, look))
-                if session.picture.look != look:
-                    said = {"status": views.status("idle", _STORED)}
-        except InputError as error:
-            return {"status": views.status("error", str(error))}
-        return {**said, **self.shown(session)}
+        session.look = look
+        return self.again(session)
+
+    def again(self, session: Session) -> Update:
+        """The run that is there now, as the visitor wants to see it now."""
+        while True:
+            run, look = session.run, session.look
+            try:
+                picture = self._picture(session, run, look)
+            except InputError as error:
+                return {"status": views.status("error", str(error))}
+            # A lens takes its time: meanwhile a trace may have ended, or the look have changed.
+            if session.run is run and session.look is look:
+                break
+        if picture is None:
+            return {}
+        session.show(picture)
+        shown = self.shown(session)
+        if picture.look.needs != look.needs and not session.busy:
+            shown["status"] = views.status("idle", _STORED if run is None else _UNREAD)
+        return shown
+
+    def _picture(self, session: Session, run: Run | None, look: Look) -> Picture | None:
+        engine = self._loader.engine
+        if run is None or engine is None:
+            # The stored example holds the divergences of one reading.
+            return session.picture and retake(session.picture, look)
+        reading = at_hand(engine, run, look)
+        if reading is None:
+            look = replace(look, position="query")
+            reading = at_hand(engine, run, look)
+        assert reading is not None
+        return take(reading, run, look, self._labels)
 
     def shown(self, session: Session) -> Update:
         """All that depends on the picture, the pin, the painting and the cell."""
@@ -105,7 +122,7 @@ class Looker:
         if picture is None or cell is None:
             return {}
         layer, adapter = cell
-        engine = self._loader.wait(0)
+        engine = self._loader.engine
         if engine is None or session.run is None:
             note = "Ask the question yourself to see the tokens behind this cell."
             return {"why": views.why(picture, layer, adapter, None, note)}
@@ -145,4 +162,6 @@ class Looker:
     def pin(self, session: Session) -> Update:
         """What is shown becomes what others are compared with; a second time lets go of it."""
         session.pinned = session.picture if session.pinned is None else None
-        return self.shown(session)
+        if session.pinned is None and session.look.show == "difference":
+            session.look = replace(session.look, show="weights")
+        return self.again(session)

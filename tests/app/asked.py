@@ -15,6 +15,7 @@ from app.look import Look
 from app.looking import Looker
 from app.session import Session
 from app.turns import Turns
+from app.watching import Updates
 
 
 class Visit:
@@ -47,10 +48,21 @@ class Visit:
         **named: Any,
     ) -> dict[str, Any]:
         """Asks, and gives what the page shows in the end."""
+        return last(self.steps(query, look, methods, sampling, new_tokens, **named))
+
+    def steps(
+        self,
+        query: str,
+        look: Look | None = None,
+        methods: tuple[str, ...] = ("base", "static"),
+        sampling: Sampling | None = None,
+        new_tokens: int = 4,
+        **named: Any,
+    ) -> Updates:
+        """Asks, step by step."""
         look = look or Look()
         asking = Asking(methods, new_tokens, sampling or Sampling(), look.lens)
-        steps = self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
-        return last(steps)
+        return self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
 
 
 def last(steps: Any) -> dict[str, Any]:

@@ -89,11 +89,12 @@ def test_an_adapter_that_is_not_fused_can_be_heard_alone(visit: Visit) -> None:
 def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit) -> None:
     mean = Look(position="mean")
     visit.ask(QUERY)
-    assert visit.asker.lacks(visit.session, mean)
+    assert not visit.asker.lacks(visit.session)
     shown = visit.looker.look(visit.session, mean)
+    assert visit.asker.lacks(visit.session)
     assert "Every token has to be read" in shown["status"]["text"]
     assert "last token of the query" in shown["grid"]["note"]  # still what it says it is
-    shown = last(visit.asker.every_token(visit.session, mean))
+    shown = last(visit.asker.every_token(visit.session))
     assert "each counting alike, the prompt form's left out" in shown["grid"]["note"]
     run, picture = visit.session.run, visit.session.picture
     assert run is not None and picture is not None
@@ -102,8 +103,10 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     mean_LK = values_LKT[:, :, prompt.query_first : prompt.query_last + 1].mean(dim=2)
     assert picture.divergence == tuple(tuple(row) for row in mean_LK.tolist())
     # Every token of this reading is there; of another lens it is not, and back again it is.
-    assert not visit.asker.lacks(visit.session, Look(position="mean", normalisation="root"))
-    assert visit.asker.lacks(visit.session, Look("raw", position="mean"))
+    visit.looker.look(visit.session, Look(position="mean", normalisation="root"))
+    assert not visit.asker.lacks(visit.session)
+    visit.looker.look(visit.session, Look("raw", position="mean"))
+    assert visit.asker.lacks(visit.session)
     assert not visit.looker.look(visit.session, Look("raw"))["tokens"]["id"]
     assert visit.looker.look(visit.session, mean)["tokens"]["id"]
     # A new run brings it along where the question is the same.
@@ -111,13 +114,45 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     assert asked["status"]["detail"].startswith("traced from the cache · read from the cache")
 
 
+def test_a_look_that_changes_during_a_trace_is_the_one_that_is_shown(visit: Visit) -> None:
+    visit.ask(QUERY)
+    steps = visit.steps(f"{QUERY} {id(visit.session)}", Look())
+    next(steps)
+    wanted = Look("raw", "divergence", "mean")
+    visit.looker.look(visit.session, wanted)
+    shown = last(steps)
+    assert visit.session.picture is not None and visit.session.picture.look == wanted
+    assert "raw lens" in shown["grid"]["note"] and "each counting alike" in shown["grid"]["note"]
+    assert shown["tokens"]["id"]
+
+
+def test_what_was_seen_of_another_run_or_look_is_seen_anew(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask("before")
+    divergence, run = visit.engine.divergence, visit.session.run
+
+    def slow(*given: Any) -> Any:
+        monkeypatch.undo()
+        visit.ask(QUERY, Look())  # a trace ends while a lens reads the one before
+        visit.session.look = Look(metric="js")
+        return divergence(*given)
+
+    monkeypatch.setattr(visit.engine, "divergence", slow)
+    shown = visit.looker.look(visit.session, Look("raw"))
+    assert visit.session.run is not run and visit.session.picture is not None
+    assert (visit.session.picture.query, visit.session.picture.look.metric) == (QUERY, "js")
+    assert "Jensen–Shannon" in shown["grid"]["note"]
+
+
 def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
     visit.ask(QUERY)
-    steps = visit.asker.every_token(visit.session, Look("raw", metric="js", position="mean"))
+    visit.looker.look(visit.session, Look("raw", metric="js", position="mean"))
+    steps = visit.asker.every_token(visit.session)
     assert next(steps)["busy"]
     visit.session.stop()
     assert last(steps)["status"]["state"] == "stopped"
-    assert visit.asker.lacks(visit.session, Look("raw", metric="js", position="mean"))
+    assert visit.asker.lacks(visit.session)
 
 
 def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit) -> None:
