@@ -60,7 +60,9 @@ class Sheet:
         self.state = "waiting"
 
     def push(self, step: Step) -> None:
-        """Takes a step."""
+        """Takes a step; none any more once it is finished."""
+        if self.state in ("done", "stopped"):
+            return
         self.state = "running"
         for token in step.tokens:
             row = self._rows[token.row]
@@ -114,7 +116,7 @@ class Sheet:
             "name": row.heading.name,
             "label": row.heading.label,
             "summary": row.heading.summary,
-            "tokens": row.tokens,
+            "tokens": list(row.tokens),  # as it is now: it may grow meanwhile
             "end": row.end,
             "facts": " · ".join(facts),
             "parts": parts,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import InputError
 from analysis.trace import MEAN
-from app import painting, reading, views
+from app import answers, painting, reading, views
 from app.answering import Asking, answer, check_count, chosen
 from app.loader import Loader
 from app.look import Look
@@ -72,7 +72,7 @@ class Asker:
             prompt = engine.prompt(query)
             settings = asking()
             extra = painting.extra(session.painting, adapters, look.show, hear)
-            check_count(len(settings.methods) + sum(extra))
+            check_count(settings.methods, extra)
             traced = yield from watched(
                 session,
                 ticket,
@@ -84,7 +84,8 @@ class Asker:
                 run.every.update(before.every)
             read = yield from self._read(engine, session, ticket, run)
             session.run = run
-            yield self._looker.again(session)
+            # The answers to another question would be wrong below this one's grid.
+            yield {**self._looker.again(session), "answers": answers.empty(ticket)}
             costs = (traced.said("traced"), read.said("read"))
             rows = chosen(engine, session, run, settings, extra, self._labels)
             yield from answer(engine, session, run, settings, rows, costs)
@@ -106,6 +107,23 @@ class Asker:
             yield {**shown, "status": views.status("done", "Done", 1.0, took)}
 
         yield from guarded(session, ticket, self._turns, steps())
+
+    def deepen(self, session: Session) -> Updates:
+        """Reads every token where what is wanted needs it, unless something runs that may not end.
+
+        What runs is then `followed` by it.
+        """
+        if self.lacks(session) and (session.gives_way or not session.busy):
+            yield from self.every_token(session)
+
+    def followed(self, session: Session, steps: Updates) -> Updates:
+        """A request's steps; once it is done, what the visitor has turned to meanwhile is read."""
+        state = ""
+        for changes in steps:
+            state = changes["status"]["state"] if "status" in changes else state
+            yield changes
+        if state == "done":
+            yield from self.deepen(session)
 
     @staticmethod
     def lacks(session: Session) -> bool:

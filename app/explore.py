@@ -21,6 +21,7 @@ from app.probing import copy, probe
 from app.session import Session
 from app.text import listed
 from app.turns import SERVED, WAITING, Turns
+from app.watching import Updates
 
 TITLE = "Explore"
 
@@ -68,6 +69,10 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
                 made[button] = gr.Button(interactive=name not in reasons)
         return made
 
+    def running(session: Session, steps: Updates) -> Iterator[_Changes]:
+        for changes in asker.followed(session, steps):
+            yield updates(session, changes)
+
     def on_ask(
         session: Session, query: str, adapters: list[str], *values: Any, hear: bool = False
     ) -> Iterator[_Changes]:
@@ -78,8 +83,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         def asking() -> controls.Asking:
             return controls.asking_of(seen_as, *values[looks:])
 
-        for changes in asker.ask(session, query, chosen, seen_as, asking, hear=hear):
-            yield updates(session, changes)
+        yield from running(session, asker.ask(session, query, chosen, seen_as, asking, hear=hear))
 
     def on_hear(session: Session, *values: Any) -> Iterator[_Changes]:
         picture = session.picture
@@ -89,22 +93,17 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         yield from on_ask(session, picture.query, list(picture.adapters), *values[2:], hear=True)
 
     def on_every(session: Session) -> Iterator[_Changes]:
-        for changes in asker.every_token(session):
-            yield updates(session, changes)
+        yield from running(session, asker.every_token(session))
 
     def on_deepen(session: Session) -> Iterator[_Changes]:
-        if asker.lacks(session):
-            yield from on_every(session)
-        else:
-            yield gr.skip()  # a generator without a step would empty its outputs
+        yield gr.skip()  # a generator without a step would empty its outputs
+        yield from running(session, asker.deepen(session))
 
     def on_check(session: Session, lines: str) -> Iterator[_Changes]:
-        for changes in probe(loader, turns, session, session.look, lines):
-            yield updates(session, changes)
+        yield from running(session, probe(loader, turns, session, lines))
 
     def on_copy(session: Session) -> Iterator[_Changes]:
-        for changes in copy(loader, turns, session, session.look):
-            yield updates(session, changes)
+        yield from running(session, copy(loader, turns, session))
 
     def on_linked(session: Session, *values: Any) -> Iterator[_Changes]:
         if session.linked:
@@ -194,9 +193,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     buttons["ask"].click(**asking)
     parts.query.submit(**asking)
     buttons["hear"].click(**asking | {"fn": on_hear})
-    buttons["check"].click(
-        **asking | {"fn": on_check, "inputs": [session, parts.variants]}
-    )
+    buttons["check"].click(**asking | {"fn": on_check, "inputs": [session, parts.variants]})
     buttons["copy"].click(**later | {"fn": on_copy})
     buttons["every"].click(**later | {"fn": on_every})
     at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False}

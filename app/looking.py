@@ -30,6 +30,12 @@ _UNREAD = "Every token has to be read for this, once for each lens and metric."
 _STORED = "This is the stored example: ask it yourself to read it in another way."
 
 
+def alike(one: Picture, other: Picture) -> bool:
+    """Whether two pictures show the same numbers, however these are drawn."""
+    drawn = replace(one, look=replace(one.look, show=other.look.show), number=other.number)
+    return drawn == other
+
+
 class Looker:
     """Shows what a visitor wants to see of the run that is there.
 
@@ -60,8 +66,12 @@ class Looker:
                 break
         if picture is None:
             return {}
+        before = session.picture
         session.show(picture)
         shown = self.shown(session)
+        if before is not None and not alike(before, picture):
+            # What was tried with other numbers says nothing about these.
+            shown |= {"spread": grids.no_profile(), "copies": grids.no_profile()}
         if picture.look.needs != look.needs and not session.busy:
             shown["status"] = views.status("idle", _STORED if run is None else _UNREAD)
         return shown

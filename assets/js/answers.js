@@ -26,7 +26,7 @@ FusionLens.define("answers", (root) => {
 
   return {
     update(value) {
-      if (value.run !== run) {
+      if (value.run !== run || value.rows.length !== shown.length) {
         run = value.run;
         shown = [];
         cards.replaceChildren();

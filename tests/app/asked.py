@@ -26,6 +26,7 @@ class Visit:
     """
 
     def __init__(self, collection: Collection) -> None:
+        self.collection = collection
         labels = views.labels_of(collection)
         self.loader = Loader(lambda progress: Engine.load(collection, progress))
         self.loader.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from analysis.weights import NORMALISATIONS
 from app.look import Look
 from app.probing import copy, probe
 from app.session import Session
+from app.watching import Updates
 from tests.app.asked import Visit, last
 from tests.tiny import tiny_collection
 
@@ -73,7 +75,7 @@ def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     before = visit.session.run
     refused = visit.ask("another question", methods=six, hear=True)
     assert refused["status"]["state"] == "error"
-    assert "7 answers are chosen, and at most 6" in refused["status"]["text"]
+    assert "7 answers are chosen, “As shown” among them, and" in refused["status"]["text"]
     assert "answers" not in refused and "grid" not in refused
     assert visit.session.run is before and not refused["busy"]
 
@@ -145,6 +147,138 @@ def test_what_was_seen_of_another_run_or_look_is_seen_anew(
     assert "Jensen–Shannon" in shown["grid"]["note"]
 
 
+def test_a_new_question_clears_what_was_tried_with_the_one_before(visit: Visit) -> None:
+    look = Look()
+    visit.ask(QUERY, look)
+    kept = visit.looker.look(visit.session, Look(show="divergence"))
+    assert "spread" not in kept and "copies" not in kept  # only drawn otherwise
+    assert "spread" not in visit.ask(QUERY, look)
+    for shown in (visit.looker.look(visit.session, Look("raw")), visit.ask("another", Look("raw"))):
+        assert not shown["spread"]["id"] and not shown["copies"]["id"]
+
+
+def test_where_no_answer_is_asked_for_none_stays(visit: Visit) -> None:
+    visit.ask(QUERY)
+    shown = visit.ask("another question", methods=())
+    assert shown["answers"]["rows"] == []
+    assert shown["answers"]["run"] == visit.session.ticket
+
+
+def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(QUERY)
+    copies = visit.engine.copies
+
+    def meanwhile(*given: Any) -> Any:
+        visit.looker.look(visit.session, Look(metric="js"))
+        return copies(*given)
+
+    monkeypatch.setattr(visit.engine, "copies", meanwhile)
+    shown = last(_copied(visit))
+    assert "copies" not in shown and "try it again" in shown["status"]["text"]
+
+
+def test_a_second_question_ends_the_first_which_says_no_more(visit: Visit) -> None:
+    """As with a second chip, Enter, or run of the history, while the first one still answers."""
+    first = visit.steps(QUERY, new_tokens=200)
+    while "answers" not in (changes := next(first)) or not changes["answers"]["rows"]:
+        pass
+    shown = visit.ask("And another one?")
+    assert shown["status"]["state"] == "done" and not shown["busy"]
+    assert list(first) == []
+    assert visit.session.picture is not None and visit.session.picture.query == "And another one?"
+
+
+def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(visit: Visit) -> None:
+    first = visit.steps(QUERY, new_tokens=200)
+    while "answers" not in (changes := next(first)) or not changes["answers"]["rows"]:
+        pass
+    assert visit.ask(" ")["status"]["state"] == "error"
+    left = last(first)
+    assert set(left) == {"answers"} and left["answers"]["state"] == "stopped"
+
+
+def test_the_mean_waits_for_the_answers_and_is_then_read(visit: Visit) -> None:
+    mean = Look(position="mean", metric="hellinger")
+    steps = visit.asker.followed(visit.session, visit.steps(f"{QUERY} {id(visit.session)}"))
+    while "grid" not in next(steps):
+        pass
+    visit.looker.look(visit.session, mean)
+    assert list(visit.asker.deepen(visit.session)) == []  # the answers are not ended for it
+    shown = last(steps)
+    assert [row["end"] for row in shown["answers"]["rows"]] == ["length"] * 2
+    assert shown["status"]["state"] == "done" and not shown["busy"]
+    assert visit.session.picture is not None and visit.session.picture.look == mean
+
+
+def test_a_mean_that_is_no_longer_wanted_makes_way_for_another(visit: Visit) -> None:
+    visit.ask(f"{QUERY} {id(visit.session)}")
+    visit.looker.look(visit.session, Look(position="mean", metric="js"))
+    first = visit.asker.deepen(visit.session)
+    assert next(first)["busy"]
+    wanted = Look(position="mean", metric="reverse-kl")
+    visit.looker.look(visit.session, wanted)
+    last(visit.asker.deepen(visit.session))
+    assert visit.session.picture is not None and visit.session.picture.look == wanted
+    assert "grid" not in last(first)
+
+
+def _checked(visit: Visit) -> Updates:
+    return probe(visit.loader, visit.turns, visit.session, "eins\nzwei")
+
+
+def _copied(visit: Visit) -> Updates:
+    return copy(visit.loader, visit.turns, visit.session)
+
+
+@pytest.mark.parametrize("begin", [_checked, _copied])
+def test_variants_and_copies_stop_when_they_are_told_to(
+    visit: Visit, begin: Callable[[Visit], Updates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = f"{QUERY} {id(visit.session)}"
+    visit.ask(query)
+    passes, hidden = [], visit.engine._runner.hidden
+
+    def held(*given: Any, **named: Any) -> Any:
+        passes.append(0)
+        given = list(given)
+        tell = given[3]
+
+        def layer(what: str, share: float) -> None:
+            passes[-1] += 1
+            if passes == [1]:
+                visit.session.stop()
+            tell(what, share)
+
+        given[3] = layer
+        return hidden(*given, **named)
+
+    monkeypatch.setattr(visit.engine._runner, "hidden", held)
+    shown = last(begin(visit))
+    assert shown["status"]["state"] == "stopped" and not shown["busy"]
+    with visit.engine._runner.lock:  # held as long as a pass runs
+        assert passes == [1]
+    assert "spread" not in shown and "copies" not in shown
+
+
+def test_after_a_stopped_answer_the_next_is_exact(visit: Visit) -> None:
+    steps = visit.steps(QUERY, methods=("base", "qa-flora"), new_tokens=200)
+    while "answers" not in (changes := next(steps)) or not changes["answers"]["rows"]:
+        pass
+    visit.session.stop()
+    assert last(steps)["answers"]["state"] == "stopped"
+    query = f"And now? {id(visit.session)}"
+    asked = {"methods": ("base", "qa-flora"), "new_tokens": 6}
+    found = visit.ask(query, **asked)["answers"]["rows"]
+    picture = visit.session.picture
+    fresh = Visit(visit.collection)
+    expected = fresh.ask(query, **asked)["answers"]["rows"]
+    assert fresh.session.picture is not None and picture is not None
+    assert picture.divergence == fresh.session.picture.divergence
+    assert [row["tokens"] for row in found] == [row["tokens"] for row in expected]
+
+
 def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
     visit.ask(QUERY)
     visit.looker.look(visit.session, Look("raw", metric="js", position="mean"))
@@ -182,7 +316,7 @@ def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> 
 def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
     visit.ask(QUERY)
     visit.session.select(0, 1)
-    shown = last(copy(visit.loader, visit.turns, visit.session, Look()))
+    shown = last(copy(visit.loader, visit.turns, visit.session))
     view = shown["copies"]
     assert view["title"] == "Math beside copies of itself"
     zero, twin, doubled = view["said"][:3]
@@ -197,7 +331,7 @@ def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
 def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
     look = Look(span="2")
     visit.ask(QUERY, look)
-    shown = last(probe(visit.loader, visit.turns, visit.session, look, "eins\nzwei"))
+    shown = last(probe(visit.loader, visit.turns, visit.session, "eins\nzwei"))
     assert shown["spread"]["title"] == "Mean and spread over 3 variants"
     assert "“eins”" in shown["spread"]["said"][1]
     assert shown["spread"]["figure"]["data"][0]["y"] == [2]
