@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from analysis.collection import Collection
-from analysis.weights import NORMALISATIONS
 from app import controls, exports, first, hints, layout, links, look, views
+from app.addresses import Addresses
 from app.asking import Asker
 from app.examples import load_examples
 from app.loader import Loader
@@ -19,7 +19,6 @@ from app.looking import Looker
 from app.panels import encode
 from app.probing import copy, probe
 from app.session import Session
-from app.text import listed
 from app.turns import SERVED, WAITING, Turns
 from app.watching import Updates
 
@@ -37,34 +36,24 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     labels, turns = views.labels_of(collection), Turns()
     looker = Looker(loader, labels)
     asker = Asker(loader, turns, labels, looker)
-    begun, stored = _begun(collection, looker, first.load(collection))
+    addresses = Addresses(collection, looker)
+    begun, stored = _begun(collection, looker, addresses, first.load(collection))
     session = gr.State(begun)
     examples = load_examples()
-    fields = controls.fields(collection)
     asked = begun.picture.query if begun.picture else ""
     parts = layout.build(collection, examples, asked, stored, hints.reasons(begun))
     panels, buttons, given = parts.panels, parts.buttons, parts.controls
     restorable = [parts.query, given.adapters, *given.look, *given.asking]
-    looks = len(given.look)
-
-    def address(session: Session) -> views.View:
-        """The permalink of what is shown."""
-        run, picture = session.run, session.picture
-        assert picture is not None
-        settings = controls.settings(
-            fields, picture.query, picture.adapters, session.look, run and run.asking
-        )
-        return views.taken(True, links.encode(fields, settings), run.number if run else 0)
 
     def updates(session: Session, changes: dict[str, Any]) -> _Changes:
-        if "grid" in changes and session.run is not None:
-            changes["take"] = address(session)
+        if "grid" in changes:
+            changes["take"] = addresses.of(session)
         made: _Changes = {
             panels[name]: encode(value) for name, value in changes.items() if name in panels
         }
         if "busy" in changes or "grid" in changes:
             reasons = hints.reasons(session)
-            made[panels["hints"]] = encode(reasons)
+            made[panels["hints"]] = encode(hints.view(reasons))
             for name, button in buttons.items():
                 made[button] = gr.Button(interactive=name not in reasons)
         return made
@@ -78,12 +67,17 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     ) -> Iterator[_Changes]:
         # In the collection's order, whatever was ticked first.
         chosen = [name for name in labels if name in adapters]
-        seen_as = controls.look_of(*values[:looks])
+        seen_as = controls.look_of(*values[: controls.LOOKS])
 
         def asking() -> controls.Asking:
-            return controls.asking_of(seen_as, *values[looks:])
+            return controls.asking_of(seen_as, *values[controls.LOOKS :])
 
-        yield from running(session, asker.ask(session, query, chosen, seen_as, asking, hear=hear))
+        steps = asker.ask(session, query, chosen, seen_as, asking, hear=hear)
+        for changes in running(session, steps):
+            if panels["grid"] in changes:
+                # The stored example can be read in one way, a run in all of them.
+                changes |= dict.fromkeys(given.reading, gr.update(interactive=True, info=""))
+            yield changes
 
     def on_hear(session: Session, *values: Any) -> Iterator[_Changes]:
         picture = session.picture
@@ -113,18 +107,10 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
             yield gr.skip()
 
     def opened(session: Session, given_link: Mapping[str, str]) -> _Changes:
-        settings, unusable = links.decode(fields, given_link)
-        restored: _Changes = {}
-        if any(field.key in given_link for field in fields):
-            session.linked = bool(settings[0].strip())
-            restored = dict(zip(restorable, settings, strict=True))
-            if not session.linked:
-                del restored[parts.query]  # settings alone leave the question as it is
-            restored[given.what_if] = gr.Group(visible=settings[3] == "what-if")
-        if unusable:
-            said = f"The link's {listed(unusable)} cannot be used here and was left out."
-            restored[panels["status"]] = encode(views.status("idle", said))
-        return restored or gr.skip()
+        values, changes = addresses.open(session, given_link)
+        restored = dict(zip(restorable, values, strict=False))
+        kept = {control: value for control, value in restored.items() if value is not None}
+        return {**kept, **updates(session, changes)} or gr.skip()
 
     def on_load(session: Session, request: gr.Request) -> _Changes:
         return opened(session, request.query_params)
@@ -138,18 +124,12 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         file = exports.take(event.kind, collection, session)
         return encode(views.taken(True) | {"file": file, "number": next(_NUMBERS)})
 
-    def on_chip(event: gr.EventData) -> tuple[str, list[str]]:
+    def on_chip(alone: list[str], event: gr.EventData) -> tuple[str, list[str], list[str]]:
         example = examples[int(event.index) % len(examples)]
-        return example.query, example.among(list(labels))
+        return example.query, example.among(list(labels)), controls.heard(example, alone, labels)
 
     def on_look(session: Session, *values: Any) -> _Changes:
-        seen_as = controls.look_of(*values)
-        tempered = NORMALISATIONS[seen_as.normalisation].tempered
-        return {
-            **updates(session, looker.look(session, seen_as)),
-            given.what_if: gr.Group(visible=seen_as.show == "what-if"),
-            given.temperature: gr.Slider(interactive=tempered),
-        }
+        return updates(session, looker.look(session, controls.look_of(*values))) or gr.skip()
 
     def on_cell(session: Session, event: gr.EventData) -> _Changes:
         changes = looker.select(session, int(event.layer), int(event.adapter))
@@ -178,10 +158,11 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         "concurrency_id": "look",
         "concurrency_limit": SERVED,
     }
+    seen = [*panels.values(), *buttons.values(), *given.reading]
     asking: dict[str, Any] = {
         "fn": on_ask,
         "inputs": [session, *restorable],
-        "outputs": [*panels.values(), *buttons.values()],
+        "outputs": seen,
         "show_progress": "hidden",
         "concurrency_id": "model",
         # The requests stand in a line of their own, which can say how long it is.
@@ -197,22 +178,20 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     buttons["copy"].click(**later | {"fn": on_copy})
     buttons["every"].click(**later | {"fn": on_every})
     at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-    chosen = [parts.query, given.adapters]
-    parts.chips.chip(on_chip, None, chosen, **at_once).then(**asking)
+    chosen = [parts.query, given.adapters, given.alone]
+    parts.chips.chip(on_chip, given.alone, chosen, **at_once).then(**asking)
     given.all.click(lambda: list(labels), None, given.adapters, **at_once, js=_FOCUS_ADAPTERS)
     opening: dict[str, Any] = {
         "inputs": session,
-        "outputs": [*restorable, given.what_if, panels["status"]],
+        "outputs": list(dict.fromkeys([*restorable, *seen])),
         **at_once,
     }
     page.load(on_load, **opening).then(**asking | {"fn": on_linked})
     panels["history"].reopen(on_reopen, **opening).then(**asking | {"fn": on_linked})
     panels["take"].take(on_take, session, panels["take"], **quick)
     buttons["stop"].click(Session.stop, session, None, show_progress="hidden", queue=False)
-    seen = asking["outputs"]
-    looked = [*seen, given.what_if, given.temperature]
     # One listener for all of them: a look that was wanted later is never overtaken by an older one.
-    changed = gr.on(given.looked_with, on_look, [session, *given.look], looked, **quick)
+    changed = gr.on(given.looked_with, on_look, [session, *given.look], seen, **quick)
     changed.then(**later | {"fn": on_deepen})
     # The panel sends one cell at a time; every stroke of the brush counts.
     each = quick | {"trigger_mode": "multiple"}
@@ -224,12 +203,12 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
 
 
 def _begun(
-    collection: Collection, looker: Looker, example: first.First | None
+    collection: Collection, looker: Looker, addresses: Addresses, example: first.First | None
 ) -> tuple[Session, dict[str, Any]]:
     """A new visitor's session, and what its page shows: the stored example, if there is one."""
     session = Session(look=Look(lens=collection.lens))
     if example is None:
         return session, {}
     session.show(example.picture)
-    shown = looker.shown(session)
+    shown = {**looker.shown(session), "take": addresses.of(session)}
     return session, {**shown, "prompt": example.prompt, "answers": example.answers}
