@@ -92,10 +92,6 @@ class Sheet:
         """What the answers cost, in words."""
         return f"answered {self._seconds:.1f} s: {self.tokens} tokens, {self.speed:.1f}/s"
 
-    def text(self, index: int) -> str:
-        """One answer's text."""
-        return "".join(delta for delta, _, _ in self._rows[index].tokens)
-
     def view(self) -> dict[str, Any]:
         """What the answers panel shows."""
         return {
@@ -146,6 +142,11 @@ class Sheet:
             if one != two:
                 return place
         return None
+
+
+def text_of(row: dict[str, Any]) -> str:
+    """The text of one of a view's rows."""
+    return "".join(delta for delta, _, _ in row["tokens"])
 
 
 def empty(run: int = 0) -> dict[str, Any]:

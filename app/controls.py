@@ -27,7 +27,7 @@ LOOKS = 7
 """How many of the controls are those of a look; they follow query and adapters."""
 
 _STORED = "The stored example is read in one way: ask the question yourself to read it in others."
-_DRAWN = "Only where tokens are drawn: at a temperature above 0."
+_DRAWN = "Only at a temperature above 0."
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,11 @@ _Changes = dict[Any, Any]
 def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     """Lays out the tab and wires it, inside the page's `gr.Blocks`."""
     labels, turns = views.labels_of(collection), Turns()
-    looker = Looker(loader, labels)
+    example = first.load(collection)
+    looker = Looker(loader, labels, example)
     asker = Asker(loader, turns, labels, looker)
     addresses = Addresses(collection, looker)
-    begun, stored = _begun(collection, looker, addresses, first.load(collection))
+    begun, stored = _begun(collection, looker, addresses, example)
     session = gr.State(begun)
     examples = load_examples()
     asked = begun.picture.query if begun.picture else ""
@@ -121,7 +122,7 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     def on_take(session: Session, event: gr.EventData) -> str:
         if session.picture is None or event.kind not in exports.KINDS:
             return encode(views.taken(session.picture is not None))
-        file = exports.take(event.kind, collection, session)
+        file = exports.take(event.kind, collection, session, example)
         return encode(views.taken(True) | {"file": file, "number": next(_NUMBERS)})
 
     def on_chip(alone: list[str], event: gr.EventData) -> tuple[str, list[str], list[str]]:
@@ -211,4 +212,4 @@ def _begun(
         return session, {}
     session.show(example.picture)
     shown = {**looker.shown(session), "take": addresses.of(session)}
-    return session, {**shown, "prompt": example.prompt, "answers": example.answers}
+    return session, {**shown, "answers": example.answers}

@@ -16,6 +16,7 @@ from app.reading import at_hand
 from app.session import Session
 
 if TYPE_CHECKING:
+    from app.first import First
     from app.loader import Loader
     from app.session import Run
 
@@ -42,11 +43,15 @@ class Looker:
     Args:
         loader: Has the engine.
         labels: The adapters' labels by name.
+        example: The stored run that is there before there is another.
     """
 
-    def __init__(self, loader: Loader, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, loader: Loader, labels: Mapping[str, str], example: First | None = None
+    ) -> None:
         self._loader = loader
         self._labels = labels
+        self._example = example
 
     def look(self, session: Session, look: Look) -> Update:
         """The run, looked at differently."""
@@ -93,9 +98,10 @@ class Looker:
         picture = session.picture
         if picture is None:
             return {}
-        read = {}
-        if session.run is not None:
-            read["prompt"] = views.prompt(session.run.trace.prompt, picture.look.position)
+        read, run, example = {}, session.run, self._example
+        if run is not None or example is not None:
+            prompt = run.trace.prompt if run is not None else example.prompt
+            read["prompt"] = views.prompt(prompt, picture.look.position)
         return {
             **read,
             "grid": self._grid(session, picture),
@@ -132,18 +138,19 @@ class Looker:
         if picture is None or cell is None:
             return {}
         layer, adapter = cell
-        engine = self._loader.engine
-        if engine is None or session.run is None:
-            note = "Ask the question yourself to see the tokens behind this cell."
-            return {"why": views.why(picture, layer, adapter, None, note)}
-        trace, look = session.run.trace, picture.look
+        look, engine, run = picture.look, self._loader.engine, session.run
         position = "query" if look.position == MEAN else look.position
-        name = picture.adapters[adapter]
-        behind = engine.cell(trace, layer, name, look.lens, position)
-        # Another metric or position is then there at once.
-        engine.read_ahead(trace, look.lens, layer, name)
-        place = trace.prompt.query_last if position == "query" else trace.prompt.last
-        token = views.text.visible(trace.prompt.tokens[place])
+        if run is not None and engine is not None:
+            prompt, name = run.trace.prompt, picture.adapters[adapter]
+            behind = engine.cell(run.trace, layer, name, look.lens, position)
+            # Another metric or position is then there at once.
+            engine.read_ahead(run.trace, look.lens, layer, name)
+        elif self._example is not None:
+            prompt, behind = self._example.prompt, self._example.cells[layer][adapter]
+        else:
+            return {"why": views.why(picture, layer, adapter, None)}
+        place = prompt.query_last if position == "query" else prompt.last
+        token = views.text.visible(prompt.tokens[place])
         note = _READ.format(token=token, lens=look.lens)
         if look.position == MEAN:
             note += " The divergence above is the mean over all tokens of the query."

@@ -1,5 +1,5 @@
 from analysis.decoding import Step, Token
-from app.answers import Heading, Sheet
+from app.answers import Heading, Sheet, text_of
 
 
 def _step(index: int, *ids: int, end: str | None = None) -> Step:
@@ -34,4 +34,4 @@ def test_text_is_the_sum_of_the_deltas() -> None:
     sheet = _sheet()
     sheet.push(_step(0, 1, 2))
     sheet.push(_step(1, 3, 4))
-    assert sheet.text(0) == "t1t3" and sheet.tokens == 4
+    assert text_of(sheet.view()["rows"][0]) == "t1t3" and sheet.tokens == 4

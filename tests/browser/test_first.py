@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
     maker.start()
     assert maker.wait(300) is not None
     path = tmp_path / "first.json"
-    path.write_text(json.dumps(first.make(collection, maker)), encoding="utf-8")
+    path.write_text(first.write(first.make(collection, maker)), encoding="utf-8")
     monkeypatch.setattr(first, "FILE", path)
 
     loader = Loader(lambda progress: Engine.load(collection, progress))
@@ -45,6 +44,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         page.focus("#grid .figure")
         page.keyboard.press("End")
         expect(page.locator("#why .cell")).to_contain_text("Layer 2")
+        expect(page.locator("#why .shares li").first).to_be_attached()
         # What cannot be used yet says why where everybody can read it.
         expect(page.locator("#lens input").first).to_be_disabled()
         expect(page.locator("#lens")).to_contain_text("stored example is read in one way")
