@@ -165,7 +165,7 @@ def answer(
 
     def grown(what: str, share: float, _: float) -> Update:
         said = views.status("working", "Answering", share, f"{sheet.speed:.1f} tokens/s")
-        return {"answers": sheet.view(), "status": said}
+        return {"answers": sheet.news(), "status": said}
 
     try:
         yield from watched(session, run.number, decode, grown)

@@ -38,14 +38,16 @@ FusionLens.define("answers", (root) => {
       sentence.textContent = value.sentence;
       value.rows.forEach((row, index) => {
         const { node, text, facts, count } = shown[index];
-        row.tokens.slice(count).forEach(([delta, probability, token], offset) => {
+        // What a busy page has missed comes again with the next whole update.
+        const fresh = count < row.from ? [] : row.tokens.slice(count - row.from);
+        fresh.forEach(([delta, probability, token], offset) => {
           const parts = row.parts === count + offset;
           const span = el("span", { className: parts ? "t parts" : "t", textContent: delta });
           span.style.setProperty("--p", probability);
           span.title = `${token}  ${(100 * probability).toFixed(1)} %${parts ? "\n" + row.parted : ""}`;
           text.append(span);
         });
-        shown[index].count = row.tokens.length;
+        shown[index].count += fresh.length;
         if (row.parts !== null) text.children[row.parts]?.classList.add("parts");
         node.dataset.end = row.end ?? "";
         facts.textContent = row.facts;

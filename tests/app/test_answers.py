@@ -22,6 +22,25 @@ def test_the_first_token_that_differs_is_marked_once_and_for_good() -> None:
     assert [row["parts"] for row in sheet.view()["rows"]] == [1, None]
 
 
+def test_a_panel_that_misses_updates_has_all_tokens_again_soon() -> None:
+    """The panel's own rule: what it has it keeps, and a gap waits for the next whole update."""
+    sheet = _sheet()
+    every: list[object] = []
+    third: list[object] = []
+    sizes = []
+    for index in range(200):
+        sheet.push(_step(index, index, index))
+        row = sheet.news()["rows"][0]
+        sizes.append(len(row["tokens"]))
+        for panel, seen in ((every, True), (third, index % 9 == 0 or 50 < index < 60)):
+            if seen and row["from"] <= len(panel):
+                panel += row["tokens"][len(panel) - row["from"] :]
+        assert len(every) == index + 1
+    assert every == sheet.view()["rows"][0]["tokens"]
+    assert third == every[: len(third)] and len(third) > 190
+    assert sum(sizes) < 200 * 201 / 2 / 4
+
+
 def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:
     sheet = _sheet()
     sheet.push(Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None))))
