@@ -130,7 +130,11 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         return example.query, example.among(list(labels)), controls.heard(example, alone, labels)
 
     def on_look(session: Session, *values: Any) -> _Changes:
-        return updates(session, looker.look(session, controls.look_of(*values))) or gr.skip()
+        wanted = controls.look_of(*values)
+        # As where somebody only passes through a field: what is shown stays untouched.
+        if wanted == session.look:
+            return gr.skip()
+        return updates(session, looker.look(session, wanted)) or gr.skip()
 
     def on_cell(session: Session, event: gr.EventData) -> _Changes:
         changes = looker.select(session, int(event.layer), int(event.adapter))

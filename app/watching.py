@@ -114,6 +114,7 @@ def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, N
 def guarded(session: Session, ticket: int, turns: Turns, steps: Updates) -> Updates:
     """Runs steps to their end, whatever it is, and says so; waits for its turn before."""
     yield {"busy": True, "status": views.status("working", "Reading the query")}
+    ended: Update = {}
     try:
         with turns.place() as place:
             while before := turns.before(place, _PATIENCE):
@@ -122,16 +123,16 @@ def guarded(session: Session, ticket: int, turns: Turns, steps: Updates) -> Upda
                 yield {"status": views.status("working", queued)}
             yield from steps
     except InputError as error:
-        yield {"status": views.status("error", str(error))}
+        ended = {"status": views.status("error", str(error))}
     except Stopped:
-        if ticket == session.ticket:
-            yield {"status": views.status("stopped", "Stopped. Ask again whenever you like.")}
+        ended = {"status": views.status("stopped", "Stopped. Ask again whenever you like.")}
     except Exception:
         _log.exception("A request failed")
         failed = "Something went wrong on the server; its log says what. Your query is kept."
-        yield {"status": views.status("error", failed)}
+        ended = {"status": views.status("error", failed)}
     finally:
         # Also where the visitor has gone: what still runs in a thread ends at its next step.
         session.stopped = max(session.stopped, ticket)
+    # A request that a newer one has ended says nothing more.
     if ticket == session.ticket:
-        yield {"busy": False}
+        yield {**ended, "busy": False}

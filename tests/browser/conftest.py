@@ -244,7 +244,8 @@ def settled(page: Page, state: str = "done", timeout: float = _TIMEOUT_MS) -> No
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds, each with the elements."""
+    """What axe finds, each with the elements, once no colour is on its way to another."""
+    page.wait_for_function("document.getAnimations().every(one => !(one instanceof CSSTransition))")
     found = Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
