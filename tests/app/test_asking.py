@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from analysis.collection import load_collection
+from analysis.decoding import Step
 from analysis.lens import Head
 from analysis.metrics import METRICS
 from analysis.trace import POSITIONS
@@ -38,6 +40,34 @@ def visit(shared_visit: Visit) -> Visit:
 
 def _rows(shown: dict[str, Any]) -> list[str]:
     return [row["name"] for row in shown["answers"]["rows"]]
+
+
+def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
+    """A question with two steps of its answers decoded, the second of them not shown yet.
+
+    The third one comes only once the request has been ended.
+    """
+    session, answer = visit.session, visit.engine.answer
+    second, halfway = threading.Event(), threading.Event()
+
+    def held(*given: Any, **named: Any) -> Iterator[Step]:
+        monkeypatch.undo()  # for the next one, who is not held
+        steps = answer(*given, **named)
+        yield next(steps)
+        assert second.wait(60)
+        yield next(steps)
+        halfway.set()
+        while session.stopped < 1:
+            halfway.wait(0.01)
+        yield from steps
+
+    monkeypatch.setattr(visit.engine, "answer", held)
+    shown = visit.steps(QUERY, methods=("base", "qa-flora"), new_tokens=8)
+    while not any(row["tokens"] for row in next(shown).get("answers", {"rows": []})["rows"]):
+        pass
+    second.set()
+    assert halfway.wait(60)
+    return shown
 
 
 def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
@@ -116,13 +146,21 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     assert asked["status"]["detail"].startswith("traced from the cache · read from the cache")
 
 
-def test_a_look_that_changes_during_a_trace_is_the_one_that_is_shown(visit: Visit) -> None:
+@pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
+def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
     visit.ask(QUERY)
-    steps = visit.steps(f"{QUERY} {id(visit.session)}", Look())
-    next(steps)
+    work = getattr(visit.engine, meanwhile)
     wanted = Look("raw", "divergence", "mean")
-    visit.looker.look(visit.session, wanted)
-    shown = last(steps)
+
+    def looked(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        visit.looker.look(visit.session, wanted)
+        return work(*given, **named)
+
+    monkeypatch.setattr(visit.engine, meanwhile, looked)
+    shown = visit.ask(f"{QUERY} {meanwhile} {id(visit.session)}", Look())
     assert visit.session.picture is not None and visit.session.picture.look == wanted
     assert "raw lens" in shown["grid"]["note"] and "each counting alike" in shown["grid"]["note"]
     assert shown["tokens"]["id"]
@@ -179,21 +217,21 @@ def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
     assert "copies" not in shown and "try it again" in shown["status"]["text"]
 
 
-def test_a_second_question_ends_the_first_which_says_no_more(visit: Visit) -> None:
+def test_a_second_question_ends_the_first_which_says_no_more(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As with a second chip, Enter, or run of the history, while the first one still answers."""
-    first = visit.steps(QUERY, new_tokens=200)
-    while "answers" not in (changes := next(first)) or not changes["answers"]["rows"]:
-        pass
+    first = _answering(visit, monkeypatch)
     shown = visit.ask("And another one?")
     assert shown["status"]["state"] == "done" and not shown["busy"]
     assert list(first) == []
     assert visit.session.picture is not None and visit.session.picture.query == "And another one?"
 
 
-def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(visit: Visit) -> None:
-    first = visit.steps(QUERY, new_tokens=200)
-    while "answers" not in (changes := next(first)) or not changes["answers"]["rows"]:
-        pass
+def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _answering(visit, monkeypatch)
     assert visit.ask(" ")["status"]["state"] == "error"
     left = last(first)
     assert set(left) == {"answers"} and left["answers"]["state"] == "stopped"
@@ -262,12 +300,13 @@ def test_variants_and_copies_stop_when_they_are_told_to(
     assert "spread" not in shown and "copies" not in shown
 
 
-def test_after_a_stopped_answer_the_next_is_exact(visit: Visit) -> None:
-    steps = visit.steps(QUERY, methods=("base", "qa-flora"), new_tokens=200)
-    while "answers" not in (changes := next(steps)) or not changes["answers"]["rows"]:
-        pass
+def test_after_a_stopped_answer_the_next_is_exact(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = _answering(visit, monkeypatch)
     visit.session.stop()
-    assert last(steps)["answers"]["state"] == "stopped"
+    left = last(steps)["answers"]
+    assert left["state"] == "stopped" and [len(row["tokens"]) for row in left["rows"]] == [2, 2]
     query = f"And now? {id(visit.session)}"
     asked = {"methods": ("base", "qa-flora"), "new_tokens": 6}
     found = visit.ask(query, **asked)["answers"]["rows"]
