@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,11 +12,13 @@ from analysis.methods import Reading, fuse, methods
 from app import painting, views
 from app.answers import Heading, Sheet
 from app.session import Run, Session, Stopped
-from app.watching import Updates
+from app.text import listed
+from app.watching import Update, Updates, watched
 
 if TYPE_CHECKING:
     from analysis.decoding import Sampling
     from analysis.engine import Engine
+    from analysis.progress import Progress
     from analysis.rows import Row
 
 REFERENCE = "qa-flora"
@@ -57,17 +60,25 @@ class Asked:
     rows: tuple[Row, ...]
 
 
-def check_count(answers: int) -> None:
+def check_count(chosen: Sequence[str], extra: tuple[bool, bool]) -> None:
     """Refuses more answers than can be read side by side.
+
+    Args:
+        chosen: Names of the methods.
+        extra: From `painting.extra`.
 
     Raises:
         InputError: There are too many.
     """
+    labels = (painting.LABEL, painting.SHOWN_LABEL)
+    more = [f"“{label}”" for label, there in zip(labels, extra, strict=True) if there]
+    answers = len(chosen) + len(more)
     if answers > MOST_ANSWERS:
+        among = f", {listed(more)} among them," if more else ""
         raise InputError(
-            f"{answers} answers are chosen, and at most {MOST_ANSWERS} fit side by side: take "
-            f"{'one' if answers == MOST_ANSWERS + 1 else answers - MOST_ANSWERS} away. Your query "
-            "and what is shown are kept."
+            f"{answers} answers are chosen{among} and at most {MOST_ANSWERS} fit side by side: "
+            f"untick {'one' if answers == MOST_ANSWERS + 1 else answers - MOST_ANSWERS} under "
+            "“Answers”. Your query and what is shown are kept."
         )
 
 
@@ -145,22 +156,25 @@ def answer(
     session.sheet = sheet
     session.asked = Asked(settings, tuple(row for row, _ in rows))
     yield {"answers": sheet.view(), "status": views.status("working", "Answering")}
+
+    def decode(progress: Progress) -> None:
+        with closing(steps):  # type: ignore[type-var]
+            for step in steps:
+                session.check(run.number)
+                sheet.push(step)
+                progress("answering", (step.index + 1) / settings.new_tokens)
+
+    def grown(what: str, share: float, _: float) -> Update:
+        said = views.status("working", "Answering", share, f"{sheet.speed:.1f} tokens/s")
+        return {"answers": sheet.news(), "status": said}
+
     try:
-        for step in steps:
-            sheet.push(step)
-            session.check(run.number)
-            share = (step.index + 1) / settings.new_tokens
-            said = f"{sheet.speed:.1f} tokens/s"
-            yield {
-                "answers": sheet.view(),
-                "status": views.status("working", "Answering", share, said),
-            }
+        yield from watched(session, run.number, decode, grown)
     except Stopped:
         sheet.finish("stopped")
-        yield {"answers": sheet.view()}
+        if session.run is run:  # nothing newer is shown
+            yield {"answers": sheet.view()}
         raise
-    finally:
-        steps.close()  # type: ignore[attr-defined]
     sheet.finish("done")
     took = " · ".join((*costs, sheet.cost))
     yield {"answers": sheet.view(), "status": views.status("done", "Done", 1.0, took)}

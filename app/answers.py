@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ _ENDS = {
     "stop string": "ended at a stop text",
     "length": "cut at the length limit",
 }
+
+
+# Updates whose tokens are sent again, and after how many all tokens are.
+_REPEATED, _WHOLE = 10, 60
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,13 @@ class Sheet:
         self._began = time.perf_counter()
         self._seconds = 0.0
         self.state = "waiting"
+        self._updates = 0
+        self._told: deque[list[int]] = deque(maxlen=_REPEATED)
 
     def push(self, step: Step) -> None:
-        """Takes a step."""
+        """Takes a step; none any more once it is finished."""
+        if self.state in ("done", "stopped"):
+            return
         self.state = "running"
         for token in step.tokens:
             row = self._rows[token.row]
@@ -90,20 +99,30 @@ class Sheet:
         """What the answers cost, in words."""
         return f"answered {self._seconds:.1f} s: {self.tokens} tokens, {self.speed:.1f}/s"
 
-    def text(self, index: int) -> str:
-        """One answer's text."""
-        return "".join(delta for delta, _, _ in self._rows[index].tokens)
-
     def view(self) -> dict[str, Any]:
         """What the answers panel shows."""
+        return self._view([0] * len(self._rows))
+
+    def news(self) -> dict[str, Any]:
+        """The same for a panel that keeps the tokens it has, which are most of them.
+
+        A busy page takes only the last of many quick updates: each repeats the tokens of some
+        before it, and now and then all are sent.
+        """
+        self._told.append([len(row.ids) for row in self._rows])
+        self._updates += 1
+        whole = len(self._told) < _REPEATED or self._updates % _WHOLE == 0
+        return self.view() if whole else self._view(self._told[0])
+
+    def _view(self, starts: Sequence[int]) -> dict[str, Any]:
         return {
             "run": self.run,
             "state": self.state,
             "sentence": self._sentence(),
-            "rows": [self._row(index) for index in range(len(self._rows))],
+            "rows": [self._row(index, start) for index, start in enumerate(starts)],
         }
 
-    def _row(self, index: int) -> dict[str, Any]:
+    def _row(self, index: int, start: int) -> dict[str, Any]:
         row = self._rows[index]
         parts = self._parts(index)
         count = f"{len(row.ids)} token{'' if len(row.ids) == 1 else 's'}"
@@ -114,7 +133,8 @@ class Sheet:
             "name": row.heading.name,
             "label": row.heading.label,
             "summary": row.heading.summary,
-            "tokens": row.tokens,
+            "from": start,
+            "tokens": row.tokens[start:],
             "end": row.end,
             "facts": " · ".join(facts),
             "parts": parts,
@@ -144,6 +164,11 @@ class Sheet:
             if one != two:
                 return place
         return None
+
+
+def text_of(row: dict[str, Any]) -> str:
+    """The text of one of a view's rows."""
+    return "".join(delta for delta, _, _ in row["tokens"])
 
 
 def empty(run: int = 0) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,18 @@ from analysis.trace import MEAN, POSITIONS
 from analysis.weights import NORMALISATIONS
 from app import links, look, painting, views
 from app.answering import MOST_ANSWERS, REFERENCE, Asking
+from app.examples import Example
 from app.links import Field
 from app.look import SPAN, Look
 
 _ALONE = "adapter"
 _ANSWERED = ("base", "static", "sum", REFERENCE)
 _LONGEST = 256
+LOOKS = 7
+"""How many of the controls are those of a look; they follow query and adapters."""
+
+_STORED = "The stored example is read in one way: ask the question yourself to read it in others."
+_DRAWN = "Only at a temperature above 0."
 
 
 @dataclass(frozen=True)
@@ -32,22 +39,22 @@ class Controls:
         all: Chooses all of them; shown where some are not.
         show: What the grid shows.
         look: The controls of a look, in the order of `look_of`.
-        temperature: The one among them that only the softmax has.
+        reading: Those among them that the stored example does without.
         asking: The controls of the answers, in the order of `asking_of`.
+        alone: The one among them for adapters alone.
         brush: Weight and scope of the what-if brush.
         reset: Forgets what was painted.
-        what_if: The box around the brush.
     """
 
     adapters: gr.CheckboxGroup
     all: gr.Button
     show: gr.Radio
     look: list[Any]
-    temperature: gr.Slider
+    reading: list[Any]
     asking: list[Any]
+    alone: gr.Dropdown
     brush: list[Any]
     reset: gr.Button
-    what_if: gr.Group
 
     @property
     def looked_with(self) -> list[Any]:
@@ -64,8 +71,14 @@ class Controls:
         return events
 
 
-def build(collection: Collection) -> Controls:
-    """Lays out the column."""
+def build(collection: Collection, stored: bool = False) -> Controls:
+    """Lays out the column.
+
+    Args:
+        collection: What it controls.
+        stored: Whether the page begins with the stored example, which is read in one way.
+    """
+    reading: dict[str, Any] = {"interactive": False, "info": _STORED} if stored else {}
     labels = views.labels_of(collection)
     adapters = gr.CheckboxGroup(
         [(label, name) for name, label in labels.items()],
@@ -84,12 +97,16 @@ def build(collection: Collection) -> Controls:
             elem_id="scope",
         )
         reset = gr.Button("Begin anew", size="sm", elem_id="unpaint")
-    lens = gr.Radio(look.lens_choices(), value=collection.lens, label="Lens", elem_id="lens")
+    lens = gr.Radio(
+        look.lens_choices(), value=collection.lens, label="Lens", elem_id="lens", **reading
+    )
     span = gr.Textbox(label="Layers", placeholder="all, or 6–11", max_lines=1, elem_id="span")
     with gr.Accordion("More ways to read", open=False):
-        metric = gr.Dropdown(look.metric_choices(), value="kl", label="Metric", elem_id="metric")
+        metric = gr.Dropdown(
+            look.metric_choices(), value="kl", label="Metric", elem_id="metric", **reading
+        )
         position = gr.Dropdown(
-            look.position_choices(), value="query", label="Read at", elem_id="position"
+            look.position_choices(), value="query", label="Read at", elem_id="position", **reading
         )
         normalisation = gr.Dropdown(
             look.normalisation_choices(),
@@ -124,20 +141,47 @@ def build(collection: Collection) -> Controls:
     )
     with gr.Accordion("How to answer", open=False):
         length = gr.Slider(8, _LONGEST, value=64, step=8, label="Longest answer, in tokens")
-        heat = gr.Slider(0, 2, value=0, step=0.05, label="Temperature; 0 takes the likeliest")
-        top_p = gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p")
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+        heat = gr.Slider(
+            0, 2, value=0, step=0.05, label="Temperature; 0 takes the likeliest", elem_id="heat"
+        )
+        drawn: dict[str, Any] = {"info": _DRAWN, "interactive": False}
+        top_p = gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p", elem_id="top-p", **drawn)
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed", **drawn)
+    # On every change, whether by hand or by a link.
+    at_once: dict[str, Any] = {
+        "show_progress": "hidden",
+        "queue": False,
+        "trigger_mode": "always_last",
+    }
+    show.change(lambda name: gr.Group(visible=name == "what-if"), show, what_if, **at_once)
+    normalisation.change(_softness, normalisation, temperature, **at_once)
+    heat.change(_drawing, heat, [top_p, seed], **at_once)
     return Controls(
         adapters=adapters,
         all=everything,
         show=show,
         look=[lens, show, position, metric, normalisation, temperature, span],
-        temperature=temperature,
+        reading=[lens, position, metric],
         asking=[rules, alone, length, heat, top_p, seed],
+        alone=alone,
         brush=[weight, scope],
         reset=reset,
-        what_if=what_if,
     )
+
+
+def _softness(normalisation: str) -> gr.Slider:
+    return gr.Slider(interactive=NORMALISATIONS[normalisation].tempered)
+
+
+def _drawing(heat: float) -> tuple[gr.Slider, gr.Number]:
+    return gr.Slider(interactive=heat > 0), gr.Number(interactive=heat > 0)
+
+
+def heard(example: Example, alone: list[str], names: Container[str]) -> list[str]:
+    """Which adapters are heard alone beside an example: its own, unless none is to be heard."""
+    if not alone or example.alone not in names:
+        return alone
+    return [f"{_ALONE}:{example.alone}"]
 
 
 def fields(collection: Collection) -> list[Field]:
@@ -162,6 +206,27 @@ def fields(collection: Collection) -> list[Field]:
         Field("top_p", links.number(0.05, 1), 1),
         Field("seed", links.number(0, 2**53, whole=True), 0),
     ]
+
+
+def settings(
+    fields: Sequence[Field],
+    query: str,
+    adapters: Sequence[str],
+    look: Look,
+    asking: Asking | None,
+) -> list[Any]:
+    """The values of `fields` that bring back what is shown; of the answers, where there are any."""
+    # A pin is in no link, so neither is the difference to it.
+    show = "weights" if look.show == "difference" else look.show
+    seen_as = [look.lens, show, look.position, look.metric]
+    seen_as += [look.normalisation, look.temperature, look.span]
+    given = [query, list(adapters), *seen_as]
+    if asking is None:
+        return [*given, *(field.default for field in fields[len(given) :])]
+    rules = [name for name in asking.methods if ":" not in name]
+    alone = [name for name in asking.methods if ":" in name]
+    heat = asking.sampling
+    return [*given, rules, alone, asking.new_tokens, heat.temperature, heat.top_p, heat.seed]
 
 
 def look_of(*values: Any) -> Look:

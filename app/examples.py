@@ -17,11 +17,13 @@ class Example:
         label: What stands on its chip.
         query: The question.
         adapters: Names of those that it needs at once; none where it is no composite one.
+        alone: Name of the one that is worth hearing alone beside the answers.
     """
 
     label: str
     query: str
     adapters: tuple[str, ...] = ()
+    alone: str = ""
 
     def among(self, names: Sequence[str]) -> list[str]:
         """The adapters to ask it with: its own, or all where some of these are not there."""
@@ -33,6 +35,6 @@ def load_examples() -> tuple[Example, ...]:
     """The examples, in their file's order."""
     text = (ASSETS / "examples" / "queries.toml").read_text(encoding="utf-8")
     return tuple(
-        Example(entry["label"], entry["query"], tuple(entry.get("adapters", ())))
+        Example(entry["label"], entry["query"], tuple(entry.get("adapters", ())), entry["alone"])
         for entry in tomllib.loads(text)["examples"]
     )

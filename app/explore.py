@@ -9,17 +9,18 @@ from typing import Any
 import gradio as gr
 
 from analysis.collection import Collection
-from analysis.weights import NORMALISATIONS
 from app import controls, exports, first, hints, layout, links, look, views
+from app.addresses import Addresses
 from app.asking import Asker
 from app.examples import load_examples
 from app.loader import Loader
+from app.look import Look
 from app.looking import Looker
 from app.panels import encode
 from app.probing import copy, probe
 from app.session import Session
-from app.text import listed
 from app.turns import SERVED, WAITING, Turns
+from app.watching import Updates
 
 TITLE = "Explore"
 
@@ -33,45 +34,51 @@ _Changes = dict[Any, Any]
 def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     """Lays out the tab and wires it, inside the page's `gr.Blocks`."""
     labels, turns = views.labels_of(collection), Turns()
-    looker = Looker(loader, labels)
+    example = first.load(collection)
+    looker = Looker(loader, labels, example)
     asker = Asker(loader, turns, labels, looker)
-    begun, stored = _begun(looker, first.load(collection))
+    addresses = Addresses(collection, looker)
+    begun, stored = _begun(collection, looker, addresses, example)
     session = gr.State(begun)
     examples = load_examples()
-    fields = controls.fields(collection)
     asked = begun.picture.query if begun.picture else ""
     parts = layout.build(collection, examples, asked, stored, hints.reasons(begun))
     panels, buttons, given = parts.panels, parts.buttons, parts.controls
     restorable = [parts.query, given.adapters, *given.look, *given.asking]
-    looks = len(given.look)
 
     def updates(session: Session, changes: dict[str, Any]) -> _Changes:
+        if "grid" in changes:
+            changes["take"] = addresses.of(session)
         made: _Changes = {
             panels[name]: encode(value) for name, value in changes.items() if name in panels
         }
         if "busy" in changes or "grid" in changes:
             reasons = hints.reasons(session)
-            made[panels["hints"]] = encode(reasons)
+            made[panels["hints"]] = encode(hints.view(reasons))
             for name, button in buttons.items():
                 made[button] = gr.Button(interactive=name not in reasons)
         return made
+
+    def running(session: Session, steps: Updates) -> Iterator[_Changes]:
+        for changes in asker.followed(session, steps):
+            yield updates(session, changes)
 
     def on_ask(
         session: Session, query: str, adapters: list[str], *values: Any, hear: bool = False
     ) -> Iterator[_Changes]:
         # In the collection's order, whatever was ticked first.
         chosen = [name for name in labels if name in adapters]
-        seen_as = controls.look_of(*values[:looks])
+        seen_as = controls.look_of(*values[: controls.LOOKS])
 
         def asking() -> controls.Asking:
-            return controls.asking_of(seen_as, *values[looks:])
+            return controls.asking_of(seen_as, *values[controls.LOOKS :])
 
-        session.settings = (query, chosen, *values)
-        link = links.encode(fields, session.settings)
-        for changes in asker.ask(session, query, chosen, seen_as, asking, hear=hear):
-            if "grid" in changes and session.run is not None:
-                changes["take"] = views.taken(True, link, session.run.number)
-            yield updates(session, changes)
+        steps = asker.ask(session, query, chosen, seen_as, asking, hear=hear)
+        for changes in running(session, steps):
+            if panels["grid"] in changes:
+                # The stored example can be read in one way, a run in all of them.
+                changes |= dict.fromkeys(given.reading, gr.update(interactive=True, info=""))
+            yield changes
 
     def on_hear(session: Session, *values: Any) -> Iterator[_Changes]:
         picture = session.picture
@@ -80,23 +87,18 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
             return
         yield from on_ask(session, picture.query, list(picture.adapters), *values[2:], hear=True)
 
-    def on_every(session: Session, *values: Any) -> Iterator[_Changes]:
-        for changes in asker.every_token(session, controls.look_of(*values)):
-            yield updates(session, changes)
+    def on_every(session: Session) -> Iterator[_Changes]:
+        yield from running(session, asker.every_token(session))
 
-    def on_deepen(session: Session, *values: Any) -> Iterator[_Changes]:
-        if asker.lacks(session, controls.look_of(*values)):
-            yield from on_every(session, *values)
-        else:
-            yield gr.skip()  # a generator without a step would empty its outputs
+    def on_deepen(session: Session) -> Iterator[_Changes]:
+        yield gr.skip()  # a generator without a step would empty its outputs
+        yield from running(session, asker.deepen(session))
 
-    def on_check(session: Session, lines: str, *values: Any) -> Iterator[_Changes]:
-        for changes in probe(loader, turns, session, controls.look_of(*values), lines):
-            yield updates(session, changes)
+    def on_check(session: Session, lines: str) -> Iterator[_Changes]:
+        yield from running(session, probe(loader, turns, session, lines))
 
-    def on_copy(session: Session, *values: Any) -> Iterator[_Changes]:
-        for changes in copy(loader, turns, session, controls.look_of(*values)):
-            yield updates(session, changes)
+    def on_copy(session: Session) -> Iterator[_Changes]:
+        yield from running(session, copy(loader, turns, session))
 
     def on_linked(session: Session, *values: Any) -> Iterator[_Changes]:
         if session.linked:
@@ -106,18 +108,10 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
             yield gr.skip()
 
     def opened(session: Session, given_link: Mapping[str, str]) -> _Changes:
-        settings, unusable = links.decode(fields, given_link)
-        restored: _Changes = {}
-        if any(field.key in given_link for field in fields):
-            session.linked = bool(settings[0].strip())
-            restored = dict(zip(restorable, settings, strict=True))
-            if not session.linked:
-                del restored[parts.query]  # settings alone leave the question as it is
-            restored[given.what_if] = gr.Group(visible=settings[3] == "what-if")
-        if unusable:
-            said = f"The link's {listed(unusable)} cannot be used here and was left out."
-            restored[panels["status"]] = encode(views.status("idle", said))
-        return restored or gr.skip()
+        values, changes = addresses.open(session, given_link)
+        restored = dict(zip(restorable, values, strict=False))
+        kept = {control: value for control, value in restored.items() if value is not None}
+        return {**kept, **updates(session, changes)} or gr.skip()
 
     def on_load(session: Session, request: gr.Request) -> _Changes:
         return opened(session, request.query_params)
@@ -128,26 +122,19 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     def on_take(session: Session, event: gr.EventData) -> str:
         if session.picture is None or event.kind not in exports.KINDS:
             return encode(views.taken(session.picture is not None))
-        file = exports.take(event.kind, collection, session)
+        file = exports.take(event.kind, collection, session, example)
         return encode(views.taken(True) | {"file": file, "number": next(_NUMBERS)})
 
-    def on_chip(event: gr.EventData) -> tuple[str, list[str]]:
+    def on_chip(alone: list[str], event: gr.EventData) -> tuple[str, list[str], list[str]]:
         example = examples[int(event.index) % len(examples)]
-        return example.query, example.among(list(labels))
+        return example.query, example.among(list(labels)), controls.heard(example, alone, labels)
 
     def on_look(session: Session, *values: Any) -> _Changes:
-        seen_as = controls.look_of(*values)
-        tempered = NORMALISATIONS[seen_as.normalisation].tempered
-        changes = looker.look(session, seen_as)
-        if session.settings and session.run is not None:
-            session.settings = (*session.settings[:2], *values, *session.settings[2 + looks :])
-            link = links.encode(fields, session.settings)
-            changes["take"] = views.taken(True, link, session.run.number)
-        return {
-            **updates(session, changes),
-            given.what_if: gr.Group(visible=seen_as.show == "what-if"),
-            given.temperature: gr.Slider(interactive=tempered),
-        }
+        wanted = controls.look_of(*values)
+        # As where somebody only passes through a field: what is shown stays untouched.
+        if wanted == session.look:
+            return gr.skip()
+        return updates(session, looker.look(session, wanted)) or gr.skip()
 
     def on_cell(session: Session, event: gr.EventData) -> _Changes:
         changes = looker.select(session, int(event.layer), int(event.adapter))
@@ -161,13 +148,11 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
     def on_unpaint(session: Session) -> _Changes:
         return updates(session, looker.unpaint(session)) or gr.skip()
 
-    def on_pin(session: Session, show: str, *values: Any) -> _Changes:
-        pinned = session.pinned is None
-        shown = "weights" if show == "difference" and not pinned else show
-        seen_as = controls.look_of(values[0], shown, *values[2:])
-        looker.pin(session)
+    def on_pin(session: Session) -> _Changes:
+        changes = updates(session, looker.pin(session))
+        pinned, shown = session.pinned is not None, session.look.show
         return {
-            **updates(session, looker.look(session, seen_as)),
+            **changes,
             buttons["pin"]: gr.Button("Let go of the pin" if pinned else "Pin this run"),
             given.show: gr.Radio(look.shown_choices(pinned), value=shown),
         }
@@ -178,56 +163,57 @@ def build(collection: Collection, loader: Loader, page: gr.Blocks) -> None:
         "concurrency_id": "look",
         "concurrency_limit": SERVED,
     }
+    seen = [*panels.values(), *buttons.values(), *given.reading]
     asking: dict[str, Any] = {
         "fn": on_ask,
         "inputs": [session, *restorable],
-        "outputs": [*panels.values(), *buttons.values()],
+        "outputs": seen,
         "show_progress": "hidden",
         "concurrency_id": "model",
         # The requests stand in a line of their own, which can say how long it is.
         "concurrency_limit": SERVED + WAITING,
+        # A newer request ends the one that runs; it must not be dropped for it.
+        "trigger_mode": "multiple",
     }
-    looking = asking | {"inputs": [session, *given.look]}
+    later = asking | {"inputs": session}
     buttons["ask"].click(**asking)
     parts.query.submit(**asking)
     buttons["hear"].click(**asking | {"fn": on_hear})
-    buttons["check"].click(
-        **asking | {"fn": on_check, "inputs": [session, parts.variants, *given.look]}
-    )
-    buttons["copy"].click(**looking | {"fn": on_copy})
-    buttons["every"].click(**looking | {"fn": on_every})
+    buttons["check"].click(**asking | {"fn": on_check, "inputs": [session, parts.variants]})
+    buttons["copy"].click(**later | {"fn": on_copy})
+    buttons["every"].click(**later | {"fn": on_every})
     at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-    chosen = [parts.query, given.adapters]
-    parts.chips.chip(on_chip, None, chosen, **at_once).then(**asking)
+    chosen = [parts.query, given.adapters, given.alone]
+    parts.chips.chip(on_chip, given.alone, chosen, **at_once).then(**asking)
     given.all.click(lambda: list(labels), None, given.adapters, **at_once, js=_FOCUS_ADAPTERS)
     opening: dict[str, Any] = {
         "inputs": session,
-        "outputs": [*restorable, given.what_if, panels["status"]],
+        "outputs": list(dict.fromkeys([*restorable, *seen])),
         **at_once,
     }
     page.load(on_load, **opening).then(**asking | {"fn": on_linked})
     panels["history"].reopen(on_reopen, **opening).then(**asking | {"fn": on_linked})
     panels["take"].take(on_take, session, panels["take"], **quick)
     buttons["stop"].click(Session.stop, session, None, show_progress="hidden", queue=False)
-    seen = asking["outputs"]
-    looked = [*seen, given.what_if, given.temperature]
-    for listen in given.looked_with:
-        changed = listen(on_look, [session, *given.look], looked, **quick)
-        changed.then(**looking | {"fn": on_deepen})
+    # One listener for all of them: a look that was wanted later is never overtaken by an older one.
+    changed = gr.on(given.looked_with, on_look, [session, *given.look], seen, **quick)
+    changed.then(**later | {"fn": on_deepen})
     # The panel sends one cell at a time; every stroke of the brush counts.
     each = quick | {"trigger_mode": "multiple"}
     panels["grid"].cell(on_cell, session, [panels["why"], panels["tokens"]], **each)
     strokes = each | {"concurrency_id": "paint", "concurrency_limit": 1}
     panels["grid"].paint(on_paint, [session, *given.brush], seen, **strokes)
     given.reset.click(on_unpaint, session, seen, **quick)
-    buttons["pin"].click(on_pin, [session, given.show, *given.look], [*seen, given.show], **quick)
+    buttons["pin"].click(on_pin, session, [*seen, given.show], **quick)
 
 
-def _begun(looker: Looker, example: first.First | None) -> tuple[Session, dict[str, Any]]:
+def _begun(
+    collection: Collection, looker: Looker, addresses: Addresses, example: first.First | None
+) -> tuple[Session, dict[str, Any]]:
     """A new visitor's session, and what its page shows: the stored example, if there is one."""
-    session = Session()
+    session = Session(look=Look(lens=collection.lens))
     if example is None:
         return session, {}
     session.show(example.picture)
-    shown = looker.shown(session)
-    return session, {**shown, "prompt": example.prompt, "answers": example.answers}
+    shown = {**looker.shown(session), "take": addresses.of(session)}
+    return session, {**shown, "answers": example.answers}

@@ -6,19 +6,20 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.collection import Collection
 from app import snippet, views, webpage
-from app.answers import Sheet
-from app.picture import Picture
+from app.answers import text_of
+from app.picture import Numbers, Picture, difference
 from app.session import Session
 
 if TYPE_CHECKING:
     from analysis.prompt import Prompt
     from analysis.provenance import Provenance
     from app.answering import Asked
+    from app.first import First
 
 
 @dataclass(frozen=True)
@@ -29,41 +30,54 @@ class Taken:
         collection: What ran.
         source: What it was made with.
         picture: What is shown.
-        prompt: What the model read; None for the stored example.
-        sheet: The answers to the same question, if there are any.
+        prompt: What the model read.
+        answers: What the answers' panel shows of the same question, if there are any.
         asked: What they were made from.
+        painted: The what-if weights, if there are any.
+        pinned: What the picture is compared with, if with any.
     """
 
     collection: Collection
     source: Provenance
     picture: Picture
     prompt: Prompt | None = None
-    sheet: Sheet | None = None
+    answers: views.View | None = None
     asked: Asked | None = None
+    painted: Numbers | None = None
+    pinned: Picture | None = None
 
 
-def take(kind: str, collection: Collection, session: Session) -> views.View:
+def take(
+    kind: str, collection: Collection, session: Session, example: First | None = None
+) -> views.View:
     """A file for the browser to save: its name, its type and its text.
 
     Args:
         kind: One of `KINDS`.
         collection: What ran.
         session: The visitor's, with a picture.
+        example: The stored run, which it is a picture of where there is no other.
     """
     from analysis.provenance import provenance  # imports what the page need not wait for
 
     run, sheet, picture = session.run, session.sheet, session.picture
     assert picture is not None
-    # Where a newer question was stopped before its answers, the older ones do not belong to it.
-    answered = run is not None and sheet is not None and sheet.run == run.number
+    painting = session.painting if session.painting and session.painting.touched else None
     taken = Taken(
         collection,
         provenance(collection),
         picture,
-        run.trace.prompt if run else None,
-        sheet if answered else None,
-        session.asked if answered else None,
+        painted=painting and painting.weights,
+        pinned=session.pinned,
     )
+    if run is not None:
+        taken = replace(taken, prompt=run.trace.prompt)
+        # Where a newer question was stopped before its answers, the older ones are not its own.
+        if sheet is not None and sheet.run == run.number:
+            taken = replace(taken, answers=sheet.view(), asked=session.asked)
+    elif example is not None:
+        told = {"prompt": example.prompt, "answers": example.answers, "asked": example.asked()}
+        taken = replace(taken, **told)
     media, make = _KINDS[kind]
     return {"name": f"fusion-lens.{kind}", "media": media, "text": make(taken)}
 
@@ -93,14 +107,28 @@ def to_json(taken: Taken) -> str:
         "divergence": picture.divergence[shown],
         "weights": picture.weights[shown],
         "largest_base_probability": picture.peaks[shown],
+        "painted": taken.painted and taken.painted[shown],
+        "compared_with": taken.pinned and _compared(taken.pinned),
         "answers": _answers(taken),
     }
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
+def _compared(pinned: Picture) -> views.View:
+    shown = slice(pinned.shown.start, pinned.shown.stop)
+    return {
+        "query": pinned.query,
+        "adapters": pinned.adapters,
+        "settings": asdict(pinned.look),
+        "layers": list(pinned.shown),
+        "divergence": pinned.divergence[shown],
+        "weights": pinned.weights[shown],
+    }
+
+
 def _answers(taken: Taken) -> views.View | None:
-    sheet, asked = taken.sheet, taken.asked
-    if sheet is None or asked is None:
+    answers, asked = taken.answers, taken.asked
+    if answers is None or asked is None:
         return None
     settings = asdict(asked.settings)
     rows = [
@@ -109,11 +137,11 @@ def _answers(taken: Taken) -> views.View | None:
             "label": view["label"],
             "adapters": row.adapters,
             "weights": row.weights_LK.tolist(),
-            "text": sheet.text(index),
+            "text": text_of(view),
             "tokens": view["tokens"],
             "end": view["end"],
         }
-        for index, (view, row) in enumerate(zip(sheet.view()["rows"], asked.rows, strict=True))
+        for view, row in zip(answers["rows"], asked.rows, strict=True)
     ]
     return {"settings": settings, "token_fields": ["text", "probability", "token"], "rows": rows}
 
@@ -124,18 +152,24 @@ def to_csv(taken: Taken) -> str:
     written = io.StringIO()
     table = csv.writer(written)
     # Names, not labels: a label may begin with what a spreadsheet takes for a formula.
-    table.writerow(["layer", "adapter", "divergence", "weight"])
+    columns = {"divergence": picture.divergence, "weight": picture.weights}
+    if taken.painted is not None:
+        columns["painted weight"] = taken.painted
+    changed = difference(taken.pinned, picture) if taken.pinned else None
+    heads = [*columns, "weight less the pinned run's"] if changed else list(columns)
+    table.writerow(["layer", "adapter", *heads])
     for layer in picture.shown:
         for place, name in enumerate(picture.adapters):
-            row = [picture.divergence[layer][place], picture.weights[layer][place]]
+            row: list[object] = [numbers[layer][place] for numbers in columns.values()]
+            if changed is not None:
+                there = name in changed.adapters
+                row.append(changed.values[layer][changed.adapters.index(name)] if there else "")
             table.writerow([layer, name, *row])
     return written.getvalue()
 
 
 def _to_html(taken: Taken) -> str:
-    return webpage.write(
-        taken.collection.title, taken.picture, taken.source, taken.sheet, taken.asked
-    )
+    return webpage.write(taken)
 
 
 def _to_py(taken: Taken) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from analysis.collection import Collection
-from app import answers, controls, grids, views
+from app import answers, controls, grids, hints, views
 from app.examples import Example
 from app.panels import panel
 
@@ -78,13 +78,13 @@ def build(
         button("stop", "Stop", scale=0, min_width=96)
     chips = panel("chips", views.chips(examples, views.labels_of(collection)), events=("chip",))
     shows("status", "status", views.status("idle", ""))
-    shows("hints", "hints", reasons)
+    shows("hints", "hints", hints.view(reasons))
     shows("prompt", "prompt", views.prompt(None))
     shows("history", "history", {}, events=("reopen",))
     with gr.Row(elem_classes="workspace"):
         with gr.Column(elem_classes="controls", scale=0, min_width=232):
             panel("fold", FOLDED)
-            given = controls.build(collection)
+            given = controls.build(collection, bool(stored))
         with gr.Column(elem_classes="main", scale=1, min_width=280):
             shows("grid", "grid", grids.empty(WELCOME), events=("cell", "paint"))
             with gr.Row(elem_classes="acts"):

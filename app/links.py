@@ -79,22 +79,27 @@ def like(pattern: re.Pattern[str]) -> Callable[[str], str]:
 
 def query(text: str) -> str:
     """Reads a query."""
-    if len(text) > _LONGEST_QUERY:
+    if not fits(text):
         raise ValueError("too long")
     return text
+
+
+def fits(query: str) -> bool:
+    """Whether a query is short enough for an address."""
+    return len(query) <= _LONGEST_QUERY
 
 
 def encode(fields: Sequence[Field], values: Sequence[Any]) -> str:
     """The settings that differ from their defaults, as the part of an address after `?`.
 
-    A query too long for an address is left out.
+    A query that does not fit is left out.
     """
     pairs = [
         (field.key, field.write(value))
         for field, value in zip(fields, values, strict=True)
         if value != field.default
     ]
-    return urlencode([pair for pair in pairs if len(pair[1]) <= _LONGEST_QUERY], errors="replace")
+    return urlencode([pair for pair in pairs if fits(pair[1])], errors="replace")
 
 
 def pairs(link: str) -> dict[str, str]:

@@ -63,6 +63,11 @@ class Loader:
         """How far it is."""
         return self._now
 
+    @property
+    def engine(self) -> Engine | None:
+        """The engine, or None where it is not there: not yet, or because it could not be loaded."""
+        return self._engine
+
     def wait(self, seconds: float) -> Engine | None:
         """The engine, or None if it is not there after some seconds.
 

@@ -59,6 +59,11 @@ class Look:
         """What every token is read with: lens and metric."""
         return self.lens, self.metric
 
+    @property
+    def needs(self) -> tuple[str, str, str]:
+        """What has to be read for it: lens, metric and position."""
+        return self.lens, self.metric, self.position
+
     def layers(self, count: int) -> range:
         """The layers that are shown of so many; at least one, whatever was written."""
         written = SPAN.fullmatch(self.span)

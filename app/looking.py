@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import InputError
@@ -16,7 +17,9 @@ from app.reading import at_hand
 from app.session import Session
 
 if TYPE_CHECKING:
+    from app.first import First
     from app.loader import Loader
+    from app.session import Run
 
 Update = dict[str, Any]
 
@@ -29,47 +32,77 @@ _UNREAD = "Every token has to be read for this, once for each lens and metric."
 _STORED = "This is the stored example: ask it yourself to read it in another way."
 
 
+def alike(one: Picture, other: Picture) -> bool:
+    """Whether two pictures show the same numbers, however these are drawn."""
+    drawn = replace(one, look=replace(one.look, show=other.look.show), number=other.number)
+    return drawn == other
+
+
 class Looker:
     """Shows what a visitor wants to see of the run that is there.
 
     Args:
         loader: Has the engine.
         labels: The adapters' labels by name.
+        example: The stored run that is there before there is another.
     """
 
-    def __init__(self, loader: Loader, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, loader: Loader, labels: Mapping[str, str], example: First | None = None
+    ) -> None:
         self._loader = loader
         self._labels = labels
+        self._example = example
 
     def look(self, session: Session, look: Look) -> Update:
         """The run, looked at differently."""
-        engine, run = self._loader.wait(0), session.run
-        said: Update = {}
-        try:
-            if run is not None and engine is not None:
-                reading = at_hand(engine, run, look)
-                if reading is not None:
-                    session.show(take(reading, run, look, self._labels))
-                elif session.picture is not None:
-                    session.show(retake(session.picture, look))
-                    said = {"status": views.status("idle", _UNREAD)}
-            elif session.picture is not None:
-                # The stored example holds the divergences of one reading.
-                session.show(retake(session.picture, look))
-                if session.picture.look != look:
-                    said = {"status": views.status("idle", _STORED)}
-        except InputError as error:
-            return {"status": views.status("error", str(error))}
-        return {**said, **self.shown(session)}
+        session.look = look
+        return self.again(session)
+
+    def again(self, session: Session) -> Update:
+        """The run that is there now, as the visitor wants to see it now."""
+        while True:
+            run, look = session.run, session.look
+            try:
+                picture = self._picture(session, run, look)
+            except InputError as error:
+                return {"status": views.status("error", str(error))}
+            # A lens takes its time: meanwhile a trace may have ended, or the look have changed.
+            if session.run is run and session.look is look:
+                break
+        if picture is None:
+            return {}
+        before = session.picture
+        session.show(picture)
+        shown = self.shown(session)
+        if before is not None and not alike(before, picture):
+            # What was tried with other numbers says nothing about these.
+            shown |= {"spread": grids.no_profile(), "copies": grids.no_profile()}
+        if picture.look.needs != look.needs and not session.busy:
+            shown["status"] = views.status("idle", _STORED if run is None else _UNREAD)
+        return shown
+
+    def _picture(self, session: Session, run: Run | None, look: Look) -> Picture | None:
+        engine = self._loader.engine
+        if run is None or engine is None:
+            # The stored example holds the divergences of one reading.
+            return session.picture and retake(session.picture, look)
+        reading = at_hand(engine, run, look)
+        if reading is None:
+            look = replace(look, position="query")
+            reading = at_hand(engine, run, look)
+        assert reading is not None
+        return take(reading, run, look, self._labels)
 
     def shown(self, session: Session) -> Update:
         """All that depends on the picture, the pin, the painting and the cell."""
         picture = session.picture
         if picture is None:
             return {}
-        read = {}
-        if session.run is not None:
-            read["prompt"] = views.prompt(session.run.trace.prompt, picture.look.position)
+        read, run, example = {}, session.run, self._example
+        if run is not None or example is not None:
+            prompt = run.trace.prompt if run is not None else example.prompt
+            read["prompt"] = views.prompt(prompt, picture.look.position)
         return {
             **read,
             **self._drawn(session, picture),
@@ -113,18 +146,19 @@ class Looker:
             return {}
         layer, adapter = cell
         face = self._face(session, picture)
-        engine = self._loader.wait(0)
-        if engine is None or session.run is None:
-            note = "Ask the question yourself to see the tokens behind this cell."
-            return {"why": views.why(face, layer, adapter, None, note)}
-        trace, look = session.run.trace, picture.look
+        look, engine, run = picture.look, self._loader.engine, session.run
         position = "query" if look.position == MEAN else look.position
-        name = picture.adapters[adapter]
-        behind = engine.cell(trace, layer, name, look.lens, position)
-        # Another metric or position is then there at once.
-        engine.read_ahead(trace, look.lens, layer, name)
-        place = trace.prompt.query_last if position == "query" else trace.prompt.last
-        token = views.text.visible(trace.prompt.tokens[place])
+        if run is not None and engine is not None:
+            prompt, name = run.trace.prompt, picture.adapters[adapter]
+            behind = engine.cell(run.trace, layer, name, look.lens, position)
+            # Another metric or position is then there at once.
+            engine.read_ahead(run.trace, look.lens, layer, name)
+        elif self._example is not None:
+            prompt, behind = self._example.prompt, self._example.cells[layer][adapter]
+        else:
+            return {"why": views.why(face, layer, adapter, None)}
+        place = prompt.query_last if position == "query" else prompt.last
+        token = views.text.visible(prompt.tokens[place])
         note = _READ.format(token=token, lens=look.lens)
         if look.position == MEAN:
             note += " The divergence above is the mean over all tokens of the query."
@@ -153,4 +187,6 @@ class Looker:
     def pin(self, session: Session) -> Update:
         """What is shown becomes what others are compared with; a second time lets go of it."""
         session.pinned = session.picture if session.pinned is None else None
-        return self.shown(session)
+        if session.pinned is None and session.look.show == "difference":
+            session.look = replace(session.look, show="weights")
+        return self.again(session)

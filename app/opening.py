@@ -57,7 +57,7 @@ def markup(title: str, first: First) -> str:
 <div class="asked"><div class="box"><b>Query</b><div class="query" dir="auto">{_safe(picture.query)}
 </div></div><span class="button primary">Ask</span><span class="button">Stop</span></div>
 <div class="fl fl-chips"><div class="fl-panel"><span class="lead">Try</span>{chips}</div></div>
-<p class="read">▶ {_safe(first.prompt["summary"])}</p>
+<p class="read">▶ {_safe(views.prompt(first.prompt)["summary"])}</p>
 <div class="columns"><div class="left"><p class="folded">{_safe(FOLDED)}</p>
 <b>Adapters</b><ul>{adapters}</ul></div>
 <div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid["title"])}</h2>

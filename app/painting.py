@@ -18,8 +18,8 @@ SCOPES = {
     "below": "Its adapter from here down",
     "adapter": "Its adapter in all layers shown",
 }
-NAME = "what-if"
-SHOWN = "shown"
+NAME, LABEL = "what-if", "What if"
+SHOWN, SHOWN_LABEL = "shown", "As shown"
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,13 @@ def extra(
 
 def painted_row(painting: Painting) -> tuple[Row, Heading]:
     """The painted weights, to answer with."""
-    heading = Heading(NAME, "What if", "The weights that were painted.")
+    heading = Heading(NAME, LABEL, "The weights that were painted.")
     return _row(NAME, painting.adapters, painting.weights), heading
 
 
 def shown_row(picture: Picture) -> tuple[Row, Heading]:
     """The weights that are shown, to answer with."""
-    heading = Heading(SHOWN, "As shown", f"The weights of the grid. {picture.look.described()}")
+    heading = Heading(SHOWN, SHOWN_LABEL, f"The weights of the grid. {picture.look.described()}")
     return _row(SHOWN, picture.adapters, picture.weights), heading
 
 

@@ -10,6 +10,7 @@ from analysis.trace import POSITIONS
 from app import checks, views
 from app.loader import Loader
 from app.look import Look
+from app.looking import alike
 from app.reading import read
 from app.session import Session
 from app.turns import Turns
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 
     from analysis.engine import Engine
     from analysis.progress import Progress
+    from app.picture import Picture
 
 
-def probe(loader: Loader, turns: Turns, session: Session, look: Look, lines: str) -> Updates:
-    """Traces variants of the query that is shown.
+def probe(loader: Loader, turns: Turns, session: Session, lines: str) -> Updates:
+    """Traces variants of the query that is shown, and reads them as it is read.
 
     Args:
         loader: Has the engine.
         turns: Says whose turn it is.
         session: The visitor's.
-        look: How weights are read.
         lines: One variant a line; where there is none, small changes of the query are offered.
     """
     ticket = session.begin()
@@ -51,8 +52,9 @@ def probe(loader: Loader, turns: Turns, session: Session, look: Look, lines: str
         weights = []
         for number, query in enumerate(asked, start=1):
             said = f"variant {number} of {len(asked)}"
-            work = _weights(engine, run.trace.adapters, query, look, said)
+            work = _weights(engine, run.trace.adapters, query, picture.look, said)
             weights.append((yield from watched(session, ticket, work)))
+        _still_shown(session, picture)
         shown = checks.spread(picture, spread([done.value for done in weights]), asked)
         took = f"{len(asked)} variants in {sum(done.seconds for done in weights):.1f} s"
         yield {"spread": shown, "status": views.status("done", "Done", 1.0, took)}
@@ -60,14 +62,13 @@ def probe(loader: Loader, turns: Turns, session: Session, look: Look, lines: str
     yield from guarded(session, ticket, turns, steps())
 
 
-def copy(loader: Loader, turns: Turns, session: Session, look: Look) -> Updates:
+def copy(loader: Loader, turns: Turns, session: Session) -> Updates:
     """Runs the selected adapter beside its zero, duplicate and doubled copies.
 
     Args:
         loader: Has the engine.
         turns: Says whose turn it is.
         session: The visitor's.
-        look: How weights are read.
     """
     ticket = session.begin()
 
@@ -78,7 +79,7 @@ def copy(loader: Loader, turns: Turns, session: Session, look: Look) -> Updates:
         run, picture, cell = session.run, session.picture, session.cell
         if run is None or picture is None or cell is None:
             raise InputError("There is no run to check yet: ask the question first.")
-        adapter = picture.adapters[cell[1]]
+        look, adapter = picture.look, picture.adapters[cell[1]]
         traced = yield from watched(
             session, ticket, lambda progress: engine.copies(run.trace, adapter, progress)
         )
@@ -91,6 +92,7 @@ def copy(loader: Loader, turns: Turns, session: Session, look: Look) -> Updates:
                 traced.value, look.lens, position, look.metric, progress
             ),
         )
+        _still_shown(session, picture)
         found = compare(adapter, done.value, look.normalisation, look.temperature)
         took = f"{traced.said('traced')} · {done.said('read')}"
         yield {
@@ -99,6 +101,11 @@ def copy(loader: Loader, turns: Turns, session: Session, look: Look) -> Updates:
         }
 
     yield from guarded(session, ticket, turns, steps())
+
+
+def _still_shown(session: Session, picture: Picture) -> None:
+    if session.picture is None or not alike(picture, session.picture):
+        raise InputError("Other numbers are shown than when this began: try it again with these.")
 
 
 def _weights(

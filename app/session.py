@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.answers import Sheet
+from app.look import Look
 from app.painting import Painting
 from app.picture import Picture
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from analysis.every import EveryToken
     from analysis.progress import Progress
     from analysis.trace import Trace
-    from app.answering import Asked
+    from app.answering import Asked, Asking
 
 
 class Stopped(Exception):
@@ -28,12 +29,14 @@ class Run:
         number: Which of the visitor's requests it was.
         query: What was asked, as typed.
         trace: What the model left.
+        asking: How it is answered.
         every: What was read at every token of it, by lens and metric; grows on demand.
     """
 
     number: int
     query: str
     trace: Trace
+    asking: Asking
     every: dict[tuple[str, str], EveryToken] = field(default_factory=dict)
 
 
@@ -43,34 +46,42 @@ class Session:
 
     Attributes:
         ticket: Number of the newest request.
-        stopped: Number of the newest request that was stopped.
+        stopped: Number of the newest request that has ended, or is to end.
+        gives_way: Whether the newest request may be ended for what somebody wants to see instead.
         run: The run that is shown.
+        look: How the visitor wants to see it; the newest of all wishes.
         picture: What the grid shows of it.
         cell: The selected layer and adapter.
         pinned: The picture to compare with.
         painting: The what-if weights.
         sheet: The answers that are shown.
         asked: What they were made from.
-        settings: The controls' values that the run was asked and is looked at with.
         linked: Whether a permalink's query waits to be asked.
     """
 
     ticket: int = 0
     stopped: int = 0
+    gives_way: bool = False
     run: Run | None = None
+    look: Look = field(default_factory=Look)
     picture: Picture | None = None
     cell: tuple[int, int] | None = None
     pinned: Picture | None = None
     painting: Painting | None = None
     sheet: Sheet | None = None
     asked: Asked | None = None
-    settings: tuple[Any, ...] = ()
     linked: bool = False
 
-    def begin(self) -> int:
+    @property
+    def busy(self) -> bool:
+        """Whether a request runs."""
+        return self.ticket > self.stopped
+
+    def begin(self, *, gives_way: bool = False) -> int:
         """Takes a number for a new request; the ones before it end."""
         self.stopped = self.ticket
         self.ticket += 1
+        self.gives_way = gives_way
         return self.ticket
 
     def stop(self) -> None:

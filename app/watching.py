@@ -25,7 +25,8 @@ Updates = Generator[Update, None, None]
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_TICK = 0.1
+# As often as this the page is told what is new: about 20 times a second, however fast work is.
+_TICK = 0.05
 _PATIENCE = 0.5
 # Work that takes longer says how long it has been at it.
 _LONG = 2.0
@@ -50,14 +51,30 @@ class Done(Generic[T]):
         return f"{what} from the cache" if self.kept else f"{what} {self.seconds:.1f} s"
 
 
+def _told(what: str, share: float, gone: float) -> Update:
+    detail = f"{gone:.0f} s so far" if gone >= _LONG else ""
+    return {"status": views.status("working", what.capitalize(), share, detail)}
+
+
 def watched(
-    session: Session, ticket: int, work: Callable[[Progress], T]
+    session: Session,
+    ticket: int,
+    work: Callable[[Progress], T],
+    told: Callable[[str, float, float], Update] = _told,
 ) -> Generator[Update, None, Done[T]]:
-    """Runs work in a thread, yields its progress, and lets Stop end it at its next step."""
-    told: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
+    """Runs work in a thread, yields its progress, and lets Stop end it at its next step.
+
+    Args:
+        session: The visitor's.
+        ticket: Number of the request.
+        work: What is done; it tells its progress.
+        told: What the page shows of that: from what is done, its share and the seconds since the
+            beginning. Called for the newest progress alone.
+    """
+    news: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
     outcome: list[T] = []
     failure: list[BaseException] = []
-    progress = session.watching(ticket, lambda what, share: told.put((what, share)))
+    progress = session.watching(ticket, lambda what, share: news.put((what, share)))
 
     def run() -> None:
         try:
@@ -68,29 +85,26 @@ def watched(
     began, kept = time.perf_counter(), True
     thread = threading.Thread(target=run, name="request", daemon=True)
     thread.start()
-    while thread.is_alive() or not told.empty():
+    while thread.is_alive() or not news.empty():
         thread.join(_TICK)
-        last = None
-        while not told.empty():
-            last, kept = told.get(), False
-        if last is not None:
-            gone = time.perf_counter() - began
-            yield {"status": views.status("working", last[0].capitalize(), last[1], _left(gone))}
+        # Before anything is said: a request that was ended must not speak over the newer one.
         session.check(ticket)
+        last = None
+        while not news.empty():
+            last, kept = news.get(), False
+        if last is not None:
+            yield told(*last, time.perf_counter() - began)
+    session.check(ticket)
     if failure:
         raise failure[0]
     return Done(outcome[0], time.perf_counter() - began, kept)
-
-
-def _left(gone: float) -> str:
-    return f"{gone:.0f} s so far" if gone >= _LONG else ""
 
 
 def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, None, Engine]:
     """The engine, once it is loaded."""
     while True:
         session.check(ticket)
-        engine = loader.wait(2 * _TICK)
+        engine = loader.wait(4 * _TICK)
         if engine is not None:
             return engine
         now = loader.now
@@ -100,6 +114,7 @@ def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, N
 def guarded(session: Session, ticket: int, turns: Turns, steps: Updates) -> Updates:
     """Runs steps to their end, whatever it is, and says so; waits for its turn before."""
     yield {"busy": True, "status": views.status("working", "Reading the query")}
+    ended: Update = {}
     try:
         with turns.place() as place:
             while before := turns.before(place, _PATIENCE):
@@ -108,16 +123,16 @@ def guarded(session: Session, ticket: int, turns: Turns, steps: Updates) -> Upda
                 yield {"status": views.status("working", queued)}
             yield from steps
     except InputError as error:
-        yield {"status": views.status("error", str(error))}
+        ended = {"status": views.status("error", str(error))}
     except Stopped:
-        if ticket == session.ticket:
-            yield {"status": views.status("stopped", "Stopped. Ask again whenever you like.")}
+        ended = {"status": views.status("stopped", "Stopped. Ask again whenever you like.")}
     except Exception:
         _log.exception("A request failed")
         failed = "Something went wrong on the server; its log says what. Your query is kept."
-        yield {"status": views.status("error", failed)}
+        ended = {"status": views.status("error", failed)}
     finally:
         # Also where the visitor has gone: what still runs in a thread ends at its next step.
         session.stopped = max(session.stopped, ticket)
+    # A request that a newer one has ended says nothing more.
     if ticket == session.ticket:
-        yield {"busy": False}
+        yield {**ended, "busy": False}

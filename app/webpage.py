@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app import faces, text
-from app.answers import Sheet
-from app.picture import Numbers, Picture
+from app.answers import text_of
+from app.picture import Numbers, Picture, difference
 
 if TYPE_CHECKING:
     from analysis.provenance import Provenance
-    from app.answering import Asked
+    from app.exports import Taken
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #181b25; --back: #fafbfc; --line: #d3d6df;
@@ -36,18 +37,9 @@ dd { margin: 0; overflow-wrap: anywhere }
 """
 
 
-def write(
-    title: str, picture: Picture, source: Provenance, sheet: Sheet | None, asked: Asked | None
-) -> str:
-    """The page.
-
-    Args:
-        title: The collection's.
-        picture: What is shown.
-        source: What it was made with.
-        sheet: The answers, if there are any.
-        asked: What they were made from.
-    """
+def write(taken: Taken) -> str:
+    """The page with what is taken along."""
+    picture = taken.picture
     look, shown = picture.look, picture.shown
     weights = faces.focused(picture, picture.weights)
     divergence = faces.focused(picture, picture.divergence)
@@ -66,14 +58,14 @@ def write(
 <title>Fusion Lens</title>
 <style>{_STYLE}</style></head><body>
 <h1>Fusion Lens</h1>
-<p>{_escaped(title)}</p>
+<p>{_escaped(taken.collection.title)}</p>
 <blockquote dir="auto">{_escaped(picture.query)}</blockquote>
 {said}<h2>Weights</h2>
 {_table(picture, weights, [[f"{value:.2f}" for value in row] for row in weights])}
 <h2>Divergence{_escaped(f" in{look.unit}" if look.unit else "")}</h2>
 {_table(picture, shares, [[text.number(value) for value in row] for row in divergence])}
-{_answers(sheet, asked)}<h2>Made with</h2>
-{_facts(picture, source)}
+{_painted(taken)}{_compared(taken)}{_answers(taken)}<h2>Made with</h2>
+{_facts(taken.source)}
 </body></html>
 """
 
@@ -93,8 +85,36 @@ def _table(picture: Picture, shades: Numbers | list[list[float]], cells: list[li
     )
 
 
-def _answers(sheet: Sheet | None, asked: Asked | None) -> str:
-    if sheet is None or asked is None:
+def _painted(taken: Taken) -> str:
+    if taken.painted is None:
+        return ""
+    painted = faces.focused(taken.picture, taken.painted)
+    cells = [[f"{value:.2f}" for value in row] for row in painted]
+    return (
+        f"<h2>What-if weights, as they were painted</h2>\n{_table(taken.picture, painted, cells)}\n"
+    )
+
+
+def _compared(taken: Taken) -> str:
+    picture, pinned = taken.picture, taken.pinned
+    changed = difference(pinned, picture) if pinned else None
+    if pinned is None or changed is None:
+        return ""
+    values = faces.focused(picture, changed.values)
+    cells = [[f"{value:+.2f}" for value in row] for row in values]
+    shades = [[abs(value) for value in row] for row in values]
+    labels = tuple(picture.labels[place] for place in changed.places)
+    shared = replace(picture, adapters=changed.adapters, labels=labels)
+    return (
+        "<h2>Weights less those of the pinned run</h2>\n"
+        f'<blockquote dir="auto">{_escaped(pinned.query)}</blockquote>\n'
+        f"<p>{_escaped(pinned.look.described())}</p>\n{_table(shared, shades, cells)}\n"
+    )
+
+
+def _answers(taken: Taken) -> str:
+    answers, asked = taken.answers, taken.asked
+    if answers is None or asked is None:
         return ""
     sampling = asked.settings.sampling
     how = (
@@ -102,13 +122,13 @@ def _answers(sheet: Sheet | None, asked: Asked | None) -> str:
         f"top-p {sampling.top_p:g}, seed {sampling.seed}"
     )
     written = f"<h2>Answers</h2>\n<p>{_escaped(how)}</p>\n"
-    for index, row in enumerate(sheet.view()["rows"]):
+    for row in answers["rows"]:
         written += f'<h3 dir="auto">{_escaped(row["label"])}</h3>'
-        written += f'<pre dir="auto">{_escaped(sheet.text(index))}</pre>\n'
+        written += f'<pre dir="auto">{_escaped(text_of(row))}</pre>\n'
     return written
 
 
-def _facts(picture: Picture, source: Provenance) -> str:
+def _facts(source: Provenance) -> str:
     facts = {**source.versions, "collection": source.manifest, "base": source.base}
     if source.revision:
         facts["revision"] = source.revision

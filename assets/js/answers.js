@@ -51,7 +51,7 @@ FusionLens.define("answers", (root) => {
     update(value) {
       // What a newer request has replaced may still end; only a beginning may be of another session.
       if (value.run < run && value.state !== "waiting") return;
-      if (value.run !== run) {
+      if (value.run !== run || value.rows.length !== shown.length) {
         run = value.run;
         shown = [];
         cards.replaceChildren();
@@ -63,12 +63,14 @@ FusionLens.define("answers", (root) => {
       sentence.textContent = value.sentence;
       value.rows.forEach((row, index) => {
         const { node, text, facts, count } = shown[index];
-        row.tokens.slice(count).forEach(([delta, probability, token]) => {
+        // What a busy page has missed comes again with the next whole update.
+        const fresh = count < row.from ? [] : row.tokens.slice(count - row.from);
+        fresh.forEach(([delta, probability, token]) => {
           const span = el("span", { className: "t", textContent: delta, data: { token } });
           span.title = `${token}  ${(100 * probability).toFixed(1)} %`;
           text.append(span);
         });
-        shown[index].count = row.tokens.length;
+        shown[index].count += fresh.length;
         const parting = row.parts === null ? null : text.children[row.parts];
         if (parting && !parting.classList.contains("parts")) {
           parting.classList.add("parts");

@@ -96,6 +96,7 @@ FusionLens.define("history", (root, trigger) => {
   FusionLens.heard("ran", ({ link, run }) => {
     const before = read();
     const again = run === newest.run;
+    if (again && link === newest.link) return;
     // A run that was removed stays so, however it is looked at.
     if (again && !before.some((one) => one.link === newest.link)) return;
     const old = again ? newest.link : link;

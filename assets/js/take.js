@@ -1,6 +1,7 @@
 // Take it with you: files that the server writes, pictures that the browser draws, and the link.
 FusionLens.define("take", (root, trigger) => {
   const { el } = FusionLens;
+  let permalink = null; // of what is shown, where that is not the page's own
   const said = el("span", { className: "said", at: { role: "status" } });
 
   const save = (name, address) => {
@@ -19,7 +20,7 @@ FusionLens.define("take", (root, trigger) => {
     save(`fusion-lens.${format}`, await window.Plotly.toImage({ data, layout: { ...layout, paper_bgcolor } }, { format, scale: 2, ...size }));
   };
   const copy = async () => {
-    const done = await FusionLens.copy(location.href);
+    const done = await FusionLens.copy(permalink ?? location.href);
     said.textContent = done ? "Copied the link" : "This browser refuses to copy: take the link from the address bar.";
   };
 
@@ -32,6 +33,13 @@ FusionLens.define("take", (root, trigger) => {
       () => trigger("take", { kind }),
     ]),
   ];
+  // The page's address with another link in it; what others put there stays.
+  const joined = ({ text, keys }) => {
+    const others = [...new URLSearchParams(location.search)].filter(([key]) => !keys.includes(key));
+    const search = [text, new URLSearchParams(others).toString()].filter(Boolean).join("&");
+    return new URL(`${location.pathname}${search && "?"}${search}${location.hash}`, location.href).href;
+  };
+
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Take it with you");
   root.append(el("span", { className: "lead" }, "Take it with you"));
@@ -45,8 +53,12 @@ FusionLens.define("take", (root, trigger) => {
     update(value) {
       root.hidden = !value.ready;
       if (value.link !== null) {
-        history.replaceState(null, "", value.link ? `?${value.link}` : location.pathname);
-        FusionLens.tell("ran", { link: value.link, run: value.run });
+        permalink = joined(value.link);
+        if (value.run) {
+          history.replaceState(null, "", permalink);
+          FusionLens.tell("ran", { link: value.link.text, run: value.run });
+        }
+        said.textContent = value.note;
       }
       if (!value.file) return;
       const { name, media, text } = value.file;

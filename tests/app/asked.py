@@ -15,6 +15,7 @@ from app.look import Look
 from app.looking import Looker
 from app.session import Session
 from app.turns import Turns
+from app.watching import Updates
 
 
 class Visit:
@@ -25,6 +26,7 @@ class Visit:
     """
 
     def __init__(self, collection: Collection) -> None:
+        self.collection = collection
         labels = views.labels_of(collection)
         self.loader = Loader(lambda progress: Engine.load(collection, progress))
         self.loader.start()
@@ -47,10 +49,21 @@ class Visit:
         **named: Any,
     ) -> dict[str, Any]:
         """Asks, and gives what the page shows in the end."""
+        return last(self.steps(query, look, methods, sampling, new_tokens, **named))
+
+    def steps(
+        self,
+        query: str,
+        look: Look | None = None,
+        methods: tuple[str, ...] = ("base", "static"),
+        sampling: Sampling | None = None,
+        new_tokens: int = 4,
+        **named: Any,
+    ) -> Updates:
+        """Asks, step by step."""
         look = look or Look()
         asking = Asking(methods, new_tokens, sampling or Sampling(), look.lens)
-        steps = self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
-        return last(steps)
+        return self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
 
 
 def last(steps: Any) -> dict[str, Any]:

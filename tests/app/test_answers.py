@@ -1,5 +1,5 @@
 from analysis.decoding import Step, Token
-from app.answers import Heading, Sheet
+from app.answers import Heading, Sheet, text_of
 
 
 def _step(index: int, *ids: int, end: str | None = None) -> Step:
@@ -30,6 +30,25 @@ def test_one_answer_parts_from_none() -> None:
     assert sheet.view()["rows"][0]["parts"] is None and "parts" not in sheet.view()["sentence"]
 
 
+def test_a_panel_that_misses_updates_has_all_tokens_again_soon() -> None:
+    """The panel's own rule: what it has it keeps, and a gap waits for the next whole update."""
+    sheet = _sheet()
+    every: list[object] = []
+    third: list[object] = []
+    sizes = []
+    for index in range(200):
+        sheet.push(_step(index, index, index))
+        row = sheet.news()["rows"][0]
+        sizes.append(len(row["tokens"]))
+        for panel, seen in ((every, True), (third, index % 9 == 0 or 50 < index < 60)):
+            if seen and row["from"] <= len(panel):
+                panel += row["tokens"][len(panel) - row["from"] :]
+        assert len(every) == index + 1
+    assert every == sheet.view()["rows"][0]["tokens"]
+    assert third == every[: len(third)] and len(third) > 190
+    assert sum(sizes) < 200 * 201 / 2 / 4
+
+
 def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:
     sheet = _sheet()
     sheet.push(Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None))))
@@ -42,4 +61,4 @@ def test_text_is_the_sum_of_the_deltas() -> None:
     sheet = _sheet()
     sheet.push(_step(0, 1, 2))
     sheet.push(_step(1, 3, 4))
-    assert sheet.text(0) == "t1t3" and sheet.tokens == 4
+    assert text_of(sheet.view()["rows"][0]) == "t1t3" and sheet.tokens == 4

@@ -1,4 +1,5 @@
 from analysis.collection import load_collection
+from app import controls
 from app.examples import Example, load_examples
 
 
@@ -14,3 +15,11 @@ def test_the_examples_name_bundled_adapters() -> None:
     composite = [example for example in load_examples() if example.adapters]
     assert len(composite) >= 3
     assert all(set(example.adapters) <= names for example in composite)
+    assert {example.alone for example in load_examples()} <= names
+
+
+def test_an_example_brings_the_adapter_that_is_heard_alone_unless_none_is() -> None:
+    example = Example("Medicine in Russian", "Какие?", ("russian", "medical"), "medical")
+    assert controls.heard(example, ["adapter:math"], ["math", "medical"]) == ["adapter:medical"]
+    assert controls.heard(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
+    assert controls.heard(example, [], ["math", "medical"]) == []

@@ -131,6 +131,39 @@ def test_snippet_gives_the_exported_numbers_and_answers(
     assert found["answers"] == [row["text"] for row in rows]
 
 
+def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
+    visit: Visit, folder: Path
+) -> None:
+    visit.ask("before", Look(normalisation="top-1"))
+    visit.looker.pin(visit.session)
+    visit.names = ["math", "code"]
+    visit.ask(QUERY, Look(show="what-if"))
+    visit.names = ["spanish", "math", "code"]
+    plain = json.loads(_take("json", visit, folder))
+    assert plain["painted"] is None
+    visit.looker.paint(visit.session, 1, 0, 1.25, "cell")
+    picture, pinned = visit.session.picture, visit.session.pinned
+    assert picture is not None and pinned is not None
+
+    content = json.loads(_take("json", visit, folder))
+    assert content["painted"][1][0] == 1.25 and content["weights"] == plain["weights"]
+    before = content["compared_with"]
+    assert before["query"] == "before" and before["settings"]["normalisation"] == "top-1"
+    assert before["adapters"] == ["spanish", "math", "code"]
+    assert before["weights"] == [list(row) for row in pinned.weights]
+
+    first, *rows = csv.DictReader(io.StringIO(_take("csv", visit, folder)))
+    assert (first["layer"], first["adapter"]) == ("0", "math")
+    assert next(row["painted weight"] for row in rows if row["layer"] == "1") == "1.25"
+    changed = picture.weights[0][0] - pinned.weights[0][1]
+    assert float(first["weight less the pinned run's"]) == changed
+
+    page = _take("html", visit, folder)
+    assert page.count("<table>") == 4 and "as they were painted" in page
+    assert "<h2>Weights less those of the pinned run</h2>" in page and ">1.25<" in page
+    assert f">{changed:+.2f}<" in page and "before" in page
+
+
 def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) -> None:
     visit.ask(QUERY)
     visit.ask("another question", methods=())

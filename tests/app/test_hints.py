@@ -22,12 +22,14 @@ def test_the_stored_example_can_be_pinned_and_heard_and_says_what_it_lacks() -> 
     reasons = hints.reasons(_session(picture=PICTURE))
     assert set(reasons) == {"stop", "every", "check", "copy"}
     assert "stored example" in reasons["every"]
+    assert hints.view(reasons)["written"] == ["every", "check", "copy"]
 
 
 def test_while_something_runs_it_can_be_stopped_and_nothing_else_begins() -> None:
-    run = Run(1, "q", None)  # type: ignore[arg-type]
+    run = Run(1, "q", None, None)  # type: ignore[arg-type]
     session = _session(picture=PICTURE, run=run)
     session.begin()
     assert set(hints.reasons(session)) == {"ask", "hear", "every", "check", "copy"}
+    assert hints.view(hints.reasons(session))["written"] == []  # nothing jumps while it runs
     session.stop()
     assert set(hints.reasons(session)) == {"stop"}

@@ -32,9 +32,14 @@ def test_runs_are_kept_reopened_removed_and_cleared(site: Site, visit: Open) -> 
     summary = page.locator("#history summary")
     expect(summary).to_have_text("History: 2 runs")
     settled(page)
-    # A new look at a run is no new run, and its entry leads to that look.
+    # A new look at a run is no new run, and its entry leads to that look: also where a question
+    # that could not be asked came between.
+    ask(page, " ")
+    settled(page, "error")
     page.locator("#lens").get_by_label("Raw · paper").check()
-    expect(page.locator("#history .runs li").first).to_contain_text("lens raw")
+    newest = page.locator("#history .runs li").first
+    expect(newest).to_contain_text("lens raw")
+    expect(newest).to_contain_text(HOSTILE)
     expect(summary).to_have_text("History: 2 runs")
 
     page.close()

@@ -79,6 +79,7 @@ def test_copies_of_the_selected_adapter_are_tried_on_request(site: Site, page: P
     expect(page.locator("#copies h2")).to_contain_text("beside copies of itself")
     expect(page.locator("#copies .sentence").first).to_contain_text("Zero adds nothing")
     settled(page)
+    expect(page.locator("#ask")).to_be_enabled()
     assert site.calls == []
     assert violations(page) == []
 

@@ -16,7 +16,14 @@ QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
 
 
 def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
-    page = visit(site.address)
+    page = visit(
+        f"{site.address}{SHORT}&weigh=softmax&softness=0.5&temperature=0.7&seed=3&show=what-if"
+    )
+    # What a link sets can be changed where it has an effect.
+    page.get_by_role("button", name="More ways to read").click()
+    page.get_by_role("button", name="How to answer").click()
+    for control in ("#softness", "#top-p", "#seed", "#brush"):
+        expect(page.locator(f"{control} input").first).to_be_enabled()
     page.locator("#lens").get_by_label("Raw · paper").check()
     page.locator("#adapters").get_by_label("Math").uncheck()
     ask(page, QUERY)
@@ -25,7 +32,7 @@ def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
     page.get_by_role("button", name="Show as table").click()
     numbers = page.inner_text(table)
     address = page.url
-    assert "lens=raw" in address
+    assert "lens=raw" in address and "softness=0.5" in address and "__theme=light" in address
     # Where the page may not write to the clipboard it copies otherwise, or says that it cannot.
     said = page.locator("#take .said")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { get: () => window.no })")
