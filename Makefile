@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Small models gain nothing from several threads, and lose much where something else runs.
 TEST_THREADS ?= 1
+TEST_WORKERS ?= 2
 
 .PHONY: run test check clean
 .DELETE_ON_ERROR:
@@ -18,7 +19,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/python tests/browser/find_browser.py
-	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
