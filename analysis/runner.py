@@ -118,7 +118,7 @@ class Runner:
             with self._collected([place - done for place in places], progress) as collected:
                 self._model.base_model(
                     input_ids=self._ids(ids[done:], 1 + len(adapters)),
-                    past_key_values=cache,
+                    cache=cache,
                     use_cache=cache is not None,
                 )
         # Cloned outside, so that it is an ordinary tensor to whoever computes with it.
@@ -147,7 +147,7 @@ class Runner:
             cache = DynamicCache(config=self._model.config)
             self._model.base_model(
                 input_ids=self._ids(ids[:frame], 1 + len(adapters)),
-                past_key_values=cache,
+                cache=cache,
                 use_cache=True,
             )
             kept = self._frame = _Frame(ids[:frame], adapters, cache)
@@ -186,7 +186,7 @@ class Runner:
             with self.lock, torch.inference_mode():
                 with applied.on():
                     output = self._model.base_model(
-                        input_ids=ids_RT, past_key_values=cache, use_cache=True
+                        input_ids=ids_RT, cache=cache, use_cache=True
                     )
                 logits_RV = self.head.output(output.last_hidden_state[:, -1])
                 tokens = []

@@ -80,7 +80,7 @@ class Batched:
                     input_ids=ids_RT.to(self._model.device),
                     attention_mask=mask_RT.to(self._model.device),
                     position_ids=position_RT.to(self._model.device),
-                    past_key_values=cache,
+                    cache=cache,
                     use_cache=True,
                     logits_to_keep=1,
                 ).logits[:, -1]

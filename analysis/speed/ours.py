@@ -89,7 +89,7 @@ def greedy(model: PreTrainedModel, ids_RT: Tensor, tokens: int) -> Iterator[obje
     for _ in range(tokens):
         with torch.inference_mode():
             logits_RV = model(
-                input_ids=ids_RT, past_key_values=cache, use_cache=True, logits_to_keep=1
+                input_ids=ids_RT, cache=cache, use_cache=True, logits_to_keep=1
             ).logits[:, -1]
             ids_RT = logits_RV.argmax(dim=-1, keepdim=True)
         yield None

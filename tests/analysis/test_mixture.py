@@ -158,7 +158,7 @@ class TestRows:
         for part_T in parts:
             with applied.on():
                 ids_RT = part_T.expand(len(ROWS_RLK), -1)
-                found.append(run(one.model, ids_RT, past_key_values=cache, use_cache=True))
+                found.append(run(one.model, ids_RT, cache=cache, use_cache=True))
         found_RTV = torch.cat(found, dim=1)
         for weights_LK, found_TV in zip(ROWS_RLK, found_RTV, strict=True):
             assert_same(found_TV, one.merged(weights_LK, IDS_T[None])[0], dtype)
