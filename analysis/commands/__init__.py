@@ -27,13 +27,18 @@ def add_query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain", action="store_true", help="put nothing around the query but a begin token"
     )
+    add_dtype(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """The argument of commands that load a base for more than training."""
     parser.add_argument(
         "--dtype",
         default="auto",
         metavar="D",
         help="float32 or bfloat16 (default: float32 on the CPU, bfloat16 on a GPU)",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def query_of(args: argparse.Namespace) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.collection import DEFAULT_COLLECTION, load_collection
+from analysis.commands import add_dtype
 
 
 def add(subparsers: Any) -> None:
@@ -23,6 +24,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--own-only", action="store_true", help="score each adapter and the base on its own only"
     )
+    add_dtype(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -40,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         rows=args.rows,
         problems=args.problems,
         own_only=args.own_only,
+        dtype=args.dtype,
     )
     print(json.dumps(result) if args.json else tables(result))
     return 0

@@ -23,6 +23,7 @@ def evaluate(
     rows: int = 100,
     problems: int = 100,
     own_only: bool = False,
+    dtype: str = "auto",
 ) -> dict[str, Any]:
     """Measure a collection's adapters.
 
@@ -33,6 +34,7 @@ def evaluate(
         rows: At most so many rows of each dev file.
         problems: Held-out one-step word problems.
         own_only: Score only the base and the adapter that a score belongs to, not the others.
+        dtype: Of base and adapters, one of `analysis.base.DTYPES`.
 
     Returns:
         `losses` (set → subject → loss per answer token), `scores` (adapter → subject → share) and
@@ -45,7 +47,7 @@ def evaluate(
     names = [entry.name for entry in collection.adapters]
     sets = dev_sets(data, names, rows)
     scores = own_scores(sets, names, problems)
-    runner = Runner(collection)
+    runner = Runner(collection, dtype)
     encode = encoder(runner, collection.prompt.form if collection.prompt else DEFAULT_FORM)
     examples = {found.name: [encode(row) for row in found.rows] for found in sets}
     subjects = [Subject(), *(Subject(name) for name in names)]
@@ -73,6 +75,7 @@ def evaluate(
     return {
         "collection": collection.name,
         "base": collection.base.title,
+        "dtype": str(runner.model.dtype).removeprefix("torch."),
         "rows": rows,
         "norms": runner.norms,
         "losses": losses,

@@ -34,12 +34,17 @@ class Subject:
 
 
 class Runner:
-    """Runs subjects of one collection over batches of prompts."""
+    """Runs subjects of one collection over batches of prompts.
 
-    def __init__(self, collection: Collection) -> None:
+    Args:
+        collection: Its base and adapters are loaded.
+        dtype: One of `analysis.base.DTYPES`.
+    """
+
+    def __init__(self, collection: Collection, dtype: str = "auto") -> None:
         self.model: PreTrainedModel
         self.tokenizer: PreTrainedTokenizerBase
-        self.model, self.tokenizer = load_base(collection.base)
+        self.model, self.tokenizer = load_base(collection.base, dtype=dtype)
         adapters = [load_adapter(self.model, entry) for entry in collection.adapters]
         stop = collection.prompt.stop if collection.prompt else ()
         self._batched = Batched(self.model, self.tokenizer, adapters, stop)
