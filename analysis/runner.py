@@ -185,9 +185,7 @@ class Runner:
         for index in range(new_tokens):
             with self.lock, torch.inference_mode():
                 with applied.on():
-                    output = self._model.base_model(
-                        input_ids=ids_RT, cache=cache, use_cache=True
-                    )
+                    output = self._model.base_model(input_ids=ids_RT, cache=cache, use_cache=True)
                 logits_RV = self.head.output(output.last_hidden_state[:, -1])
                 tokens = []
                 chosen = choose(logits_RV, sampling, [generators[row] for row in alive])

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.errors import InputError
 from analysis.methods import Reading, fuse, methods
 from app import painting, views
 from app.answers import Heading, Sheet
-from app.session import Run, Session, Stopped
+from app.run import Asked, Asking, Run
+from app.session import Session, Stopped
 from app.text import listed
 from app.watching import Update, Updates, watched
 
 if TYPE_CHECKING:
-    from analysis.decoding import Sampling
     from analysis.engine import Engine
     from analysis.progress import Progress
     from analysis.rows import Row
@@ -26,38 +25,8 @@ MOST_ANSWERS = 6
 """As many answers as can be read side by side."""
 
 
-@dataclass(frozen=True)
-class Asking:
-    """How a query is to be answered.
-
-    Attributes:
-        methods: Names of the methods, as `analysis.methods.fuse` takes them.
-        new_tokens: The longest an answer may get.
-        sampling: How tokens are chosen.
-        lens: The lens that methods read divergences through.
-    """
-
-    methods: tuple[str, ...]
-    new_tokens: int
-    sampling: Sampling
-    lens: str
-
-
 Answered: TypeAlias = "tuple[Row, Heading]"
 """A row that is decoded, and what stands above its answer."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the answers that are shown were made from.
-
-    Attributes:
-        settings: How they were asked for.
-        rows: The weights of each, in the order of the sheet.
-    """
-
-    settings: Asking
-    rows: tuple[Row, ...]
 
 
 def check_count(chosen: Sequence[str], extra: tuple[bool, bool]) -> None:

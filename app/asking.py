@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from analysis.errors import InputError
 from analysis.trace import MEAN
 from app import answers, painting, reading, views
-from app.answering import Asking, answer, check_count, chosen
+from app.answering import answer, check_count, chosen
 from app.loader import Loader
 from app.look import Look
 from app.looking import Looker
-from app.session import Run, Session
+from app.run import Asking, Run
+from app.session import Session
 from app.turns import Turns
 from app.watching import Done, Update, Updates, guarded, loaded, watched
 

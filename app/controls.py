@@ -15,10 +15,11 @@ from analysis.metrics import METRICS
 from analysis.trace import MEAN, POSITIONS
 from analysis.weights import NORMALISATIONS
 from app import links, look, painting, views
-from app.answering import MOST_ANSWERS, REFERENCE, Asking
+from app.answering import MOST_ANSWERS, REFERENCE
 from app.examples import Example
 from app.links import Field
 from app.look import SPAN, Look
+from app.run import Asking
 
 _ALONE = "adapter"
 _ANSWERED = ("base", "static", "sum", REFERENCE)

@@ -6,45 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.collection import Collection
 from app import snippet, views, webpage
 from app.answers import text_of
-from app.picture import Numbers, Picture, difference
+from app.picture import Picture, difference
 from app.session import Session
+from app.taken import Taken
 
 if TYPE_CHECKING:
-    from analysis.prompt import Prompt
-    from analysis.provenance import Provenance
-    from app.answering import Asked
     from app.first import First
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What is taken along.
-
-    Attributes:
-        collection: What ran.
-        source: What it was made with.
-        picture: What is shown.
-        prompt: What the model read.
-        answers: What the answers' panel shows of the same question, if there are any.
-        asked: What they were made from.
-        painted: The what-if weights, if there are any.
-        pinned: What the picture is compared with, if with any.
-    """
-
-    collection: Collection
-    source: Provenance
-    picture: Picture
-    prompt: Prompt | None = None
-    answers: views.View | None = None
-    asked: Asked | None = None
-    painted: Numbers | None = None
-    pinned: Picture | None = None
 
 
 def take(

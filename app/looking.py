@@ -19,7 +19,7 @@ from app.session import Session
 if TYPE_CHECKING:
     from app.first import First
     from app.loader import Loader
-    from app.session import Run
+    from app.run import Run
 
 Update = dict[str, Any]
 

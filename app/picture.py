@@ -11,7 +11,7 @@ from app.look import Look
 
 if TYPE_CHECKING:
     from analysis.divergence import Divergence
-    from app.session import Run
+    from app.run import Run
 
 Numbers = tuple[tuple[float, ...], ...]
 

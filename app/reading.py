@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from analysis.engine import Engine
     from analysis.progress import Progress
     from analysis.trace import Trace
-    from app.session import Run
+    from app.run import Run
 
 
 def read(engine: Engine, trace: Trace, look: Look, progress: Progress) -> Divergence:

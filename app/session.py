@@ -9,35 +9,14 @@ from app.answers import Sheet
 from app.look import Look
 from app.painting import Painting
 from app.picture import Picture
+from app.run import Asked, Run
 
 if TYPE_CHECKING:
-    from analysis.every import EveryToken
     from analysis.progress import Progress
-    from analysis.trace import Trace
-    from app.answering import Asked, Asking
 
 
 class Stopped(Exception):
     """The visitor pressed Stop."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One traced query.
-
-    Attributes:
-        number: Which of the visitor's requests it was.
-        query: What was asked, as typed.
-        trace: What the model left.
-        asking: How it is answered.
-        every: What was read at every token of it, by lens and metric; grows on demand.
-    """
-
-    number: int
-    query: str
-    trace: Trace
-    asking: Asking
-    every: dict[tuple[str, str], EveryToken] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

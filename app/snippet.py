@@ -9,7 +9,7 @@ from app.picture import Picture
 
 if TYPE_CHECKING:
     from analysis.provenance import Provenance
-    from app.answering import Asked
+    from app.run import Asked
 
 _WEIGHTS = """\
 from analysis import Engine, Reading, Row, Sampling, fuse, load_collection

@@ -12,7 +12,7 @@ from app.picture import Numbers, Picture, difference
 
 if TYPE_CHECKING:
     from analysis.provenance import Provenance
-    from app.exports import Taken
+    from app.taken import Taken
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #181b25; --back: #fafbfc; --line: #d3d6df;

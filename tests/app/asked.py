@@ -8,11 +8,11 @@ from analysis.collection import Collection
 from analysis.decoding import Sampling
 from analysis.engine import Engine
 from app import views
-from app.answering import Asking
 from app.asking import Asker
 from app.loader import Loader
 from app.look import Look
 from app.looking import Looker
+from app.run import Asking
 from app.session import Session
 from app.turns import Turns
 from app.watching import Updates
@@ -39,17 +39,9 @@ class Visit:
         self.names = list(labels)
         self.session = Session()
 
-    def ask(
-        self,
-        query: str,
-        look: Look | None = None,
-        methods: tuple[str, ...] = ("base", "static"),
-        sampling: Sampling | None = None,
-        new_tokens: int = 4,
-        **named: Any,
-    ) -> dict[str, Any]:
-        """Asks, and gives what the page shows in the end."""
-        return last(self.steps(query, look, methods, sampling, new_tokens, **named))
+    def ask(self, *what: Any, **named: Any) -> dict[str, Any]:
+        """Asks as `steps` does, and gives what the page shows in the end."""
+        return last(self.steps(*what, **named))
 
     def steps(
         self,

@@ -11,12 +11,12 @@ from analysis.collection import load_collection
 from analysis.decoding import Sampling
 from app import links
 from app.addresses import Addresses
-from app.answering import Asking
 from app.loader import Loader
 from app.look import Look
 from app.looking import Looker
 from app.picture import Picture
-from app.session import Run, Session
+from app.run import Asking, Run
+from app.session import Session
 from tests.tiny import tiny_collection
 
 NAMES = ("spanish", "math", "code")

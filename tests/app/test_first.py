@@ -6,7 +6,7 @@ import pytest
 from analysis.cell import Cell
 from analysis.collection import load_collection
 from analysis.engine import Engine
-from app import exports, first, views
+from app import exports, first, storing, views
 from app.asking import Asker
 from app.loader import Loader
 from app.look import Look
@@ -26,9 +26,9 @@ def _loader(collection) -> Loader:
 def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
     collection = load_collection(tiny_collection(tmp_path / "tiny"))
     loader = _loader(collection)
-    made = first.make(collection, loader)
+    made = storing.make(collection, loader)
     path = tmp_path / "first.json"
-    path.write_text(first.write(made), encoding="utf-8")
+    path.write_text(storing.write(made), encoding="utf-8")
     stored = first.load(collection, path)
     assert stored is not None
     assert stored.picture.weights == made["picture"]["weights"]
@@ -62,9 +62,9 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
 def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path) -> None:
     collection = load_collection()
     stored = first.load(collection)
-    assert stored is not None, "python -m app.first makes the example for these adapters"
+    assert stored is not None, "python -m app.storing makes the example for these adapters"
     path = tmp_path / "first.json"
-    path.write_text(first.write(first.make(collection, _loader(collection))), encoding="utf-8")
+    path.write_text(storing.write(storing.make(collection, _loader(collection))), encoding="utf-8")
     fresh = first.load(collection, path)
     assert fresh is not None
     old, new = stored.picture, fresh.picture

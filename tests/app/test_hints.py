@@ -3,7 +3,8 @@ import dataclasses
 from app import hints
 from app.look import Look
 from app.picture import Picture
-from app.session import Run, Session
+from app.run import Run
+from app.session import Session
 
 PICTURE = Picture("1", "q", ("a",), ("A",), ((1.0,),), ((1.0,),), (0.5,), Look())
 

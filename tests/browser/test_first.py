@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from analysis.collection import load_collection
 from analysis.engine import Engine
-from app import first
+from app import first, storing
 from app.loader import Loader
 from app.shell import build, launch_options
 from tests.browser.conftest import Open, settled, violations
@@ -26,7 +26,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
     maker.start()
     assert maker.wait(300) is not None
     path = tmp_path / "first.json"
-    path.write_text(first.write(first.make(collection, maker)), encoding="utf-8")
+    path.write_text(storing.write(storing.make(collection, maker)), encoding="utf-8")
     monkeypatch.setattr(first, "FILE", path)
 
     loader = Loader(lambda progress: Engine.load(collection, progress))
