@@ -50,25 +50,26 @@ class _Delta:
     """What one linear adds to some rows, ready to be computed.
 
     Attributes:
-        rows: The rows of the batch, ascending.
+        rows: The rows of the batch, ascending; None for all of them, which are then used as they
+            are: views cost as much as the small products of a decoding step.
         a: `[n, inputs, rank]` where each row has an adapter of its own, `[inputs, ranks]` where
             the rows share a stack of adapters.
         b: `[n, rank, outputs]` or `[ranks, outputs]`.
         weights: Between A and B: `[n, 1, 1]` or `[n, 1, ranks]`; None where all are 1.
     """
 
-    rows: Rows
+    rows: Rows | None
     a: Tensor
     b: Tensor
     weights: Tensor | None
 
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
-        x_nTI = x_RTI[self.rows]
+        x_nTI = x_RTI if self.rows is None else x_RTI[self.rows]
         h_nTr = x_nTI @ self.a
         if self.weights is not None:
             h_nTr *= self.weights
-        if isinstance(self.rows, slice):
-            part_nTO = out_RTO[self.rows]
+        if self.rows is None or isinstance(self.rows, slice):
+            part_nTO = out_RTO if self.rows is None else out_RTO[self.rows]
             if self.b.dim() == 3:
                 part_nTO.baddbmm_(h_nTr, self.b)
             else:
@@ -201,7 +202,7 @@ def _deltas(site: _Site, weights_RK: Tensor) -> list[_Delta]:
         weights_n11 = weights_RK[single, chosen].view(-1, 1, 1)
         deltas.append(
             _Delta(
-                rows=_on(_index(single), site),
+                rows=_rows(single, len(weights_RK), site),
                 a=site.a_IKr[:, _on(picked, site)].transpose(0, 1),
                 b=site.b_KrO[_on(picked, site)],
                 weights=None if bool((weights_n11 == 1).all()) else weights_n11.to(site.a_IKr),
@@ -215,13 +216,17 @@ def _deltas(site: _Site, weights_RK: Tensor) -> list[_Delta]:
         weights_n1S = weights_nK.repeat_interleave(a_Inr.shape[2], dim=1).unsqueeze(1)
         deltas.append(
             _Delta(
-                rows=_on(_index(dense), site),
+                rows=_rows(dense, len(weights_RK), site),
                 a=a_Inr.flatten(1, 2),
                 b=b_nrO.flatten(0, 1),
                 weights=weights_n1S.to(site.a_IKr),
             )
         )
     return deltas
+
+
+def _rows(some: Tensor, count: int, site: _Site) -> Rows | None:
+    return None if len(some) == count else _on(_index(some), site)
 
 
 def _index(ascending: Tensor) -> Rows:
