@@ -17,7 +17,7 @@ SHOWN = ("weights", "divergence", "difference", "what-if")
 _POSITIONS = {
     "query": "Query's last token · paper",
     "prompt": "Prompt's last token",
-    MEAN: "Mean over all query tokens",
+    MEAN: "Mean over all tokens",
 }
 _LENSES = {"norm": "Normalised", "raw": "Raw · paper"}
 _READ_AT = {
