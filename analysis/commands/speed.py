@@ -98,8 +98,9 @@ def _table(collection: Collection, axes: list[str], as_json: bool) -> int:
     if as_json:
         print(json.dumps([asdict(cost) for cost in costs]))
         return 0
-    print("| adapters | tokens | rank | vocabulary | s | s an adapter | over floor | decode | MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    heads = ("adapters", "tokens", "rank", "vocabulary", "s", "s an adapter", "over usual")
+    print(f"| {' | '.join((*heads, 'over floor', 'decode', 'MB'))} |")
+    print(f"|{'---|' * (len(heads) + 3)}")
     for cost in costs:
         setting = cost.setting
         cells = [
@@ -109,6 +110,7 @@ def _table(collection: Collection, axes: list[str], as_json: bool) -> int:
             f"{cost.vocabulary}",
             f"{cost.seconds:.2f}",
             f"{cost.adapter_seconds:.3f}",
+            _said(cost.over_usual),
             _said(cost.over_floor),
             _said(cost.decode_over_base),
             f"{cost.peak_bytes / 1e6:.0f}",

@@ -19,7 +19,7 @@ from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
 SMALL_VOCABULARY = 32_768
 DECODED_ROWS, DECODED_TOKENS = 4, 4
 # As many rounds as the floor fits into these seconds, within limits.
-SECONDS, FEWEST_ROUNDS, ROUNDS = 16.0, 2, 7
+SECONDS, FEWEST_ROUNDS, ROUNDS = 16.0, 3, 7
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Cost:
         rounds: How many were timed.
         seconds: Of the analysis, the median.
         adapter_seconds: What each adapter adds to the base alone, the median.
+        over_usual: What an adapter adds, over what one adds at the usual setting, timed in the same
+            rounds: a machine is not equally fast all the time.
         over_floor: The analysis over what no exact way can do without.
         decode_over_base: Tokens per second of fused rows over those of the base; None for another
             prompt, which costs both alike.
@@ -71,6 +73,7 @@ class Cost:
     rounds: int
     seconds: float
     adapter_seconds: float
+    over_usual: Ratio
     over_floor: Ratio
     decode_over_base: Ratio | None
     peak_bytes: int
@@ -89,12 +92,16 @@ def measure_table(
     model, tokenizer = load_base(collection.base, progress)
     settings = [(axis, setting) for axis in axes for setting in AXES[axis]]
     measured: dict[Setting, Cost] = {}
+    usual = Ours(
+        model, tokenizer, make_adapters(model, _USUAL.adapters, _USUAL.rank), _USUAL.tokens
+    )
+    usual.trace()
     for place, (axis, setting) in enumerate(settings):
         what = f"{setting.adapters} adapters, {setting.tokens} tokens, rank {setting.rank}"
         progress(f"{axis}: {what}", place / len(settings))
         if setting not in measured:
             base = _small(model) if setting.small else model
-            measured[setting] = _cost(axis, setting, base, tokenizer)
+            measured[setting] = _cost(axis, setting, base, tokenizer, usual)
         yield replace(measured[setting], axis=axis)
 
 
@@ -109,7 +116,11 @@ def _small(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def _cost(
-    axis: str, setting: Setting, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+    axis: str,
+    setting: Setting,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    usual: Ours,
 ) -> Cost:
     adapters = make_adapters(model, setting.adapters, setting.rank)
     ours = Ours(model, tokenizer, adapters, setting.tokens)
@@ -117,12 +128,14 @@ def _cost(
     peak = peak_bytes(ours.trace)
     fitting = int(SECONDS / timed(ours.floor)[1])
     rounds = max(FEWEST_ROUNDS, min(fitting, ROUNDS))
-    alone, floor, traced = [], [], []
+    floor, traced, added, usually = [], [], [], []
     for _ in range(rounds):
-        alone.append(timed(ours.base_alone)[1])
         floor.append(timed(ours.floor)[1])
-        traced.append(timed(ours.trace)[1])
-    added = [(whole - one) / setting.adapters for whole, one in zip(traced, alone, strict=True)]
+        alone, whole = timed(ours.base_alone)[1], timed(ours.trace)[1]
+        traced.append(whole)
+        added.append((whole - alone) / setting.adapters)
+        alone, whole = timed(usual.base_alone)[1], timed(usual.trace)[1]
+        usually.append((whole - alone) / _USUAL.adapters)
     return Cost(
         axis=axis,
         setting=setting,
@@ -130,6 +143,7 @@ def _cost(
         rounds=rounds,
         seconds=statistics.median(traced),
         adapter_seconds=statistics.median(added),
+        over_usual=ratio(added, usually),
         over_floor=ratio(traced, floor),
         decode_over_base=_decode(ours) if setting.tokens == _USUAL.tokens else None,
         peak_bytes=peak,
