@@ -25,8 +25,6 @@ _SERIES = 0.3
 # Below it, `expm1(x) − x` in float32 could have lost digits that count: its error relative to the
 # divergence is at most about ε / √divergence.
 _CANCELS = 5e-5
-# As many tokens at a time as stay in a core's cache, with their temporaries.
-_CHUNK = 32_768
 
 
 def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
@@ -43,48 +41,34 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
     Returns:
         `[n]` in float64, finite and at least 0.
     """
-    p_V = base_V.softmax(dim=0)
-    mean_N = _mean(p_V, shift_NV)
-    # Row by row, amin and amax together take a tenth of the time of aminmax.
-    low_N, high_N = shift_NV.amin(dim=1) - mean_N, shift_NV.amax(dim=1) - mean_N
-    if float(high_N.max()) > _LARGEST[base_V.itemsize]:
-        if base_V.itemsize == 4:
-            return kl(base_V.double(), shift_NV.double())
-        # So large a shift leaves no small difference to protect: the textbook formula serves.
-        x_NV = shift_NV - mean_N.unsqueeze(1)
-        textbook_N = (base_V + x_NV).logsumexp(1) - base_V.logsumexp(0)
-        small_N = high_N <= _LARGEST[base_V.itemsize]
-        stable_N = _stable_kl(p_V, x_NV * small_N.unsqueeze(1), 0 * mean_N, _plain_excess)
-        return stable_N.where(small_N, textbook_N).clamp_min(0.0)
-    if base_V.itemsize == 8:
-        return _stable_kl(p_V, shift_NV, mean_N, _plain_excess)
-    if float((-low_N).maximum(high_N).max()) < _SERIES:
-        return _stable_kl(p_V, shift_NV, mean_N, _series_excess)
-    values_N = _stable_kl(p_V, shift_NV, mean_N, _plain_excess)
-    if not bool(((values_N > 0) & (values_N < _CANCELS)).any()):
-        return values_N
-    return _stable_kl(p_V, shift_NV, mean_N, _either_excess)
-
-
-def _mean(p_V: Tensor, values_NV: Tensor) -> Tensor:
     import torch
 
-    # Row by row, so that equal rows give equal means: a matrix product adds up each its own way.
-    return torch.stack([p_V.dot(values_V) for values_V in values_NV])
+    p_V = base_V.softmax(dim=0)
+    # One adapter at a time: its shift and what is made of it stay in a core's cache, and equal
+    # shifts give equal numbers.
+    return torch.stack([_kl(base_V, p_V, shift_V) for shift_V in shift_NV])
 
 
-def _stable_kl(
-    p_V: Tensor, shift_NV: Tensor, mean_N: Tensor, excess: Callable[[Tensor], Tensor]
-) -> Tensor:
-    # The mean that is taken off is itself rounded; what is left of it is small and known.
-    left_N = mean_N.new_zeros(mean_N.shape).double()
-    excess_N = left_N.clone()
-    # Nothing as large as the shifts is made on the way: new memory costs more than the arithmetic.
-    for p_C, shift_NC in zip(p_V.split(_CHUNK), shift_NV.split(_CHUNK, dim=1), strict=True):
-        x_NC = shift_NC - mean_N.unsqueeze(1)
-        left_N += _mean(p_C, x_NC)
-        excess_N += _mean(p_C, excess(x_NC))
-    return ((excess_N + left_N).log1p() - left_N).clamp_min(0.0)
+def _kl(base_V: Tensor, p_V: Tensor, shift_V: Tensor) -> Tensor:
+    x_V = shift_V - p_V.dot(shift_V)
+    low, high = float(x_V.amin()), float(x_V.amax())
+    if high > _LARGEST[base_V.itemsize]:
+        if base_V.itemsize == 4:
+            return kl(base_V.double(), shift_V.double().unsqueeze(0))[0]
+        # So large a shift leaves no small difference to protect: the textbook formula serves.
+        return ((base_V + x_V).logsumexp(0) - base_V.logsumexp(0)).clamp_min(0.0)
+    # The mean that was taken off is itself rounded; what is left of it is small and known.
+    left = p_V.dot(x_V).double()
+
+    def value(excess_V: Tensor) -> Tensor:
+        return ((p_V.dot(excess_V).double() + left).log1p() - left).clamp_min(0.0)
+
+    if base_V.itemsize == 4 and max(-low, high) < _SERIES:
+        return value(_series_excess(x_V))
+    found = value(_plain_excess(x_V))
+    if base_V.itemsize == 4 and 0 < float(found) < _CANCELS:
+        return value(_series_excess(x_V).where(x_V.abs() < _SERIES, _plain_excess(x_V)))
+    return found
 
 
 def _plain_excess(x: Tensor) -> Tensor:
@@ -97,10 +81,6 @@ def _series_excess(x: Tensor) -> Tensor:
     for power in range(7, 1, -1):
         series.mul_(x).add_(1 / math.factorial(power))
     return series.mul_(x).mul_(x)
-
-
-def _either_excess(x: Tensor) -> Tensor:
-    return _series_excess(x).where(x.abs() < _SERIES, _plain_excess(x))
 
 
 @dataclass(frozen=True)
