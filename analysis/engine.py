@@ -124,7 +124,7 @@ class Engine(Reader):
         plain: bool = False,
         progress: Progress | None = None,
     ) -> Trace:
-        """Runs the base and each adapter on a query, as the rows of one forward pass.
+        """Runs the base and each adapter on a query, as the rows of one batch.
 
         Args:
             query: A query, messages that end with the user's, or a prompt.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # Logits of as many layers at a time as fit in this: few products with the large head, flat memory.
-_BUDGET_BYTES = 160_000_000
+_BUDGET_BYTES = 280_000_000
 # So few states may meet a large head faster the other way round, up to four times; on another CPU
 # that takes 1.4 times as long. Neither instructions nor maker tell which: a part of it is timed.
 _FEW = 8

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from analysis.adapters import Adapter, Factor
 from analysis.errors import InputError
+from analysis.row_groups import RowGroup, Rows, row_groups
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
 
@@ -42,16 +43,12 @@ class _Site:
     b_KrO: Tensor
 
 
-Rows = slice | Tensor
-
-
 @dataclass(frozen=True)
 class _Delta:
     """What one linear adds to some rows, ready to be computed.
 
     Attributes:
-        rows: The rows of the batch, ascending; None for all of them, which are then used as they
-            are: views cost as much as the small products of a decoding step.
+        rows: As in the group.
         a: `[n, inputs, rank]` where each row has an adapter of its own, `[inputs, ranks]` where
             the rows share a stack of adapters.
         b: `[n, rank, outputs]` or `[ranks, outputs]`.
@@ -105,11 +102,14 @@ class Mixture:
                 f"weights of shape {tuple(weights_RLK.shape)} are not [rows, layers, adapters] "
                 f"with {expected[0]} layers and {expected[1]} adapters"
             )
+        groups: dict[tuple[int, tuple[int, ...]], list[RowGroup]] = {}
         deltas = []
         for site in self._sites:
-            weights_RK = weights_RLK[:, site.layer, list(site.covering)].double().cpu()
-            if site_deltas := _deltas(site, weights_RK):
-                deltas.append((site.module, site_deltas))
+            key = (site.layer, site.covering)
+            if key not in groups:
+                groups[key] = row_groups(weights_RLK[:, site.layer, list(site.covering)])
+            if groups[key]:
+                deltas.append((site.module, [_delta(site, group) for group in groups[key]]))
         return Applied(weights_RLK.shape[0], deltas)
 
 
@@ -192,48 +192,21 @@ def _first_layer(adapter: Adapter, layers: int) -> int:
     )
 
 
-def _deltas(site: _Site, weights_RK: Tensor) -> list[_Delta]:
-    """A row with one adapter pays for that one; rows that mix share one stacked product."""
-    used_R = (weights_RK != 0).sum(dim=1)
-    deltas = []
-    if (single := (used_R == 1).nonzero().flatten()).numel():
-        chosen = (weights_RK[single] != 0).to(torch.int8).argmax(dim=1)
-        picked = _index(chosen)
-        weights_n11 = weights_RK[single, chosen].view(-1, 1, 1)
-        deltas.append(
-            _Delta(
-                rows=_rows(single, len(weights_RK), site),
-                a=site.a_IKr[:, _on(picked, site)].transpose(0, 1),
-                b=site.b_KrO[_on(picked, site)],
-                weights=None if bool((weights_n11 == 1).all()) else weights_n11.to(site.a_IKr),
-            )
-        )
-    if (dense := (used_R > 1).nonzero().flatten()).numel():
-        active = (weights_RK[dense] != 0).any(dim=0).nonzero().flatten()
-        a_Inr = site.a_IKr[:, _on(_index(active), site)]
-        b_nrO = site.b_KrO[_on(_index(active), site)]
-        weights_nK = weights_RK[dense][:, active]
-        weights_n1S = weights_nK.repeat_interleave(a_Inr.shape[2], dim=1).unsqueeze(1)
-        deltas.append(
-            _Delta(
-                rows=_rows(dense, len(weights_RK), site),
-                a=a_Inr.flatten(1, 2),
-                b=b_nrO.flatten(0, 1),
-                weights=weights_n1S.to(site.a_IKr),
-            )
-        )
-    return deltas
-
-
-def _rows(some: Tensor, count: int, site: _Site) -> Rows | None:
-    return None if len(some) == count else _on(_index(some), site)
-
-
-def _index(ascending: Tensor) -> Rows:
-    """A slice where the indices are consecutive, so that indexing is a view and not a copy."""
-    first, last = int(ascending[0]), int(ascending[-1])
-    steps = torch.arange(first, first + len(ascending))
-    return slice(first, last + 1) if torch.equal(ascending, steps) else ascending
+def _delta(site: _Site, group: RowGroup) -> _Delta:
+    adapters = _on(group.adapters, site)
+    a, b, weights = site.a_IKr[:, adapters], site.b_KrO[adapters], group.weights
+    if group.mixed:
+        assert weights is not None
+        weights = weights.repeat_interleave(a.shape[2], dim=2)
+        a, b = a.flatten(1, 2), b.flatten(0, 1)
+    else:
+        a = a.transpose(0, 1)
+    return _Delta(
+        rows=None if group.rows is None else _on(group.rows, site),
+        a=a,
+        b=b,
+        weights=None if weights is None else weights.to(site.a_IKr),
+    )
 
 
 def _on(index: Rows, site: _Site) -> Rows:

@@ -132,6 +132,29 @@ def test_a_long_frame_runs_once_and_changes_nothing(tmp_path: Path, family: str)
     torch.testing.assert_close(only.hidden_RLPD[1], expected[2], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize(("held", "rows"), [(2.5, [2, 1]), (0.5, [1, 1, 1]), (3, [3])])
+def test_a_batch_too_large_for_one_pass_takes_several_and_changes_nothing(
+    made: tuple[Engine, PreTrainedModel],
+    held: float,
+    rows: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, model = made
+    prompt = engine.prompt(QUERY)
+    tokens = len(prompt.ids)
+    one = engine._runner.hidden(prompt.ids, tuple(ADAPTERS), range(tokens))
+    monkeypatch.setattr("analysis.passes._PASS_TOKENS", int(held * tokens))
+    told: list[float] = []
+    with counted(model) as calls:
+        several = engine._runner.hidden(
+            prompt.ids, tuple(ADAPTERS), range(tokens), lambda _, share: told.append(share)
+        )
+    assert calls == [(count, tokens) for count in rows]
+    torch.testing.assert_close(several, one, rtol=1e-10, atol=1e-10)
+    steps = len(rows) * tiny.LAYERS
+    assert told == pytest.approx([(step + 1) / steps for step in range(steps)])
+
+
 def test_every_token_is_the_trace_at_its_positions(made: tuple[Engine, PreTrainedModel]) -> None:
     engine, model = made
     trace = engine.trace(QUERY)
