@@ -32,6 +32,7 @@ def test_axe_finds_nothing_in_any_state(site: Site, visit: Open, dark: bool, wid
     page.click("#pin")
     page.locator("#adapters").get_by_label("Math").uncheck()
     ask(page, "How many pears?")
+    expect(page.locator("#history summary")).to_have_text("History: 2 runs")
     settled(page)
     page.locator("#show").get_by_label("Difference to pin").check()
     expect(page.locator("#grid h2")).to_have_text("What changed since the pin")
