@@ -14,10 +14,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from analysis.errors import InputError
+from analysis.product import product, turned_is_faster
 
 if TYPE_CHECKING:
     # The page lists the lenses before it can wait for torch.
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 # Logits of as many layers at a time as fit in this: few products with the large head, flat memory.
 _BUDGET_BYTES = 280_000_000
-# So few states may meet a large head faster the other way round, up to four times; on another CPU
-# that takes 1.4 times as long. Neither instructions nor maker tell which: a part of it is timed.
-_FEW = 8
-_TIMED_TOKENS = 32_768
 _NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm")
 
 
@@ -42,7 +38,7 @@ class Head:
         bias_V: Its bias, or None.
         norm: The final norm, computing in float32 or better.
         softcap: Logits are `softcap · tanh(logits / softcap)`; None where they are not capped.
-        turned: Whether few states are multiplied as `W statesᵀ`, because that is faster here.
+        turned: Whether few states are multiplied the other way round; see `product`.
     """
 
     weight_VD: Tensor = field(repr=False)
@@ -77,16 +73,13 @@ class Head:
             bias_V=getattr(linear, "bias", None),
             norm=precise or copy.deepcopy(norm).float(),
             softcap=getattr(config, "final_logit_softcapping", None),
-            turned=_turned_is_faster(weight),
+            turned=turned_is_faster(weight),
         )
 
     def logits(self, states_ND: Tensor) -> Tensor:
         """`W states` without bias or cap, `[n, vocabulary]` in float32 or better."""
         states_ND = states_ND.to(self.weight_VD.device, self.weight_VD.dtype)
-        if self.turned and len(states_ND) <= _FEW:
-            product_NV = _turned(states_ND, self.weight_VD)
-        else:
-            product_NV = _plain(states_ND, self.weight_VD)
+        product_NV = product(states_ND, self.weight_VD, self.turned).contiguous()
         return product_NV if product_NV.itemsize == 8 else product_NV.float()
 
     def output(self, states_ND: Tensor) -> Tensor:
@@ -107,35 +100,6 @@ class Head:
         cap = self.softcap
         before_V, after_NV = (base_V / cap).tanh(), ((base_V + shift_NV) / cap).tanh()
         return cap * before_V, cap * (shift_NV / cap).tanh() * (1 - before_V * after_NV)
-
-
-def _plain(states_ND: Tensor, weight_VD: Tensor) -> Tensor:
-    return states_ND @ weight_VD.T
-
-
-def _turned(states_ND: Tensor, weight_VD: Tensor) -> Tensor:
-    return (weight_VD @ states_ND.T).T.contiguous()
-
-
-def _turned_is_faster(weight_VD: Tensor) -> bool:
-    """Times both ways on a part of the head that no cache holds; some hundredths of a second."""
-    import torch
-
-    if weight_VD.device.type != "cpu" or len(weight_VD) < _TIMED_TOKENS:
-        return False
-    part_VD = weight_VD[:_TIMED_TOKENS]
-    states_ND = part_VD[:4]
-
-    def seconds(way: Callable[[Tensor, Tensor], Tensor]) -> float:
-        began = perf_counter()
-        way(states_ND, part_VD)
-        return perf_counter() - began
-
-    with torch.inference_mode():
-        _plain(states_ND, part_VD)
-        times = [(seconds(_turned), seconds(_plain)) for _ in range(3)]
-    # Far from even, so that the same machine always decides alike: the last digits depend on it.
-    return min(turned for turned, _ in times) < 0.75 * min(plain for _, plain in times)
 
 
 def _raw(hidden: Tensor, head: Head) -> Tensor:

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from analysis.adapters import Adapter, Factor
 from analysis.errors import InputError
+from analysis.product import product
 from analysis.row_groups import RowGroup, Rows, row_groups
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
@@ -31,48 +32,71 @@ class _Site:
         module: The linear.
         layer: Its layer.
         covering: Index of each adapter that has a factor here, ascending.
-        a_IKr: Their A, lower ranks padded with zeros: `[inputs, covering, rank]`, so that one
-            adapter's and a stack of all are both a matrix without a copy.
+        a_KrI: Their A, lower ranks padded with zeros: `[covering, rank, inputs]`. So one adapter's
+            and a stack of all are both a matrix without a copy.
         b_KrO: Their scaled B, transposed: `[covering, rank, outputs]`.
     """
 
     module: nn.Module
     layer: int
     covering: tuple[int, ...]
-    a_IKr: Tensor
+    a_KrI: Tensor
     b_KrO: Tensor
 
 
 @dataclass(frozen=True)
-class _Delta:
-    """What one linear adds to some rows, ready to be computed.
+class _Own:
+    """What one linear adds to rows with an adapter of their own, ready to be computed.
 
     Attributes:
         rows: As in the group.
-        a: `[n, inputs, rank]` where each row has an adapter of its own, `[inputs, ranks]` where
-            the rows share a stack of adapters.
-        b: `[n, rank, outputs]` or `[ranks, outputs]`.
-        weights: Between A and B: `[n, 1, 1]` or `[n, 1, ranks]`; None where all are 1.
+        a_nrI: Each row's A.
+        b_nrO: Each row's B.
+        weights_n11: Between A and B; None where all are 1.
     """
 
     rows: Rows | None
-    a: Tensor
-    b: Tensor
-    weights: Tensor | None
+    a_nrI: Tensor
+    b_nrO: Tensor
+    weights_n11: Tensor | None
 
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
-        x_nTI = x_RTI if self.rows is None else x_RTI[self.rows]
-        h_nTr = x_nTI @ self.a
-        if self.weights is not None:
-            h_nTr *= self.weights
-        if self.rows is None or isinstance(self.rows, slice):
-            part_nTO = out_RTO if self.rows is None else out_RTO[self.rows]
-            if self.b.dim() == 3:
-                part_nTO.baddbmm_(h_nTr, self.b)
-            else:
-                part_nTO.view(-1, part_nTO.shape[-1]).addmm_(h_nTr.flatten(0, 1), self.b)
+        h_nTr = _part(x_RTI, self.rows) @ self.a_nrI.mT
+        if self.weights_n11 is not None:
+            h_nTr *= self.weights_n11
+        if isinstance(self.rows, Tensor):
+            out_RTO[self.rows] += h_nTr @ self.b_nrO
         else:
-            out_RTO[self.rows] += h_nTr @ self.b
+            _part(out_RTO, self.rows).baddbmm_(h_nTr, self.b_nrO)
+
+
+@dataclass(frozen=True)
+class _Mixed:
+    """What one linear adds to rows that mix several adapters, ready to be computed.
+
+    Attributes:
+        rows: As in the group.
+        a_SI: The adapters' A, stacked: `[adapters · rank, inputs]`.
+        b_SO: Their B.
+        weights_n1S: Between A and B, each adapter's weight for each of its ranks.
+        turned: The order of the product with A; see `product`.
+    """
+
+    rows: Rows | None
+    a_SI: Tensor
+    b_SO: Tensor
+    weights_n1S: Tensor
+    turned: bool
+
+    def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
+        x_nTI = _part(x_RTI, self.rows)
+        h_NS = product(x_nTI.flatten(0, 1), self.a_SI, self.turned)
+        h_NS.view(*x_nTI.shape[:2], -1).mul_(self.weights_n1S)
+        if isinstance(self.rows, Tensor):
+            out_RTO[self.rows] += (h_NS @ self.b_SO).view(*x_nTI.shape[:2], -1)
+        else:
+            part_nTO = _part(out_RTO, self.rows)
+            part_nTO.view(-1, part_nTO.shape[-1]).addmm_(h_NS, self.b_SO)
 
 
 class Mixture:
@@ -81,9 +105,13 @@ class Mixture:
     Args:
         model: The base model; it is not changed.
         adapters: The adapters; their order is the order of all weights.
+        turned: The order of products with few tokens; see `product`.
     """
 
-    def __init__(self, model: PreTrainedModel, adapters: Sequence[Adapter]) -> None:
+    def __init__(
+        self, model: PreTrainedModel, adapters: Sequence[Adapter], turned: bool = False
+    ) -> None:
+        self._turned = turned
         self.adapters = tuple(adapter.name for adapter in adapters)
         self.layers = int(model.config.get_text_config().num_hidden_layers)
         modules = dict(model.named_modules())
@@ -109,14 +137,24 @@ class Mixture:
             if key not in groups:
                 groups[key] = row_groups(weights_RLK[:, site.layer, list(site.covering)])
             if groups[key]:
-                deltas.append((site.module, [_delta(site, group) for group in groups[key]]))
+                deltas.append((site.module, [self._delta(site, group) for group in groups[key]]))
         return Applied(weights_RLK.shape[0], deltas)
+
+    def _delta(self, site: _Site, group: RowGroup) -> _Own | _Mixed:
+        rows = None if group.rows is None else _on(group.rows, site)
+        adapters, weights = _on(group.adapters, site), group.weights
+        a_nrI, b_nrO = site.a_KrI[adapters], site.b_KrO[adapters]
+        if not group.mixed:
+            return _Own(rows, a_nrI, b_nrO, None if weights is None else weights.to(a_nrI))
+        assert weights is not None
+        weights_n1S = weights.repeat_interleave(a_nrI.shape[1], dim=2).to(a_nrI)
+        return _Mixed(rows, a_nrI.flatten(0, 1), b_nrO.flatten(0, 1), weights_n1S, self._turned)
 
 
 class Applied:
     """Rows that can be put on the model for one forward pass."""
 
-    def __init__(self, rows: int, deltas: list[tuple[nn.Module, list[_Delta]]]) -> None:
+    def __init__(self, rows: int, deltas: list[tuple[nn.Module, list[_Own | _Mixed]]]) -> None:
         self._rows = rows
         self._deltas = deltas
 
@@ -134,7 +172,7 @@ class Applied:
 
 
 def _hook(
-    rows: int, deltas: list[_Delta]
+    rows: int, deltas: list[_Own | _Mixed]
 ) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if output.dim() != 3 or output.shape[0] != rows:
@@ -172,10 +210,9 @@ def _site(module: nn.Module, layer: int, name: str, adapters: Sequence[Adapter])
     dtype = weight.dtype if weight.is_floating_point() else factors[0].a_rI.dtype
     rank = max(factor.a_rI.shape[0] for factor in factors)
     a_KrI = torch.stack([_padded(factor.a_rI, rank) for factor in factors])
-    a_IKr = a_KrI.permute(2, 0, 1).contiguous()
     b_KrO = torch.stack([_padded(factor.b_Or.T, rank) for factor in factors])
-    a_IKr, b_KrO = a_IKr.to(weight.device, dtype), b_KrO.to(weight.device, dtype)
-    return _Site(module, layer, covering, a_IKr, b_KrO)
+    a_KrI, b_KrO = a_KrI.to(weight.device, dtype), b_KrO.to(weight.device, dtype)
+    return _Site(module, layer, covering, a_KrI, b_KrO)
 
 
 def _padded(matrix_rN: Tensor, rank: int) -> Tensor:
@@ -192,22 +229,9 @@ def _first_layer(adapter: Adapter, layers: int) -> int:
     )
 
 
-def _delta(site: _Site, group: RowGroup) -> _Delta:
-    adapters = _on(group.adapters, site)
-    a, b, weights = site.a_IKr[:, adapters], site.b_KrO[adapters], group.weights
-    if group.mixed:
-        assert weights is not None
-        weights = weights.repeat_interleave(a.shape[2], dim=2)
-        a, b = a.flatten(1, 2), b.flatten(0, 1)
-    else:
-        a = a.transpose(0, 1)
-    return _Delta(
-        rows=None if group.rows is None else _on(group.rows, site),
-        a=a,
-        b=b,
-        weights=None if weights is None else weights.to(site.a_IKr),
-    )
+def _part(all_RTN: Tensor, rows: Rows | None) -> Tensor:
+    return all_RTN if rows is None else all_RTN[rows]
 
 
 def _on(index: Rows, site: _Site) -> Rows:
-    return index if isinstance(index, slice) else index.to(site.a_IKr.device)
+    return index if isinstance(index, slice) else index.to(site.a_KrI.device)

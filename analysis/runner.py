@@ -42,9 +42,9 @@ class Runner:
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._mixture = Mixture(model, adapters)
-        self._ends = _end_tokens(model, tokenizer)
         self.head = Head.of(model)
+        self._mixture = Mixture(model, adapters, self.head.turned)
+        self._ends = _end_tokens(model, tokenizer)
         # One model: two forward passes at once would see each other's hooks; and tokenizers
         # change their state while they work.
         self.lock = threading.Lock()

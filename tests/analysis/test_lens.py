@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -51,28 +50,6 @@ def test_the_heads_output_is_the_models_logits(family: str, tokens: int, turned:
         normed_TD = model.base_model(ids_RT).last_hidden_state[0]
         found_TV = dataclasses.replace(Head.of(model), turned=turned).output(normed_TD)
     torch.testing.assert_close(found_TV, expected_TV, rtol=1e-10, atol=1e-10)
-
-
-@pytest.mark.parametrize(("turned", "faster"), [(0.25, True), (0.9, False), (1.4, False)])
-def test_few_states_are_turned_where_that_was_clearly_faster(
-    turned: float, faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = 0.0
-
-    def takes(seconds: float) -> Callable[[torch.Tensor, torch.Tensor], None]:
-        def way(states_ND: torch.Tensor, weight_VD: torch.Tensor) -> None:
-            nonlocal clock
-            clock += seconds
-
-        return way
-
-    monkeypatch.setattr("analysis.lens.perf_counter", lambda: clock)
-    monkeypatch.setattr("analysis.lens._plain", takes(1.0))
-    monkeypatch.setattr("analysis.lens._turned", takes(turned))
-    model = tiny.model("llama")
-    assert not Head.of(model).turned  # a small head is not worth the time
-    monkeypatch.setattr("analysis.lens._TIMED_TOKENS", 8)
-    assert Head.of(model).turned is faster
 
 
 def states(rows: int = 4) -> torch.Tensor:

@@ -149,9 +149,12 @@ class TestRows:
         for weights_LK, found_TV in zip(ROWS_RLK, found_RTV, strict=True):
             assert_same(found_TV, one.merged(weights_LK, IDS_T[None])[0], dtype)
 
-    def test_decoding_with_a_cache_is_merged_weights(self, family: str, dtype: torch.dtype) -> None:
+    @pytest.mark.parametrize("turned", [False, True], ids=["plain", "turned"])
+    def test_decoding_with_a_cache_is_merged_weights(
+        self, family: str, dtype: torch.dtype, turned: bool
+    ) -> None:
         one = case(family, dtype)
-        applied = Mixture(one.model, one.adapters).rows(ROWS_RLK)
+        applied = Mixture(one.model, one.adapters, turned).rows(ROWS_RLK)
         cache = DynamicCache(config=one.model.config)
         parts = IDS_T.split([17, *[1] * (len(IDS_T) - 17)])
         found = []
