@@ -150,7 +150,8 @@ def read(
         states_RLD = torch.cat([states_RLD[:1], states_RLD[1:] - states_RLD[:1]])
         rows, layers, width = states_RLD.shape
         bytes_a_layer = rows * head.weight_VD.shape[0] * 4
-        step = max(1, _BUDGET_BYTES // bytes_a_layer)
+        groups = -(-layers // max(1, _BUDGET_BYTES // bytes_a_layer))
+        step = -(-layers // groups)  # groups of about the same size: a small one is slow
         for first in range(0, layers, step):
             group_RGD = states_RLD[:, first : first + step]
             logits_GRV = head.logits(group_RGD.transpose(0, 1).reshape(-1, width)).view(
