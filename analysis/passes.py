@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 import torch
@@ -78,11 +79,7 @@ class Passes:
         total = len(parts_RLK) * len(self.blocks)
         states_of_parts = []
         for number, part_RLK in enumerate(parts_RLK):
-
-            def layer_done(count: int, before: int = number * len(self.blocks)) -> None:
-                if progress is not None:
-                    progress("tracing", (before + count) / total)
-
+            layer_done = partial(_tell, progress, number * len(self.blocks), total)
             rows = self._mixture.rows(part_RLK)
             with self._lock, torch.inference_mode(), rows.on():
                 done, cache = self._after_frame(tuple(ids), frame, tuple(adapters))
@@ -131,6 +128,11 @@ class Passes:
         elif len(kept.ids) > frame:
             return 0, None
         return len(kept.ids), copy.deepcopy(kept.cache)
+
+
+def _tell(progress: Progress | None, before: int, total: int, count: int) -> None:
+    if progress is not None:
+        progress("tracing", (before + count) / total)
 
 
 def as_rows(model: PreTrainedModel, ids: Sequence[int], rows: int) -> Tensor:
