@@ -73,9 +73,11 @@ class Passes:
         weights_RLK = torch.zeros(1 + len(adapters), self._mixture.layers, len(own))
         for row, name in enumerate(adapters, start=1):
             weights_RLK[row, :, own.index(name)] = 1.0 if scales is None else scales[row - 1]
-        parts_RLK = weights_RLK.split(self._rows_of_a_pass(len(weights_RLK), len(ids)))
-        if frame < _LONG_FRAME or frame > min(places) or len(parts_RLK) > 1:
+        count = len(weights_RLK)
+        one_pass = self._rows_of_a_pass(count, len(ids) - frame) == count
+        if frame < _LONG_FRAME or frame > min(places) or not one_pass:
             frame = 0
+        parts_RLK = weights_RLK.split(self._rows_of_a_pass(count, len(ids) - frame))
         total = len(parts_RLK) * len(self.blocks)
         states_of_parts = []
         for number, part_RLK in enumerate(parts_RLK):

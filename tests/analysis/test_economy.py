@@ -132,6 +132,21 @@ def test_a_long_frame_runs_once_and_changes_nothing(tmp_path: Path, family: str)
     torch.testing.assert_close(only.hidden_RLPD[1], expected[2], rtol=1e-10, atol=1e-10)
 
 
+def test_a_frame_is_kept_where_the_rest_fits_into_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, form=FORM, limits=Limits(kept_bytes=0))
+    prompt = engine.prompt(QUERY)
+    expected = engine.trace(QUERY)
+    tokens, rest = len(prompt.ids), len(prompt.ids) - prompt.query_first
+    for held, shapes in ((3 * rest, [(3, rest)]), (3 * rest - 1, [(1, tokens)] * 3)):
+        monkeypatch.setattr("analysis.passes._PASS_TOKENS", held)
+        with counted(model) as calls:
+            found = engine.trace(QUERY)
+        assert calls == shapes
+        torch.testing.assert_close(found.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize(("held", "rows"), [(2.5, [2, 1]), (0.5, [1, 1, 1]), (3, [3])])
 def test_a_batch_too_large_for_one_pass_takes_several_and_changes_nothing(
     made: tuple[Engine, PreTrainedModel],
