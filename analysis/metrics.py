@@ -46,15 +46,21 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
     p_V = base_V.softmax(dim=0)
     # One adapter at a time: its shift and what is made of it stay in a core's cache, and equal
     # shifts give equal numbers.
-    return torch.stack([_kl(base_V, p_V, shift_V) for shift_V in shift_NV])
+    found = [_kl(base_V, p_V, shift_V) for shift_V in shift_NV]
+    if large := [place for place, value in enumerate(found) if value is None]:
+        exact = kl(base_V.double(), shift_NV[large].double())
+        for place, value in zip(large, exact, strict=True):
+            found[place] = value
+    return torch.stack([value for value in found if value is not None])
 
 
-def _kl(base_V: Tensor, p_V: Tensor, shift_V: Tensor) -> Tensor:
+def _kl(base_V: Tensor, p_V: Tensor, shift_V: Tensor) -> Tensor | None:
+    """One adapter's; None where its shift is too large for float32."""
     x_V = shift_V - p_V.dot(shift_V)
     low, high = float(x_V.amin()), float(x_V.amax())
     if high > _LARGEST[base_V.itemsize]:
         if base_V.itemsize == 4:
-            return kl(base_V.double(), shift_V.double().unsqueeze(0))[0]
+            return None
         # So large a shift leaves no small difference to protect: the textbook formula serves.
         return ((base_V + x_V).logsumexp(0) - base_V.logsumexp(0)).clamp_min(0.0)
     # The mean that was taken off is itself rounded; what is left of it is small and known.
@@ -65,9 +71,10 @@ def _kl(base_V: Tensor, p_V: Tensor, shift_V: Tensor) -> Tensor:
 
     if base_V.itemsize == 4 and max(-low, high) < _SERIES:
         return value(_series_excess(x_V))
-    found = value(_plain_excess(x_V))
+    excess_V = _plain_excess(x_V)
+    found = value(excess_V)
     if base_V.itemsize == 4 and 0 < float(found) < _CANCELS:
-        return value(_series_excess(x_V).where(x_V.abs() < _SERIES, _plain_excess(x_V)))
+        return value(_series_excess(x_V).where(x_V.abs() < _SERIES, excess_V))
     return found
 
 

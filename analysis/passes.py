@@ -74,8 +74,11 @@ class Passes:
         for row, name in enumerate(adapters, start=1):
             weights_RLK[row, :, own.index(name)] = 1.0 if scales is None else scales[row - 1]
         count = len(weights_RLK)
-        one_pass = self._rows_of_a_pass(count, len(ids) - frame) == count
-        if frame < _LONG_FRAME or frame > min(places) or not one_pass:
+        if (
+            frame < _LONG_FRAME
+            or frame > min(places)
+            or self._rows_of_a_pass(count, len(ids) - frame) < count
+        ):
             frame = 0
         parts_RLK = weights_RLK.split(self._rows_of_a_pass(count, len(ids) - frame))
         total = len(parts_RLK) * len(self.blocks)
