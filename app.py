@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from analysis.progress import Progress
-from app.loader import Loader
-from app.shell import build, chosen_collection, launch_options
+from analysis.common.progress import Progress
+from app.page import build, chosen_collection, launch_options
+from app.server.loader import Loader
 
 collection = chosen_collection()
 

@@ -16,17 +16,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.collection import Collection, load_collection
-    from analysis.decoding import Sampling, Step, Token
-    from analysis.divergence import Divergence
+    from analysis.common.errors import InputError
+    from analysis.common.limits import Limits
     from analysis.engine import Engine
-    from analysis.errors import InputError
-    from analysis.limits import Limits
+    from analysis.inference.decoding import Sampling, Step, Token
+    from analysis.inference.prompt import Prompt
+    from analysis.inference.rows import Row
+    from analysis.measure.divergence import Divergence
+    from analysis.measure.normalisation import normalise
+    from analysis.measure.trace import Trace
     from analysis.methods import Method, Reading, fuse, methods
-    from analysis.prompt import Prompt
-    from analysis.rows import Row
-    from analysis.trace import Trace
-    from analysis.weights import normalise
+    from analysis.models.manifest import Collection, load_collection
 
 _PLACES = {
     "collection": ("Collection", "load_collection"),

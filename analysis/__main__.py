@@ -6,7 +6,7 @@ import pkgutil
 import sys
 
 from analysis import commands
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,24 +8,24 @@ from collections.abc import Iterator, Sequence
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.adapters import Adapter, load_adapter
-from analysis.base import load_base
-from analysis.cache import ByteCache
-from analysis.collection import Collection, PromptForm, choose_adapters
-from analysis.decoding import Sampling, Step
-from analysis.errors import InputError
-from analysis.every import EveryToken, read_every
-from analysis.lens import check_lens
-from analysis.limits import Limits
-from analysis.metrics import check_metrics
-from analysis.progress import Progress
-from analysis.prompt import Message, Prompt, build_prompt
-from analysis.reader import Reader
-from analysis.rows import Row
-from analysis.runner import Runner
-from analysis.sanity import COPIES, copy_name
-from analysis.tokens import token_text
-from analysis.trace import Trace
+from analysis.common.cache import ByteCache
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.common.progress import Progress
+from analysis.inference.decoding import Sampling, Step
+from analysis.inference.prompt import Message, Prompt, build_prompt
+from analysis.inference.rows import Row
+from analysis.inference.runner import Runner
+from analysis.inference.tokens import token_text
+from analysis.measure.control_copies import COPIES, copy_name
+from analysis.measure.every_token import EveryToken, read_every
+from analysis.measure.lens import check_lens
+from analysis.measure.metrics import check_metrics
+from analysis.measure.trace import Trace
+from analysis.measure.trace_reader import Reader
+from analysis.models.adapters import Adapter, load_adapter
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Collection, PromptForm, choose_adapters
 
 
 class Engine(Reader):

@@ -31,10 +31,10 @@ from transformers import (
 )
 from transformers.models.auto import AutoModelForCausalLM
 
-from analysis.adapters import load_adapter
-from analysis.collection import AdapterEntry, PromptForm
+from analysis.common.limits import Limits
 from analysis.engine import Engine
-from analysis.limits import Limits
+from analysis.models.adapters import load_adapter
+from analysis.models.manifest import AdapterEntry, PromptForm
 
 LAYERS, WIDTH, HEADS, INNER = 3, 32, 4, 48
 FORM = "<bos>User: {query}\nAssistant: "

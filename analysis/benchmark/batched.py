@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.adapters import Adapter
-from analysis.decoding import AnswerText
-from analysis.mixture import Applied, Mixture
+from analysis.inference.decoding import AnswerText
+from analysis.inference.mixture import Applied, Mixture
+from analysis.models.adapters import Adapter
 
 ROWS = 25
 

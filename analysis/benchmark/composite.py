@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.adapters import load_adapter
-from analysis.base import load_base
 from analysis.benchmark.batched import Batched
 from analysis.benchmark.scoring import answers_in, is_number
 from analysis.benchmark.statistics import as_dict, share
-from analysis.collection import Collection
+from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.errors import InputError
+from analysis.inference.prompt import Prompt
 from analysis.methods import Reading, fuse
-from analysis.prompt import Prompt
+from analysis.models.adapters import load_adapter
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Collection
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "tasks" / "es_word_problems.jsonl"
 

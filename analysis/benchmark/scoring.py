@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable
 
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 
 # Relatives included, so that Portuguese does not count as Spanish.
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "pt", "ru", "zh")

@@ -7,8 +7,8 @@ the parsed arguments to an exit code. What several of them share stands here.
 import argparse
 import sys
 
-from analysis.collection import DEFAULT_COLLECTION
-from analysis.errors import InputError
+from analysis.common.errors import InputError
+from analysis.models.manifest import DEFAULT_COLLECTION
 
 
 def add_query_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def query_of(args: argparse.Namespace) -> str:
     Raises:
         InputError: It asks nothing, or standard input is not UTF-8.
     """
-    from analysis.prompt import check_query
+    from analysis.inference.prompt import check_query
 
     query = str(args.query)
     if query == "-":

@@ -6,9 +6,9 @@ import math
 import time
 from typing import Any
 
-from analysis.collection import choose_adapters, load_collection
 from analysis.commands import add_query_arguments, names_of, query_of
-from analysis.console import progress_bar
+from analysis.common.console import progress_bar
+from analysis.models.manifest import choose_adapters, load_collection
 
 METHODS = "base,static,sum,qa-flora"
 
@@ -38,9 +38,9 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
-    from analysis.decoding import Sampling
     from analysis.engine import Engine
-    from analysis.lens import check_lens
+    from analysis.inference.decoding import Sampling
+    from analysis.measure.lens import check_lens
     from analysis.methods import Reading, fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []

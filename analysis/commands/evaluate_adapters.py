@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.collection import DEFAULT_COLLECTION, load_collection
 from analysis.commands import add_dtype
+from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
 
 def add(subparsers: Any) -> None:

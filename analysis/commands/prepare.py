@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from analysis.console import progress_bar
-from analysis.embedded import prepare
+from analysis.common.console import progress_bar
+from analysis.models.bundled_base import prepare
 
 
 def add(subparsers: Any) -> None:

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from analysis.collection import DEFAULT_COLLECTION, Collection, load_collection
-from analysis.console import progress_bar
-from analysis.errors import InputError
+from analysis.common.console import progress_bar
+from analysis.common.errors import InputError
+from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
 
 if TYPE_CHECKING:
     from analysis.speed.timing import Ratio

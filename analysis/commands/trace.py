@@ -5,9 +5,9 @@ import json
 import time
 from typing import Any
 
-from analysis.collection import choose_adapters, load_collection
 from analysis.commands import add_query_arguments, names_of, query_of
-from analysis.console import progress_bar
+from analysis.common.console import progress_bar
+from analysis.models.manifest import choose_adapters, load_collection
 
 
 def add(subparsers: Any) -> None:
@@ -24,8 +24,8 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trace the query and print what it gave."""
     from analysis.engine import Engine
-    from analysis.lens import check_lens
-    from analysis.weights import normalise
+    from analysis.measure.lens import check_lens
+    from analysis.measure.normalisation import normalise
 
     query = query_of(args)
     collection = load_collection(args.collection)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 from analysis.training.recipe import Recipe, make_recipe, read_recipe
 
 OPTIONS = ("rank", "alpha", "lr", "tokens", "batch_tokens", "seed", "head_vocabulary")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from analysis.errors import InputError
-from analysis.rows import Row
+from analysis.common.errors import InputError
+from analysis.inference.rows import Row
 
 if TYPE_CHECKING:
     from torch import Tensor

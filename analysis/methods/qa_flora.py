@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from analysis.measure.normalisation import normalise
 from analysis.methods import Method, Reading
-from analysis.weights import normalise
 
 if TYPE_CHECKING:
     from torch import Tensor

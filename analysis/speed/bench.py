@@ -11,14 +11,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from analysis.base import load_base
-from analysis.collection import Collection
-from analysis.progress import Progress
+from analysis.common.progress import Progress
+from analysis.measure.normalisation import normalise
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Collection
 from analysis.speed.made_up import as_peft, make_adapters
 from analysis.speed.ours import Ours
 from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
 from analysis.speed.ways import Hidden, Ways
-from analysis.weights import normalise
 
 ROUNDS, NAIVE_ROUNDS = 7, 3
 DECODED_ROWS, DECODED_TOKENS = 4, 4

@@ -11,9 +11,9 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import PreTrainedModel
 
-from analysis.adapters import Adapter, Factor
-from analysis.collection import AdapterEntry
-from analysis.errors import InputError
+from analysis.common.errors import InputError
+from analysis.models.adapters import Adapter, Factor
+from analysis.models.manifest import AdapterEntry
 
 # ΔW is then as large as in the bundled adapters, whatever the rank: 5e-4 root mean square.
 _STRENGTH = 0.02

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.adapters import Adapter
+from analysis.common.limits import Limits
 from analysis.engine import Engine
-from analysis.lens import Head
-from analysis.limits import Limits
-from analysis.prompt import Prompt
-from analysis.rows import Row
-from analysis.weights import normalise
+from analysis.inference.prompt import Prompt
+from analysis.inference.rows import Row
+from analysis.measure.lens import Head
+from analysis.measure.normalisation import normalise
+from analysis.models.adapters import Adapter
 
 
 class Ours:

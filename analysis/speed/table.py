@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.base import load_base
-from analysis.collection import Collection
-from analysis.progress import Progress
+from analysis.common.progress import Progress
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Collection
 from analysis.speed.made_up import make_adapters
 from analysis.speed.ours import Ours
 from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed

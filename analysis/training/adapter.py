@@ -13,8 +13,8 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor
 
-from analysis.adapter_files import CONFIG, TENSORS
-from analysis.errors import InputError
+from analysis.common.errors import InputError
+from analysis.models.adapter_checks import CONFIG, TENSORS
 from analysis.training.recipe import Recipe
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 from analysis.training.data import Row
 
 DEFAULT_FORM = "<bos>User: {query}\nAssistant: "

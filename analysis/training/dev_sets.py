@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.benchmark.scoring import answers_in, is_number, parses
 from analysis.benchmark.statistics import Share, share
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 from analysis.training.batches import Example, encode
 from analysis.training.data import Row, read_rows
 from analysis.training.sources import ASSETS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.benchmark.statistics import Share, as_dict
-from analysis.collection import Collection
+from analysis.models.manifest import Collection
 from analysis.training.batches import DEFAULT_FORM, Example
 from analysis.training.dev_sets import DevSet, OwnScore, dev_sets, encoder, own_scores
 from analysis.training.subject import Runner, Subject

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 from analysis.training.data import Row
 
 LICENSE = "Apache-2.0"

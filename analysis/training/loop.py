@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.errors import InputError
+from analysis.common.errors import InputError
 from analysis.training.adapter import (
     adapter_tensors,
     adapter_weight,

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from analysis.adapter_files import TENSORS
-from analysis.errors import InputError
+from analysis.common.errors import InputError
+from analysis.models.adapter_checks import TENSORS
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.batches import Example, bucket, encode
 from analysis.training.card import card
@@ -23,7 +23,7 @@ from analysis.training.word_problems import word_problems
 def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
     """The base and its tokenizer; the embedded base if no folder is named."""
     if folder is None:
-        from analysis.embedded import prepare
+        from analysis.models.bundled_base import prepare
 
         folder = str(prepare())
     if not Path(folder).is_dir():

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.adapters import Adapter, load_adapter
-from analysis.base import load_base
 from analysis.benchmark.batched import Batched
-from analysis.collection import Collection
+from analysis.models.adapters import Adapter, load_adapter
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Collection
 from analysis.training.batches import Batch, Example, bucket, collate
 from analysis.training.head import frozen_head
 

@@ -12,10 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from analysis.collection import Collection, load_collection
 from analysis.engine import Engine
-from app.loader import Loader
-from app.shell import build, launch_options
+from analysis.models.manifest import Collection, load_collection
+from app.page import build, launch_options
+from app.server.loader import Loader
 from tests.browser.find_browser import ARGUMENTS, find
 from tests.tiny import tiny_collection
 

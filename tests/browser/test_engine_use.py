@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from analysis.cache import ByteCache
-from analysis.weights import normalise
+from analysis.common.cache import ByteCache
+from analysis.measure.normalisation import normalise
 from tests.browser.conftest import NO_ANSWERS, SHORT, Open, Site, ask, settled
 
 pytestmark = pytest.mark.browser

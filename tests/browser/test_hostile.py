@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from analysis.collection import load_collection
+from analysis.models.manifest import load_collection
 from tests.browser.conftest import Open, Site, ask, serve, settled
 from tests.tiny import tiny_collection
 

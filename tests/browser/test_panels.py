@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from analysis.decoding import Step, Token
-from app import faces, grids
-from app.answers import Heading, Sheet
-from app.look import Look
-from app.picture import Picture
+from analysis.inference.decoding import Step, Token
+from app.state.answer_stream import Heading, Sheet
+from app.state.snapshot import Picture
+from app.state.view_settings import Look
+from app.views import figure_panels, grid_views
 from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations
 
 pytestmark = pytest.mark.browser
@@ -86,8 +86,8 @@ def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
     picture = Picture("1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, Look())
 
     def shown(cell: tuple[int, int], run: str = "1") -> dict[str, Any]:
-        seen = faces.face(dataclasses.replace(picture, number=f"{run}-norm"))
-        return grids.grid(seen, cell) | {"note": f"{run} {cell}"}
+        seen = grid_views.face(dataclasses.replace(picture, number=f"{run}-norm"))
+        return figure_panels.grid(seen, cell) | {"note": f"{run} {cell}"}
 
     panel = _panel(page, "grid")
     _give(page, shown((0, 0)))

@@ -1,0 +1,54 @@
+"""What one request may ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.common.errors import InputError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask for; more is refused, never cut.
+
+    Attributes:
+        prompt_tokens: Of a prompt.
+        new_tokens: Of each answer.
+        rows: Answers side by side.
+        adapters: In one trace.
+        every_token: Prompt tokens of a view of every token.
+        kept_bytes: Of traces and what was read from them, kept for the next request.
+    """
+
+    prompt_tokens: int = 1024
+    new_tokens: int = 512
+    rows: int = 12
+    adapters: int = 64
+    every_token: int = 256
+    kept_bytes: int = 256_000_000
+
+    def check_adapters(self, count: int) -> None:
+        """Raises InputError for more adapters than one trace takes."""
+        if count > self.adapters:
+            raise InputError(
+                f"{count} adapters are chosen, and at most {self.adapters} run at once: choose "
+                "fewer."
+            )
+
+    def check_every_token(self, count: int) -> None:
+        """Raises InputError for a prompt that is too long for a view of every token."""
+        if count > self.every_token:
+            raise InputError(
+                f"The prompt has {count} tokens, and a view of every token takes at most "
+                f"{self.every_token}: shorten the query."
+            )
+
+    def check_answer(self, prompt_tokens: int, rows: int, new_tokens: int) -> None:
+        """Raises InputError for answers that are too many, too long, or to too long a prompt."""
+        for what, value, most in (
+            ("prompt tokens", prompt_tokens, self.prompt_tokens),
+            ("answers", rows, self.rows),
+            ("new tokens", new_tokens, self.new_tokens),
+        ):
+            if not 1 <= value <= most:
+                raise InputError(f"{value} {what} are asked for: ask for 1 to {most}.")

@@ -1,0 +1,1 @@
+"""Running the model: prompts, rows and their weights, forward passes, decoding."""

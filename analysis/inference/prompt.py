@@ -1,0 +1,257 @@
+"""From a query or a conversation to the tokens that the model reads.
+
+The query is data: it is never trimmed, and a control token spelled in it (`<bos>`) stays text. Only
+the frame around it, the collection's prompt form or the tokenizer's chat template, may hold control
+tokens.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from transformers import PreTrainedTokenizerBase
+
+from analysis.common.errors import InputError
+from analysis.inference.tokens import token_text
+from analysis.models.manifest import PromptForm
+
+Message = dict[str, str]
+Frame = Literal["form", "template", "plain"]
+
+_ROLES = ("system", "user", "assistant")
+# Stand in for the contents while a template is rendered; private-use characters, so that no
+# template treats them specially. A content that holds them itself is only ever inserted later.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model reads.
+
+    Attributes:
+        text: The whole prompt as text, control tokens spelled out.
+        ids: Its token ids.
+        tokens: Each token as text for people, as many as ids.
+        control: Whether each token is a control token of the frame, as many as ids.
+        query_first: Index of the first token that holds a part of the query.
+        query_last: Index of the last one.
+        frame: What was put around the query: the collection's prompt `form`, the tokenizer's chat
+            `template`, or nothing but a begin token (`plain`).
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    control: tuple[bool, ...]
+    query_first: int
+    query_last: int
+    frame: Frame
+
+    @property
+    def last(self) -> int:
+        """Index of the last token."""
+        return len(self.ids) - 1
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of the prompt's text: of the frame, or of what somebody wrote."""
+
+    text: str
+    content: bool
+
+
+def build_prompt(
+    tokenizer: PreTrainedTokenizerBase,
+    form: PromptForm | None,
+    query: str | Sequence[Message],
+    *,
+    plain: bool = False,
+    most_tokens: int,
+) -> Prompt:
+    """Builds the prompt of a query or of a conversation.
+
+    Args:
+        tokenizer: The base model's; its state is changed while it works, so one call at a time.
+        form: The collection's prompt form; None means the tokenizer's chat template, or nothing
+            where it has none.
+        query: A query, or messages `{"role", "content"}` that end with the user's.
+        plain: Put nothing around the query but a begin token.
+        most_tokens: The engine's cap.
+
+    Raises:
+        InputError: There is nothing to read, too much, or the messages cannot be used.
+    """
+    messages = [{"role": "user", "content": query}] if isinstance(query, str) else list(query)
+    _check(messages, most_tokens)
+    if plain:
+        if len(messages) > 1:
+            raise InputError("A plain prompt is one query: leave the prompt form on for messages.")
+        frame: Frame = "plain"
+        pieces = [_Piece(tokenizer.bos_token or "", False), _Piece(messages[-1]["content"], True)]
+    elif form is not None:
+        frame, pieces = "form", _fill(_form_turns(form, messages), messages)
+    elif tokenizer.chat_template:
+        frame, pieces = "template", _fill(_render(tokenizer, messages), messages)
+    else:
+        return build_prompt(tokenizer, None, query, plain=True, most_tokens=most_tokens)
+    ids, control, span = _encode(tokenizer, pieces)
+    if len(ids) > most_tokens:
+        raise InputError(
+            f"The prompt has {len(ids)} tokens, and at most {most_tokens} are read: shorten it."
+        )
+    return Prompt(
+        text="".join(piece.text for piece in pieces),
+        ids=tuple(ids),
+        tokens=tuple(token_text(tokenizer, token) for token in ids),
+        control=tuple(control),
+        query_first=span[0],
+        query_last=span[1],
+        frame=frame,
+    )
+
+
+def check_query(query: str) -> None:
+    """Refuses a query that asks nothing.
+
+    Raises:
+        InputError: It is empty or cannot be seen.
+    """
+    if not query.strip():
+        raise InputError("The query is empty: type a question.")
+    if all(unicodedata.category(character)[0] in "CZ" for character in query):
+        raise InputError("The query holds only control characters and spaces: type a question.")
+
+
+def _check(messages: Sequence[Message], most_tokens: int) -> None:
+    for message in messages:
+        if not isinstance(message, dict) or set(message) != {"role", "content"}:
+            raise InputError(f"{message!r} is no message: give its role and its content.")
+        if message["role"] not in _ROLES or not isinstance(message["content"], str):
+            raise InputError(
+                f"{message!r} is no message: the role is one of {', '.join(_ROLES)}, "
+                "the content is text."
+            )
+    if not messages or messages[-1]["role"] != "user":
+        raise InputError("The messages must end with one of the user's.")
+    check_query(messages[-1]["content"])
+    # A lone surrogate is no text, and tokenizers fail on it.
+    try:
+        "".join(message["content"] for message in messages).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"The query is not valid Unicode ({error.reason}): retype it.") from error
+    characters = sum(len(message["content"]) for message in messages)
+    # Tokenising is linear, but not free: what cannot fit is refused before it.
+    if characters > 32 * most_tokens:
+        raise InputError(
+            f"The query has {characters} characters, far more than the {most_tokens} tokens "
+            "that are read: shorten it."
+        )
+
+
+def _mark(index: int) -> str:
+    return f"{_OPEN}{index}{_CLOSE}"
+
+
+def _form_turns(form: PromptForm, messages: Sequence[Message]) -> str:
+    """The form once for each question, earlier answers after theirs, control tokens only once."""
+    text = ""
+    for index, message in enumerate(messages):
+        if message["role"] == "system":
+            raise InputError("This collection's prompt form has no system text: leave it out.")
+        if message["role"] == "assistant":
+            text += _mark(index) + "\n"
+        else:
+            turn = re.sub(r"^(<[^>]*>)+", "", form.form) if text else form.form
+            text += turn.replace("{query}", _mark(index))
+    return text
+
+
+def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+    marked = [
+        {"role": message["role"], "content": _mark(index)} for index, message in enumerate(messages)
+    ]
+    try:
+        text = tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # jinja2 raises what the template's author chose
+        raise InputError(f"The chat template refuses these messages: {error}.") from error
+    assert isinstance(text, str)
+    return text
+
+
+def _fill(rendered: str, messages: Sequence[Message]) -> list[_Piece]:
+    parts = re.split(f"{_OPEN}(\\d+){_CLOSE}", rendered)
+    if [int(index) for index in parts[1::2]] != list(range(len(messages))):
+        raise InputError("The chat template does not show every message once: shorten the talk.")
+    pieces = []
+    for place, part in enumerate(parts):
+        if place % 2:
+            pieces.append(_Piece(messages[int(part)]["content"], True))
+        else:
+            pieces.append(_Piece(part, False))
+    return pieces
+
+
+def _encode(
+    tokenizer: PreTrainedTokenizerBase, pieces: Sequence[_Piece]
+) -> tuple[list[int], list[bool], tuple[int, int]]:
+    """Tokenises the pieces as one text, but for control tokens, which only frames may hold.
+
+    Frame and content are tokenised together between control tokens, so that a token may span the
+    seam, as it would in the whole text.
+
+    Returns:
+        The ids, which of them are control tokens, and the first and last that hold a part of the
+        last content, which is the query.
+    """
+    pattern = re.compile("|".join(map(re.escape, _control_tokens(tokenizer))) or r"(?!)")
+    ids: list[int] = []
+    control: list[bool] = []
+    span = (0, 0)
+    pending = ""
+    query: tuple[int, int] | None = None  # where the last content stands in `pending`
+
+    def flush() -> None:
+        nonlocal pending, query, span
+        encoded: Any = tokenizer(
+            pending,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_offsets_mapping=True,
+        )
+        if query is not None:
+            inside = [
+                len(ids) + place
+                for place, (start, end) in enumerate(encoded["offset_mapping"])
+                if start < query[1] and end > query[0] and end > start
+            ]
+            if not inside:
+                raise InputError("The tokenizer makes no token of the query: type another one.")
+            span = (inside[0], inside[-1])
+        ids.extend(encoded["input_ids"])
+        control.extend([False] * len(encoded["input_ids"]))
+        pending, query = "", None
+
+    for piece in pieces:
+        start = 0
+        for match in () if piece.content else pattern.finditer(piece.text):
+            pending += piece.text[start : match.start()]
+            flush()
+            ids.append(int(tokenizer.convert_tokens_to_ids(match.group())))  # type: ignore[arg-type]
+            control.append(True)
+            start = match.end()
+        if piece.content:
+            query = (len(pending), len(pending) + len(piece.text))
+        pending += piece.text[start:]
+    flush()
+    return ids, control, span
+
+
+def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    added = tokenizer.added_tokens_decoder.values()
+    texts = {token.content for token in added if token.special}
+    return sorted(texts, key=len, reverse=True)

@@ -1,0 +1,1 @@
+"""What is read from a trace: lenses, metrics, divergence, weights, and tests of them."""

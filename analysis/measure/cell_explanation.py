@@ -1,0 +1,115 @@
+"""Why a cell is what it is: the tokens behind one divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from analysis.measure.lens import Head, read
+from analysis.measure.metrics import kl
+
+
+@dataclass(frozen=True)
+class TokenChange:
+    """What an adapter does to one token of the vocabulary.
+
+    Attributes:
+        id: The token.
+        text: The token as text for people.
+        base: Its probability in the base's distribution.
+        adapter: Its probability in the adapter's.
+        base_rank: Its place in the base's distribution, 1 the most probable.
+        adapter_rank: Its place in the adapter's.
+        share: Its share of the divergence: `p log(p/q) − p + q`, over the sum. These terms are
+            never negative and add up to the KL divergence, as `p log(p/q)` alone does.
+    """
+
+    id: int
+    text: str
+    base: float
+    adapter: float
+    base_rank: int
+    adapter_rank: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One layer and one adapter, looked into.
+
+    Attributes:
+        layer: The layer.
+        adapter: The adapter.
+        divergence: `KL(p ‖ q)` in nats.
+        base_top: The base's most probable tokens.
+        adapter_top: The adapter's most probable tokens.
+        contributors: The tokens with the largest shares of the divergence; none where it is 0.
+    """
+
+    layer: int
+    adapter: str
+    divergence: float
+    base_top: tuple[TokenChange, ...]
+    adapter_top: tuple[TokenChange, ...]
+    contributors: tuple[TokenChange, ...]
+
+
+def explain(
+    hidden_RD: Tensor,
+    head: Head,
+    lens: str,
+    layer: int,
+    adapter: str,
+    text_of: Callable[[int], str],
+    top: int = 8,
+) -> Cell:
+    """Looks into one cell.
+
+    Args:
+        hidden_RD: The hidden states of base and adapter, `[2, width]`.
+        head: The model's head.
+        lens: One of `lens.LENSES`.
+        layer: The layer they are from.
+        adapter: The adapter's name.
+        text_of: From a token's id to its text.
+        top: How many tokens to list.
+    """
+    _, base_V, shift_KV = next(iter(read(hidden_RD.unsqueeze(1), head, lens)))
+    base_V, shift_V = base_V.double(), shift_KV[0].double()
+    divergence = kl(base_V, shift_V.unsqueeze(0))[0]
+    log_p_V = torch.log_softmax(base_V, 0)
+    log_ratio_V = shift_V - (log_p_V.exp() @ shift_V) - divergence
+    p_V, q_V = log_p_V.exp(), (log_p_V + log_ratio_V).exp()
+    near_V = log_ratio_V.clamp(-1.0, 1.0)
+    # q − p − p log(q/p), from expm1 where q and p are close.
+    terms_V = torch.where(
+        near_V == log_ratio_V,
+        p_V * (torch.expm1(near_V) - near_V),
+        q_V - p_V - p_V * log_ratio_V,
+    )
+
+    def changes(tokens: Tensor) -> tuple[TokenChange, ...]:
+        return tuple(
+            TokenChange(
+                id=token,
+                text=text_of(token),
+                base=float(p_V[token]),
+                adapter=float(q_V[token]),
+                base_rank=1 + int((p_V > p_V[token]).sum()),
+                adapter_rank=1 + int((q_V > q_V[token]).sum()),
+                share=float(terms_V[token] / divergence) if divergence > 0 else 0.0,
+            )
+            for token in tokens.tolist()
+        )
+
+    return Cell(
+        layer=layer,
+        adapter=adapter,
+        divergence=float(divergence),
+        base_top=changes(p_V.topk(top).indices),
+        adapter_top=changes(q_V.topk(top).indices),
+        contributors=changes(terms_V.topk(top).indices) if divergence > 0 else (),
+    )

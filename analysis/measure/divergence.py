@@ -1,0 +1,78 @@
+"""How far an adapter moves the base's distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from analysis.common.progress import Progress
+from analysis.measure.lens import Head, read
+from analysis.measure.metrics import check_metrics, measure_all
+from analysis.measure.trace import Trace
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """How far each adapter moves the base's distribution, layer by layer.
+
+    Attributes:
+        values_LK: `[layers, adapters]`, float64, finite and at least 0; in nats where the metric
+            is one of information.
+        peak_L: The largest probability of the base's distribution, `[layers]`. Where it is 1, the
+            lens saturates and the divergence says nothing.
+        lens: The lens it was read through.
+        position: The token it was read at.
+        metric: What was measured.
+    """
+
+    values_LK: Tensor
+    peak_L: Tensor
+    lens: str
+    position: str
+    metric: str
+
+
+def measure(
+    trace: Trace,
+    head: Head,
+    lens: str = "norm",
+    position: str = "query",
+    metrics: Sequence[str] = ("kl",),
+    progress: Progress | None = None,
+) -> tuple[Divergence, ...]:
+    """The divergence of every adapter in every layer; runs the head, never the model.
+
+    Args:
+        trace: What the forward pass left.
+        head: The model's head.
+        lens: One of `lens.LENSES`.
+        position: One of `trace.POSITIONS`.
+        metrics: Names of metrics; they share one pass of the head.
+        progress: Told after each layer; what it raises stops the work.
+
+    Returns:
+        One for each metric.
+
+    Raises:
+        InputError: There is no such lens, position or metric.
+    """
+    check_metrics(metrics)
+    values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
+    peak_L = torch.zeros(trace.layers, dtype=torch.float64)
+    for layer, base_V, shift_KV in read(trace.at(position), head, lens):
+        values_MLK[:, layer] = measure_all(metrics, base_V, shift_KV).cpu()
+        peak_L[layer] = peak(base_V)
+        if progress is not None:
+            progress("reading the layers", (layer + 1) / trace.layers)
+    return tuple(
+        Divergence(values_LK, peak_L, lens, position, name)
+        for values_LK, name in zip(values_MLK, metrics, strict=True)
+    )
+
+
+def peak(base_V: Tensor) -> float:
+    """The largest probability of the distribution with logits `[vocabulary]`."""
+    return float(base_V.softmax(0).max())

@@ -1,0 +1,112 @@
+"""From divergence to fusion weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+
+if TYPE_CHECKING:
+    # The page lists the normalisations before it can wait for torch.
+    from torch import Tensor
+
+# A layer's divergences that add up to less than this say nothing: float32 round-off of a real
+# difference is far above it, and a quotient of two such numbers would be noise.
+NOTHING = 1e-30
+
+
+def normalise(divergence_LK: Tensor) -> Tensor:
+    """qa-FLoRA's weights: each adapter's share of its layer's divergence.
+
+    `α_j = div_j / Σ_i div_i` per layer (arXiv 2512.11366); where nothing diverges, 1/k.
+
+    Args:
+        divergence_LK: `[layers, adapters]`, never negative or NaN.
+
+    Returns:
+        `[layers, adapters]` in float64, at least 0, each layer summing to 1.
+    """
+    divergence_LK = divergence_LK.double()
+    # Dividing by the largest first keeps sums of huge or tiny values finite.
+    largest_L1 = divergence_LK.amax(dim=1, keepdim=True)
+    relative_LK = divergence_LK / largest_L1.clamp_min(NOTHING)
+    share_LK = relative_LK / relative_LK.sum(dim=1, keepdim=True).clamp_min(1e-300)
+    return share_LK.where(largest_L1 > NOTHING, 1.0 / divergence_LK.shape[1])
+
+
+def _roots(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return divergence_LK.sqrt()
+
+
+def _exponentials(divergence_LK: Tensor, temperature: float) -> Tensor:
+    # Less the largest: the shares stay the same, and nothing overflows.
+    return ((divergence_LK - divergence_LK.amax(dim=1, keepdim=True)) / temperature).exp()
+
+
+def _largest(divergence_LK: Tensor, temperature: float) -> Tensor:
+    return (divergence_LK == divergence_LK.amax(dim=1, keepdim=True)).double()
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A way from divergences to weights that sum to 1 in every layer.
+
+    A weight is a term's share of its layer's terms, mixed with an equal share for all.
+
+    Attributes:
+        name: What commands call it.
+        label: What people read.
+        formula: Its formula.
+        terms: From `[layers, adapters]` in float64 and a temperature to terms of the same shape,
+            at least 0; None where the divergences themselves are the terms.
+        even: How much of the weight all adapters share alike, 0 to 1.
+        tempered: Whether the temperature matters.
+        paper: Whether it is the paper's.
+    """
+
+    name: str
+    label: str
+    formula: str
+    terms: Callable[[Tensor, float], Tensor] | None = None
+    even: float = 0.0
+    tempered: bool = False
+    paper: bool = False
+
+    def terms_of(self, divergence_LK: Tensor, temperature: float) -> Tensor:
+        """The terms, `[layers, adapters]` in float64."""
+        divergence_LK = divergence_LK.double()
+        return divergence_LK if self.terms is None else self.terms(divergence_LK, temperature)
+
+
+NORMALISATIONS = {
+    one.name: one
+    for one in (
+        Normalisation("sum", "Share of the sum", "d / Σ d", paper=True),
+        Normalisation("root", "Share of the roots", "√d / Σ √d", _roots),
+        Normalisation(
+            "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, tempered=True
+        ),
+        Normalisation("top-1", "Largest only", "1 for the largest; ties share", _largest),
+        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", even=0.5),
+    )
+}
+
+
+def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float = 1.0) -> Tensor:
+    """Weights from divergences, by the name of a normalisation.
+
+    Raises:
+        InputError: There is no such normalisation, or the temperature is not above 0.
+    """
+    if normalisation not in NORMALISATIONS:
+        known = ", ".join(NORMALISATIONS)
+        raise InputError(f"There is no normalisation {normalisation!r}: take one of {known}.")
+    if not 0.0 < temperature < float("inf"):
+        raise InputError(f"The temperature is {temperature}: take a number above 0.")
+    rule = NORMALISATIONS[normalisation]
+    share_LK = normalise(rule.terms_of(divergence_LK, temperature))
+    if not rule.even:
+        return share_LK
+    return (1 - rule.even) * share_LK + rule.even / share_LK.shape[1]

@@ -1,0 +1,64 @@
+"""What one forward pass left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+
+if TYPE_CHECKING:
+    # The page lists the positions before it can wait for torch.
+    from torch import Tensor
+
+    from analysis.inference.prompt import Prompt
+
+POSITIONS = ("query", "prompt")
+"""The kept positions: the last token of the query (the paper's) and the last of the prompt."""
+
+MEAN = "mean"
+"""In place of a position: the mean over all tokens of the query, which no trace holds."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the layers held for base and adapters.
+
+    Attributes:
+        prompt: What the model read.
+        adapters: Names of the adapters, in the order of the rows after the first.
+        hidden_RLPD: Residual stream after each block and before the final norm,
+            `[1 + adapters, layers, positions, width]`; row 0 is the base, the positions are
+            `POSITIONS`. On the CPU, in the model's own precision.
+        seconds: How long the forward pass took.
+    """
+
+    prompt: Prompt
+    adapters: tuple[str, ...]
+    hidden_RLPD: Tensor = field(repr=False)
+    seconds: float
+
+    def __post_init__(self) -> None:
+        rows, _, positions, _ = self.hidden_RLPD.shape
+        if rows != 1 + len(self.adapters) or positions != len(POSITIONS):
+            raise ValueError(
+                f"hidden states of shape {tuple(self.hidden_RLPD.shape)} do not hold "
+                f"1 + {len(self.adapters)} rows and {len(POSITIONS)} positions"
+            )
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return self.hidden_RLPD.shape[1]
+
+    def at(self, position: str) -> Tensor:
+        """Hidden states at one kept position, `[1 + adapters, layers, width]`.
+
+        Raises:
+            InputError: There is no such position.
+        """
+        if position not in POSITIONS:
+            raise InputError(
+                f"There is no position {position!r}: take one of {', '.join(POSITIONS)}."
+            )
+        return self.hidden_RLPD[:, :, POSITIONS.index(position)]

@@ -1,0 +1,1 @@
+"""Base models, adapters and the collections that name them: read, checked, loaded."""

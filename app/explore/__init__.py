@@ -1,0 +1,1 @@
+"""The Explore tab: layout, events, and the services behind them."""

@@ -1,0 +1,158 @@
+"""How answers come about: which rows are decoded, and what the page shows meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeAlias
+
+from analysis.common.errors import InputError
+from analysis.methods import Reading, fuse, methods
+from app.server.requests import Update, Updates, watched
+from app.state import what_if
+from app.state.answer_stream import Heading, Sheet
+from app.state.run import Asked, Asking, Run
+from app.state.session import Session, Stopped
+from app.widgets.status import status_view
+from app.widgets.text import listed
+
+if TYPE_CHECKING:
+    from analysis.common.progress import Progress
+    from analysis.engine import Engine
+    from analysis.inference.rows import Row
+
+REFERENCE = "qa-flora"
+MOST_ANSWERS = 6
+"""As many answers as can be read side by side."""
+
+
+Answered: TypeAlias = "tuple[Row, Heading]"
+"""A row that is decoded, and what stands above its answer."""
+
+
+def check_count(chosen: Sequence[str], extra: tuple[bool, bool]) -> None:
+    """Refuses more answers than can be read side by side.
+
+    Args:
+        chosen: Names of the methods.
+        extra: From `painting.extra`.
+
+    Raises:
+        InputError: There are too many.
+    """
+    labels = (what_if.LABEL, what_if.SHOWN_LABEL)
+    more = [f"“{label}”" for label, there in zip(labels, extra, strict=True) if there]
+    answers = len(chosen) + len(more)
+    if answers > MOST_ANSWERS:
+        among = f", {listed(more)} among them," if more else ""
+        raise InputError(
+            f"{answers} answers are chosen{among} and at most {MOST_ANSWERS} fit side by side: "
+            f"untick {'one' if answers == MOST_ANSWERS + 1 else answers - MOST_ANSWERS} under "
+            "“Answers”. Your query and what is shown are kept."
+        )
+
+
+def chosen(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: Asking,
+    extra: tuple[bool, bool],
+    labels: Mapping[str, str],
+) -> list[Answered]:
+    """What is answered: the methods' rows, the painted one and the one that is shown.
+
+    Args:
+        engine: Reads divergences.
+        session: The visitor's.
+        run: What was traced.
+        settings: How it is to be answered.
+        extra: From `painting.extra`.
+        labels: The adapters' labels by name.
+    """
+    trace = run.trace
+    # The paper's rule at the paper's token; other settings are there to look at.
+    paper = Reading(
+        trace.adapters,
+        trace.layers,
+        lambda: engine.divergence(trace, settings.lens).values_LK,
+    )
+    # An adapter can be heard alone where it is not among those that are fused.
+    alone = Reading(engine.adapters, trace.layers, paper.divergence)
+    rows = [
+        (fuse([name], alone if ":" in name else paper)[0], _heading(name, labels))
+        for name in settings.methods
+    ]
+    painted, shown = extra
+    if painted and session.painting is not None:
+        rows.append(what_if.painted_row(session.painting))
+    if shown and session.picture is not None:
+        rows.append(what_if.shown_row(session.picture))
+    return rows
+
+
+def answer(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: Asking,
+    rows: list[Answered],
+    costs: tuple[str, ...],
+) -> Updates:
+    """Streams the answers to a run.
+
+    Args:
+        engine: Decodes them.
+        session: The visitor's.
+        run: What was traced.
+        settings: How it is to be answered.
+        rows: From `chosen`.
+        costs: What was done before, and what it took.
+    """
+    if not rows:
+        took = " · ".join(costs)
+        yield {"status": status_view("done", "Done. No answer was asked for.", 1.0, took)}
+        return
+    steps = engine.answer(
+        run.trace.prompt,
+        [row for row, _ in rows],
+        new_tokens=settings.new_tokens,
+        sampling=settings.sampling,
+    )
+    names = [heading.name for _, heading in rows]
+    # Without qa-FLoRA's, the others are compared with the first.
+    reference = names.index(REFERENCE) if REFERENCE in names else 0
+    sheet = Sheet(run.number, [heading for _, heading in rows], reference)
+    session.sheet = sheet
+    session.asked = Asked(settings, tuple(row for row, _ in rows))
+    yield {"answers": sheet.view(), "status": status_view("working", "Answering")}
+
+    def decode(progress: Progress) -> None:
+        with closing(steps):  # type: ignore[type-var]
+            for step in steps:
+                session.check(run.number)
+                sheet.push(step)
+                progress("answering", (step.index + 1) / settings.new_tokens)
+
+    def grown(what: str, share: float, _: float) -> Update:
+        said = status_view("working", "Answering", share, f"{sheet.speed:.1f} tokens/s")
+        return {"answers": sheet.news(), "status": said}
+
+    try:
+        yield from watched(session, run.number, decode, grown)
+    except Stopped:
+        sheet.finish("stopped")
+        if session.run is run:  # nothing newer is shown
+            yield {"answers": sheet.view()}
+        raise
+    sheet.finish("done")
+    took = " · ".join((*costs, sheet.cost))
+    yield {"answers": sheet.view(), "status": status_view("done", "Done", 1.0, took)}
+
+
+def _heading(name: str, labels: Mapping[str, str]) -> Heading:
+    rule, _, adapter = name.partition(":")
+    method = methods()[rule]
+    if adapter:
+        return Heading(name, f"{labels[adapter]} alone", method.summary)
+    return Heading(name, method.label, method.summary)

@@ -1,0 +1,92 @@
+"""Makes the stored example anew, with the bundled collection: `python -m app.storing`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from analysis.models.manifest import Collection, load_collection
+from app.explore.query_service import Asker
+from app.explore.view_service import Looker
+from app.server.loader import Loader
+from app.server.request_queue import Turns
+from app.state.examples import load_examples
+from app.state.session import Session
+from app.state.stored_example import FILE, LISTS, asking
+from app.state.view_settings import Look
+from app.widgets.labels import labels_of
+
+if TYPE_CHECKING:
+    from analysis.measure.cell_explanation import Cell, TokenChange
+
+# As many tokens of a cell as the page shows.
+_TOP = 5
+
+
+def make(collection: Collection, loader: Loader) -> dict[str, Any]:
+    """Asks the first example question as a visitor would, and keeps what the page shows."""
+    labels = labels_of(collection)
+    session, shown = Session(), {}
+    look = Look(lens=collection.lens)
+    asker = Asker(loader, Turns(), labels, Looker(loader, labels))
+    query = load_examples()[0].query
+    for changes in asker.ask(session, query, list(labels), look, lambda: asking(look)):
+        shown.update(changes)
+    engine, run, picture = loader.engine, session.run, session.picture
+    assert engine is not None and run is not None and picture is not None, shown["status"]
+    prompt = asdict(run.trace.prompt)
+    return {
+        "collection": collection.name,
+        "picture": asdict(picture),
+        "prompt": prompt | {"last": run.trace.prompt.last},
+        "cells": [
+            [_kept(engine.cell(run.trace, layer, name, look.lens)) for name in picture.adapters]
+            for layer in range(picture.layers)
+        ],
+        "answers": shown["answers"],
+    }
+
+
+def write(made: dict[str, Any]) -> str:
+    """What `make` gave as a file's text: one line for each part."""
+    parts = (f"{json.dumps(name)}: {json.dumps(made[name], ensure_ascii=False)}" for name in made)
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _kept(cell: Cell) -> dict[str, Any]:
+    """A cell as it is stored: each token once, and the lists as places among them."""
+    tokens: dict[int, TokenChange] = {}
+    lists = {name: getattr(cell, name)[:_TOP] for name in LISTS}
+    for one in (one for listed in lists.values() for one in listed):
+        tokens.setdefault(one.id, one)
+    places = {id_: place for place, id_ in enumerate(tokens)}
+    return {
+        "layer": cell.layer,
+        "adapter": cell.adapter,
+        "divergence": _short(cell.divergence),
+        "fields": [field.name for field in fields(next(iter(tokens.values())))],
+        "tokens": [[_short(value) for value in asdict(one).values()] for one in tokens.values()],
+        **{name: [places[one.id] for one in listed] for name, listed in lists.items()},
+    }
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def main() -> None:
+    """Makes the example of the bundled collection anew."""
+    from analysis.engine import Engine
+
+    collection = load_collection()
+    loader = Loader(lambda progress: Engine.load(collection, progress))
+    loader.start()
+    while loader.wait(1) is None:
+        print(loader.now.what, file=sys.stderr)
+    FILE.write_text(write(make(collection, loader)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What visitors save: JSON, CSV, HTML, Python."""

@@ -1,0 +1,102 @@
+"""A run as a Python file: the same numbers and answers, from `analysis` alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.measure.trace import MEAN
+from app.state.snapshot import Picture
+
+if TYPE_CHECKING:
+    from analysis.models.provenance import Provenance
+    from app.state.run import Asked
+
+_WEIGHTS = """\
+from analysis import Engine, Reading, Row, Sampling, fuse, load_collection
+from analysis.weights import weigh
+
+# {place}
+engine = Engine.load(load_collection({manifest!r}))
+trace = engine.trace({query!r}, {adapters!r})
+{divergence}
+weights = weigh(divergence.values_LK, {normalisation!r}, {temperature!r})
+first, last = {first}, {last}  # the layers that were shown
+print(trace.adapters)
+print(weights[first : last + 1])  # [layers, adapters]
+"""
+_AT = "divergence = engine.divergence(trace, {lens!r}, {position!r}, {metric!r})"
+_OVER = "every = engine.every_token(trace.prompt, trace.adapters, {lens!r}, {metric!r})\n" + (
+    "divergence = every.mean()  # over the tokens of the query"
+)
+_ANSWERS = """
+paper = Reading(
+    trace.adapters, trace.layers, lambda: engine.divergence(trace, {lens!r}).values_LK
+)
+alone = Reading(engine.adapters, trace.layers, paper.divergence)
+rows = [fuse([name], alone if ":" in name else paper)[0] for name in {methods!r}]
+{more}answers = [""] * len(rows)
+for step in engine.answer(
+    trace.prompt,
+    rows,
+    new_tokens={new_tokens!r},
+    sampling=Sampling(temperature={temperature!r}, top_p={top_p!r}, seed={seed!r}),
+):
+    for token in step.tokens:
+        answers[token.row] += token.delta
+for row, answer in zip(rows, answers, strict=True):
+    print(f"--- {{row.name}}\\n{{answer}}")
+"""
+
+
+def write(source: Provenance, picture: Picture, asked: Asked | None) -> str:
+    """The file's text.
+
+    Args:
+        source: What the run was made with.
+        picture: What is shown.
+        asked: What the answers were made from, if there are any.
+    """
+    look = picture.look
+    place = (
+        "Run it in a checkout of Fusion Lens."
+        if source.bundled
+        else "Run it in a checkout of Fusion Lens, with the path of the collection's manifest."
+    )
+    written = _WEIGHTS.format(
+        place=place,
+        manifest=source.manifest,
+        query=picture.query,
+        adapters=list(picture.adapters),
+        divergence=(_OVER if look.position == MEAN else _AT).format(
+            lens=look.lens, position=look.position, metric=look.metric
+        ),
+        normalisation=look.normalisation,
+        temperature=look.temperature,
+        first=picture.shown.start,
+        last=picture.shown.stop - 1,
+    )
+    if asked is None:
+        return written.replace("Engine, Reading, Row, Sampling, fuse, load", "Engine, load")
+    settings = asked.settings
+    return written + _ANSWERS.format(
+        lens=settings.lens,
+        methods=list(settings.methods),
+        more=_more(asked),
+        new_tokens=settings.new_tokens,
+        temperature=settings.sampling.temperature,
+        top_p=settings.sampling.top_p,
+        seed=settings.sampling.seed,
+    )
+
+
+def _more(asked: Asked) -> str:
+    """The rows that no method gives: their numbers."""
+    painted = asked.rows[len(asked.settings.methods) :]
+    lines = ["import torch\n\n"] if painted else []
+    for row in painted:
+        numbers = row.weights_LK.tolist()
+        lines.append(
+            f"rows.append(\n    Row({row.name!r}, {row.adapters!r}, "
+            f"torch.tensor({numbers!r}, dtype=torch.float64))\n)\n"
+        )
+    return "".join(lines)

@@ -1,0 +1,138 @@
+"""The first view: the stored example as plain markup, there before any of the page's scripts.
+
+Gradio's page shows nothing until its scripts have run, which takes a browser some seconds. Until
+the real grid is drawn, this stands in its place with the same numbers; then `assets/js/grid.js`
+takes it away.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from app.explore.layout import FOLDED
+from app.state.examples import load_examples
+from app.state.stored_example import First
+from app.views import figure_panels, grid_views
+from app.views.cell_view import View, cell_view
+from app.views.prompt_view import prompt_view
+from app.widgets import text, theme
+from app.widgets.panels import ASSETS, CSS
+
+_STYLES = (CSS, ASSETS / "opening" / "opening.css")
+_SCRIPT = ASSETS / "opening" / "opening.js"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def markup(title: str, first: First) -> str:
+    """The first view.
+
+    Args:
+        title: The collection's.
+        first: The stored example.
+    """
+    picture = first.picture
+    layer, adapter = picture.strongest()
+    face = grid_views.face(picture)
+    grid = figure_panels.grid(face, (layer, adapter), example=True)
+    why = cell_view(face, layer, adapter, None)
+    about = "".join(
+        f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(query)}</dd>' for name, query in grid["about"]
+    )
+    chips = "".join(f'<span class="chip">{_safe(one.label)}</span>' for one in load_examples())
+    steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in why["arithmetic"])
+    adapters = "".join(f"<li>{_safe(label)}</li>" for label in picture.labels)
+    styles = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
+    # Read aloud it would break off in the middle, when the page takes over.
+    return f"""<div id="opening" aria-hidden="true" inert>
+<style>{styles}</style>
+<div class="page">
+<div class="fl fl-masthead"><div class="fl-panel"><div class="names"><h1>Fusion Lens</h1>
+<p class="tagline">Watch LoRA adapters fuse, layer by layer</p></div>
+<div class="model"><span class="dot"></span><div><span>{_safe(title)}</span>
+<span class="state">opening the page</span></div></div><span class="theme">◐</span></div></div>
+<div class="tabs"><span>Explore</span></div>
+<div class="asked"><div class="box"><b>Query</b><div class="query" dir="auto">{_safe(picture.query)}
+</div></div><span class="button primary">Ask</span><span class="button">Stop</span></div>
+<div class="fl fl-chips"><div class="fl-panel"><span class="lead">Try</span>{chips}</div></div>
+<p class="read">▶ {_safe(prompt_view(first.prompt)["summary"])}</p>
+<div class="columns"><div class="left"><p class="folded">{_safe(FOLDED)}</p>
+<b>Adapters</b><ul>{adapters}</ul></div>
+<div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid["title"])}</h2>
+<span class="tag">{_safe(grid["tag"])}</span></div>
+<dl class="about">{about}</dl><p class="sentence">{_safe(grid["sentence"])}</p>
+{_cells(grid)}</div></div>
+<div class="fl fl-why"><div class="fl-panel"><h2>Why this cell?</h2><div class="body">
+<p class="cell">{_safe(why["title"])}</p>{steps}</div></div></div></div></div>
+<script>{_SCRIPT.read_text(encoding="utf-8")}</script></div>
+"""
+
+
+def _cells(grid: View) -> str:
+    """The grid's picture as elements, in the places where Plotly will draw it."""
+    (trace,), layout = grid["figure"]["data"], grid["figure"]["layout"]
+    colours = trace["meta"]["colours"]
+    veiled = {round(shape["y0"] + 0.5) for shape in layout["shapes"]}
+    heads = "".join(
+        f'<b><span class="wide">{wide}</span><span class="narrow">{narrow}</span></b>'
+        for wide, narrow in zip(layout["xaxis"]["ticktext"], layout["meta"]["narrow"], strict=True)
+    )
+    rows = ""
+    for layer, values, said in zip(trace["y"], trace["z"], grid["text"], strict=True):
+        cells = ""
+        for value, shown in zip(values, said, strict=True):
+            light, dark = (theme.colour(colours[mode], value) for mode in ("light", "dark"))
+            inks = ";".join(
+                f"--{mode}-ink:{theme.ink(colour)}" for mode, colour in (("l", light), ("d", dark))
+            )
+            cells += f'<i style="--l:{light};--d:{dark};{inks}">{_safe(shown)}</i>'
+        kind = ' class="veiled"' if layer in veiled else ""
+        rows += f"<div{kind}><em>{layer}</em>{cells}</div>"
+    return f'<div class="cells" style="--k:{len(grid["columns"])}"><div>{heads}</div>{rows}</div>'
+
+
+def _safe(given: str) -> str:
+    return html.escape(text.plain(given))
+
+
+class Opening:
+    """Middleware that puts the first view into the page's document.
+
+    Args:
+        app: What serves the page.
+        view: From `markup`.
+    """
+
+    def __init__(self, app: App, view: str) -> None:
+        self._app = app
+        self._view = view.encode()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serves a request; only the page's own document is changed."""
+        root = str(scope.get("root_path", ""))
+        path = str(scope.get("path", "")).removeprefix(root)
+        if scope["type"] != "http" or scope["method"] != "GET" or path not in ("", "/"):
+            await self._app(scope, receive, send)
+            return
+        start: Message = {}
+        body: list[bytes] = []
+
+        async def hold(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body.append(message.get("body", b""))
+            if not message.get("more_body"):
+                page = b"".join(body).replace(b"<gradio-app", self._view + b"<gradio-app", 1)
+                headers = [one for one in start["headers"] if one[0].lower() != b"content-length"]
+                start["headers"] = [*headers, (b"content-length", str(len(page)).encode())]
+                await send(start)
+                await send({"type": "http.response.body", "body": page})
+
+        await self._app(scope, receive, hold)

@@ -1,0 +1,1 @@
+"""Requests of many visitors on one engine: loading, the queue, progress, Stop."""

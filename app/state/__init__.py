@@ -1,0 +1,1 @@
+"""What a visitor's page holds, as values: settings, runs, snapshots, links, examples."""

@@ -1,0 +1,110 @@
+"""What-if weights: painted by hand over a method's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.state.answer_stream import Heading
+from app.state.snapshot import Numbers, Picture, rows
+
+if TYPE_CHECKING:
+    from analysis.inference.rows import Row
+
+SCOPES = {
+    "cell": "This cell",
+    "layer": "Its whole layer",
+    "below": "Its adapter from here down",
+    "adapter": "Its adapter in all layers shown",
+}
+NAME, LABEL = "what-if", "What if"
+SHOWN, SHOWN_LABEL = "shown", "As shown"
+
+
+@dataclass(frozen=True)
+class Painting:
+    """Weights that somebody painted.
+
+    Attributes:
+        adapters: Names of the adapters.
+        weights: `[layers][adapters]`.
+        touched: Whether anything was painted.
+    """
+
+    adapters: tuple[str, ...]
+    weights: Numbers
+    touched: bool = False
+
+    @classmethod
+    def over(cls, picture: Picture) -> Painting:
+        """The weights of a picture, to paint over."""
+        return cls(picture.adapters, picture.weights)
+
+    def fits(self, picture: Picture) -> bool:
+        """Whether it can stay where another picture is shown."""
+        return self.adapters == picture.adapters and len(self.weights) == picture.layers
+
+    def paint(self, layer: int, adapter: int, weight: float, scope: str, shown: range) -> Painting:
+        """With one weight in some cells.
+
+        Args:
+            layer: The layer that was meant.
+            adapter: The adapter's place.
+            weight: What the cells get.
+            scope: One of `SCOPES`.
+            shown: The layers that are shown; no other is painted.
+        """
+
+        def meant(row: int, column: int) -> bool:
+            if row not in shown:
+                return False
+            match scope:
+                case "layer":
+                    return row == layer
+                case "below":
+                    return row >= layer and column == adapter
+                case "adapter":
+                    return column == adapter
+            return (row, column) == (layer, adapter)
+
+        values = [
+            [weight if meant(row, column) else value for column, value in enumerate(weights)]
+            for row, weights in enumerate(self.weights)
+        ]
+        return Painting(self.adapters, rows(values), touched=True)
+
+
+def extra(
+    painting: Painting | None, adapters: Sequence[str], show: str, hear: bool
+) -> tuple[bool, bool]:
+    """What is answered besides the methods: the painted weights, and the ones that are shown.
+
+    Args:
+        painting: The what-if weights, if there are any.
+        adapters: Those of the run.
+        show: What the grid shows.
+        hear: Whether the weights that are shown are to be heard.
+    """
+    painted = painting is not None and painting.touched and painting.adapters == tuple(adapters)
+    return painted, hear and not (painted and show == "what-if")
+
+
+def painted_row(painting: Painting) -> tuple[Row, Heading]:
+    """The painted weights, to answer with."""
+    heading = Heading(NAME, LABEL, "The weights that were painted.")
+    return _row(NAME, painting.adapters, painting.weights), heading
+
+
+def shown_row(picture: Picture) -> tuple[Row, Heading]:
+    """The weights that are shown, to answer with."""
+    heading = Heading(SHOWN, SHOWN_LABEL, f"The weights of the grid. {picture.look.described()}")
+    return _row(SHOWN, picture.adapters, picture.weights), heading
+
+
+def _row(name: str, adapters: tuple[str, ...], weights: Numbers) -> Row:
+    import torch
+
+    from analysis.inference.rows import Row
+
+    return Row(name, adapters, torch.tensor(weights, dtype=torch.float64))

@@ -1,0 +1,1 @@
+"""State as what panels show: pure functions to plain data."""

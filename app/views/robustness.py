@@ -1,0 +1,146 @@
+"""What “Is it real?” shows: the spread over variants, and an adapter beside its copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.measure.trace import MEAN
+from app.state.snapshot import Picture, rows
+from app.views.figure_panels import View, chart, table
+from app.views.grid_views import focused
+from app.widgets import heatmaps, text
+
+if TYPE_CHECKING:
+    from analysis.measure.control_copies import Sanity
+    from analysis.measure.robustness import Spread
+
+
+def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
+    """Weights over variants of the query: mean and spread, cells inside the noise shaded.
+
+    Args:
+        picture: Whose adapters they are.
+        found: What was found.
+        asked: The variants.
+    """
+    means, deviations, noise = (
+        focused(picture, rows(values.tolist()))
+        for values in (found.mean_LK, found.deviation_LK, found.noise_LK)
+    )
+    cells = [
+        [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(*both, strict=True)]
+        for both in zip(means, deviations, strict=True)
+    ]
+    hover = [
+        [
+            f"layer {layer} · {label}\n{cell}" + ("\nwithin the noise" if quiet else "")
+            for label, cell, quiet in zip(picture.labels, said, quiets, strict=True)
+        ]
+        for layer, said, quiets in zip(picture.shown, cells, noise, strict=True)
+    ]
+    within = sum(sum(row) for row in noise)
+    said = (
+        f"{within:.0f} of {len(cells) * picture.width} cells are within the noise and shaded: "
+        "their mean is nearer to an equal share than they spread."
+    )
+    title = f"Mean and spread over {len(asked)} variants"
+    figure = heatmaps.grid(
+        means,
+        picture.labels,
+        hover,
+        cells,
+        scale="weights",
+        first=picture.shown.start,
+        veiled_cells=[
+            (layer, place)
+            for layer, row in zip(picture.shown, noise, strict=True)
+            for place, quiet in enumerate(row)
+            if quiet
+        ],
+    )
+    told = [
+        [f"{cell}, noise" if quiet else cell for cell, quiet in zip(*both, strict=True)]
+        for both in zip(cells, noise, strict=True)
+    ]
+    numbers = table("Layer", picture.labels, [str(layer) for layer in picture.shown], told)
+    return {
+        "id": f"{picture.number}-spread-{len(asked)}",
+        "said": [said, "Tried: " + text.listed([f"“{text.visible(one)}”" for one in asked]) + "."],
+        "charts": [chart(title, f"{title}. {said}", figure, numbers)],
+    }
+
+
+def sanity(picture: Picture, found: Sanity) -> View:
+    """One adapter beside its zero, duplicate and doubled copies.
+
+    Args:
+        picture: What is shown of the run.
+        found: What was found.
+    """
+    from analysis.measure.control_copies import COPIES
+
+    label = picture.labels[picture.adapters.index(found.adapter)]
+    weights, divergence = (
+        focused(picture, rows(values.tolist()))
+        for values in (found.weights_LC, found.divergence_LC)
+    )
+    heads = [label, *(f"{copy.capitalize()} (×{by:.0f})" for copy, by in COPIES.items())]
+    cells = [
+        [f"{weight:.2f}  ({text.number(value)})" for weight, value in zip(*both, strict=True)]
+        for both in zip(weights, divergence, strict=True)
+    ]
+    hover = [
+        [
+            f"layer {layer} · {head}\nweight {weight:.4f}\n"
+            f"divergence {text.number(value)}{picture.look.unit}"
+            for head, weight, value in zip(heads, *both, strict=True)
+        ]
+        for layer, *both in zip(picture.shown, weights, divergence, strict=True)
+    ]
+    said = _lessons(picture, found, label)
+    if picture.look.position == MEAN:
+        said.append("Copies are read at the query's last token, not over all of them.")
+    figure = heatmaps.grid(weights, heads, hover, cells, scale="weights", first=picture.shown.start)
+    numbers = table("Layer", heads, [str(layer) for layer in picture.shown], cells)
+    title = f"{label} beside copies of itself"
+    return {
+        "id": f"{picture.number}-{found.adapter}-copies",
+        "said": [
+            *said,
+            "On each cell: the weight, and in brackets the divergence, where there is room.",
+        ],
+        "charts": [chart(title, " ".join(said), figure, numbers)],
+    }
+
+
+def _lessons(picture: Picture, found: Sanity, label: str) -> list[str]:
+    """What the copies teach, with the numbers of the layers that are shown."""
+    shown = slice(picture.shown.start, picture.shown.stop)
+    own, zero, twin, doubled = found.weights_LC[shown].mean(dim=0).tolist()
+    growth_L = found.growth_L[shown]
+    growth_L = growth_L[~growth_L.isnan()].sort().values
+    if not len(growth_L):
+        return [f"{label} moves nothing here, and so do its copies: all share alike."]
+    twins = (
+        "exactly the same divergence"
+        if found.apart == 0
+        else f"the same divergence (at most {text.number(found.apart)} of it apart)"
+    )
+    least, middle, most = (
+        text.number(float(growth_L[place])) for place in (0, len(growth_L) // 2, -1)
+    )
+    times = f"{middle} times the adapter's own (median over the layers, {least} to {most})"
+    size = (
+        f"Doubled says nothing new, yet its divergence is {times}, and it takes {doubled:.2f} of "
+        "the weight: a divergence measures an adapter's size as well as its relevance."
+        if float(growth_L.median()) > 1
+        else f"Doubled moves the base no farther here: its divergence is {times}."
+    )
+    return [
+        f"Zero adds nothing: its divergence is {text.number(found.zero)} in every layer, and so "
+        f"is its weight ({zero:.2f}).",
+        f"The duplicate has {twins}, so one voice counted twice takes {own + twin:.2f} of the "
+        f"weight on average, {own:.2f} each.",
+        size,
+    ]

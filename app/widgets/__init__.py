@@ -1,0 +1,1 @@
+"""Parts that any tab uses: panels, figures, colours, words."""

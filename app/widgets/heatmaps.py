@@ -1,0 +1,227 @@
+"""Results as heatmaps for Plotly: pure functions from numbers to plain dictionaries.
+
+All text passes `text.safe`. Names stand in tick texts and custom data, never in templates, which
+Plotly reads as a language of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from app.widgets.text import power, safe, short
+from app.widgets.theme import SCALES
+
+Numbers = Sequence[Sequence[float]]
+Figure = dict[str, Any]
+
+
+def grid(
+    values: Numbers,
+    labels: Sequence[str],
+    hover: Sequence[Sequence[str]],
+    cells: Sequence[Sequence[str]],
+    *,
+    scale: str,
+    first: int = 0,
+    averages: Sequence[str] = (),
+    veiled: Sequence[int] = (),
+    veiled_cells: Sequence[tuple[int, int]] = (),
+) -> Figure:
+    """The heatmap: layers down, adapters across.
+
+    Args:
+        values: `[layers][adapters]`.
+        labels: The adapters' labels.
+        hover: What each cell says on hover.
+        cells: What stands on each cell.
+        scale: `weights` (0 to 1), `painted` (0 to 2), `divergence` (logarithmic) or `difference`
+            (around 0).
+        first: Number of the first layer.
+        averages: A second line under each label.
+        veiled: Layers to shade, since their numbers say little.
+        veiled_cells: Layers and adapters of single cells to shade.
+    """
+    count, width = len(values), len(labels)
+    heights = 26 if count <= 20 else 20 if count <= 40 else 14
+    shown, low, high = scaled(values, scale)
+    if scale == "difference":
+        # What is shaded may be as far apart as noise can be: the others set the scale.
+        low, high = scaled(
+            [row for at, row in enumerate(values, first) if at not in veiled], scale
+        )[1:]
+    heads = [
+        f"<b>{safe(short(label, 16))}</b>" + (f"<br>{safe(average)}" if average else "")
+        for label, average in zip(labels, averages or [""] * width, strict=True)
+    ]
+    trace = {
+        "type": "heatmap",
+        "x": list(range(width)),
+        "y": list(range(first, first + count)),
+        "z": shown,
+        "zmin": low,
+        "zmax": high,
+        "text": cells if heights >= 20 else None,
+        "texttemplate": "%{text}" if heights >= 20 else None,
+        "textfont": {"size": 12},
+        "customdata": [[safe_lines(text) for text in row] for row in hover],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "xgap": 2,
+        "ygap": 2,
+        "showscale": False,
+        "colorscale": SCALES[scale]["light"],
+        "meta": {"colours": SCALES[scale]},
+    }
+    layout = {
+        "meta": {"narrow": [safe(short(label, 11)) for label in labels]},
+        "height": 64 + heights * count,
+        "margin": {"l": 44, "r": 2, "t": 54, "b": 10},
+        "xaxis": {
+            "side": "top",
+            "tickvals": list(range(width)),
+            "ticktext": heads,
+            "tickangle": 0,
+            "ticks": "",
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+            "range": [-0.5, width - 0.5],
+        },
+        "yaxis": {
+            "title": {"text": "layer", "standoff": 6},
+            "range": [first + count - 0.5, first - 0.5],
+            "tickvals": list(range(first, first + count)),
+            "ticks": "",
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+        },
+        "font": {"size": 12},
+        "shapes": [
+            *(veil((-0.5, width - 0.5), (layer - 0.5, layer + 0.5)) for layer in veiled),
+            *(
+                veil((place - 0.5, place + 0.5), (layer - 0.5, layer + 0.5))
+                for layer, place in veiled_cells
+            ),
+        ],
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def tokens(
+    values: Numbers,
+    texts: Sequence[str],
+    names: Sequence[str],
+    hover: Sequence[Sequence[str]],
+    *,
+    axis: str,
+    measure: str,
+) -> Figure:
+    """Divergences at every token: layers or adapters down, tokens across.
+
+    Args:
+        values: `[rows][tokens]`.
+        texts: The tokens, their white space visible.
+        names: The rows' names.
+        hover: What each cell says on hover.
+        axis: What the rows are; nothing where their names say it.
+        measure: What the numbers are.
+    """
+    shown, low, high = scaled(values, "divergence")
+    count, width = len(values), len(texts)
+    trace = {
+        "type": "heatmap",
+        "x": list(range(width)),
+        "y": list(range(count)),
+        "z": shown,
+        "zmin": low,
+        "zmax": high,
+        "customdata": [[safe_lines(text) for text in row] for row in hover],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "xgap": 1,
+        "ygap": 1,
+        "colorscale": SCALES["divergence"]["light"],
+        "colorbar": _legend(low, high, measure),
+        "meta": {"colours": SCALES["divergence"]},
+    }
+    fixed = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
+    every = math.ceil(count / 20)
+    layout = {
+        "height": 158 + (13 if count > 8 else 24) * count,
+        "margin": {"l": 44, "r": 2, "t": 50, "b": 96},
+        "font": {"size": 12},
+        "xaxis": {
+            **fixed,
+            "tickvals": list(range(width)),
+            "ticktext": [safe(short(text, 14)) for text in texts],
+            "tickangle": -60,
+        },
+        "yaxis": {
+            **fixed,
+            "automargin": True,
+            "title": {"text": axis, "standoff": 6},
+            "range": [count - 0.5, -0.5],
+            "tickvals": list(range(0, count, every)),
+            "ticktext": [safe(short(name, 14)) for name in names[::every]],
+        },
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
+    """A bar above the picture that says which colour is which power of ten."""
+    least, most = math.ceil(low), math.floor(high)
+    ticks = range(least, most + 1, 1 + (most - least) // 5)
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.0,
+        "yanchor": "bottom",
+        "thickness": 8,
+        "len": 0.6,
+        "outlinewidth": 0,
+        "ypad": 6,
+        "xpad": 0,
+        "title": {"text": measure, "side": "top", "font": {"size": 12}},
+        "tickvals": list(ticks),
+        "ticktext": [power(tick) if abs(tick) > 1 else f"{10.0**tick:g}" for tick in ticks],
+    }
+
+
+def safe_lines(text: str) -> str:
+    """Text of several lines, escaped line by line."""
+    return "<br>".join(safe(line) for line in text.split("\n"))
+
+
+def veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
+    """A rectangle that shades what says little, from edge to edge."""
+    (left, right), (top, bottom) = across, down
+    return {
+        "name": "veil",
+        "type": "rect",
+        "layer": "above",
+        "x0": left,
+        "x1": right,
+        "y0": top,
+        "y1": bottom,
+        "line": {"width": 0},
+        "fillcolor": "rgba(255,255,255,0.6)",
+    }
+
+
+def scaled(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:
+    """The numbers as they are coloured, and the ends of the scale."""
+    flat = [value for row in values for value in row]
+    if scale in ("weights", "painted"):
+        return [list(row) for row in values], 0.0, 2.0 if scale == "painted" else 1.0
+    if scale == "difference":
+        most = max((abs(value) for value in flat), default=0.0) or 1.0
+        return [list(row) for row in values], -most, most
+    logs = [math.log10(value) for value in flat if value > 0]
+    high = max(logs, default=0.0)
+    # What is a millionth of the largest or less looks like nothing.
+    low = max(min(logs, default=-1.0), high - 6)
+    low = min(low, high - 1)
+    return [[math.log10(value) if value > 0 else low for value in row] for row in values], low, high

@@ -1,0 +1,92 @@
+"""Results as lines for Plotly, as `app.figures` makes heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled, veil
+from app.widgets.text import number, safe, short
+from app.widgets.theme import LINES
+
+
+def profile(
+    values: Numbers,
+    labels: Sequence[str],
+    *,
+    measure: str,
+    log: bool,
+    first: int = 0,
+    places: Sequence[int] = (),
+    veiled: Sequence[int] = (),
+) -> Figure:
+    """Lines over the layers, one for each adapter.
+
+    Args:
+        values: `[layers][adapters]`.
+        labels: The adapters' labels.
+        measure: What the numbers are.
+        log: Count upwards in powers of ten.
+        first: Number of the first layer.
+        places: The lines' colours, by number, so that an adapter keeps its own beside others.
+        veiled: Layers to shade, since their numbers say little.
+    """
+    count = len(values)
+    traces = []
+    for column, (label, place) in enumerate(zip(labels, places or range(len(labels)), strict=True)):
+        colours = {mode: LINES[mode][place % len(LINES[mode])] for mode in LINES}
+        line = [row[column] for row in values]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": safe(short(label, 18)),
+                "x": list(range(first, first + count)),
+                # A logarithm has no place for 0: the line has a gap there.
+                "y": [value if value > 0 else None for value in line] if log else line,
+                "line": {
+                    "width": 2,
+                    "color": colours["light"],
+                    "dash": "solid" if place < len(LINES["light"]) else "dot",
+                },
+                "marker": {"size": 5, "color": colours["light"]},
+                "customdata": [
+                    safe_lines(f"layer {layer} · {label}\n{number(value)}")
+                    for layer, value in enumerate(line, start=first)
+                ],
+                "hovertemplate": "%{customdata}<extra></extra>",
+                "meta": {"colours": colours},
+            }
+        )
+    y_axis: dict[str, Any] = {"fixedrange": True, "ticks": "", "nticks": 5}
+    y_axis["title"] = {"text": measure, "standoff": 8}
+    y_axis["zeroline"] = any(value < 0 for row in values for value in row)
+    if log:
+        # As far down as the grid has colours.
+        _, low, high = scaled(values, "divergence")
+        ends = [low - 0.2, high + 0.2]
+        y_axis |= {"type": "log", "exponentformat": "power", "range": ends}
+    else:
+        y_axis["rangemode"] = "tozero"
+    layout = {
+        "height": 250,
+        "margin": {"l": 58, "r": 2, "t": 34, "b": 34},
+        "font": {"size": 12},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "xaxis": {
+            "title": {"text": "layer", "standoff": 4},
+            # Layers are whole numbers: few of them would otherwise get ticks in between.
+            **({"dtick": 1} if count <= 10 else {"nticks": 10}),
+            "range": [first - 0.3, first + count - 0.7],
+            "fixedrange": True,
+            "zeroline": False,
+            "showgrid": False,
+            "ticks": "",
+        },
+        "yaxis": y_axis,
+        "shapes": [
+            {**veil((layer - 0.5, layer + 0.5), (0, 1)), "yref": "paper"} for layer in veiled
+        ],
+    }
+    return {"data": traces, "layout": layout}

@@ -1,0 +1,168 @@
+"""What is read ahead is there when it is wanted, and never in the way of a request."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.common.background import Ahead
+from analysis.common.errors import InputError
+from analysis.common.progress import Progress
+from analysis.engine import Engine
+from analysis.measure import lens
+from analysis.measure.divergence import measure
+from analysis.measure.metrics import METRICS
+from analysis.measure.trace import POSITIONS
+from tests import tiny
+from tests.analysis.engine.test_economy import counted
+
+QUERY = "María tiene 3 manzanas y compra 5 más."
+LONG = 60.0
+
+
+@pytest.fixture
+def heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many states each pass of the LM head reads."""
+    passes: list[int] = []
+    logits = lens.Head.logits
+    monkeypatch.setattr(
+        lens.Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
+    )
+    return passes
+
+
+def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
+    tmp_path: Path, heads: list[int]
+) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path)
+    trace = engine.trace(QUERY)
+    with counted(model) as calls:
+        for name in lens.LENSES:
+            heads.clear()
+            first = engine.divergence(trace, name)
+            engine.cell(trace, 1, "math", name)
+            assert heads == [3 * engine.layers, 2]
+            engine.read_ahead(trace, name, 1, "math")
+            assert engine.ahead.wait(LONG)
+            heads.clear()
+            for position in POSITIONS:
+                engine.cell(trace, 1, "math", name, position)
+                for metric in METRICS:
+                    found = engine.divergence(trace, name, position, metric)
+                    assert (found.lens, found.position, found.metric) == (name, position, metric)
+            assert torch.equal(engine.divergence(trace, name).values_LK, first.values_LK)
+            # A cell that is chosen later costs its own two positions, and nothing again.
+            engine.read_ahead(trace, name, 0, "spanish")
+            assert engine.ahead.wait(LONG)
+            engine.read_ahead(trace, name, 0, "spanish")
+            assert engine.ahead.wait(LONG)
+            assert heads == [2, 2]
+        assert calls == []
+
+
+def test_what_is_read_ahead_is_what_would_have_been_read(tmp_path: Path) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path)
+    trace = engine.trace(QUERY)
+    engine.read_ahead(trace, "raw", 0, "math")
+    assert engine.ahead.wait(LONG)
+    for metric in METRICS:
+        (alone,) = measure(trace, engine._runner.head, "raw", "prompt", [metric])
+        found = engine.divergence(trace, "raw", "prompt", metric)
+        torch.testing.assert_close(found.values_LK, alone.values_LK, rtol=1e-12, atol=1e-300)
+        assert torch.equal(found.peak_L, alone.peak_L)
+
+
+def test_nothing_is_read_ahead_while_an_answer_is_open(tmp_path: Path, heads: list[int]) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path)
+    trace = engine.trace(QUERY)
+    from analysis.methods import Reading, fuse
+
+    reading = Reading(engine.adapters, engine.layers, lambda: torch.zeros(0))
+    steps = engine.answer(trace.prompt, fuse(["base"], reading), new_tokens=4)
+    next(steps)
+    heads.clear()
+    engine.read_ahead(trace, "norm", 0, "math")
+    assert not engine.ahead.wait(0.05)
+    assert heads == []
+    steps.close()  # type: ignore[attr-defined]
+    assert engine.ahead.wait(LONG)
+    assert sorted(heads) == [2, 2, 3 * engine.layers, 3 * engine.layers]
+
+
+def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    engine: Engine = tiny.tiny_engine(tmp_path)[0]
+    trace = engine.trace(QUERY)
+    with pytest.raises(InputError, match="no lens 'nope'"):
+        engine.read_ahead(trace, "nope", 0, "math")
+    with pytest.raises(InputError, match="no cell at layer 9"):
+        engine.read_ahead(trace, "norm", 9, "math")
+
+
+def test_a_job_rests_between_its_steps_while_a_request_runs() -> None:
+    ahead, began, request_runs = Ahead(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def job(step: Progress) -> None:
+        done.append("before")
+        began.set()
+        assert request_runs.wait(LONG)
+        step("", 0.5)
+        done.append("after")
+
+    ahead.put(job)
+    assert began.wait(LONG)
+    with ahead.request():
+        request_runs.set()
+        assert not ahead.wait(0.05)
+        assert done == ["before"]
+    assert ahead.wait(LONG)
+    assert done == ["before", "after"]
+
+
+def test_a_job_that_fails_is_logged_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    ahead, done = Ahead(), threading.Event()
+
+    def fails(step: Progress) -> None:
+        raise KeyError("lost")
+
+    with ahead.request():
+        ahead.put(fails)
+        ahead.put(lambda step: done.set())
+    assert ahead.wait(LONG)
+    assert done.is_set()
+    assert "Work done ahead has failed" in caplog.text
+
+
+def test_of_many_jobs_the_oldest_are_dropped() -> None:
+    ahead, done = Ahead(), []
+    with ahead.request():
+        for number in range(20):
+            ahead.put(lambda step, number=number: done.append(number))  # type: ignore[misc]
+    assert ahead.wait(LONG)
+    assert done[-8:] == list(range(12, 20))
+    assert len(done) <= 9  # the thread may have taken the first before it rested
+
+
+def test_a_process_that_ends_meanwhile_ends_well() -> None:
+    script = """
+import threading, torch
+from analysis.ahead import Ahead
+begun = threading.Event()
+def job(step):
+    while True:
+        torch.randn(200, 200) @ torch.randn(200, 200)
+        begun.set()
+        step("", 0.0)
+ahead = Ahead()
+ahead.put(job)
+assert begun.wait(60)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,86 @@
+"""The real base with the bundled adapters: the whole way of a query."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from analysis.__main__ import main
+from analysis.engine import Engine
+from analysis.measure.normalisation import normalise
+from analysis.methods import Reading, fuse
+from analysis.models.manifest import load_collection
+
+QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
+pytestmark = pytest.mark.base
+
+
+@pytest.fixture(scope="module")
+def engine(embedded_folder: Path) -> Engine:
+    return Engine.load(load_collection())
+
+
+def test_a_query_is_read_as_the_form_says(engine: Engine) -> None:
+    prompt = engine.prompt(f"<end_of_turn>{QUERY}<bos>")
+    assert prompt.text == f"<bos>User: <end_of_turn>{QUERY}<bos>\nAssistant: "
+    assert prompt.ids[0] == 2 and prompt.ids.count(2) == 1
+    assert sum(prompt.control) == 1
+    assert "".join(prompt.tokens) == prompt.text
+
+
+def test_the_weights_of_a_query_are_shares(engine: Engine) -> None:
+    trace = engine.trace(QUERY)
+    for lens in ("norm", "raw"):
+        divergence = engine.divergence(trace, lens)
+        weights_LK = normalise(divergence.values_LK)
+        assert weights_LK.shape == (18, len(engine.adapters))
+        assert bool((divergence.values_LK >= 0).all())
+        assert weights_LK.sum(dim=1).tolist() == pytest.approx([1.0] * 18, abs=1e-12)
+    assert bool((engine.divergence(trace).values_LK[-1] > 0).all())
+
+
+def test_base_and_adapter_rows_are_transformers_and_peft(
+    engine: Engine, embedded_folder: Path
+) -> None:
+    collection = load_collection()
+    trace = engine.trace(QUERY)
+    base = AutoModelForCausalLM.from_pretrained(embedded_folder, dtype=torch.float32).eval()
+    ids_RT = torch.tensor([trace.prompt.ids])
+    adapter = collection.adapters[0]
+    peft = PeftModel.from_pretrained(copy.deepcopy(base), str(adapter.folder)).eval()
+    for row, model in enumerate((base, peft)):
+        with torch.inference_mode():
+            states = model(ids_RT, output_hidden_states=True).hidden_states
+        expected_LD = torch.cat(states[1:-1])[:, -1]
+        found_LD = trace.at("prompt")[row, :-1]
+        error_L = (found_LD - expected_LD).norm(dim=1) / expected_LD.norm(dim=1)
+        assert float(error_L.max()) < 1e-5
+
+
+def test_answers_stream_side_by_side(engine: Engine) -> None:
+    trace = engine.trace(QUERY)
+    reading = Reading(engine.adapters, engine.layers, lambda: engine.divergence(trace).values_LK)
+    rows = fuse(["base", "static", "sum", "qa-flora"], reading)
+    texts = [""] * 4
+    for step in engine.answer(trace.prompt, rows, new_tokens=12):
+        for token in step.tokens:
+            texts[token.row] += token.delta
+            assert 0 < token.probability <= 1
+    assert all(text.strip() for text in texts)
+    assert not any("\nUser:" in text for text in texts)
+
+
+def test_the_command_traces_the_default_collection(
+    embedded_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", QUERY, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["collection"] == "gemma-3-270m"
+    assert found["layers"] == 18
+    assert [sum(layer) for layer in found["weights"]] == pytest.approx([1] * 18, abs=1e-6)

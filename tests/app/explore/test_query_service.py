@@ -1,0 +1,403 @@
+"""What happens when somebody asks, without a browser."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from analysis.inference.decoding import Step
+from analysis.measure.lens import Head
+from analysis.measure.metrics import METRICS
+from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.trace import POSITIONS
+from analysis.models.manifest import load_collection
+from app.explore.robustness_service import copy, probe
+from app.server.requests import Updates
+from app.state.session import Session
+from app.state.view_settings import Look
+from tests.app.visit import Visit, last
+from tests.tiny import tiny_collection
+
+QUERY = "¿Cuántas manzanas tiene?"
+
+
+@pytest.fixture(scope="module")
+def shared_visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
+    return Visit(load_collection(tiny_collection(tmp_path_factory.mktemp("asking"))))
+
+
+@pytest.fixture
+def visit(shared_visit: Visit) -> Visit:
+    """A new visitor of a page that is already served."""
+    shared_visit.session = Session()
+    return shared_visit
+
+
+def _rows(shown: dict[str, Any]) -> list[str]:
+    return [row["name"] for row in shown["answers"]["rows"]]
+
+
+def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
+    """A question with two steps of its answers decoded, the second of them not shown yet.
+
+    The third one comes only once the request has been ended.
+    """
+    session, answer = visit.session, visit.engine.answer
+    second, halfway = threading.Event(), threading.Event()
+
+    def held(*given: Any, **named: Any) -> Iterator[Step]:
+        monkeypatch.undo()  # for the next one, who is not held
+        steps = answer(*given, **named)
+        yield next(steps)
+        assert second.wait(60)
+        yield next(steps)
+        halfway.set()
+        while session.stopped < 1:
+            halfway.wait(0.01)
+        yield from steps
+
+    monkeypatch.setattr(visit.engine, "answer", held)
+    shown = visit.steps(QUERY, methods=("base", "qa-flora"), new_tokens=8)
+    while not any(row["tokens"] for row in next(shown).get("answers", {"rows": []})["rows"]):
+        pass
+    second.set()
+    assert halfway.wait(60)
+    return shown
+
+
+def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
+    query = f"{QUERY} {id(visit.session)}"  # nobody asked it before
+    detail = visit.ask(query)["status"]["detail"]
+    costs = r"traced \d+\.\d s · read \d+\.\d s · answered \d+\.\d s: 8 tokens, \d+\.\d/s"
+    assert re.fullmatch(costs, detail)
+    again = visit.ask(query)["status"]["detail"]
+    assert again.startswith("traced from the cache · read from the cache · answered")
+
+
+def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
+    look = Look(normalisation="top-1")
+    assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
+    assert _rows(visit.ask(QUERY, look, hear=True)) == ["base", "static", "shown"]
+    assert visit.session.asked is not None and visit.session.picture is not None
+    heard = visit.session.asked.rows[2].weights_LK.tolist()
+    assert heard == [list(row) for row in visit.session.picture.weights]
+    assert {value for row in heard for value in row} == {0.0, 1.0}
+    visit.looker.paint(visit.session, 0, 0, 0.5, "cell")  # by nobody: the grid is not painted on
+    visit.looker.look(visit.session, Look(show="what-if"))
+    visit.looker.paint(visit.session, 0, 1, 0.5, "layer")
+    assert _rows(visit.ask(QUERY, Look(show="what-if"))) == ["base", "static", "what-if"]
+    shown = visit.ask(QUERY, look, hear=True)
+    assert _rows(shown) == ["base", "static", "what-if", "shown"]
+    assert visit.session.asked.rows[2].weights_LK[0].tolist() == [0.5, 0.5, 0.5]
+    visit.looker.unpaint(visit.session)
+    assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
+
+
+def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("base", "adapter:math"), new_tokens=32)
+    assert "parts from Base's" in shown["answers"]["sentence"]
+    shown = visit.ask(QUERY, methods=("base", "qa-flora"))
+    assert "parts from qa-FLoRA's" in shown["answers"]["sentence"]
+    assert "parts" not in visit.ask(QUERY, methods=("base",))["answers"]["sentence"]
+
+
+def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
+    six = ("base", "static", "sum", "qa-flora", "adapter:math", "adapter:code")
+    shown = visit.ask(QUERY, methods=six)
+    assert len(shown["answers"]["rows"]) == 6
+    before = visit.session.run
+    refused = visit.ask("another question", methods=six, hear=True)
+    assert refused["status"]["state"] == "error"
+    assert "7 answers are chosen, “As shown” among them, and" in refused["status"]["text"]
+    assert "answers" not in refused and "grid" not in refused
+    assert visit.session.run is before and not refused["busy"]
+
+
+def test_an_adapter_that_is_not_fused_can_be_heard_alone(visit: Visit) -> None:
+    visit.names = ["spanish", "code"]
+    shown = visit.ask(QUERY, methods=("qa-flora", "adapter:math"))
+    visit.names = ["spanish", "math", "code"]
+    assert _rows(shown) == ["qa-flora", "adapter:math"]
+    assert shown["status"]["state"] == "done"
+
+
+def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit) -> None:
+    mean = Look(position="mean")
+    visit.ask(QUERY)
+    assert not visit.asker.lacks(visit.session)
+    shown = visit.looker.look(visit.session, mean)
+    assert visit.asker.lacks(visit.session)
+    assert "Every token has to be read" in shown["status"]["text"]
+    assert "last token of the query" in shown["grid"]["note"]  # still what it says it is
+    shown = last(visit.asker.every_token(visit.session))
+    assert "each counting alike, the prompt form's left out" in shown["grid"]["note"]
+    run, picture = visit.session.run, visit.session.picture
+    assert run is not None and picture is not None
+    prompt = run.trace.prompt
+    values_LKT = visit.engine.every_token(prompt).values_LKT
+    mean_LK = values_LKT[:, :, prompt.query_first : prompt.query_last + 1].mean(dim=2)
+    assert picture.divergence == tuple(tuple(row) for row in mean_LK.tolist())
+    # Every token of this reading is there; of another lens it is not, and back again it is.
+    visit.looker.look(visit.session, Look(position="mean", normalisation="root"))
+    assert not visit.asker.lacks(visit.session)
+    visit.looker.look(visit.session, Look("raw", position="mean"))
+    assert visit.asker.lacks(visit.session)
+    assert not visit.looker.look(visit.session, Look("raw"))["tokens"]["id"]
+    assert visit.looker.look(visit.session, mean)["tokens"]["id"]
+    # A new run brings it along where the question is the same.
+    asked = visit.ask(QUERY, mean)
+    assert asked["status"]["detail"].startswith("traced from the cache · read from the cache")
+
+
+@pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
+def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    visit.ask(QUERY)
+    work = getattr(visit.engine, meanwhile)
+    wanted = Look("raw", "divergence", "mean")
+
+    def looked(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        visit.looker.look(visit.session, wanted)
+        return work(*given, **named)
+
+    monkeypatch.setattr(visit.engine, meanwhile, looked)
+    shown = visit.ask(f"{QUERY} {meanwhile} {id(visit.session)}", Look())
+    assert visit.session.picture is not None and visit.session.picture.look == wanted
+    assert "raw lens" in shown["grid"]["note"] and "each counting alike" in shown["grid"]["note"]
+    assert shown["tokens"]["id"]
+
+
+def test_what_was_seen_of_another_run_or_look_is_seen_anew(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask("before")
+    divergence, run = visit.engine.divergence, visit.session.run
+
+    def slow(*given: Any) -> Any:
+        monkeypatch.undo()
+        visit.ask(QUERY, Look())  # a trace ends while a lens reads the one before
+        visit.session.look = Look(metric="js")
+        return divergence(*given)
+
+    monkeypatch.setattr(visit.engine, "divergence", slow)
+    shown = visit.looker.look(visit.session, Look("raw"))
+    assert visit.session.run is not run and visit.session.picture is not None
+    assert (visit.session.picture.query, visit.session.picture.look.metric) == (QUERY, "js")
+    assert "Jensen–Shannon" in shown["grid"]["note"]
+
+
+def test_a_new_question_clears_what_was_tried_with_the_one_before(visit: Visit) -> None:
+    look = Look()
+    visit.ask(QUERY, look)
+    kept = visit.looker.look(visit.session, Look(show="divergence"))
+    assert "spread" not in kept and "copies" not in kept  # only drawn otherwise
+    assert "spread" not in visit.ask(QUERY, look)
+    for shown in (visit.looker.look(visit.session, Look("raw")), visit.ask("another", Look("raw"))):
+        assert not shown["spread"]["id"] and not shown["copies"]["id"]
+
+
+def test_where_no_answer_is_asked_for_none_stays(visit: Visit) -> None:
+    visit.ask(QUERY)
+    shown = visit.ask("another question", methods=())
+    assert shown["answers"]["rows"] == []
+    assert shown["answers"]["run"] == visit.session.ticket
+
+
+def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(QUERY)
+    copies = visit.engine.copies
+
+    def meanwhile(*given: Any) -> Any:
+        visit.looker.look(visit.session, Look(metric="js"))
+        return copies(*given)
+
+    monkeypatch.setattr(visit.engine, "copies", meanwhile)
+    shown = last(_copied(visit))
+    assert "copies" not in shown and "try it again" in shown["status"]["text"]
+
+
+def test_a_second_question_ends_the_first_which_says_no_more(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a second chip, Enter, or run of the history, while the first one still answers."""
+    first = _answering(visit, monkeypatch)
+    shown = visit.ask("And another one?")
+    assert shown["status"]["state"] == "done" and not shown["busy"]
+    assert list(first) == []
+    assert visit.session.picture is not None and visit.session.picture.query == "And another one?"
+
+
+def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _answering(visit, monkeypatch)
+    assert visit.ask(" ")["status"]["state"] == "error"
+    left = last(first)
+    assert set(left) == {"answers"} and left["answers"]["state"] == "stopped"
+
+
+def test_the_mean_waits_for_the_answers_and_is_then_read(visit: Visit) -> None:
+    mean = Look(position="mean", metric="hellinger")
+    steps = visit.asker.followed(visit.session, visit.steps(f"{QUERY} {id(visit.session)}"))
+    while "grid" not in next(steps):
+        pass
+    visit.looker.look(visit.session, mean)
+    assert list(visit.asker.deepen(visit.session)) == []  # the answers are not ended for it
+    shown = last(steps)
+    assert [row["end"] for row in shown["answers"]["rows"]] == ["length"] * 2
+    assert shown["status"]["state"] == "done" and not shown["busy"]
+    assert visit.session.picture is not None and visit.session.picture.look == mean
+
+
+def test_a_mean_that_is_no_longer_wanted_makes_way_for_another(visit: Visit) -> None:
+    visit.ask(f"{QUERY} {id(visit.session)}")
+    visit.looker.look(visit.session, Look(position="mean", metric="js"))
+    first = visit.asker.deepen(visit.session)
+    assert next(first)["busy"]
+    wanted = Look(position="mean", metric="reverse-kl")
+    visit.looker.look(visit.session, wanted)
+    last(visit.asker.deepen(visit.session))
+    assert visit.session.picture is not None and visit.session.picture.look == wanted
+    assert "grid" not in last(first)
+
+
+def _checked(visit: Visit) -> Updates:
+    return probe(visit.loader, visit.turns, visit.session, "eins\nzwei")
+
+
+def _copied(visit: Visit) -> Updates:
+    return copy(visit.loader, visit.turns, visit.session)
+
+
+@pytest.mark.parametrize("begin", [_checked, _copied])
+def test_variants_and_copies_stop_when_they_are_told_to(
+    visit: Visit, begin: Callable[[Visit], Updates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = f"{QUERY} {id(visit.session)}"
+    visit.ask(query)
+    passes, hidden = [], visit.engine._runner.hidden
+
+    def held(*given: Any, **named: Any) -> Any:
+        passes.append(0)
+        given = list(given)
+        tell = given[3]
+
+        def layer(what: str, share: float) -> None:
+            passes[-1] += 1
+            if passes == [1]:
+                visit.session.stop()
+            tell(what, share)
+
+        given[3] = layer
+        return hidden(*given, **named)
+
+    monkeypatch.setattr(visit.engine._runner, "hidden", held)
+    shown = last(begin(visit))
+    assert shown["status"]["state"] == "stopped" and not shown["busy"]
+    with visit.engine._runner.lock:  # held as long as a pass runs
+        assert passes == [1]
+    assert "spread" not in shown and "copies" not in shown
+
+
+def test_after_a_stopped_answer_the_next_is_exact(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = _answering(visit, monkeypatch)
+    visit.session.stop()
+    left = last(steps)["answers"]
+    assert left["state"] == "stopped" and [len(row["tokens"]) for row in left["rows"]] == [2, 2]
+    query = f"And now? {id(visit.session)}"
+    asked = {"methods": ("base", "qa-flora"), "new_tokens": 6}
+    found = visit.ask(query, **asked)["answers"]["rows"]
+    picture = visit.session.picture
+    fresh = Visit(visit.collection)
+    expected = fresh.ask(query, **asked)["answers"]["rows"]
+    assert fresh.session.picture is not None and picture is not None
+    assert picture.divergence == fresh.session.picture.divergence
+    assert [row["tokens"] for row in found] == [row["tokens"] for row in expected]
+
+
+def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
+    visit.ask(QUERY)
+    visit.looker.look(visit.session, Look("raw", metric="js", position="mean"))
+    steps = visit.asker.every_token(visit.session)
+    assert next(steps)["busy"]
+    visit.session.stop()
+    assert last(steps)["status"]["state"] == "stopped"
+    assert visit.asker.lacks(visit.session)
+
+
+def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit) -> None:
+    grid = visit.ask(QUERY, Look(span="1-2"))["grid"]
+    assert (grid["first"], grid["layers"], len(grid["text"])) == (1, 2, 2)
+    assert grid["say"][0][0].startswith("layer 1, Spanish: ")
+    assert grid["figure"]["data"][0]["y"] == [1, 2] and grid["select"][0] in (1, 2)
+    assert "layers 1–2 of 3" in grid["note"]
+    assert not visit.session.select(0, 0) and visit.session.select(2, 0)
+    (profile,) = visit.looker.shown(visit.session)["profile"]["charts"]
+    assert profile["figure"]["data"][0]["x"] == [1, 2]
+
+
+def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> None:
+    places = [visit.turns.place() for _ in range(visit.turns.served)]
+    for place in places:
+        place.__enter__()
+    steps = visit.asker.ask(Session(), QUERY, visit.names, Look(), lambda: None)  # type: ignore[arg-type, return-value]
+    assert next(steps)["busy"]
+    said = next(steps)["status"]["text"]
+    assert said == f"Place 1 in the queue: {visit.turns.served} others are being served"
+    steps.close()
+    for place in places:
+        place.__exit__(None, None, None)
+
+
+def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
+    visit.ask(QUERY)
+    visit.session.select(0, 1)
+    shown = last(copy(visit.loader, visit.turns, visit.session))
+    view = shown["copies"]
+    (drawn,) = view["charts"]
+    assert drawn["title"] == "Math beside copies of itself"
+    zero, twin, doubled = view["said"][:3]
+    assert "its divergence is 0 in every layer, and so is its weight (0.00)" in zero
+    assert "the same divergence" in twin and "times the adapter's own" in doubled
+    cells = drawn["figure"]["data"][0]["text"]
+    assert [row[1:] for row in drawn["table"]["rows"]] == cells
+    assert [row[1] for row in cells] == ["0.00  (0)"] * 3
+    assert [row[0] for row in cells] == [row[2] for row in cells]
+    assert shown["status"]["state"] == "done"
+
+
+def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
+    look = Look(span="2")
+    visit.ask(QUERY, look)
+    shown = last(probe(visit.loader, visit.turns, visit.session, "eins\nzwei"))
+    (drawn,) = shown["spread"]["charts"]
+    assert drawn["title"] == "Mean and spread over 3 variants"
+    assert "“eins”" in shown["spread"]["said"][1]
+    assert drawn["figure"]["data"][0]["y"] == [2] and drawn["table"]["rows"][0][0] == "2"
+
+
+def test_what_is_read_ahead_is_looked_at_without_model_or_head(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(QUERY)
+    assert visit.engine.ahead.wait(60)
+    # Both would be called: the model for a trace, the head for a divergence or a cell.
+    monkeypatch.setattr(Head, "logits", None)
+    monkeypatch.setattr(visit.engine, "_runner", None)
+    ways = itertools.product(METRICS, POSITIONS, NORMALISATIONS)
+    for metric, position, normalisation in ways:
+        look = Look(metric=metric, position=position, normalisation=normalisation)
+        shown = visit.looker.look(visit.session, look)
+        assert "status" not in shown
+        assert shown["why"]["tokens"] and shown["grid"]["id"]

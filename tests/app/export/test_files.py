@@ -1,0 +1,174 @@
+import ast
+import csv
+import io
+import json
+import re
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from analysis.inference.decoding import Sampling
+from analysis.models.manifest import load_collection
+from app.export import files
+from app.state.session import Session
+from app.state.view_settings import Look
+from tests.app.visit import Visit
+from tests.tiny import tiny_collection
+
+HOSTILE = '=1+1<script>alert(1)</script>"${7*7}{{value}}'
+QUERY = f"{HOSTILE} '''\\ ¿Cuántas manzanas?\u202e"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exports")
+    tiny_collection(folder, labels={"math": HOSTILE, "code": "=Code"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_visit(folder: Path) -> Visit:
+    return Visit(load_collection(folder))
+
+
+@pytest.fixture
+def visit(shared_visit: Visit) -> Visit:
+    """A new visitor of a page that is already served."""
+    shared_visit.session = Session()
+    return shared_visit
+
+
+def _take(kind: str, visit: Visit, folder: Path) -> str:
+    file = files.take(kind, load_collection(folder), visit.session)
+    assert file["name"] == f"fusion-lens.{kind}"
+    return file["text"]
+
+
+def test_json_says_what_ran_and_how_and_from_what(visit: Visit, folder: Path) -> None:
+    visit.ask(QUERY, Look(span="1–2"), sampling=Sampling(0.5, 0.9, 7))
+    content = json.loads(_take("json", visit, folder))
+    assert content["query"] == QUERY
+    assert content["shape"] == {"layers": 2, "adapters": 3} and content["layers"] == [1, 2]
+    assert [len(content["weights"]), len(content["divergence"][0])] == [2, 3]
+    assert content["settings"]["lens"] == "norm" and content["settings"]["span"] == "1–2"
+    assert {"fusion-lens", "python", "torch", "transformers", "peft"} <= set(content["versions"])
+    weights = folder / "adapters" / "math" / "adapter_model.safetensors"
+    (math,) = (one for one in content["adapters"] if one["name"] == "math")
+    assert math["sha256"] == sha256(weights.read_bytes()).hexdigest()
+    (base,) = content["base"]["files"]
+    assert base["sha256"] == sha256((folder / "base" / base["name"]).read_bytes()).hexdigest()
+    assert str(folder) not in json.dumps(content)
+    assert content["prompt"]["ids"][0] == 2
+    answers = content["answers"]
+    assert answers["settings"]["sampling"] == {"temperature": 0.5, "top_p": 0.9, "seed": 7}
+    assert [row["name"] for row in answers["rows"]] == ["base", "static"]
+    assert answers["rows"][1]["weights"][0] == pytest.approx([1 / 3] * 3)
+    assert all(row["text"] is not None and row["end"] for row in answers["rows"])
+
+
+def test_csv_has_a_row_for_each_cell_that_is_shown_and_no_formula(
+    visit: Visit, folder: Path
+) -> None:
+    visit.ask(QUERY, Look(span="1"))
+    rows = list(csv.reader(io.StringIO(_take("csv", visit, folder))))
+    assert [row[:2] for row in rows[1:]] == [["1", "spanish"], ["1", "math"], ["1", "code"]]
+    assert sum(float(row[3]) for row in rows[1:]) == pytest.approx(1)
+    assert not any(field.startswith("=") for row in rows for field in row)
+
+
+def test_web_page_runs_nothing_and_asks_for_nothing(visit: Visit, folder: Path) -> None:
+    visit.ask(QUERY, hear=True)
+    seen: set[str] = set()
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            seen.add(tag)
+            assert not {name for name, _ in attributes} & {"src", "href", "onerror", "srcset"}
+
+    page = _take("html", visit, folder)
+    Tags().feed(page)
+    assert not seen & {"script", "img", "link", "iframe", "object"}
+    assert not re.search(r"https?://|url\(|@import", page)
+    assert "&lt;script&gt;" in page and "\u202e" not in page
+    assert page.count("<td ") == 2 * 3 * 3 and page.count("<pre ") == 3
+
+
+@pytest.mark.parametrize(
+    ("look", "sampling", "hear"),
+    [
+        (Look(), Sampling(), False),
+        (Look("raw", "divergence", "mean", "kl", "mixed", span="1-"), Sampling(), True),
+        (Look("norm", "what-if", "prompt", "js", "softmax", 0.7), Sampling(0.9, 0.8, 5), True),
+    ],
+    ids=["paper", "mean", "sampled"],
+)
+def test_snippet_gives_the_exported_numbers_and_answers(
+    visit: Visit,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Look,
+    sampling: Sampling,
+    hear: bool,
+) -> None:
+    visit.ask(QUERY, look)
+    if look.show == "what-if":
+        visit.looker.paint(visit.session, 1, 1, 1.5, "adapter")
+    visit.ask(QUERY, look, ("base", "qa-flora", "adapter:math"), sampling, 6, hear=hear)
+    written = _take("py", visit, folder)
+    found: dict[str, object] = {}
+    monkeypatch.chdir(folder)
+    exec(compile(written, "snippet", "exec"), found)
+    content = json.loads(_take("json", visit, folder))
+    assert found["trace"].adapters == tuple(one["name"] for one in content["adapters"])
+    shown = slice(found["first"], found["last"] + 1)
+    assert found["weights"][shown].tolist() == [
+        pytest.approx(row, rel=1e-4, abs=1e-6) for row in content["weights"]
+    ]
+    rows = content["answers"]["rows"]
+    assert len(rows) == 3 + hear
+    assert found["answers"] == [row["text"] for row in rows]
+
+
+def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
+    visit: Visit, folder: Path
+) -> None:
+    visit.ask("before", Look(normalisation="top-1"))
+    visit.looker.pin(visit.session)
+    visit.names = ["math", "code"]
+    visit.ask(QUERY, Look(show="what-if"))
+    visit.names = ["spanish", "math", "code"]
+    plain = json.loads(_take("json", visit, folder))
+    assert plain["painted"] is None
+    visit.looker.paint(visit.session, 1, 0, 1.25, "cell")
+    picture, pinned = visit.session.picture, visit.session.pinned
+    assert picture is not None and pinned is not None
+
+    content = json.loads(_take("json", visit, folder))
+    assert content["painted"][1][0] == 1.25 and content["weights"] == plain["weights"]
+    before = content["compared_with"]
+    assert before["query"] == "before" and before["settings"]["normalisation"] == "top-1"
+    assert before["adapters"] == ["spanish", "math", "code"]
+    assert before["weights"] == [list(row) for row in pinned.weights]
+
+    first, *rows = csv.DictReader(io.StringIO(_take("csv", visit, folder)))
+    assert (first["layer"], first["adapter"]) == ("0", "math")
+    assert next(row["painted weight"] for row in rows if row["layer"] == "1") == "1.25"
+    changed = picture.weights[0][0] - pinned.weights[0][1]
+    assert float(first["weight less the pinned run's"]) == changed
+
+    page = _take("html", visit, folder)
+    assert page.count("<table>") == 4 and "as they were painted" in page
+    assert "<h2>Weights less those of the pinned run</h2>" in page and ">1.25<" in page
+    assert f">{changed:+.2f}<" in page and "before" in page
+
+
+def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) -> None:
+    visit.ask(QUERY)
+    visit.ask("another question", methods=())
+    assert visit.session.sheet is not None
+    assert json.loads(_take("json", visit, folder))["answers"] is None
+    written = _take("py", visit, folder)
+    ast.parse(written)
+    assert "fuse" not in written and "another question" in written

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from analysis.common.errors import InputError
+from app.explore.view_service import Looker
+from app.server.loader import Loader
+from app.state.session import Session
+from app.state.snapshot import Picture
+from app.state.view_settings import Look
+
+
+def test_loading_waits_for_the_first_page() -> None:
+    began = threading.Event()
+    loader = Loader(lambda progress: began.set())
+    loader.start(patience=600)
+    assert loader.now.state == "loading" and not began.is_set()
+    loader.shown.set()
+    assert began.wait(60)
+
+
+def test_a_failed_loading_leaves_what_is_there_to_look_at() -> None:
+    def fail(progress: object) -> None:
+        raise InputError("There is no such base.")
+
+    loader = Loader(fail)
+    loader.start()
+    with pytest.raises(InputError, match="no such base"):
+        loader.wait(60)
+    assert loader.now.state == "failed" and loader.engine is None
+    numbers, names = ((0.2, 0.8), (0.6, 0.4)), ("a", "b")
+    session = Session()
+    session.show(Picture("stored", "q", names, names, numbers, numbers, (0.5, 0.5), Look()))
+    looker = Looker(loader, {"a": "a", "b": "b"})
+    assert looker.look(session, Look(show="divergence"))["grid"]["id"]
+    assert looker.select(session, 1, 0)["why"]["cell"] == [1, 0]
+    assert looker.pin(session)["grid"]["id"] and session.pinned is not None
+
+
+def test_loading_begins_where_no_page_is_opened() -> None:
+    began = threading.Event()
+    Loader(lambda progress: began.set()).start(patience=0.01)
+    assert began.wait(60)

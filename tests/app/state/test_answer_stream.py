@@ -1,0 +1,64 @@
+from analysis.inference.decoding import Step, Token
+from app.state.answer_stream import Heading, Sheet, text_of
+
+
+def _step(index: int, *ids: int, end: str | None = None) -> Step:
+    return Step(
+        index,
+        tuple(Token(row, id_, f"t{id_}", f"t{id_}", 0.5, end) for row, id_ in enumerate(ids)),
+    )
+
+
+def _sheet() -> Sheet:
+    return Sheet(1, [Heading("static", "Static"), Heading("qa-flora", "qa-FLoRA")], 1)
+
+
+def test_the_first_token_that_differs_is_marked_once_and_for_good() -> None:
+    sheet = _sheet()
+    sheet.push(_step(0, 7, 7))
+    assert [row["parts"] for row in sheet.view()["rows"]] == [None, None]
+    sheet.push(_step(1, 8, 9))
+    sheet.push(_step(2, 9, 9))
+    assert [row["parts"] for row in sheet.view()["rows"]] == [1, None]
+    assert sheet.view()["rows"][0]["parted"] == "parts from qa-FLoRA here"
+    assert "parts from qa-FLoRA's" in sheet.view()["sentence"]
+
+
+def test_one_answer_parts_from_none() -> None:
+    sheet = Sheet(1, [Heading("base", "Base")], 0)
+    sheet.push(_step(0, 7))
+    assert sheet.view()["rows"][0]["parts"] is None and "parts" not in sheet.view()["sentence"]
+
+
+def test_a_panel_that_misses_updates_has_all_tokens_again_soon() -> None:
+    """The panel's own rule: what it has it keeps, and a gap waits for the next whole update."""
+    sheet = _sheet()
+    every: list[object] = []
+    third: list[object] = []
+    sizes = []
+    for index in range(200):
+        sheet.push(_step(index, index, index))
+        row = sheet.news()["rows"][0]
+        sizes.append(len(row["tokens"]))
+        for panel, seen in ((every, True), (third, index % 9 == 0 or 50 < index < 60)):
+            if seen and row["from"] <= len(panel):
+                panel += row["tokens"][len(panel) - row["from"] :]
+        assert len(every) == index + 1
+    assert every == sheet.view()["rows"][0]["tokens"]
+    assert third == every[: len(third)] and len(third) > 190
+    assert sum(sizes) < 200 * 201 / 2 / 4
+
+
+def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:
+    sheet = _sheet()
+    sheet.push(Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None))))
+    sheet.finish("stopped")
+    facts = [row["facts"] for row in sheet.view()["rows"]]
+    assert facts == ["1 token · ended by itself", "1 token · stopped"]
+
+
+def test_text_is_the_sum_of_the_deltas() -> None:
+    sheet = _sheet()
+    sheet.push(_step(0, 1, 2))
+    sheet.push(_step(1, 3, 4))
+    assert text_of(sheet.view()["rows"][0]) == "t1t3" and sheet.tokens == 4

@@ -1,0 +1,25 @@
+from analysis.models.manifest import load_collection
+from app.explore import controls
+from app.state.examples import Example, load_examples
+
+
+def test_a_composite_example_is_asked_with_its_own_adapters_where_all_are_there() -> None:
+    example = Example("Sums in Spanish", "¿Cuántas?", ("spanish", "math"))
+    assert example.among(["math", "code", "spanish"]) == ["math", "spanish"]
+    assert example.among(["math", "code"]) == ["math", "code"]
+    assert Example("Code", "Write").among(["math", "code"]) == ["math", "code"]
+
+
+def test_the_examples_name_bundled_adapters() -> None:
+    names = {adapter.name for adapter in load_collection().adapters}
+    composite = [example for example in load_examples() if example.adapters]
+    assert len(composite) >= 3
+    assert all(set(example.adapters) <= names for example in composite)
+    assert {example.alone for example in load_examples()} <= names
+
+
+def test_an_example_brings_the_adapter_that_is_heard_alone_unless_none_is() -> None:
+    example = Example("Medicine in Russian", "Какие?", ("russian", "medical"), "medical")
+    assert controls.heard(example, ["adapter:math"], ["math", "medical"]) == ["adapter:medical"]
+    assert controls.heard(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
+    assert controls.heard(example, [], ["math", "medical"]) == []

@@ -1,0 +1,224 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.measure.normalisation import NORMALISATIONS
+from app.state.snapshot import Picture, difference, retake
+from app.state.view_settings import Look
+from app.state.what_if import Painting, extra, painted_row, shown_row
+from app.views import figure_panels, grid_views
+from app.views.cell_view import arithmetic, cell_view
+
+
+def _picture(adapters: tuple[str, ...], weights: tuple[tuple[float, ...], ...]) -> Picture:
+    return Picture("1", "q", adapters, adapters, weights, weights, (0.5,) * len(weights), Look())
+
+
+A = _picture(("a", "b"), ((0.2, 0.8), (0.6, 0.4)))
+
+
+def test_difference_is_over_what_both_have() -> None:
+    other = _picture(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
+    changed = difference(A, other)
+    assert changed is not None and changed.adapters == ("b",)
+    assert [row[0] for row in changed.values] == pytest.approx([-0.3, 0.5])
+
+
+def test_nothing_in_common_is_no_difference() -> None:
+    assert difference(A, _picture(("c",), ((1.0,), (1.0,)))) is None
+    assert difference(A, _picture(("a",), ((1.0,),))) is None
+
+
+def test_a_pin_is_called_by_what_is_other_about_it() -> None:
+    pinned = retake(A, Look(normalisation="top-1"))
+    shown = retake(A, Look(show="difference"))
+    said = grid_views.face(shown, pinned).sentence
+    assert said.startswith("Compared with “q”, read with largest only, most of all: ")
+    only = _picture(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
+    said = grid_views.face(shown, only).sentence
+    assert said.startswith("Compared with “q” (only b, which both have), most of all: b ")
+    assert grid_views.face(shown, A).sentence == "Nothing differs from “q”."
+
+
+def test_columns_of_a_difference_know_their_adapters() -> None:
+    wide = _picture(("c", "a", "b"), ((0.5, 0.1, 0.4), (0.2, 0.2, 0.6)))
+    shown = retake(wide, Look(show="difference"))
+    seen = grid_views.face(shown, A)
+    view = figure_panels.grid(seen, (0, 2), A)
+    assert view["columns"] == ["a", "b"] and view["places"] == [1, 2]
+    assert view["say"][0][1] == "layer 0, b: -0.40"
+    hover = view["figure"]["data"][0]["customdata"][0][1].split("<br>")
+    assert hover == ["layer 0 · b", "change -0.4000", "weight 0.4000, pinned 0.8000"]
+    assert view["about"] == [["for", "“q”"], ["pinned", "“q”"]]
+    steps = cell_view(seen, 0, 2, None)["arithmetic"]
+    assert steps[-2:] == ["pinned: 0.800", "0.400 − 0.800 = -0.400"]
+    assert cell_view(seen, 0, 0, None)["arithmetic"][-1].startswith("The pinned run has no c")
+    # The lines are those of the grid's columns, each in its adapter's colour.
+    (drawn,) = figure_panels.profile(seen)["charts"]
+    colours = [line["line"]["color"] for line in drawn["figure"]["data"]]
+    (alone,) = figure_panels.profile(grid_views.face(wide))["charts"]
+    assert colours == [line["line"]["color"] for line in alone["figure"]["data"]][1:]
+    assert drawn["title"] == "Change of weight over the layers"
+    assert [row[1:] for row in drawn["table"]["rows"]] == view["text"]
+
+
+def test_what_shares_no_adapter_is_said_to_and_not_drawn() -> None:
+    other = _picture(("c",), ((1.0,), (1.0,)))
+    seen = grid_views.face(retake(A, Look(show="difference")), other)
+    view = figure_panels.grid(seen, (0, 0), other)
+    assert "no adapter in common with the pinned “q”" in view["sentence"]
+    assert view["layers"] == 0 and not view["figure"]["data"] and view["note"]
+    assert figure_panels.profile(seen)["charts"] == []
+
+
+def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
+    loud = dataclasses.replace(A, peaks=(1.0, 0.5))
+    seen = grid_views.face(loud)
+    assert seen.sentence == "a leads layer 1. On average over the layers: a 60%, b 40%."
+    assert seen.averages == ["mean 60%", "mean 40%"]
+    assert list(seen.veiled) == [0] and "saturates in layer 0" in seen.note
+    # In either picture.
+    other = _picture(("a", "b"), ((0.9, 0.1), (0.5, 0.5)))
+    for shown, pinned in ((loud, other), (other, loud)):
+        seen = grid_views.face(retake(shown, Look(show="difference")), pinned)
+        assert list(seen.veiled) == [0] and seen.note
+        trace = figure_panels.grid(seen, None, pinned)["figure"]["data"][0]
+        assert trace["zmax"] == pytest.approx(0.1)  # what is shaded sets no scale
+        assert "in layer 1" in seen.sentence and "in layer 0" not in seen.sentence
+    silent = dataclasses.replace(A, peaks=(1.0, 1.0))
+    assert "saturates in every layer" in grid_views.face(silent).sentence
+    assert not grid_views.face(silent).averages
+
+
+def test_painted_weights_are_shown_as_such() -> None:
+    loud = dataclasses.replace(retake(A, Look(show="what-if")), peaks=(1.0, 0.5))
+    painted = Painting.over(loud).paint(0, 1, 2.0, "cell", range(2)).weights
+    seen = grid_views.face(loud, None, painted)
+    view = figure_panels.grid(seen, (0, 1))
+    trace = view["figure"]["data"][0]
+    assert trace["customdata"][0][1].split("<br>")[1:3] == ["painted 2.00", "weight 0.8000"]
+    assert "painted" not in trace["customdata"][0][0]
+    assert trace["zmax"] == 2.0 and not view["figure"]["layout"]["shapes"]
+    assert cell_view(seen, 0, 1, None)["arithmetic"][-1] == "painted over: 2.00"
+    assert cell_view(seen, 0, 0, None)["arithmetic"][-1].endswith("= 0.200")
+    (drawn,) = figure_panels.profile(seen)["charts"]
+    assert drawn["figure"]["data"][1]["y"][0] == 2.0
+    assert drawn["figure"]["layout"]["yaxis"]["title"]["text"] == "painted weight"
+
+
+def _result(line: str) -> float:
+    expression, result = line.split(" = ")
+    assert eval(expression.replace("·", "*")) == pytest.approx(float(result), abs=0.002)
+    return float(result)
+
+
+@pytest.mark.parametrize("name", NORMALISATIONS)
+def test_the_arithmetic_can_be_done_again(name: str) -> None:
+    divergence = ((0.21, 0.8, 0.03, 0.4, 0.11, 0.02), (0.5, 0.5, 0.0, 0.0, 0.0, 0.0))
+    names = tuple("abcdef")
+    wide = Picture("1", "q", names, names, divergence, divergence, (0.5, 0.5), Look())
+    picture = retake(
+        dataclasses.replace(wide, look=Look(normalisation="none")),
+        Look(normalisation=name, temperature=0.3),
+    )
+    for layer, row in enumerate(picture.weights):
+        for place, weight in enumerate(row):
+            assert _result(arithmetic(picture, layer, place)[-1]) == pytest.approx(
+                weight, abs=0.0006
+            )
+
+
+def test_strongest_cell_is_where_the_lens_says_something() -> None:
+    assert A.strongest() == (0, 1)
+    assert dataclasses.replace(A, peaks=(1.0, 0.5)).strongest() == (1, 0)
+    assert dataclasses.replace(A, look=Look(span="1")).strongest() == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "painted"),
+    [
+        ("cell", ((0.2, 0.8), (0.6, 2.0), (0.1, 0.9))),
+        ("layer", ((0.2, 0.8), (2.0, 2.0), (0.1, 0.9))),
+        ("below", ((0.2, 0.8), (0.6, 2.0), (0.1, 2.0))),
+        ("adapter", ((0.2, 2.0), (0.6, 2.0), (0.1, 2.0))),
+    ],
+)
+def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...], ...]) -> None:
+    before = Painting.over(_picture(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
+    after = before.paint(1, 1, 2.0, scope, range(3))
+    assert after.weights == painted and after.touched and not before.touched
+    row, _ = painted_row(after)
+    assert row.weights_LK.tolist() == [list(row) for row in painted]
+
+
+@pytest.mark.parametrize("scope", ["layer", "below", "adapter"])
+def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
+    weights = ((0.5, 0.5),) * 4
+    after = Painting.over(_picture(("a", "b"), weights)).paint(1, 1, 2.0, scope, range(1, 3))
+    assert after.weights[0] == after.weights[3] == (0.5, 0.5)
+    assert after.weights[1][1] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("touched", "show", "hear", "expected"),
+    [
+        (False, "weights", False, (False, False)),
+        (False, "weights", True, (False, True)),
+        (False, "what-if", True, (False, True)),
+        (True, "weights", False, (True, False)),
+        (True, "what-if", True, (True, False)),
+        (True, "weights", True, (True, True)),
+    ],
+)
+def test_what_is_shown_and_what_was_painted_can_be_heard(
+    touched: bool, show: str, hear: bool, expected: tuple[bool, bool]
+) -> None:
+    painting = dataclasses.replace(Painting.over(A), touched=touched)
+    assert extra(painting, ["a", "b"], show, hear) == expected
+    assert extra(painting, ["b"], show, hear) == (False, hear)
+
+
+def test_shown_weights_are_heard_as_they_are_shown() -> None:
+    softly = retake(A, Look(normalisation="softmax", temperature=0.5))
+    row, heading = shown_row(softly)
+    assert row.weights_LK.tolist() == [list(row) for row in softly.weights]
+    assert softly.weights != A.weights and "softmax at T = 0.5" in heading.summary
+
+
+def test_the_same_divergence_is_retaken_with_its_own_reading() -> None:
+    other = retake(A, Look("raw", "divergence", "prompt", "js", "top-1", span="1"))
+    assert other.look == Look("norm", "divergence", "query", "kl", "top-1", span="1")
+    assert other.weights == ((0.0, 1.0), (1.0, 0.0)) and other.divergence == A.divergence
+    assert other.number != A.number and retake(other, A.look).weights == A.weights
+
+
+@given(st.text("0123456789 -–.to", max_size=9) | st.text(max_size=9), st.integers(1, 9))
+def test_some_layers_are_always_shown(span: str, count: int) -> None:
+    look = Look(span=span)
+    shown = look.layers(count)
+    assert 0 <= shown.start < shown.stop <= count
+    assert not look.misread or shown == range(count)
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        ("", range(9)),
+        ("2-4", range(2, 5)),
+        ("4 – 2", range(2, 5)),
+        ("3–", range(3, 9)),
+        ("..3", range(4)),
+        ("2 to 99", range(2, 9)),
+        ("5", range(5, 6)),
+        ("77", range(8, 9)),
+    ],
+)
+def test_layers_are_taken_as_they_are_written(span: str, shown: range) -> None:
+    assert Look(span=span).layers(9) == shown and not Look(span=span).misread
+
+
+def test_layers_that_cannot_be_read_are_said() -> None:
+    assert Look(span="the middle").layers(9) == range(9)
+    assert "write 6–11" in Look(span="the middle").misread

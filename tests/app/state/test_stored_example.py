@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from analysis.engine import Engine
+from analysis.measure.cell_explanation import Cell
+from analysis.models.manifest import load_collection
+from app.explore import make_stored_example
+from app.explore.query_service import Asker
+from app.explore.view_service import Looker
+from app.export import files
+from app.server.loader import Loader
+from app.server.request_queue import Turns
+from app.state import stored_example
+from app.state.session import Session
+from app.state.view_settings import Look
+from app.widgets.labels import labels_of
+from tests.tiny import tiny_collection
+
+
+def _loader(collection) -> Loader:
+    loader = Loader(lambda progress: Engine.load(collection, progress))
+    loader.start()
+    assert loader.wait(600) is not None, loader.now
+    return loader
+
+
+def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
+    collection = load_collection(tiny_collection(tmp_path / "tiny"))
+    loader = _loader(collection)
+    made = make_stored_example.make(collection, loader)
+    path = tmp_path / "first.json"
+    path.write_text(make_stored_example.write(made), encoding="utf-8")
+    stored = stored_example.load(collection, path)
+    assert stored is not None
+    assert stored.picture.weights == made["picture"]["weights"]
+    assert stored.answers["rows"][0]["tokens"]
+    other = load_collection(tiny_collection(tmp_path / "other", ("math",)))
+    assert stored_example.load(other, path) is None
+
+    # It is explained and taken along as if it had just been asked.
+    labels = labels_of(collection)
+    looker, asked = Looker(loader, labels, stored), Session()
+    asker = Asker(loader, Turns(), labels, Looker(loader, labels))
+    session = Session()
+    session.show(stored.picture)
+    settings = stored.asked().settings
+    for _ in asker.ask(asked, stored.picture.query, list(labels), Look(), lambda: settings):
+        pass
+    for cell in ((0, 0), (1, 2), (2, 1)):
+        kept, fresh = looker.select(session, *cell)["why"], looker.select(asked, *cell)["why"]
+        for told in (kept, fresh):
+            told["shares"] = [(one["text"], one["said"]) for one in told["shares"]]
+        assert kept["tokens"] and kept["shares"] and kept == fresh
+    assert looker.shown(session)["prompt"] == looker.shown(asked)["prompt"]
+    told = json.loads(files.take("json", collection, session, stored)["text"])
+    assert told == json.loads(files.take("json", collection, asked, stored)["text"])
+    assert len(told["answers"]["rows"]) == 4 and told["prompt"]["ids"]
+    for kind in files.KINDS:
+        assert files.take(kind, collection, session, stored)["text"]
+
+
+@pytest.mark.base
+def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path) -> None:
+    collection = load_collection()
+    stored = stored_example.load(collection)
+    assert stored is not None, "python -m app.storing makes the example for these adapters"
+    path = tmp_path / "first.json"
+    path.write_text(
+        make_stored_example.write(make_stored_example.make(collection, _loader(collection))),
+        encoding="utf-8",
+    )
+    fresh = stored_example.load(collection, path)
+    assert fresh is not None
+    old, new = stored.picture, fresh.picture
+    assert stored.prompt == fresh.prompt and old.query == new.query
+    assert old.peaks == pytest.approx(new.peaks, abs=0.01)
+    told = 0
+    for layer, peak in enumerate(old.peaks):
+        if peak >= 0.999:  # where the lens saturates, all is round-off, other on other CPUs
+            continue
+        told += 1
+        assert old.weights[layer] == pytest.approx(new.weights[layer], abs=0.01)
+        assert old.divergence[layer] == pytest.approx(new.divergence[layer], rel=0.02, abs=1e-4)
+        for kept, cell in zip(stored.cells[layer], fresh.cells[layer], strict=True):
+            assert _probabilities(kept) == pytest.approx(_probabilities(cell), abs=0.01)
+            assert _shares(kept) == pytest.approx(_shares(cell), abs=0.02)
+    assert told > 10
+    for kept, row in zip(stored.answers["rows"], fresh.answers["rows"], strict=True):
+        assert [token[0] for token in kept["tokens"]] == [token[0] for token in row["tokens"]]
+        probabilities = [token[1] for token in row["tokens"]]
+        assert [token[1] for token in kept["tokens"]] == pytest.approx(probabilities, abs=0.01)
+
+
+def _probabilities(cell: Cell) -> list[float]:
+    """Each list's own, in its order: near ties may change places, and little else then does."""
+    return [*(one.base for one in cell.base_top), *(one.adapter for one in cell.adapter_top)]
+
+
+def _shares(cell: Cell) -> list[float]:
+    return [one.share for one in cell.contributors]

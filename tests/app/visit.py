@@ -1,0 +1,66 @@
+"""A visitor's session with a run on it, made without a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.engine import Engine
+from analysis.inference.decoding import Sampling
+from analysis.models.manifest import Collection
+from app.explore.query_service import Asker
+from app.explore.view_service import Looker
+from app.server.loader import Loader
+from app.server.request_queue import Turns
+from app.server.requests import Updates
+from app.state.run import Asking
+from app.state.session import Session
+from app.state.view_settings import Look
+from app.widgets.labels import labels_of
+
+
+class Visit:
+    """One visitor of a collection's page.
+
+    Args:
+        collection: What the page is about.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        labels = labels_of(collection)
+        self.loader = Loader(lambda progress: Engine.load(collection, progress))
+        self.loader.start()
+        engine = self.loader.wait(300)
+        assert engine is not None, self.loader.now
+        self.engine = engine
+        self.turns = Turns()
+        self.looker = Looker(self.loader, labels)
+        self.asker = Asker(self.loader, self.turns, labels, self.looker)
+        self.names = list(labels)
+        self.session = Session()
+
+    def ask(self, *what: Any, **named: Any) -> dict[str, Any]:
+        """Asks as `steps` does, and gives what the page shows in the end."""
+        return last(self.steps(*what, **named))
+
+    def steps(
+        self,
+        query: str,
+        look: Look | None = None,
+        methods: tuple[str, ...] = ("base", "static"),
+        sampling: Sampling | None = None,
+        new_tokens: int = 4,
+        **named: Any,
+    ) -> Updates:
+        """Asks, step by step."""
+        look = look or Look()
+        asking = Asking(methods, new_tokens, sampling or Sampling(), look.lens)
+        return self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
+
+
+def last(steps: Any) -> dict[str, Any]:
+    """The last that steps say of each part."""
+    shown: dict[str, Any] = {}
+    for changes in steps:
+        shown.update(changes)
+    return shown

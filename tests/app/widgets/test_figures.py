@@ -1,0 +1,71 @@
+import json
+
+import pytest
+from plotly.graph_objects import Figure
+
+from app.widgets import heatmaps, line_charts
+
+LABELS = ["Math", "<b>Code</b>"]
+
+
+def _grid(values: list[list[float]], scale: str) -> dict:
+    texts = [["a<b>", "%{z}"] for _ in values]
+    return heatmaps.grid(values, LABELS, texts, texts, scale=scale, veiled=[1])
+
+
+@pytest.mark.parametrize("scale", ["weights", "painted", "divergence", "difference"])
+def test_plotly_takes_the_grid(scale: str) -> None:
+    figure = _grid([[0.1, 0.9], [0.0, 1.0], [0.5, 0.5]], scale)
+    Figure(figure)  # refuses properties that do not exist
+    json.dumps(figure, allow_nan=False)
+
+
+def test_text_is_escaped() -> None:
+    figure = _grid([[0.1, 0.9]], "weights")
+    heads = figure["layout"]["xaxis"]["ticktext"]
+    assert heads[1].startswith("<b>&lt;b&gt;Code")
+    assert figure["data"][0]["customdata"][0] == ["a&lt;b&gt;", "%{z}"]
+
+
+def test_divergence_is_coloured_by_its_logarithm_and_zero_is_the_lowest() -> None:
+    figure = _grid([[1e-3, 0.0], [1.0, 1e-30]], "divergence")
+    trace = figure["data"][0]
+    assert trace["z"][0] == [-3.0, trace["zmin"]]
+    assert trace["zmin"] == -6.0 and trace["zmax"] == 0.0
+
+
+def test_differences_are_centred() -> None:
+    trace = _grid([[-0.2, 0.1]], "difference")["data"][0]
+    assert (trace["zmin"], trace["zmax"]) == (-0.2, 0.2)
+
+
+def test_nothing_different_still_has_a_scale() -> None:
+    trace = _grid([[0.0, 0.0]], "difference")["data"][0]
+    assert trace["zmin"] < 0 < trace["zmax"]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_plotly_takes_the_lines(log: bool) -> None:
+    figure = line_charts.profile(
+        [[0.1, 0.9], [0.0, 1.0]], LABELS, measure="weight", log=log, veiled=[1]
+    )
+    Figure(figure)
+    assert figure["layout"]["yaxis"]["title"]["text"] == "weight"
+    assert figure["data"][0]["y"] == ([0.1, None] if log else [0.1, 0.0])
+    assert figure["layout"]["shapes"][0]["x0"] == 0.5
+    ends = figure["layout"]["yaxis"].get("range")
+    assert ends == (pytest.approx([-1.2, 0.2]) if log else None)
+
+
+def test_tokens_have_a_legend_of_their_colours() -> None:
+    hover = [["a", "<b>"], ["c", "d"]]
+    figure = heatmaps.tokens(
+        [[0.5, 2e-4], [20.0, 0.0]], ["·a", "<b>"], LABELS, hover, axis="", measure="divergence"
+    )
+    Figure(figure)
+    json.dumps(figure, allow_nan=False)
+    (trace,) = figure["data"]
+    assert trace["colorbar"]["tickvals"] == [-3, -2, -1, 0, 1]
+    assert trace["colorbar"]["ticktext"] == ["10⁻³", "10⁻²", "0.1", "1", "10"]
+    assert trace["customdata"][0][1] == "&lt;b&gt;"
+    assert figure["layout"]["yaxis"]["ticktext"][1] == "&lt;b&gt;Code&lt;/b&gt;"
