@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from analysis.models.manifest import Collection, load_collection
 
 _PLACES = {
-    "collection": ("Collection", "load_collection"),
-    "decoding": ("Sampling", "Step", "Token"),
-    "divergence": ("Divergence",),
+    "models.manifest": ("Collection", "load_collection"),
+    "inference.decoding": ("Sampling", "Step", "Token"),
+    "measure.divergence": ("Divergence",),
     "engine": ("Engine",),
-    "errors": ("InputError",),
-    "limits": ("Limits",),
+    "common.errors": ("InputError",),
+    "common.limits": ("Limits",),
     "methods": ("Method", "Reading", "fuse", "methods"),
-    "prompt": ("Prompt",),
-    "rows": ("Row",),
-    "trace": ("Trace",),
-    "weights": ("normalise",),
+    "inference.prompt": ("Prompt",),
+    "inference.rows": ("Row",),
+    "measure.trace": ("Trace",),
+    "measure.normalisation": ("normalise",),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 

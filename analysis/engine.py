@@ -15,20 +15,20 @@ from analysis.common.progress import Progress
 from analysis.inference.decoding import Sampling, Step
 from analysis.inference.prompt import Message, Prompt, build_prompt
 from analysis.inference.rows import Row
-from analysis.inference.runner import Runner
+from analysis.inference.runner import ModelRunner
 from analysis.inference.tokens import token_text
 from analysis.measure.control_copies import COPIES, copy_name
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lens import check_lens
 from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace
-from analysis.measure.trace_reader import Reader
+from analysis.measure.trace_reader import TraceReader
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
 from analysis.models.manifest import Collection, PromptForm, choose_adapters
 
 
-class Engine(Reader):
+class Engine(TraceReader):
     """Answers every question about one base model and its adapters, for any number of requests.
 
     What a request computed is kept, read-only, for the next one that asks the same.
@@ -55,7 +55,7 @@ class Engine(Reader):
         self.limits = limits or Limits()
         self._tokenizer = tokenizer
         self._prompt = prompt
-        self._runner = Runner(model, tokenizer, adapters)
+        self._runner = ModelRunner(model, tokenizer, adapters)
         super().__init__(self._runner.head, self.token, ByteCache(self.limits.kept_bytes))
 
     @classmethod
@@ -175,7 +175,7 @@ class Engine(Reader):
         if trace is None:
             began = time.perf_counter()
             places = [prompt.query_last, prompt.last]
-            with self.ahead.request():
+            with self.background.request():
                 hidden_RLPD = self._runner.hidden(
                     prompt.ids,
                     adapters,
@@ -212,7 +212,7 @@ class Engine(Reader):
             return kept
         check_lens(lens)
         check_metrics((metric,))
-        with self.ahead.request():
+        with self.background.request():
             hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(len(prompt.ids)), progress)
             every = read_every(
                 prompt, chosen, hidden_RLTD, self._runner.head, lens, metric, progress
@@ -255,7 +255,7 @@ class Engine(Reader):
         return self._answering(steps)
 
     def _answering(self, steps: Iterator[Step]) -> Iterator[Step]:
-        with self.ahead.request():
+        with self.background.request():
             yield from steps
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:

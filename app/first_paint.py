@@ -11,17 +11,18 @@ import html
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from analysis.models.manifest import Collection
 from app.explore.layout import FOLDED
 from app.state.examples import load_examples
-from app.state.stored_example import First
+from app.state.stored_example import StoredExample
 from app.views import figure_panels, grid_views
 from app.views.cell_view import View, cell_view
 from app.views.prompt_view import prompt_view
 from app.widgets import text, theme
 from app.widgets.panels import ASSETS, CSS
 
-_STYLES = (CSS, ASSETS / "opening" / "opening.css")
-_SCRIPT = ASSETS / "opening" / "opening.js"
+_STYLES = (CSS, ASSETS / "first_paint" / "first_paint.css")
+_SCRIPT = ASSETS / "first_paint" / "first_paint.js"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,38 +30,42 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def markup(title: str, first: First) -> str:
+def markup(collection: Collection, example: StoredExample) -> str:
     """The first view.
 
     Args:
-        title: The collection's.
-        first: The stored example.
+        collection: Whose page it is.
+        example: Its stored example.
     """
-    picture = first.picture
-    layer, adapter = picture.strongest()
-    face = grid_views.face(picture)
-    grid = figure_panels.grid(face, (layer, adapter), example=True)
-    why = cell_view(face, layer, adapter, None)
+    snapshot = example.snapshot
+    layer, adapter = snapshot.strongest()
+    grid_view = grid_views.grid_view(snapshot)
+    grid = figure_panels.grid(grid_view, (layer, adapter), example=True)
+    why = cell_view(grid_view, layer, adapter, None)
     about = "".join(
         f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(query)}</dd>' for name, query in grid["about"]
     )
-    chips = "".join(f'<span class="chip">{_safe(one.label)}</span>' for one in load_examples())
+    chips = "".join(
+        f'<span class="chip">{_safe(one.label)}</span>' for one in load_examples(collection)
+    )
     steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in why["arithmetic"])
-    adapters = "".join(f"<li>{_safe(label)}</li>" for label in picture.labels)
+    adapters = "".join(f"<li>{_safe(label)}</li>" for label in snapshot.labels)
     styles = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
     # Read aloud it would break off in the middle, when the page takes over.
-    return f"""<div id="opening" aria-hidden="true" inert>
+    return f"""<div id="first-paint" aria-hidden="true" inert>
 <style>{styles}</style>
 <div class="page">
 <div class="fl fl-masthead"><div class="fl-panel"><div class="names"><h1>Fusion Lens</h1>
 <p class="tagline">Watch LoRA adapters fuse, layer by layer</p></div>
-<div class="model"><span class="dot"></span><div><span>{_safe(title)}</span>
+<div class="model"><span class="dot"></span><div><span>{_safe(collection.title)}</span>
 <span class="state">opening the page</span></div></div><span class="theme">◐</span></div></div>
 <div class="tabs"><span>Explore</span></div>
-<div class="asked"><div class="box"><b>Query</b><div class="query" dir="auto">{_safe(picture.query)}
-</div></div><span class="button primary">Ask</span><span class="button">Stop</span></div>
+<div class="asked"><div class="box"><b>Query</b>
+<div class="query" dir="auto">{_safe(snapshot.query)}</div></div>
+<span class="button primary">Ask</span>
+<span class="button">Stop</span></div>
 <div class="fl fl-chips"><div class="fl-panel"><span class="lead">Try</span>{chips}</div></div>
-<p class="read">▶ {_safe(prompt_view(first.prompt)["summary"])}</p>
+<p class="read">▶ {_safe(prompt_view(example.prompt)["summary"])}</p>
 <div class="columns"><div class="left"><p class="folded">{_safe(FOLDED)}</p>
 <b>Adapters</b><ul>{adapters}</ul></div>
 <div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid["title"])}</h2>
@@ -100,7 +105,7 @@ def _safe(given: str) -> str:
     return html.escape(text.plain(given))
 
 
-class Opening:
+class FirstPaint:
     """Middleware that puts the first view into the page's document.
 
     Args:

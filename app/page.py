@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
 from app import first_paint
 from app.explore import tab
-from app.first_paint import Opening
+from app.first_paint import FirstPaint
 from app.server.loader import Loader
 from app.state import stored_example
 from app.views.masthead_view import masthead_view
@@ -36,7 +36,8 @@ def chosen_collection() -> Collection:
 
 def build(collection: Collection, loader: Loader) -> gr.Blocks:
     """The whole page."""
-    with gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False) as demo:
+    demo = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
+    with demo:
         head = panels.panel("masthead", masthead_view(collection, loader.now), elem_id="masthead")
         with gr.Tabs():
             for one in _TABS:
@@ -53,16 +54,15 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         timer.tick(tick, None, [head, timer], **quiet)
     # Without it a request could pass by the queue and its limits.
-    return demo.queue(api_open=False, max_size=64, default_concurrency_limit=16)
+    demo.queue(api_open=False, max_size=64, default_concurrency_limit=16)
+    return demo
 
 
 def launch_options(collection: Collection) -> dict[str, Any]:
     """What `launch` needs besides an address, to serve a collection's page."""
     stored = stored_example.load(collection)
     view = (
-        []
-        if stored is None
-        else [Middleware(Opening, first_paint.markup(collection.title, stored))]
+        [] if stored is None else [Middleware(FirstPaint, first_paint.markup(collection, stored))]
     )
     return {
         "theme": theme(),

@@ -291,6 +291,19 @@ def tiny_engine(
 KINDS = {"spanish": "language", "russian": "language", "chinese": "language"}
 
 
+EXAMPLES = """
+[[examples]]
+label = "Sums in Spanish"
+adapters = ["spanish", "math"]
+alone = "math"
+query = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
+
+[[examples]]
+label = "Greeting"
+query = "Say hello."
+"""
+
+
 def tiny_collection(
     folder: Path,
     adapters: Sequence[str] | Mapping[str, Mapping[str, Any]] = ("spanish", "math", "code"),
@@ -347,6 +360,8 @@ def tiny_collection(
         ]
     path = folder / "collection.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if {"spanish", "math"} <= set(options):
+        (folder / "examples.toml").write_text(EXAMPLES, encoding="utf-8")
     return path
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.inference.decoding import AnswerText
-from analysis.inference.mixture import Applied, Mixture
+from analysis.inference.mixture import AppliedRows, Mixture
 from analysis.models.adapters import Adapter
 
 ROWS = 25
@@ -36,7 +36,7 @@ class Batched:
         self._mixture = Mixture(model, adapters)
         self.adapters, self.layers = self._mixture.adapters, self._mixture.layers
 
-    def rows(self, weights_RLK: Tensor) -> Applied:
+    def rows(self, weights_RLK: Tensor) -> AppliedRows:
         """Rows to put on the model for a forward pass of one's own."""
         return self._mixture.rows(weights_RLK)
 

@@ -24,7 +24,7 @@ class _Ended(Exception):
     """The process ends."""
 
 
-class Ahead:
+class BackgroundWork:
     """A thread that does jobs one after the other, in moments without any request.
 
     It ends with the process, at its next step: a thread that is cut off inside torch aborts the
@@ -112,10 +112,10 @@ class Ahead:
             raise _Ended
 
 
-_all: weakref.WeakSet[Ahead] = weakref.WeakSet()
+_all: weakref.WeakSet[BackgroundWork] = weakref.WeakSet()
 
 
 @atexit.register
 def _end_all() -> None:
-    for ahead in list(_all):
-        ahead.end()
+    for background in list(_all):
+        background.end()

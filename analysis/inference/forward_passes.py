@@ -40,7 +40,7 @@ class _Frame:
     cache: Cache
 
 
-class Passes:
+class ForwardPasses:
     """Runs prompts through one model.
 
     Args:

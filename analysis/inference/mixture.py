@@ -45,7 +45,7 @@ class _Site:
 
 
 @dataclass(frozen=True)
-class _Own:
+class _SingleAdapter:
     """What one linear adds to rows with an adapter of their own, ready to be computed.
 
     Attributes:
@@ -71,7 +71,7 @@ class _Own:
 
 
 @dataclass(frozen=True)
-class _Mixed:
+class _MixedAdapters:
     """What one linear adds to rows that mix several adapters, ready to be computed.
 
     Attributes:
@@ -79,18 +79,18 @@ class _Mixed:
         a_SI: The adapters' A, stacked: `[adapters · rank, inputs]`.
         b_SO: Their B.
         weights_n1S: Between A and B, each adapter's weight for each of its ranks.
-        turned: The order of the product with A; see `product`.
+        transposed: The order of the product with A; see `product`.
     """
 
     rows: Rows | None
     a_SI: Tensor
     b_SO: Tensor
     weights_n1S: Tensor
-    turned: bool
+    transposed: bool
 
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
         x_nTI = _part(x_RTI, self.rows)
-        h_NS = product(x_nTI.flatten(0, 1), self.a_SI, self.turned)
+        h_NS = product(x_nTI.flatten(0, 1), self.a_SI, self.transposed)
         h_NS.view(*x_nTI.shape[:2], -1).mul_(self.weights_n1S)
         if isinstance(self.rows, Tensor):
             out_RTO[self.rows] += (h_NS @ self.b_SO).view(*x_nTI.shape[:2], -1)
@@ -105,13 +105,13 @@ class Mixture:
     Args:
         model: The base model; it is not changed.
         adapters: The adapters; their order is the order of all weights.
-        turned: The order of products with few tokens; see `product`.
+        transposed: The order of products with few tokens; see `product`.
     """
 
     def __init__(
-        self, model: PreTrainedModel, adapters: Sequence[Adapter], turned: bool = False
+        self, model: PreTrainedModel, adapters: Sequence[Adapter], transposed: bool = False
     ) -> None:
-        self._turned = turned
+        self._transposed = transposed
         self.adapters = tuple(adapter.name for adapter in adapters)
         self.layers = int(model.config.get_text_config().num_hidden_layers)
         modules = dict(model.named_modules())
@@ -122,7 +122,7 @@ class Mixture:
         # Below its first layer an adapter has moved nothing; an adapter that is zero never does.
         self.first_layer_K = tuple(_first_layer(adapter, self.layers) for adapter in adapters)
 
-    def rows(self, weights_RLK: Tensor) -> Applied:
+    def rows(self, weights_RLK: Tensor) -> AppliedRows:
         """Prepares rows with these weights, `[rows, layers, adapters]`."""
         expected = (self.layers, len(self.adapters))
         if weights_RLK.dim() != 3 or tuple(weights_RLK.shape[1:]) != expected:
@@ -138,23 +138,29 @@ class Mixture:
                 groups[key] = row_groups(weights_RLK[:, site.layer, list(site.covering)])
             if groups[key]:
                 deltas.append((site.module, [self._delta(site, group) for group in groups[key]]))
-        return Applied(weights_RLK.shape[0], deltas)
+        return AppliedRows(weights_RLK.shape[0], deltas)
 
-    def _delta(self, site: _Site, group: RowGroup) -> _Own | _Mixed:
+    def _delta(self, site: _Site, group: RowGroup) -> _SingleAdapter | _MixedAdapters:
         rows = None if group.rows is None else _on(group.rows, site)
         adapters, weights = _on(group.adapters, site), group.weights
         a_nrI, b_nrO = site.a_KrI[adapters], site.b_KrO[adapters]
         if not group.mixed:
-            return _Own(rows, a_nrI, b_nrO, None if weights is None else weights.to(a_nrI))
+            return _SingleAdapter(
+                rows, a_nrI, b_nrO, None if weights is None else weights.to(a_nrI)
+            )
         assert weights is not None
         weights_n1S = weights.repeat_interleave(a_nrI.shape[1], dim=2).to(a_nrI)
-        return _Mixed(rows, a_nrI.flatten(0, 1), b_nrO.flatten(0, 1), weights_n1S, self._turned)
+        return _MixedAdapters(
+            rows, a_nrI.flatten(0, 1), b_nrO.flatten(0, 1), weights_n1S, self._transposed
+        )
 
 
-class Applied:
+class AppliedRows:
     """Rows that can be put on the model for one forward pass."""
 
-    def __init__(self, rows: int, deltas: list[tuple[nn.Module, list[_Own | _Mixed]]]) -> None:
+    def __init__(
+        self, rows: int, deltas: list[tuple[nn.Module, list[_SingleAdapter | _MixedAdapters]]]
+    ) -> None:
         self._rows = rows
         self._deltas = deltas
 
@@ -172,7 +178,7 @@ class Applied:
 
 
 def _hook(
-    rows: int, deltas: list[_Own | _Mixed]
+    rows: int, deltas: list[_SingleAdapter | _MixedAdapters]
 ) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if output.dim() != 3 or output.shape[0] != rows:

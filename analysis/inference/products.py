@@ -14,20 +14,20 @@ _FEW = 8
 _TIMED_ROWS = 32_768
 
 
-def product(states_ND: Tensor, weight_MD: Tensor, turned: bool) -> Tensor:
+def product(states_ND: Tensor, weight_MD: Tensor, transposed: bool) -> Tensor:
     """`states Wᵀ`, `[n, m]`, not always contiguous.
 
     Args:
         states_ND: `[n, width]`.
         weight_MD: `[m, width]`.
-        turned: Whether few states are multiplied as `(W statesᵀ)ᵀ`; from `turned_is_faster`.
+        transposed: Whether few states are multiplied as `(W statesᵀ)ᵀ`; from `turned_is_faster`.
     """
-    if turned and len(states_ND) <= _FEW:
+    if transposed and len(states_ND) <= _FEW:
         return (weight_MD @ states_ND.T).T
     return states_ND @ weight_MD.T
 
 
-def turned_is_faster(weight_MD: Tensor) -> bool:
+def transposed_is_faster(weight_MD: Tensor) -> bool:
     """Whether few states meet a matrix faster the other way round.
 
     Up to four times on one CPU, while it takes 1.4 times as long on another; neither instructions
@@ -43,13 +43,13 @@ def turned_is_faster(weight_MD: Tensor) -> bool:
     part_MD = weight_MD[:_TIMED_ROWS]
     states_ND = part_MD[:4]
 
-    def seconds(turned: bool) -> float:
+    def seconds(transposed: bool) -> float:
         began = perf_counter()
-        product(states_ND, part_MD, turned).contiguous()
+        product(states_ND, part_MD, transposed).contiguous()
         return perf_counter() - began
 
     with torch.inference_mode():
         seconds(False)
         times = [(seconds(True), seconds(False)) for _ in range(3)]
     # Far from even, so that the same machine always decides alike: the last digits depend on it.
-    return min(turned for turned, _ in times) < 0.75 * min(plain for _, plain in times)
+    return min(transposed for transposed, _ in times) < 0.75 * min(plain for _, plain in times)

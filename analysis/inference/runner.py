@@ -12,14 +12,14 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.inference.decoding import AnswerText, End, Sampling, Step, Token, choose
-from analysis.inference.forward_passes import Passes, as_rows, collected
+from analysis.inference.forward_passes import ForwardPasses, as_rows, collected
 from analysis.inference.mixture import Mixture
 from analysis.inference.tokens import token_text
 from analysis.measure.lens import Head
 from analysis.models.adapters import Adapter
 
 
-class Runner:
+class ModelRunner:
     """Runs one base model with its adapters, for any number of requests at once.
 
     One forward pass runs at a time; between two of them nothing of a request is left in the model,
@@ -43,12 +43,12 @@ class Runner:
         self._model = model
         self._tokenizer = tokenizer
         self.head = Head.of(model)
-        self._mixture = Mixture(model, adapters, self.head.turned)
+        self._mixture = Mixture(model, adapters, self.head.transposed)
         self._ends = _end_tokens(model, tokenizer)
         # One model: two forward passes at once would see each other's hooks; and tokenizers
         # change their state while they work.
         self.lock = threading.Lock()
-        self._passes = Passes(model, self._mixture, self.lock)
+        self._forward_passes = ForwardPasses(model, self._mixture, self.lock)
         self._check_head()
 
     @property
@@ -86,7 +86,7 @@ class Runner:
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
-        return self._passes.hidden(ids, adapters, places, progress, frame, scales)
+        return self._forward_passes.hidden(ids, adapters, places, progress, frame, scales)
 
     def decode(
         self,
@@ -148,7 +148,7 @@ class Runner:
     def _check_head(self) -> None:
         """Compares the norm lens on the last block with the model's own logits."""
         with torch.inference_mode():
-            with collected(self._passes.blocks, [1]) as states:
+            with collected(self._forward_passes.blocks, [1]) as states:
                 ids_RT = torch.tensor([[0, 1]], device=self._model.device)
                 own_V = self._model(input_ids=ids_RT).logits[0, -1]
             own_V = own_V if own_V.dtype == torch.float64 else own_V.float()

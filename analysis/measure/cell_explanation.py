@@ -37,7 +37,7 @@ class TokenChange:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellExplanation:
     """One layer and one adapter, looked into.
 
     Attributes:
@@ -65,7 +65,7 @@ def explain(
     adapter: str,
     text_of: Callable[[int], str],
     top: int = 8,
-) -> Cell:
+) -> CellExplanation:
     """Looks into one cell.
 
     Args:
@@ -105,7 +105,7 @@ def explain(
             for token in tokens.tolist()
         )
 
-    return Cell(
+    return CellExplanation(
         layer=layer,
         adapter=adapter,
         divergence=float(divergence),

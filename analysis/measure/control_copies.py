@@ -23,7 +23,7 @@ def copy_name(adapter: str, copy: str) -> str:
 
 
 @dataclass(frozen=True)
-class Sanity:
+class CopyComparison:
     """An adapter beside its zero, duplicate and doubled copies, as if all four were fused.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sanity:
 
 def compare(
     adapter: str, reading: Divergence, normalisation: str = "sum", temperature: float = 1.0
-) -> Sanity:
+) -> CopyComparison:
     """Puts an adapter beside its copies.
 
     Args:
@@ -64,7 +64,7 @@ def compare(
     own_L, zero_L, duplicate_L, doubled_L = reading.values_LK.unbind(dim=1)
     acts_L = own_L > 0
     apart_L = (duplicate_L - own_L).abs()[acts_L] / own_L[acts_L]
-    return Sanity(
+    return CopyComparison(
         adapter=adapter,
         names=(adapter, *COPIES),
         divergence_LC=reading.values_LK,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.inference.products import product, turned_is_faster
+from analysis.inference.products import product, transposed_is_faster
 
 if TYPE_CHECKING:
     # The page lists the lenses before it can wait for torch.
@@ -38,14 +38,14 @@ class Head:
         bias_V: Its bias, or None.
         norm: The final norm, computing in float32 or better.
         softcap: Logits are `softcap · tanh(logits / softcap)`; None where they are not capped.
-        turned: Whether few states are multiplied the other way round; see `product`.
+        transposed: Whether few states are multiplied the other way round; see `product`.
     """
 
     weight_VD: Tensor = field(repr=False)
     bias_V: Tensor | None = field(repr=False)
     norm: Callable[[Tensor], Tensor] = field(repr=False)
     softcap: float | None
-    turned: bool = False
+    transposed: bool = False
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Head:
@@ -73,13 +73,13 @@ class Head:
             bias_V=getattr(linear, "bias", None),
             norm=precise or copy.deepcopy(norm).float(),
             softcap=getattr(config, "final_logit_softcapping", None),
-            turned=turned_is_faster(weight),
+            transposed=transposed_is_faster(weight),
         )
 
     def logits(self, states_ND: Tensor) -> Tensor:
         """`W states` without bias or cap, `[n, vocabulary]` in float32 or better."""
         states_ND = states_ND.to(self.weight_VD.device, self.weight_VD.dtype)
-        product_NV = product(states_ND, self.weight_VD, self.turned).contiguous()
+        product_NV = product(states_ND, self.weight_VD, self.transposed).contiguous()
         return product_NV if product_NV.itemsize == 8 else product_NV.float()
 
     def output(self, states_ND: Tensor) -> Tensor:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from analysis.common.background import Ahead
+from analysis.common.background import BackgroundWork
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.measure.cell_explanation import Cell, explain
+from analysis.measure.cell_explanation import CellExplanation, explain
 from analysis.measure.divergence import Divergence, measure
 from analysis.measure.lens import Head, check_lens
 from analysis.measure.metrics import METRICS
@@ -18,7 +18,7 @@ from analysis.measure.trace import POSITIONS, Trace
 _CELL_BYTES = 8_000
 
 
-class Reader:
+class TraceReader:
     """Reads divergences and cells from traces, and keeps them for the next one that asks.
 
     Args:
@@ -31,7 +31,7 @@ class Reader:
         self._head = head
         self._token = token
         self._kept = kept
-        self.ahead = Ahead()
+        self.background = BackgroundWork()
 
     def divergence(
         self,
@@ -61,7 +61,7 @@ class Reader:
         if kept is not None:
             return kept
         metrics = ("kl",) if metric == "kl" else (metric, *(set(METRICS) - {metric}))
-        with self.ahead.request():
+        with self.background.request():
             return self._measure(trace, lens, position, metrics, progress)
 
     def _measure(
@@ -106,23 +106,25 @@ class Reader:
                 if any(self._kept.get((*key, metric)) is None for metric in METRICS):
                     self._measure(trace, lens, position, tuple(METRICS), step)
 
-        self.ahead.put(job)
+        self.background.put(job)
 
     def cell(
         self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
-    ) -> Cell:
+    ) -> CellExplanation:
         """Looks into one cell of a trace; runs the LM head on two states.
 
         Raises:
             InputError: There is no such layer, adapter, lens or position.
         """
         self._check_cell(trace, layer, adapter)
-        with self.ahead.request():
+        with self.background.request():
             return self._explain(trace, layer, adapter, lens, position)
 
-    def _explain(self, trace: Trace, layer: int, adapter: str, lens: str, position: str) -> Cell:
+    def _explain(
+        self, trace: Trace, layer: int, adapter: str, lens: str, position: str
+    ) -> CellExplanation:
         key = (trace.prompt, trace.adapters, lens, position, layer, adapter)
-        kept: Cell | None = self._kept.get(key)
+        kept: CellExplanation | None = self._kept.get(key)
         if kept is not None:
             return kept
         rows = [0, 1 + trace.adapters.index(adapter)]

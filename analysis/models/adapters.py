@@ -120,7 +120,7 @@ def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str,
         model.train(training)
 
 
-def size(adapter: Adapter) -> float:
+def delta_norm(adapter: Adapter) -> float:
     """`‖ΔW‖`, the Frobenius norm over all its modules, without forming any ΔW."""
     total = 0.0
     for factor in adapter.factors.values():

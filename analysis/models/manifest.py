@@ -86,6 +86,7 @@ class Collection:
         adapters: The adapters, in the manifest's order; names are unique.
         prompt: The prompt form; None means the tokenizer's chat template.
         lens: The lens to begin with.
+        folder: The manifest's folder, where examples of the collection lie.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Collection:
     adapters: tuple[AdapterEntry, ...]
     prompt: PromptForm | None
     lens: str = "norm"
+    folder: Path = Path()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,6 +176,7 @@ def _read(manifest: dict[str, Any], path: Path) -> Collection:
         adapters=adapters,
         prompt=_prompt(manifest["prompt"], path) if "prompt" in manifest else None,
         lens=_text(manifest.get("lens", "norm")),
+        folder=path.parent,
     )
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
 from analysis.methods import Reading, fuse, methods
-from app.server.requests import Update, Updates, watched
+from app.server.requests import Update, Updates, run_with_progress
 from app.state import what_if
-from app.state.answer_stream import Heading, Sheet
-from app.state.run import Asked, Asking, Run
+from app.state.answer_stream import AnswerStream, Heading
+from app.state.run import AnswerRecord, AnswerSettings, Run
 from app.state.session import Session, Stopped
 from app.widgets.status import status_view
 from app.widgets.text import listed
@@ -56,7 +56,7 @@ def chosen(
     engine: Engine,
     session: Session,
     run: Run,
-    settings: Asking,
+    settings: AnswerSettings,
     extra: tuple[bool, bool],
     labels: Mapping[str, str],
 ) -> list[Answered]:
@@ -84,10 +84,10 @@ def chosen(
         for name in settings.methods
     ]
     painted, shown = extra
-    if painted and session.painting is not None:
-        rows.append(what_if.painted_row(session.painting))
-    if shown and session.picture is not None:
-        rows.append(what_if.shown_row(session.picture))
+    if painted and session.what_if is not None:
+        rows.append(what_if.painted_row(session.what_if))
+    if shown and session.snapshot is not None:
+        rows.append(what_if.shown_row(session.snapshot))
     return rows
 
 
@@ -95,7 +95,7 @@ def answer(
     engine: Engine,
     session: Session,
     run: Run,
-    settings: Asking,
+    settings: AnswerSettings,
     rows: list[Answered],
     costs: tuple[str, ...],
 ) -> Updates:
@@ -122,32 +122,32 @@ def answer(
     names = [heading.name for _, heading in rows]
     # Without qa-FLoRA's, the others are compared with the first.
     reference = names.index(REFERENCE) if REFERENCE in names else 0
-    sheet = Sheet(run.number, [heading for _, heading in rows], reference)
-    session.sheet = sheet
-    session.asked = Asked(settings, tuple(row for row, _ in rows))
-    yield {"answers": sheet.view(), "status": status_view("working", "Answering")}
+    answer_stream = AnswerStream(run.number, [heading for _, heading in rows], reference)
+    session.answer_stream = answer_stream
+    session.answer_record = AnswerRecord(settings, tuple(row for row, _ in rows))
+    yield {"answers": answer_stream.view(), "status": status_view("working", "Answering")}
 
     def decode(progress: Progress) -> None:
         with closing(steps):  # type: ignore[type-var]
             for step in steps:
                 session.check(run.number)
-                sheet.push(step)
+                answer_stream.push(step)
                 progress("answering", (step.index + 1) / settings.new_tokens)
 
     def grown(what: str, share: float, _: float) -> Update:
-        said = status_view("working", "Answering", share, f"{sheet.speed:.1f} tokens/s")
-        return {"answers": sheet.news(), "status": said}
+        said = status_view("working", "Answering", share, f"{answer_stream.speed:.1f} tokens/s")
+        return {"answers": answer_stream.news(), "status": said}
 
     try:
-        yield from watched(session, run.number, decode, grown)
+        yield from run_with_progress(session, run.number, decode, grown)
     except Stopped:
-        sheet.finish("stopped")
+        answer_stream.finish("stopped")
         if session.run is run:  # nothing newer is shown
-            yield {"answers": sheet.view()}
+            yield {"answers": answer_stream.view()}
         raise
-    sheet.finish("done")
-    took = " · ".join((*costs, sheet.cost))
-    yield {"answers": sheet.view(), "status": status_view("done", "Done", 1.0, took)}
+    answer_stream.finish("done")
+    took = " · ".join((*costs, answer_stream.cost))
+    yield {"answers": answer_stream.view(), "status": status_view("done", "Done", 1.0, took)}
 
 
 def _heading(name: str, labels: Mapping[str, str]) -> Heading:

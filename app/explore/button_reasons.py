@@ -25,10 +25,10 @@ def reasons(session: Session) -> dict[str, str]:
     """Why buttons cannot be used, by their ids; those that can be used are not in it."""
     busy = session.busy
     found = {"ask": _BUSY} if busy else {"stop": "Nothing is running."}
-    if session.picture is None:
+    if session.snapshot is None:
         found |= dict.fromkeys(("pin", "hear"), _NOTHING_YET)
     if session.run is None:
-        why = _NOTHING_YET if session.picture is None else _STORED
+        why = _NOTHING_YET if session.snapshot is None else _STORED
         found |= dict.fromkeys(("every", "check", "copy"), why)
     if busy:
         found |= dict.fromkeys(("hear", "every", "check", "copy"), _BUSY)

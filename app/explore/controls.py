@@ -15,11 +15,11 @@ from analysis.measure.trace import MEAN, POSITIONS
 from analysis.methods import methods
 from analysis.models.manifest import Collection
 from app.explore.answer_service import MOST_ANSWERS, REFERENCE
-from app.state import link_fields, view_settings
+from app.state import link_fields, view_settings, what_if
 from app.state.examples import Example
 from app.state.link_fields import Field
-from app.state.run import Asking
-from app.state.view_settings import SPAN, Look
+from app.state.run import AnswerSettings
+from app.state.view_settings import SPAN, ViewSettings
 from app.widgets.labels import labels_of
 
 _ALONE = "adapter"
@@ -40,9 +40,9 @@ class Controls:
         adapters: Names of the adapters to trace.
         all: Chooses all of them; shown where some are not.
         show: What the grid shows.
-        look: The controls of a look, in the order of `look_of`.
+        view_settings: The controls of a look, in the order of `look_of`.
         reading: Those among them that the stored example does without.
-        asking: The controls of the answers, in the order of `asking_of`.
+        answer_settings: The controls of the answers, in the order of `answer_settings_of`.
         alone: The one among them for adapters alone.
         brush: Weight and scope of the what-if brush.
         reset: Forgets what was painted.
@@ -51,18 +51,18 @@ class Controls:
     adapters: gr.CheckboxGroup
     all: gr.Button
     show: gr.Radio
-    look: list[Any]
+    view_settings: list[Any]
     reading: list[Any]
-    asking: list[Any]
+    answer_settings: list[Any]
     alone: gr.Dropdown
     brush: list[Any]
     reset: gr.Button
 
     @property
-    def looked_with(self) -> list[Any]:
+    def view_events(self) -> list[Any]:
         """The events by which the look changes."""
         events = []
-        for control in self.look:
+        for control in self.view_settings:
             match control:
                 case gr.Slider():
                     events.append(control.release)
@@ -90,9 +90,9 @@ def build(collection: Collection, stored: bool = False) -> Controls:
     )
     everything = gr.Button("All adapters", size="sm", elem_id="all")
     show = gr.Radio(
-        view_settings.shown_choices(pinned=False), value="weights", label="Show", elem_id="show"
+        view_settings.show_choices(pinned=False), value="weights", label="Show", elem_id="show"
     )
-    with gr.Group(visible=False, elem_classes="what-if") as what_if:
+    with gr.Group(visible=False, elem_classes="what-if") as brush:
         weight = gr.Slider(0, 2, value=1, step=0.05, label="Paint the weight", elem_id="brush")
         scope = gr.Dropdown(
             [(said, name) for name, said in what_if.SCOPES.items()],
@@ -161,16 +161,16 @@ def build(collection: Collection, stored: bool = False) -> Controls:
         "queue": False,
         "trigger_mode": "always_last",
     }
-    show.change(lambda name: gr.Group(visible=name == "what-if"), show, what_if, **at_once)
+    show.change(lambda name: gr.Group(visible=name == "what-if"), show, brush, **at_once)
     normalisation.change(_softness, normalisation, temperature, **at_once)
     heat.change(_drawing, heat, [top_p, seed], **at_once)
     return Controls(
         adapters=adapters,
         all=everything,
         show=show,
-        look=[lens, show, position, metric, normalisation, temperature, span],
+        view_settings=[lens, show, position, metric, normalisation, temperature, span],
         reading=[lens, position, metric],
-        asking=[rules, alone, length, heat, top_p, seed],
+        answer_settings=[rules, alone, length, heat, top_p, seed],
         alone=alone,
         brush=[weight, scope],
         reset=reset,
@@ -185,7 +185,7 @@ def _drawing(heat: float) -> tuple[gr.Slider, gr.Number]:
     return gr.Slider(interactive=heat > 0), gr.Number(interactive=heat > 0)
 
 
-def heard(example: Example, alone: list[str], names: Container[str]) -> list[str]:
+def alone_beside(example: Example, alone: list[str], names: Container[str]) -> list[str]:
     """Which adapters are heard alone beside an example: its own, unless none is to be heard."""
     if not alone or example.alone not in names:
         return alone
@@ -220,34 +220,44 @@ def settings(
     fields: Sequence[Field],
     query: str,
     adapters: Sequence[str],
-    look: Look,
-    asking: Asking | None,
+    view_settings: ViewSettings,
+    answer_settings: AnswerSettings | None,
 ) -> list[Any]:
     """The values of `fields` that bring back what is shown; of the answers, where there are any."""
     # A pin is in no link, so neither is the difference to it.
     show = "weights" if view_settings.show == "difference" else view_settings.show
-    seen_as = [view_settings.lens, show, view_settings.position, view_settings.metric]
+    seen_as: list[Any] = [view_settings.lens, show, view_settings.position, view_settings.metric]
     seen_as += [view_settings.normalisation, view_settings.temperature, view_settings.span]
     given = [query, list(adapters), *seen_as]
-    if asking is None:
+    if answer_settings is None:
         return [*given, *(field.default for field in fields[len(given) :])]
-    rules = [name for name in asking.methods if ":" not in name]
-    alone = [name for name in asking.methods if ":" in name]
-    heat = asking.sampling
-    return [*given, rules, alone, asking.new_tokens, heat.temperature, heat.top_p, heat.seed]
+    rules = [name for name in answer_settings.methods if ":" not in name]
+    alone = [name for name in answer_settings.methods if ":" in name]
+    heat = answer_settings.sampling
+    return [
+        *given,
+        rules,
+        alone,
+        answer_settings.new_tokens,
+        heat.temperature,
+        heat.top_p,
+        heat.seed,
+    ]
 
 
-def look_of(*values: Any) -> Look:
+def view_settings_of(*values: Any) -> ViewSettings:
     """The look that the controls' values make."""
     lens, show, position, metric, normalisation, temperature, span = values
-    return Look(lens, show, position, metric, normalisation, float(temperature or 1), span or "")
+    return ViewSettings(
+        lens, show, position, metric, normalisation, float(temperature or 1), span or ""
+    )
 
 
-def asking_of(look: Look, *values: Any) -> Asking:
+def answer_settings_of(view_settings: ViewSettings, *values: Any) -> AnswerSettings:
     """How to answer, from the controls' values."""
     from analysis.inference.decoding import Sampling  # imports what the page need not wait for
 
     rules, alone, length, heat, top_p, seed = values
     names = [name for name in methods() if name in rules]
     sampling = Sampling(float(heat), float(top_p), int(seed or 0))
-    return Asking((*names, *alone), int(length), sampling, view_settings.lens)
+    return AnswerSettings((*names, *alone), int(length), sampling, view_settings.lens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.measure.trace import MEAN
-from app.state.view_settings import Look
+from app.state.view_settings import ViewSettings
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
@@ -15,16 +15,24 @@ if TYPE_CHECKING:
     from app.state.run import Run
 
 
-def read(engine: Engine, trace: Trace, look: Look, progress: Progress) -> Divergence:
+def read(
+    engine: Engine, trace: Trace, view_settings: ViewSettings, progress: Progress
+) -> Divergence:
     """The divergence as a look reads it; the mean over all tokens runs the model where it must."""
-    if look.position == MEAN:
-        return engine.every_token(trace.prompt, trace.adapters, *look.reading, progress).mean()
-    return engine.divergence(trace, look.lens, look.position, look.metric, progress)
+    if view_settings.position == MEAN:
+        return engine.every_token(
+            trace.prompt, trace.adapters, *view_settings.reading, progress
+        ).mean()
+    return engine.divergence(
+        trace, view_settings.lens, view_settings.position, view_settings.metric, progress
+    )
 
 
-def at_hand(engine: Engine, run: Run, look: Look) -> Divergence | None:
+def cached_divergence(engine: Engine, run: Run, view_settings: ViewSettings) -> Divergence | None:
     """The divergence as a look reads it, without the model; None where that needs it."""
-    if look.position == MEAN:
-        every = run.every.get(look.reading)
-        return every.mean() if every else None
-    return engine.divergence(run.trace, look.lens, look.position, look.metric)
+    if view_settings.position == MEAN:
+        every_token = run.every_token.get(view_settings.reading)
+        return every_token.mean() if every_token else None
+    return engine.divergence(
+        run.trace, view_settings.lens, view_settings.position, view_settings.metric
+    )

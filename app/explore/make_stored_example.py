@@ -1,4 +1,4 @@
-"""Makes the stored example anew, with the bundled collection: `python -m app.storing`."""
+"""Makes the stored example anew: `python -m app.explore.make_stored_example`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection, load_collection
-from app.explore.query_service import Asker
-from app.explore.view_service import Looker
+from app.explore.query_service import QueryService
+from app.explore.view_service import ViewService
 from app.server.loader import Loader
-from app.server.request_queue import Turns
+from app.server.request_queue import RequestQueue
 from app.state.examples import load_examples
 from app.state.session import Session
-from app.state.stored_example import FILE, LISTS, asking
-from app.state.view_settings import Look
+from app.state.stored_example import FILE, LISTS, answer_settings
+from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 
 if TYPE_CHECKING:
-    from analysis.measure.cell_explanation import Cell, TokenChange
+    from analysis.measure.cell_explanation import CellExplanation, TokenChange
 
 # As many tokens of a cell as the page shows.
 _TOP = 5
@@ -29,21 +29,26 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     """Asks the first example question as a visitor would, and keeps what the page shows."""
     labels = labels_of(collection)
     session, shown = Session(), {}
-    look = Look(lens=collection.lens)
-    asker = Asker(loader, Turns(), labels, Looker(loader, labels))
-    query = load_examples()[0].query
-    for changes in asker.ask(session, query, list(labels), look, lambda: asking(look)):
+    view_settings = ViewSettings(lens=collection.lens)
+    query_service = QueryService(loader, RequestQueue(), labels, ViewService(loader, labels))
+    query = load_examples(collection)[0].query
+    for changes in query_service.ask(
+        session, query, list(labels), view_settings, lambda: answer_settings(view_settings)
+    ):
         shown.update(changes)
-    engine, run, picture = loader.engine, session.run, session.picture
-    assert engine is not None and run is not None and picture is not None, shown["status"]
+    engine, run, snapshot = loader.engine, session.run, session.snapshot
+    assert engine is not None and run is not None and snapshot is not None, shown["status"]
     prompt = asdict(run.trace.prompt)
     return {
         "collection": collection.name,
-        "picture": asdict(picture),
+        "snapshot": asdict(snapshot),
         "prompt": prompt | {"last": run.trace.prompt.last},
         "cells": [
-            [_kept(engine.cell(run.trace, layer, name, look.lens)) for name in picture.adapters]
-            for layer in range(picture.layers)
+            [
+                _kept(engine.cell(run.trace, layer, name, view_settings.lens))
+                for name in snapshot.adapters
+            ]
+            for layer in range(snapshot.layers)
         ],
         "answers": shown["answers"],
     }
@@ -55,7 +60,7 @@ def write(made: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def _kept(cell: Cell) -> dict[str, Any]:
+def _kept(cell: CellExplanation) -> dict[str, Any]:
     """A cell as it is stored: each token once, and the lists as places among them."""
     tokens: dict[int, TokenChange] = {}
     lists = {name: getattr(cell, name)[:_TOP] for name in LISTS}
@@ -85,7 +90,7 @@ def main() -> None:
     loader.start()
     while loader.wait(1) is None:
         print(loader.now.what, file=sys.stderr)
-    FILE.write_text(write(make(collection, loader)), encoding="utf-8")
+    (collection.folder / FILE).write_text(write(make(collection, loader)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.models.manifest import Collection
 from app.explore import controls
-from app.explore.view_service import Looker, Update
+from app.explore.view_service import Update, ViewService
 from app.state import link_fields
 from app.state.session import Session
 from app.views.cell_view import View
@@ -18,29 +18,33 @@ from app.widgets.text import listed
 _LONG = "The question is too long for a link, which has the settings alone."
 
 
-class Addresses:
+class Permalinks:
     """Links to what a collection's page shows.
 
     Args:
         collection: What the page is about.
-        looker: Shows what is there as a link wants it.
+        view_service: Shows what is there as a link wants it.
     """
 
-    def __init__(self, collection: Collection, looker: Looker) -> None:
+    def __init__(self, collection: Collection, view_service: ViewService) -> None:
         self._fields = controls.fields(collection)
         self._keys = [field.key for field in self._fields]
-        self._looker = looker
+        self._view_service = view_service
 
     def of(self, session: Session) -> View:
         """The files' panel with the link of what is shown; of nothing there is none."""
-        run, picture = session.run, session.picture
-        if picture is None:
+        run, snapshot = session.run, session.snapshot
+        if snapshot is None:
             return files_view(False)
         settings = controls.settings(
-            self._fields, picture.query, picture.adapters, session.look, run and run.asking
+            self._fields,
+            snapshot.query,
+            snapshot.adapters,
+            session.view_settings,
+            run.answer_settings if run else None,
         )
         link = {"text": link_fields.encode(self._fields, settings), "keys": self._keys}
-        note = "" if link_fields.fits(picture.query) else _LONG
+        note = "" if link_fields.fits(snapshot.query) else _LONG
         return files_view(True, link, run.number if run else 0, note)
 
     def open(self, session: Session, given: Mapping[str, str]) -> tuple[list[Any], Update]:
@@ -56,8 +60,8 @@ class Addresses:
             return [], {}
         (query, adapters, *rest), unusable = link_fields.decode(self._fields, given)
         session.linked = bool(query.strip())
-        look = controls.look_of(*rest[: controls.LOOKS])
-        shown = {} if session.linked else self._looker.look(session, look)
+        view_settings = controls.view_settings_of(*rest[: controls.LOOKS])
+        shown = {} if session.linked else self._view_service.change_settings(session, view_settings)
         if unusable:
             said = f"The link's {listed(unusable)} cannot be used here and was left out."
             shown["status"] = status_view("idle", said)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.models.manifest import Collection
-from app.state.run import Asked
-from app.state.snapshot import Numbers, Picture
+from app.state.run import AnswerRecord
+from app.state.snapshot import Numbers, Snapshot
 from app.views.cell_view import View
 
 if TYPE_CHECKING:
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Taken:
+class ExportBundle:
     """What is taken along.
 
     Attributes:
         collection: What ran.
         source: What it was made with.
-        picture: What is shown.
+        snapshot: What is shown.
         prompt: What the model read.
         answers: What the answers' panel shows of the same question, if there are any.
-        asked: What they were made from.
+        answer_record: What they were made from.
         painted: The what-if weights, if there are any.
         pinned: What the picture is compared with, if with any.
     """
 
     collection: Collection
     source: Provenance
-    picture: Picture
+    snapshot: Snapshot
     prompt: Prompt | None = None
     answers: View | None = None
-    asked: Asked | None = None
+    answer_record: AnswerRecord | None = None
     painted: Numbers | None = None
-    pinned: Picture | None = None
+    pinned: Snapshot | None = None

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection
 from app.export import html_report, python_snippet
-from app.export.bundle import Taken
+from app.export.bundle import ExportBundle
 from app.state.answer_stream import text_of
 from app.state.session import Session
-from app.state.snapshot import Picture, difference
+from app.state.snapshot import Snapshot, difference
 from app.views.cell_view import View
 
 if TYPE_CHECKING:
-    from app.state.stored_example import First
+    from app.state.stored_example import StoredExample
 
 
-def take(kind: str, collection: Collection, session: Session, example: First | None = None) -> View:
+def take(
+    kind: str, collection: Collection, session: Session, example: StoredExample | None = None
+) -> View:
     """A file for the browser to save: its name, its type and its text.
 
     Args:
@@ -32,77 +34,83 @@ def take(kind: str, collection: Collection, session: Session, example: First | N
     """
     from analysis.models.provenance import provenance  # imports what the page need not wait for
 
-    run, sheet, picture = session.run, session.sheet, session.picture
-    assert picture is not None
-    painting = session.painting if session.painting and session.painting.touched else None
-    taken = Taken(
+    run, answer_stream, snapshot = session.run, session.answer_stream, session.snapshot
+    assert snapshot is not None
+    what_if = session.what_if
+    bundle = ExportBundle(
         collection,
         provenance(collection),
-        picture,
-        painted=painting and painting.weights,
+        snapshot,
+        painted=what_if.weights if what_if and what_if.touched else None,
         pinned=session.pinned,
     )
     if run is not None:
-        taken = replace(taken, prompt=run.trace.prompt)
+        bundle = replace(bundle, prompt=run.trace.prompt)
         # Where a newer question was stopped before its answers, the older ones are not its own.
-        if sheet is not None and sheet.run == run.number:
-            taken = replace(taken, answers=sheet.view(), asked=session.asked)
+        if answer_stream is not None and answer_stream.run == run.number:
+            bundle = replace(
+                bundle, answers=answer_stream.view(), answer_record=session.answer_record
+            )
     elif example is not None:
-        told = {"prompt": example.prompt, "answers": example.answers, "asked": example.asked()}
-        taken = replace(taken, **told)
+        bundle = replace(
+            bundle,
+            prompt=example.prompt,
+            answers=example.answers,
+            answer_record=example.answer_record(),
+        )
     media, make = _KINDS[kind]
-    return {"name": f"fusion-lens.{kind}", "media": media, "text": make(taken)}
+    return {"name": f"fusion-lens.{kind}", "media": media, "text": make(bundle)}
 
 
-def to_json(taken: Taken) -> str:
+def to_json(bundle: ExportBundle) -> str:
     """Everything, with names: numbers, shapes, settings, answers and what made them."""
-    picture, source, prompt = taken.picture, taken.source, taken.prompt
-    shown = slice(picture.shown.start, picture.shown.stop)
-    digests = dict(zip(taken.collection.names, source.adapters, strict=True))
+    snapshot, source, prompt = bundle.snapshot, bundle.source, bundle.prompt
+    shown = slice(snapshot.shown.start, snapshot.shown.stop)
+    digests = dict(zip(bundle.collection.names, source.adapters, strict=True))
     content: dict[str, Any] = {
         "versions": source.versions,
-        "collection": {"name": taken.collection.name, "bundled": source.bundled},
+        "collection": {"name": bundle.collection.name, "bundled": source.bundled},
         "base": {
             "name": source.base,
             "revision": source.revision,
             "files": [asdict(file) for file in source.base_files],
         },
-        "query": picture.query,
+        "query": snapshot.query,
         "prompt": prompt and {"ids": prompt.ids, "tokens": prompt.tokens, "frame": prompt.frame},
         "adapters": [
             {"name": name, "label": label, "sha256": digests[name].sha256}
-            for name, label in zip(picture.adapters, picture.labels, strict=True)
+            for name, label in zip(snapshot.adapters, snapshot.labels, strict=True)
         ],
-        "settings": asdict(picture.look),
-        "shape": {"layers": len(picture.shown), "adapters": picture.width},
-        "layers": list(picture.shown),
-        "divergence": picture.divergence[shown],
-        "weights": picture.weights[shown],
-        "largest_base_probability": picture.peaks[shown],
-        "painted": taken.painted and taken.painted[shown],
-        "compared_with": taken.pinned and _compared(taken.pinned),
-        "answers": _answers(taken),
+        "settings": asdict(snapshot.view_settings),
+        "shape": {"layers": len(snapshot.shown), "adapters": snapshot.width},
+        "layers": list(snapshot.shown),
+        "divergence": snapshot.divergence[shown],
+        "weights": snapshot.weights[shown],
+        "largest_base_probability": snapshot.peaks[shown],
+        "painted": bundle.painted and bundle.painted[shown],
+        "compared_with": bundle.pinned and _compared(bundle.pinned),
+        "answers": _answers(bundle),
     }
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
-def _compared(pinned: Picture) -> View:
+def _compared(pinned: Snapshot) -> View:
     shown = slice(pinned.shown.start, pinned.shown.stop)
     return {
         "query": pinned.query,
         "adapters": pinned.adapters,
-        "settings": asdict(pinned.look),
+        "settings": asdict(pinned.view_settings),
         "layers": list(pinned.shown),
         "divergence": pinned.divergence[shown],
         "weights": pinned.weights[shown],
     }
 
 
-def _answers(taken: Taken) -> View | None:
-    answers, asked = taken.answers, taken.asked
-    if answers is None or asked is None:
+def _answers(bundle: ExportBundle) -> View | None:
+    answers, answer_record = bundle.answers, bundle.answer_record
+    if answers is None or answer_record is None:
         return None
-    settings = asdict(asked.settings)
+    settings = asdict(answer_record.settings)
     rows = [
         {
             "name": view["name"],
@@ -113,25 +121,25 @@ def _answers(taken: Taken) -> View | None:
             "tokens": view["tokens"],
             "end": view["end"],
         }
-        for view, row in zip(answers["rows"], asked.rows, strict=True)
+        for view, row in zip(answers["rows"], answer_record.rows, strict=True)
     ]
     return {"settings": settings, "token_fields": ["text", "probability", "token"], "rows": rows}
 
 
-def to_csv(taken: Taken) -> str:
+def to_csv(bundle: ExportBundle) -> str:
     """One line for each cell that is shown."""
-    picture = taken.picture
+    snapshot = bundle.snapshot
     written = io.StringIO()
     table = csv.writer(written)
     # Names, not labels: a label may begin with what a spreadsheet takes for a formula.
-    columns = {"divergence": picture.divergence, "weight": picture.weights}
-    if taken.painted is not None:
-        columns["painted weight"] = taken.painted
-    changed = difference(taken.pinned, picture) if taken.pinned else None
+    columns = {"divergence": snapshot.divergence, "weight": snapshot.weights}
+    if bundle.painted is not None:
+        columns["painted weight"] = bundle.painted
+    changed = difference(bundle.pinned, snapshot) if bundle.pinned else None
     heads = [*columns, "weight less the pinned run's"] if changed else list(columns)
     table.writerow(["layer", "adapter", *heads])
-    for layer in picture.shown:
-        for place, name in enumerate(picture.adapters):
+    for layer in snapshot.shown:
+        for place, name in enumerate(snapshot.adapters):
             row: list[object] = [numbers[layer][place] for numbers in columns.values()]
             if changed is not None:
                 there = name in changed.adapters
@@ -140,15 +148,15 @@ def to_csv(taken: Taken) -> str:
     return written.getvalue()
 
 
-def _to_html(taken: Taken) -> str:
-    return html_report.write(taken)
+def _to_html(bundle: ExportBundle) -> str:
+    return html_report.write(bundle)
 
 
-def _to_py(taken: Taken) -> str:
-    return python_snippet.write(taken.source, taken.picture, taken.asked)
+def _to_py(bundle: ExportBundle) -> str:
+    return python_snippet.write(bundle.source, bundle.snapshot, bundle.answer_record)
 
 
-_KINDS: dict[str, tuple[str, Callable[[Taken], str]]] = {
+_KINDS: dict[str, tuple[str, Callable[[ExportBundle], str]]] = {
     "json": ("application/json", to_json),
     "csv": ("text/csv", to_csv),
     "html": ("text/html", _to_html),

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import text_of
-from app.state.snapshot import Numbers, Picture, difference
+from app.state.snapshot import Numbers, Snapshot, difference
 from app.views import grid_views
 from app.widgets import text
 
 if TYPE_CHECKING:
     from analysis.models.provenance import Provenance
-    from app.export.bundle import Taken
+    from app.export.bundle import ExportBundle
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #181b25; --back: #fafbfc; --line: #d3d6df;
@@ -38,17 +38,17 @@ dd { margin: 0; overflow-wrap: anywhere }
 """
 
 
-def write(taken: Taken) -> str:
+def write(bundle: ExportBundle) -> str:
     """The page with what is taken along."""
-    picture = taken.picture
-    look, shown = picture.look, picture.shown
-    weights = grid_views.focused(picture, picture.weights)
-    divergence = grid_views.focused(picture, picture.divergence)
+    snapshot = bundle.snapshot
+    view_settings, shown = snapshot.view_settings, snapshot.shown
+    weights = grid_views.focused(snapshot, snapshot.weights)
+    divergence = grid_views.focused(snapshot, snapshot.divergence)
     sentences = [
-        grid_views.leaders(picture),
-        text.movers(divergence, picture.labels, look.unit, shown).split(" The colour")[0],
-        look.described(),
-        text.focus(shown, picture.layers),
+        grid_views.leaders(snapshot),
+        text.movers(divergence, snapshot.labels, view_settings.unit, shown).split(" The colour")[0],
+        view_settings.described(),
+        text.focus(shown, snapshot.layers),
     ]
     said = "".join(f"<p>{_escaped(sentence)}</p>\n" for sentence in sentences if sentence)
     most = max((value for row in divergence for value in row), default=0) or 1
@@ -59,22 +59,22 @@ def write(taken: Taken) -> str:
 <title>Fusion Lens</title>
 <style>{_STYLE}</style></head><body>
 <h1>Fusion Lens</h1>
-<p>{_escaped(taken.collection.title)}</p>
-<blockquote dir="auto">{_escaped(picture.query)}</blockquote>
+<p>{_escaped(bundle.collection.title)}</p>
+<blockquote dir="auto">{_escaped(snapshot.query)}</blockquote>
 {said}<h2>Weights</h2>
-{_table(picture, weights, [[f"{value:.2f}" for value in row] for row in weights])}
-<h2>Divergence{_escaped(f" in{look.unit}" if look.unit else "")}</h2>
-{_table(picture, shares, [[text.number(value) for value in row] for row in divergence])}
-{_painted(taken)}{_compared(taken)}{_answers(taken)}<h2>Made with</h2>
-{_facts(taken.source)}
+{_table(snapshot, weights, [[f"{value:.2f}" for value in row] for row in weights])}
+<h2>Divergence{_escaped(f" in{view_settings.unit}" if view_settings.unit else "")}</h2>
+{_table(snapshot, shares, [[text.number(value) for value in row] for row in divergence])}
+{_painted(bundle)}{_compared(bundle)}{_answers(bundle)}<h2>Made with</h2>
+{_facts(bundle.source)}
 </body></html>
 """
 
 
-def _table(picture: Picture, shades: Numbers | list[list[float]], cells: list[list[str]]) -> str:
-    heads = "".join(f'<th scope="col" dir="auto">{_escaped(one)}</th>' for one in picture.labels)
+def _table(snapshot: Snapshot, shades: Numbers | list[list[float]], cells: list[list[str]]) -> str:
+    heads = "".join(f'<th scope="col" dir="auto">{_escaped(one)}</th>' for one in snapshot.labels)
     body = ""
-    for layer, row, said in zip(picture.shown, shades, cells, strict=True):
+    for layer, row, said in zip(snapshot.shown, shades, cells, strict=True):
         line = "".join(
             f'<td style="--w:{shade:.3f}">{_escaped(cell)}</td>'
             for shade, cell in zip(row, said, strict=True)
@@ -86,40 +86,40 @@ def _table(picture: Picture, shades: Numbers | list[list[float]], cells: list[li
     )
 
 
-def _painted(taken: Taken) -> str:
-    if taken.painted is None:
+def _painted(bundle: ExportBundle) -> str:
+    if bundle.painted is None:
         return ""
-    painted = grid_views.focused(taken.picture, taken.painted)
+    painted = grid_views.focused(bundle.snapshot, bundle.painted)
     cells = [[f"{value:.2f}" for value in row] for row in painted]
-    return (
-        f"<h2>What-if weights, as they were painted</h2>\n{_table(taken.picture, painted, cells)}\n"
-    )
+    table = _table(bundle.snapshot, painted, cells)
+    return f"<h2>What-if weights, as they were painted</h2>\n{table}\n"
 
 
-def _compared(taken: Taken) -> str:
-    picture, pinned = taken.picture, taken.pinned
-    changed = difference(pinned, picture) if pinned else None
+def _compared(bundle: ExportBundle) -> str:
+    snapshot, pinned = bundle.snapshot, bundle.pinned
+    changed = difference(pinned, snapshot) if pinned else None
     if pinned is None or changed is None:
         return ""
-    values = grid_views.focused(picture, changed.values)
+    values = grid_views.focused(snapshot, changed.values)
     cells = [[f"{value:+.2f}" for value in row] for row in values]
     shades = [[abs(value) for value in row] for row in values]
-    labels = tuple(picture.labels[place] for place in changed.places)
-    shared = replace(picture, adapters=changed.adapters, labels=labels)
+    labels = tuple(snapshot.labels[place] for place in changed.places)
+    shared = replace(snapshot, adapters=changed.adapters, labels=labels)
     return (
         "<h2>Weights less those of the pinned run</h2>\n"
         f'<blockquote dir="auto">{_escaped(pinned.query)}</blockquote>\n'
-        f"<p>{_escaped(pinned.look.described())}</p>\n{_table(shared, shades, cells)}\n"
+        f"<p>{_escaped(pinned.view_settings.described())}</p>\n{_table(shared, shades, cells)}\n"
     )
 
 
-def _answers(taken: Taken) -> str:
-    answers, asked = taken.answers, taken.asked
-    if answers is None or asked is None:
+def _answers(bundle: ExportBundle) -> str:
+    answers, answer_record = bundle.answers, bundle.answer_record
+    if answers is None or answer_record is None:
         return ""
-    sampling = asked.settings.sampling
+    settings = answer_record.settings
+    sampling = settings.sampling
     how = (
-        f"at most {asked.settings.new_tokens} tokens each, temperature {sampling.temperature:g}, "
+        f"at most {settings.new_tokens} tokens each, temperature {sampling.temperature:g}, "
         f"top-p {sampling.top_p:g}, seed {sampling.seed}"
     )
     written = f"<h2>Answers</h2>\n<p>{_escaped(how)}</p>\n"

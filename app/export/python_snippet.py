@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.measure.trace import MEAN
-from app.state.snapshot import Picture
+from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from analysis.models.provenance import Provenance
-    from app.state.run import Asked
+    from app.state.run import AnswerRecord
 
 _WEIGHTS = """\
 from analysis import Engine, Reading, Row, Sampling, fuse, load_collection
-from analysis.weights import weigh
+from analysis.measure.normalisation import weigh
 
 # {place}
 engine = Engine.load(load_collection({manifest!r}))
@@ -48,15 +48,15 @@ for row, answer in zip(rows, answers, strict=True):
 """
 
 
-def write(source: Provenance, picture: Picture, asked: Asked | None) -> str:
+def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | None) -> str:
     """The file's text.
 
     Args:
         source: What the run was made with.
-        picture: What is shown.
-        asked: What the answers were made from, if there are any.
+        snapshot: What is shown.
+        answer_record: What the answers were made from, if there are any.
     """
-    look = picture.look
+    view_settings = snapshot.view_settings
     place = (
         "Run it in a checkout of Fusion Lens."
         if source.bundled
@@ -65,23 +65,23 @@ def write(source: Provenance, picture: Picture, asked: Asked | None) -> str:
     written = _WEIGHTS.format(
         place=place,
         manifest=source.manifest,
-        query=picture.query,
-        adapters=list(picture.adapters),
-        divergence=(_OVER if look.position == MEAN else _AT).format(
-            lens=look.lens, position=look.position, metric=look.metric
+        query=snapshot.query,
+        adapters=list(snapshot.adapters),
+        divergence=(_OVER if view_settings.position == MEAN else _AT).format(
+            lens=view_settings.lens, position=view_settings.position, metric=view_settings.metric
         ),
-        normalisation=look.normalisation,
-        temperature=look.temperature,
-        first=picture.shown.start,
-        last=picture.shown.stop - 1,
+        normalisation=view_settings.normalisation,
+        temperature=view_settings.temperature,
+        first=snapshot.shown.start,
+        last=snapshot.shown.stop - 1,
     )
-    if asked is None:
+    if answer_record is None:
         return written.replace("Engine, Reading, Row, Sampling, fuse, load", "Engine, load")
-    settings = asked.settings
+    settings = answer_record.settings
     return written + _ANSWERS.format(
         lens=settings.lens,
         methods=list(settings.methods),
-        more=_more(asked),
+        more=_more(answer_record),
         new_tokens=settings.new_tokens,
         temperature=settings.sampling.temperature,
         top_p=settings.sampling.top_p,
@@ -89,9 +89,9 @@ def write(source: Provenance, picture: Picture, asked: Asked | None) -> str:
     )
 
 
-def _more(asked: Asked) -> str:
+def _more(answer_record: AnswerRecord) -> str:
     """The rows that no method gives: their numbers."""
-    painted = asked.rows[len(asked.settings.methods) :]
+    painted = answer_record.rows[len(answer_record.settings.methods) :]
     lines = ["import torch\n\n"] if painted else []
     for row in painted:
         numbers = row.weights_LK.tolist()

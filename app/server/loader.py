@@ -55,8 +55,9 @@ class Loader:
         Args:
             patience: How many seconds the first page may take to be shown before that.
         """
-        arguments = {"target": self._run, "args": (patience,), "daemon": True}
-        threading.Thread(name="load-engine", **arguments).start()
+        threading.Thread(
+            target=self._run, args=(patience,), name="load-engine", daemon=True
+        ).start()
 
     @property
     def now(self) -> Loading:

@@ -15,7 +15,7 @@ WAITING = 24
 """Requests that may wait."""
 
 
-class Turns:
+class RequestQueue:
     """One line of requests, the ones that are served in front.
 
     Args:

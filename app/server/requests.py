@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from app.server.loader import Loader
-from app.server.request_queue import Turns
+from app.server.request_queue import RequestQueue
 from app.state.session import Session, Stopped
 from app.widgets.status import status_view
 
@@ -33,7 +33,7 @@ _LONG = 2.0
 
 
 @dataclass(frozen=True)
-class Done(Generic[T]):
+class Outcome(Generic[T]):
     """What work gave.
 
     Attributes:
@@ -56,12 +56,12 @@ def _told(what: str, share: float, gone: float) -> Update:
     return {"status": status_view("working", what.capitalize(), share, detail)}
 
 
-def watched(
+def run_with_progress(
     session: Session,
     ticket: int,
     work: Callable[[Progress], T],
     told: Callable[[str, float, float], Update] = _told,
-) -> Generator[Update, None, Done[T]]:
+) -> Generator[Update, None, Outcome[T]]:
     """Runs work in a thread, yields its progress, and lets Stop end it at its next step.
 
     Args:
@@ -74,7 +74,7 @@ def watched(
     news: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
     outcome: list[T] = []
     failure: list[BaseException] = []
-    progress = session.watching(ticket, lambda what, share: news.put((what, share)))
+    progress = session.progress_of(ticket, lambda what, share: news.put((what, share)))
 
     def run() -> None:
         try:
@@ -97,10 +97,12 @@ def watched(
     session.check(ticket)
     if failure:
         raise failure[0]
-    return Done(outcome[0], time.perf_counter() - began, kept)
+    return Outcome(outcome[0], time.perf_counter() - began, kept)
 
 
-def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, None, Engine]:
+def wait_for_engine(
+    loader: Loader, session: Session, ticket: int
+) -> Generator[Update, None, Engine]:
     """The engine, once it is loaded."""
     while True:
         session.check(ticket)
@@ -111,15 +113,19 @@ def loaded(loader: Loader, session: Session, ticket: int) -> Generator[Update, N
         yield {"status": status_view("working", f"Waiting for the model: {now.what}", now.share)}
 
 
-def guarded(session: Session, ticket: int, turns: Turns, steps: Updates) -> Updates:
+def run_request(
+    session: Session, ticket: int, request_queue: RequestQueue, steps: Updates
+) -> Updates:
     """Runs steps to their end, whatever it is, and says so; waits for its turn before."""
     yield {"busy": True, "status": status_view("working", "Reading the query")}
     ended: Update = {}
     try:
-        with turns.place() as place:
-            while before := turns.before(place, _PATIENCE):
+        with request_queue.place() as place:
+            while before := request_queue.before(place, _PATIENCE):
                 session.check(ticket)
-                queued = f"Place {before} in the queue: {turns.served} others are being served"
+                queued = (
+                    f"Place {before} in the queue: {request_queue.served} others are being served"
+                )
                 yield {"status": status_view("working", queued)}
             yield from steps
     except InputError as error:

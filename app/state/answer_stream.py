@@ -47,7 +47,7 @@ class _Row:
     end: str | None = None
 
 
-class Sheet:
+class AnswerStream:
     """The answers to one query, while they grow and afterwards.
 
     Args:
@@ -173,4 +173,4 @@ def text_of(row: dict[str, Any]) -> str:
 
 def empty(run: int = 0) -> dict[str, Any]:
     """The answers panel before there are any."""
-    return Sheet(run, (), None).view()
+    return AnswerStream(run, (), None).view()

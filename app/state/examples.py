@@ -5,8 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from app.widgets.panels import ASSETS
+from analysis.common.errors import InputError
+from analysis.models.manifest import Collection
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,36 @@ class Example:
         return own if own and len(own) == len(self.adapters) else list(names)
 
 
-def load_examples() -> tuple[Example, ...]:
-    """The examples, in their file's order."""
-    text = (ASSETS / "examples" / "queries.toml").read_text(encoding="utf-8")
-    return tuple(
-        Example(entry["label"], entry["query"], tuple(entry.get("adapters", ())), entry["alone"])
-        for entry in tomllib.loads(text)["examples"]
-    )
+def load_examples(collection: Collection) -> tuple[Example, ...]:
+    """The examples of a collection, from the `examples.toml` beside its manifest.
+
+    Returns:
+        The examples in their file's order; none where there is no file.
+
+    Raises:
+        InputError: The file is no TOML, or an example lacks a field or names an unknown adapter.
+    """
+    path = collection.folder / "examples.toml"
+    if not path.is_file():
+        return ()
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))["examples"]
+        return tuple(_example(entry, collection, path) for entry in entries)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML ({error}): correct it.") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: each [[examples]] needs the texts label and query; one has a mistake "
+            f"({error})."
+        ) from error
+
+
+def _example(entry: dict[str, Any], collection: Collection, path: Path) -> Example:
+    adapters, alone = tuple(entry.get("adapters", ())), entry.get("alone", "")
+    for name in (*adapters, *([alone] if alone else [])):
+        if name not in collection.names:
+            raise InputError(
+                f"{path}: example {entry['label']!r} names the adapter {name!r}, and the "
+                f"collection has {', '.join(collection.names)}."
+            )
+    return Example(entry["label"], entry["query"], adapters, alone)

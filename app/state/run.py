@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asking:
+class AnswerSettings:
     """How a query is to be answered.
 
     Attributes:
@@ -30,7 +30,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerRecord:
     """What the answers that are shown were made from.
 
     Attributes:
@@ -38,7 +38,7 @@ class Asked:
         rows: The weights of each, in the order of the sheet.
     """
 
-    settings: Asking
+    settings: AnswerSettings
     rows: tuple[Row, ...]
 
 
@@ -50,12 +50,12 @@ class Run:
         number: Which of the visitor's requests it was.
         query: What was asked, as typed.
         trace: What the model left.
-        asking: How it is answered.
-        every: What was read at every token of it, by lens and metric; grows on demand.
+        answer_settings: How it is answered.
+        every_token: What was read at every token of it, by lens and metric; grows on demand.
     """
 
     number: int
     query: str
     trace: Trace
-    asking: Asking
-    every: dict[tuple[str, str], EveryToken] = field(default_factory=dict)
+    answer_settings: AnswerSettings
+    every_token: dict[tuple[str, str], EveryToken] = field(default_factory=dict)

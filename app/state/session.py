@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.state.answer_stream import Sheet
-from app.state.run import Asked, Run
-from app.state.snapshot import Picture
-from app.state.view_settings import Look
-from app.state.what_if import Painting
+from app.state.answer_stream import AnswerStream
+from app.state.run import AnswerRecord, Run
+from app.state.snapshot import Snapshot
+from app.state.view_settings import ViewSettings
+from app.state.what_if import WhatIfWeights
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
@@ -28,13 +28,13 @@ class Session:
         stopped: Number of the newest request that has ended, or is to end.
         gives_way: Whether the newest request may be ended for what somebody wants to see instead.
         run: The run that is shown.
-        look: How the visitor wants to see it; the newest of all wishes.
-        picture: What the grid shows of it.
+        view_settings: How the visitor wants to see it; the newest of all wishes.
+        snapshot: What the grid shows of it.
         cell: The selected layer and adapter.
         pinned: The picture to compare with.
-        painting: The what-if weights.
-        sheet: The answers that are shown.
-        asked: What they were made from.
+        what_if: The what-if weights.
+        answer_stream: The answers that are shown.
+        answer_record: What they were made from.
         linked: Whether a permalink's query waits to be asked.
     """
 
@@ -42,13 +42,13 @@ class Session:
     stopped: int = 0
     gives_way: bool = False
     run: Run | None = None
-    look: Look = field(default_factory=Look)
-    picture: Picture | None = None
+    view_settings: ViewSettings = field(default_factory=ViewSettings)
+    snapshot: Snapshot | None = None
     cell: tuple[int, int] | None = None
-    pinned: Picture | None = None
-    painting: Painting | None = None
-    sheet: Sheet | None = None
-    asked: Asked | None = None
+    pinned: Snapshot | None = None
+    what_if: WhatIfWeights | None = None
+    answer_stream: AnswerStream | None = None
+    answer_record: AnswerRecord | None = None
     linked: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Session:
         if ticket <= self.stopped:
             raise Stopped
 
-    def watching(self, ticket: int, tell: Progress) -> Progress:
+    def progress_of(self, ticket: int, tell: Progress) -> Progress:
         """A progress callback that also ends a stopped request."""
 
         def progress(what: str, share: float) -> None:
@@ -81,21 +81,21 @@ class Session:
 
         return progress
 
-    def show(self, picture: Picture) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Takes a picture as the one that is shown; keeps of the rest what still fits."""
-        self.picture = picture
-        if self.cell is None or not self._holds(picture, self.cell):
-            self.cell = picture.strongest()
-        if self.painting is None or not self.painting.touched or not self.painting.fits(picture):
-            self.painting = Painting.over(picture)
+        self.snapshot = snapshot
+        if self.cell is None or not self._holds(snapshot, self.cell):
+            self.cell = snapshot.strongest()
+        if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
+            self.what_if = WhatIfWeights.over(snapshot)
 
     def select(self, layer: int, adapter: int) -> bool:
         """Selects a cell, if there is one."""
-        if self.picture is None or not self._holds(self.picture, (layer, adapter)):
+        if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
             return False
         self.cell = (layer, adapter)
         return True
 
     @staticmethod
-    def _holds(picture: Picture, cell: tuple[int, int]) -> bool:
-        return cell[0] in picture.shown and 0 <= cell[1] < picture.width
+    def _holds(snapshot: Snapshot, cell: tuple[int, int]) -> bool:
+        return cell[0] in snapshot.shown and 0 <= cell[1] < snapshot.width

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis.measure.normalisation import NORMALISATIONS, weigh
-from app.state.view_settings import Look
+from app.state.view_settings import ViewSettings
 
 if TYPE_CHECKING:
     from analysis.measure.divergence import Divergence
@@ -21,7 +21,7 @@ _SATURATED = 0.9999
 
 
 @dataclass(frozen=True)
-class Picture:
+class Snapshot:
     """The numbers of one run under one look.
 
     Attributes:
@@ -32,7 +32,7 @@ class Picture:
         divergence: `[layers][adapters]`.
         weights: `[layers][adapters]`, each layer summing to 1.
         peaks: The largest probability of the base's distribution, `[layers]`.
-        look: How it is looked at.
+        view_settings: How it is looked at.
     """
 
     number: str
@@ -42,7 +42,7 @@ class Picture:
     divergence: Numbers
     weights: Numbers
     peaks: tuple[float, ...]
-    look: Look
+    view_settings: ViewSettings
 
     @property
     def layers(self) -> int:
@@ -52,7 +52,7 @@ class Picture:
     @property
     def shown(self) -> range:
         """The layers that are shown."""
-        return self.look.layers(self.layers)
+        return self.view_settings.layers(self.layers)
 
     @property
     def run(self) -> str:
@@ -78,39 +78,50 @@ class Picture:
         return self.weights[cell[0]][cell[1]]
 
 
-def take(reading: Divergence, run: Run, look: Look, labels: Mapping[str, str]) -> Picture:
+def take(
+    reading: Divergence, run: Run, view_settings: ViewSettings, labels: Mapping[str, str]
+) -> Snapshot:
     """The picture of a run, from its divergence as the look reads it."""
     names = run.trace.adapters
-    return Picture(
-        number=_number(str(run.number), look),
+    return Snapshot(
+        number=_number(str(run.number), view_settings),
         query=run.query,
         adapters=names,
         labels=tuple(labels[name] for name in names),
         divergence=rows(reading.values_LK.tolist()),
-        weights=rows(weigh(reading.values_LK, look.normalisation, look.temperature).tolist()),
+        weights=rows(
+            weigh(
+                reading.values_LK, view_settings.normalisation, view_settings.temperature
+            ).tolist()
+        ),
         peaks=tuple(reading.peak_L.tolist()),
-        look=look,
+        view_settings=view_settings,
     )
 
 
-def retake(picture: Picture, look: Look) -> Picture:
+def with_settings(snapshot: Snapshot, view_settings: ViewSettings) -> Snapshot:
     """The same divergence, shown or turned into weights otherwise; needs no engine."""
-    old, own = picture.look, replace(look, lens=picture.look.lens, metric=picture.look.metric)
+    old, own = (
+        snapshot.view_settings,
+        replace(
+            view_settings, lens=snapshot.view_settings.lens, metric=snapshot.view_settings.metric
+        ),
+    )
     own = replace(own, position=old.position)
-    weights = picture.weights
+    weights = snapshot.weights
     rule = NORMALISATIONS[own.normalisation]
     tempered = rule.tempered and own.temperature != old.temperature
     if own.normalisation != old.normalisation or tempered:
         import torch
 
-        divergence_LK = torch.tensor(picture.divergence, dtype=torch.float64)
+        divergence_LK = torch.tensor(snapshot.divergence, dtype=torch.float64)
         weights = rows(weigh(divergence_LK, own.normalisation, own.temperature).tolist())
-    number = _number(picture.run, own)
-    return replace(picture, number=number, weights=weights, look=own)
+    number = _number(snapshot.run, own)
+    return replace(snapshot, number=number, weights=weights, view_settings=own)
 
 
-def _number(run: str, look: Look) -> str:
-    parts = (run, *(str(value) for value in asdict(look).values()))
+def _number(run: str, view_settings: ViewSettings) -> str:
+    parts = (run, *(str(value) for value in asdict(view_settings).values()))
     return "-".join(parts)
 
 
@@ -134,7 +145,7 @@ class Difference:
     values: Numbers
 
 
-def difference(first: Picture, second: Picture) -> Difference | None:
+def difference(first: Snapshot, second: Snapshot) -> Difference | None:
     """The second's weights less the first's; None where nothing can be compared."""
     shared = [name for name in second.adapters if name in first.adapters]
     if not shared or first.layers != second.layers:

@@ -9,18 +9,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection
-from app.state.run import Asked, Asking
-from app.state.snapshot import Picture, rows
-from app.state.view_settings import Look
+from app.state.run import AnswerRecord, AnswerSettings
+from app.state.snapshot import Snapshot, rows
+from app.state.view_settings import ViewSettings
 from app.views.cell_view import View
 from app.widgets.labels import labels_of
-from app.widgets.panels import ASSETS
 
 if TYPE_CHECKING:
     from analysis.inference.prompt import Prompt
-    from analysis.measure.cell_explanation import Cell
+    from analysis.measure.cell_explanation import CellExplanation
 
-FILE = ASSETS / "examples" / "first.json"
+FILE = "stored_example.json"
+"""The stored run's file, beside the manifest of its collection."""
 METHODS = ("base", "static", "sum", "qa-flora")
 """What the stored run is answered by."""
 _NEW_TOKENS = 48
@@ -29,45 +29,47 @@ LISTS = ("base_top", "adapter_top", "contributors")
 
 
 @dataclass(frozen=True)
-class First:
+class StoredExample:
     """A stored run.
 
     Attributes:
-        picture: What the grid shows.
+        snapshot: What the grid shows.
         prompt: What the model read.
         cells: What is behind each divergence, `[layers][adapters]`.
         answers: What the answers panel shows.
     """
 
-    picture: Picture
+    snapshot: Snapshot
     prompt: Prompt
-    cells: tuple[tuple[Cell, ...], ...]
+    cells: tuple[tuple[CellExplanation, ...], ...]
     answers: View
 
-    def asked(self) -> Asked:
+    def answer_record(self) -> AnswerRecord:
         """What the answers were made from."""
         import torch  # what the page need not wait for
 
         from analysis.methods import Reading, fuse
 
-        picture = self.picture
-        divergence_LK = torch.tensor(picture.divergence, dtype=torch.float64)
-        reading = Reading(picture.adapters, picture.layers, lambda: divergence_LK)
-        return Asked(asking(picture.look), tuple(fuse(list(METHODS), reading)))
+        snapshot = self.snapshot
+        divergence_LK = torch.tensor(snapshot.divergence, dtype=torch.float64)
+        reading = Reading(snapshot.adapters, snapshot.layers, lambda: divergence_LK)
+        return AnswerRecord(
+            answer_settings(snapshot.view_settings), tuple(fuse(list(METHODS), reading))
+        )
 
 
-def load(collection: Collection, path: Path | None = None) -> First | None:
+def load(collection: Collection, path: Path | None = None) -> StoredExample | None:
     """The stored run of a collection; None where there is none for these adapters."""
-    path = path or FILE
+    path = path or collection.folder / FILE
     if not path.is_file():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
     names = [adapter.name for adapter in collection.adapters]
-    if stored["collection"] != collection.name or stored["picture"]["adapters"] != names:
+    if stored["collection"] != collection.name or stored["snapshot"]["adapters"] != names:
         return None
-    given = stored["picture"]
+    given = stored["snapshot"]
     labels = labels_of(collection)
-    picture = Picture(
+    snapshot = Snapshot(
         number="stored",
         query=given["query"],
         adapters=tuple(names),
@@ -75,25 +77,27 @@ def load(collection: Collection, path: Path | None = None) -> First | None:
         divergence=rows(given["divergence"]),
         weights=rows(given["weights"]),
         peaks=tuple(given["peaks"]),
-        look=Look(**given["look"]),
+        view_settings=ViewSettings(**given["view_settings"]),
     )
     cells = tuple(tuple(_cell(cell) for cell in layer) for layer in stored["cells"])
     # No request of a visitor has number 0: the first one begins with fresh cards.
     answers = stored["answers"] | {"run": 0}
-    return First(picture, _like(stored["prompt"]), cells, answers)
+    return StoredExample(snapshot, _like(stored["prompt"]), cells, answers)
 
 
-def asking(look: Look) -> Asking:
+def answer_settings(view_settings: ViewSettings) -> AnswerSettings:
     """How the stored run is answered."""
     from analysis.inference.decoding import Sampling
 
-    return Asking(METHODS, _NEW_TOKENS, Sampling(), look.lens)
+    return AnswerSettings(METHODS, _NEW_TOKENS, Sampling(), view_settings.lens)
 
 
-def _cell(kept: dict[str, Any]) -> Cell:
+def _cell(kept: dict[str, Any]) -> CellExplanation:
     names = kept.pop("fields")
     tokens = [_like(dict(zip(names, token, strict=True))) for token in kept.pop("tokens")]
-    return _like(kept | {name: tuple(tokens[place] for place in kept[name]) for name in LISTS})
+    lists = {name: tuple(tokens[place] for place in kept[name]) for name in LISTS}
+    cell: CellExplanation = _like(kept | lists)
+    return cell
 
 
 def _like(stored: dict[str, Any]) -> Any:

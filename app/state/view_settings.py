@@ -32,15 +32,15 @@ _SHOWN = {
 
 
 @dataclass(frozen=True)
-class Look:
+class ViewSettings:
     """How a run is looked at.
 
     Attributes:
-        lens: One of `analysis.lens.LENSES`.
+        lens: One of `analysis.measure.lens.LENSES`.
         show: One of `SHOWN`.
-        position: One of `analysis.trace.POSITIONS`, or `MEAN`.
-        metric: One of `analysis.metrics.METRICS`.
-        normalisation: One of `analysis.weights.NORMALISATIONS`.
+        position: One of `analysis.measure.trace.POSITIONS`, or `MEAN`.
+        metric: One of `analysis.measure.metrics.METRICS`.
+        normalisation: One of `analysis.measure.normalisation.NORMALISATIONS`.
         temperature: Of a normalisation that has one.
         span: The layers that are shown, as somebody writes them: `6–11`, `6–`, `–11` or `6`;
             all where it is empty or cannot be read.
@@ -93,7 +93,7 @@ class Look:
         """What a divergence is called beside an axis."""
         return f"divergence in{self.unit}" if self.unit else "divergence"
 
-    def unlike(self, other: Look) -> str:
+    def differences_from(self, other: ViewSettings) -> str:
         """What this is read with that another is not; nothing where they are read alike."""
         own, others = self._parts(), other._parts()
         return ", ".join(part for part, one in zip(own, others, strict=True) if part != one)
@@ -116,16 +116,16 @@ class Look:
         return f"Read with: {own}. The paper takes the {' and the '.join(others)}."
 
     def _unlike_paper(self) -> list[str]:
-        unlike = []
+        differences_from = []
         if self.lens != "raw":
-            unlike.append("raw lens")
+            differences_from.append("raw lens")
         if not METRICS[self.metric].paper:
-            unlike.append("KL divergence")
+            differences_from.append("KL divergence")
         if self.position != "query":
-            unlike.append("query's last token")
+            differences_from.append("query's last token")
         if not NORMALISATIONS[self.normalisation].paper:
-            unlike.append("share of the sum")
-        return unlike
+            differences_from.append("share of the sum")
+        return differences_from
 
 
 def lens_choices() -> list[tuple[str, str]]:
@@ -148,7 +148,7 @@ def position_choices() -> list[tuple[str, str]]:
     return [(_POSITIONS.get(name, name), name) for name in (*POSITIONS, MEAN)]
 
 
-def shown_choices(pinned: bool) -> list[tuple[str, str]]:
+def show_choices(pinned: bool) -> list[tuple[str, str]]:
     """Labels and names of what the grid can show; the difference only once a run is pinned."""
     return [(_SHOWN[name], name) for name in SHOWN if pinned or name != "difference"]
 

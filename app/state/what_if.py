@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import Heading
-from app.state.snapshot import Numbers, Picture, rows
+from app.state.snapshot import Numbers, Snapshot, rows
 
 if TYPE_CHECKING:
     from analysis.inference.rows import Row
@@ -23,7 +23,7 @@ SHOWN, SHOWN_LABEL = "shown", "As shown"
 
 
 @dataclass(frozen=True)
-class Painting:
+class WhatIfWeights:
     """Weights that somebody painted.
 
     Attributes:
@@ -37,15 +37,17 @@ class Painting:
     touched: bool = False
 
     @classmethod
-    def over(cls, picture: Picture) -> Painting:
+    def over(cls, snapshot: Snapshot) -> WhatIfWeights:
         """The weights of a picture, to paint over."""
-        return cls(picture.adapters, picture.weights)
+        return cls(snapshot.adapters, snapshot.weights)
 
-    def fits(self, picture: Picture) -> bool:
+    def fits(self, snapshot: Snapshot) -> bool:
         """Whether it can stay where another picture is shown."""
-        return self.adapters == picture.adapters and len(self.weights) == picture.layers
+        return self.adapters == snapshot.adapters and len(self.weights) == snapshot.layers
 
-    def paint(self, layer: int, adapter: int, weight: float, scope: str, shown: range) -> Painting:
+    def paint(
+        self, layer: int, adapter: int, weight: float, scope: str, shown: range
+    ) -> WhatIfWeights:
         """With one weight in some cells.
 
         Args:
@@ -72,34 +74,36 @@ class Painting:
             [weight if meant(row, column) else value for column, value in enumerate(weights)]
             for row, weights in enumerate(self.weights)
         ]
-        return Painting(self.adapters, rows(values), touched=True)
+        return WhatIfWeights(self.adapters, rows(values), touched=True)
 
 
 def extra(
-    painting: Painting | None, adapters: Sequence[str], show: str, hear: bool
+    what_if: WhatIfWeights | None, adapters: Sequence[str], show: str, with_shown: bool
 ) -> tuple[bool, bool]:
     """What is answered besides the methods: the painted weights, and the ones that are shown.
 
     Args:
-        painting: The what-if weights, if there are any.
+        what_if: The what-if weights, if there are any.
         adapters: Those of the run.
         show: What the grid shows.
-        hear: Whether the weights that are shown are to be heard.
+        with_shown: Whether the weights that are shown are to be heard.
     """
-    painted = painting is not None and painting.touched and painting.adapters == tuple(adapters)
-    return painted, hear and not (painted and show == "what-if")
+    painted = what_if is not None and what_if.touched and what_if.adapters == tuple(adapters)
+    return painted, with_shown and not (painted and show == "what-if")
 
 
-def painted_row(painting: Painting) -> tuple[Row, Heading]:
+def painted_row(what_if: WhatIfWeights) -> tuple[Row, Heading]:
     """The painted weights, to answer with."""
     heading = Heading(NAME, LABEL, "The weights that were painted.")
-    return _row(NAME, painting.adapters, painting.weights), heading
+    return _row(NAME, what_if.adapters, what_if.weights), heading
 
 
-def shown_row(picture: Picture) -> tuple[Row, Heading]:
+def shown_row(snapshot: Snapshot) -> tuple[Row, Heading]:
     """The weights that are shown, to answer with."""
-    heading = Heading(SHOWN, SHOWN_LABEL, f"The weights of the grid. {picture.look.described()}")
-    return _row(SHOWN, picture.adapters, picture.weights), heading
+    heading = Heading(
+        SHOWN, SHOWN_LABEL, f"The weights of the grid. {snapshot.view_settings.described()}"
+    )
+    return _row(SHOWN, snapshot.adapters, snapshot.weights), heading
 
 
 def _row(name: str, adapters: tuple[str, ...], weights: Numbers) -> Row:

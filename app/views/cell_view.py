@@ -10,9 +10,9 @@ from analysis.measure.trace import MEAN
 from app.widgets import text
 
 if TYPE_CHECKING:
-    from analysis.measure.cell_explanation import Cell, TokenChange
-    from app.state.snapshot import Picture
-    from app.views.grid_views import Face
+    from analysis.measure.cell_explanation import CellExplanation, TokenChange
+    from app.state.snapshot import Snapshot
+    from app.views.grid_views import GridView
 
 View = dict[str, Any]
 
@@ -21,24 +21,26 @@ _TOP = 5
 _TERMS = 4
 
 
-def cell_view(face: Face, layer: int, adapter: int, cell: Cell | None, note: str = "") -> View:
+def cell_view(
+    grid_view: GridView, layer: int, adapter: int, cell: CellExplanation | None, note: str = ""
+) -> View:
     """Why a cell is what it is.
 
     Args:
-        face: Which it is a cell of.
+        grid_view: Which it is a cell of.
         layer: Its layer.
         adapter: Its adapter's place.
         cell: What is behind its divergence; None where that cannot be said now.
         note: Said at the end.
     """
-    label = face.picture.labels[adapter]
+    label = grid_view.snapshot.labels[adapter]
     view: View = {
         "cell": [layer, adapter],
         "title": f"Layer {layer} · {label}",
         "adapter": label,
         "arithmetic": [
-            *arithmetic(face.picture, layer, adapter),
-            *face.steps(layer, adapter),
+            *arithmetic(grid_view.snapshot, layer, adapter),
+            *grid_view.steps(layer, adapter),
         ],
         "tokens": [],
         "shares": [],
@@ -67,16 +69,17 @@ def no_cell(note: str) -> View:
     }
 
 
-def arithmetic(picture: Picture, layer: int, adapter: int) -> list[str]:
+def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
     """How a weight comes about, step by step."""
-    values, weight = picture.divergence[layer], f"{picture.weights[layer][adapter]:.3f}"
-    look = picture.look
-    rule = NORMALISATIONS[look.normalisation]
-    metric = METRICS[look.metric]
-    mean = "mean of " if look.position == MEAN else ""
+    values, weight = snapshot.divergence[layer], f"{snapshot.weights[layer][adapter]:.3f}"
+    view_settings = snapshot.view_settings
+    rule = NORMALISATIONS[view_settings.normalisation]
+    metric = METRICS[view_settings.metric]
+    mean = "mean of " if view_settings.position == MEAN else ""
     lines = [
         "p, q: how probable each next token is without and with the adapter",
-        f"{metric.label}: {mean}{metric.formula} = {text.number(values[adapter])}{look.unit}",
+        f"{metric.label}: {mean}{metric.formula} = "
+        f"{text.number(values[adapter])}{view_settings.unit}",
     ]
     if not any(values):
         return [*lines, f"nothing diverges, so all share alike → {weight}"]
@@ -84,9 +87,9 @@ def arithmetic(picture: Picture, layer: int, adapter: int) -> list[str]:
     if rule.terms is not None:
         import torch
 
-        (terms,) = rule.terms_of(torch.tensor([values]), look.temperature).tolist()
+        (terms,) = rule.terms_of(torch.tensor([values]), view_settings.temperature).tolist()
     if rule.name != "sum":
-        at = f", T = {look.temperature:g}" if rule.tempered else ""
+        at = f", T = {view_settings.temperature:g}" if rule.tempered else ""
         lines.append(f"{rule.label.lower()}: {rule.formula}{at}")
     said = [text.number(term) for term in sorted(terms, reverse=True)[:_TERMS]]
     if len(terms) > _TERMS:
@@ -97,7 +100,7 @@ def arithmetic(picture: Picture, layer: int, adapter: int) -> list[str]:
     return [*lines, f"{share} = {weight}"]
 
 
-def _tokens(cell: Cell) -> list[View]:
+def _tokens(cell: CellExplanation) -> list[View]:
     """The most probable tokens of base and adapter, the adapter's order first."""
     both: dict[int, TokenChange] = {}
     for one in (*cell.adapter_top[:_TOP], *cell.base_top[:_TOP]):

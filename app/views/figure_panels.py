@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.state.snapshot import Numbers, Picture, rows
-from app.views.grid_views import Face
+from app.state.snapshot import Numbers, Snapshot, rows
+from app.views.grid_views import GridView
 from app.widgets import heatmaps, line_charts, text
 
 if TYPE_CHECKING:
@@ -18,67 +18,70 @@ _NOTHING: View = {"data": [], "layout": {"height": 0}}
 
 
 def grid(
-    face: Face, cell: tuple[int, int] | None, pinned: Picture | None = None, example: bool = False
+    grid_view: GridView,
+    cell: tuple[int, int] | None,
+    pinned: Snapshot | None = None,
+    example: bool = False,
 ) -> View:
     """The grid.
 
     Args:
-        face: What to show.
+        grid_view: What to show.
         cell: The selected layer and the adapter's place in the picture.
         pinned: The picture that is pinned.
         example: Say that this is the example that comes with the page.
     """
-    picture, labels, cells = face.picture, face.labels, face.cells
-    first = picture.shown.start
+    snapshot, labels, cells = grid_view.snapshot, grid_view.labels, grid_view.cells
+    first = snapshot.shown.start
     say = [
         [f"layer {layer}, {label}: {cell}" for label, cell in zip(labels, row, strict=True)]
-        for layer, row in zip(picture.shown, cells, strict=False)
+        for layer, row in zip(snapshot.shown, cells, strict=False)
     ]
     hover = [
         [
-            "\n".join([f"layer {layer} · {picture.labels[place]}", *face.hover(layer, place)])
-            for place in face.places
+            "\n".join([f"layer {layer} · {snapshot.labels[place]}", *grid_view.hover(layer, place)])
+            for place in grid_view.places
         ]
-        for layer in picture.shown
+        for layer in snapshot.shown
     ]
     notes = [
-        face.note,
-        picture.look.described(),
-        picture.look.misread or text.focus(picture.shown, picture.layers),
+        grid_view.note,
+        snapshot.view_settings.described(),
+        snapshot.view_settings.misread or text.focus(snapshot.shown, snapshot.layers),
     ]
     figure = heatmaps.grid(
-        face.values,
+        grid_view.values,
         labels,
         hover,
         cells,
-        scale=face.scale,
+        scale=grid_view.scale,
         first=first,
-        averages=face.averages,
-        veiled=face.veiled,
+        averages=grid_view.averages,
+        veiled=grid_view.veiled,
     )
     return {
-        "id": picture.number,
-        "run": picture.run,
-        "title": face.title,
+        "id": snapshot.number,
+        "run": snapshot.run,
+        "title": grid_view.title,
         "tag": "stored example" if example else "",
-        "about": _about(picture, pinned),
-        "sentence": face.sentence,
+        "about": _about(snapshot, pinned),
+        "sentence": grid_view.sentence,
         "note": " ".join(note for note in notes if note),
         "first": first,
-        "layers": len(face.values),
+        "layers": len(grid_view.values),
         "columns": labels,
-        "places": list(face.places),
+        "places": list(grid_view.places),
         "text": cells,
         "say": say,
         "select": list(cell) if cell else None,
-        "paint": picture.look.show == "what-if",
-        "figure": figure if face.values else _NOTHING,
+        "paint": snapshot.view_settings.show == "what-if",
+        "figure": figure if grid_view.values else _NOTHING,
     }
 
 
-def _about(picture: Picture, pinned: Picture | None) -> list[list[str]]:
+def _about(snapshot: Snapshot, pinned: Snapshot | None) -> list[list[str]]:
     """Which question this is about, and which is pinned: the box may hold another by now."""
-    about = [["for", _quoted(picture.query)]]
+    about = [["for", _quoted(snapshot.query)]]
     if pinned is not None:
         about.append(["pinned", _quoted(pinned.query)])
     return about
@@ -146,56 +149,62 @@ def table(corner: str, columns: Sequence[str], heads: Sequence[str], cells: Any)
     return {"corner": corner, "columns": list(columns), "rows": body}
 
 
-def profile(face: Face) -> View:
+def profile(grid_view: GridView) -> View:
     """The depth profile: the grid's numbers over the layers, one line for each column."""
-    if not face.values:
+    if not grid_view.values:
         return no_profile()
-    picture = face.picture
-    title = f"{face.measure[0].upper()}{face.measure[1:]} over the layers"
+    snapshot = grid_view.snapshot
+    title = f"{grid_view.measure[0].upper()}{grid_view.measure[1:]} over the layers"
     figure = line_charts.profile(
-        face.values,
-        face.labels,
-        measure=face.measure,
-        log=face.scale == "divergence",
-        first=picture.shown.start,
-        places=face.places,
-        veiled=face.veiled,
+        grid_view.values,
+        grid_view.labels,
+        measure=grid_view.measure,
+        log=grid_view.scale == "divergence",
+        first=snapshot.shown.start,
+        places=grid_view.places,
+        veiled=grid_view.veiled,
     )
-    numbers = table("Layer", face.labels, [str(layer) for layer in picture.shown], face.cells)
-    return {"id": picture.number, "said": [], "charts": [chart(title, title, figure, numbers)]}
+    numbers = table(
+        "Layer", grid_view.labels, [str(layer) for layer in snapshot.shown], grid_view.cells
+    )
+    return {"id": snapshot.number, "said": [], "charts": [chart(title, title, figure, numbers)]}
 
 
-def every_token(picture: Picture, cell: tuple[int, int], every: EveryToken) -> View:
+def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryToken) -> View:
     """The divergence at every token of the prompt: of one adapter, and in one layer.
 
     Args:
-        picture: What is shown of the run.
+        snapshot: What is shown of the run.
         cell: The layer and the adapter's place.
-        every: What was read at every token.
+        every_token: What was read at every token.
     """
     layer, adapter = cell
-    label, look = picture.labels[adapter], picture.look
-    texts = [text.visible(token) for token in every.prompt.tokens]
-    layers = [str(one) for one in picture.shown]
-    of_adapter = rows(every.values_LKT[picture.shown.start : picture.shown.stop, adapter].tolist())
-    in_layer = rows(every.values_LKT[layer].tolist())
+    label, view_settings = snapshot.labels[adapter], snapshot.view_settings
+    texts = [text.visible(token) for token in every_token.prompt.tokens]
+    layers = [str(one) for one in snapshot.shown]
+    of_adapter = rows(
+        every_token.values_LKT[snapshot.shown.start : snapshot.shown.stop, adapter].tolist()
+    )
+    in_layer = rows(every_token.values_LKT[layer].tolist())
 
     def drawn(values: Numbers, names: Sequence[str], where: Sequence[str], axis: str) -> View:
         hover = [
             [
-                f"{place} at “{at}”\n{text.number(value)}{look.unit}"
+                f"{place} at “{at}”\n{text.number(value)}{view_settings.unit}"
                 for at, value in zip(texts, row, strict=True)
             ]
             for place, row in zip(where, values, strict=True)
         ]
-        return heatmaps.tokens(values, texts, names, hover, axis=axis, measure=look.measure)
+        return heatmaps.tokens(
+            values, texts, names, hover, axis=axis, measure=view_settings.measure
+        )
 
     def read(values: Numbers, names: Sequence[str]) -> View:
         cells = [[text.number(value) for value in column] for column in zip(*values, strict=True)]
         return table("Token", names, texts, cells)
 
     return {
-        "id": f"{picture.number}-{layer}-{adapter}-tokens",
+        "id": f"{snapshot.number}-{layer}-{adapter}-tokens",
         "said": [],
         "charts": [
             chart(
@@ -210,11 +219,11 @@ def every_token(picture: Picture, cell: tuple[int, int], every: EveryToken) -> V
                 f"Divergence in layer {layer} at every token of the prompt, adapter by adapter",
                 drawn(
                     in_layer,
-                    picture.labels,
-                    [f"layer {layer} · {one}" for one in picture.labels],
+                    snapshot.labels,
+                    [f"layer {layer} · {one}" for one in snapshot.labels],
                     "",
                 ),
-                read(in_layer, picture.labels),
+                read(in_layer, snapshot.labels),
                 ("layer", "One layer, all adapters"),
             ),
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.state.snapshot import Difference, Numbers, Picture, difference
+from app.state.snapshot import Difference, Numbers, Snapshot, difference
 from app.widgets import text
 
 Say = Callable[[int, int], list[str]]
@@ -13,11 +13,11 @@ Say = Callable[[int, int], list[str]]
 
 
 @dataclass(frozen=True)
-class Face:
+class GridView:
     """One way to show a picture's layers, those that are shown.
 
     Attributes:
-        picture: What is shown.
+        snapshot: What is shown.
         title: Above the grid.
         measure: What the numbers are.
         sentence: What they show.
@@ -32,7 +32,7 @@ class Face:
         note: Why that is so.
     """
 
-    picture: Picture
+    snapshot: Snapshot
     title: str
     measure: str
     sentence: str
@@ -49,7 +49,7 @@ class Face:
     @property
     def labels(self) -> list[str]:
         """The columns' labels."""
-        return [self.picture.labels[place] for place in self.places]
+        return [self.snapshot.labels[place] for place in self.places]
 
     @property
     def cells(self) -> list[list[str]]:
@@ -57,85 +57,93 @@ class Face:
         return [[self.written(value) for value in row] for row in self.values]
 
 
-def face(picture: Picture, pinned: Picture | None = None, painted: Numbers | None = None) -> Face:
+def grid_view(
+    snapshot: Snapshot, pinned: Snapshot | None = None, painted: Numbers | None = None
+) -> GridView:
     """A picture as its look says.
 
     Args:
-        picture: What to show.
+        snapshot: What to show.
         pinned: The picture to compare with.
         painted: The what-if weights.
     """
-    show = picture.look.show
+    show = snapshot.view_settings.show
     if show == "divergence":
-        return _divergence(picture)
+        return _divergence(snapshot)
     if show == "what-if" and painted is not None:
-        return _painted(picture, painted)
+        return _painted(snapshot, painted)
     if show == "difference" and pinned is not None:
-        return _changed(picture, pinned)
-    return _weights(picture)
+        return _changed(snapshot, pinned)
+    return _weights(snapshot)
 
 
-def focused(picture: Picture, values: Numbers) -> Numbers:
+def focused(snapshot: Snapshot, values: Numbers) -> Numbers:
     """Of numbers for all layers, those of the layers that are shown."""
-    return values[picture.shown.start : picture.shown.stop]
+    return values[snapshot.shown.start : snapshot.shown.stop]
 
 
-def leaders(picture: Picture) -> str:
+def leaders(snapshot: Snapshot) -> str:
     """Says which adapter leads where, of the layers where the lens says something."""
-    clear = _clear(picture)
-    return text.leaders([picture.weights[layer] for layer in clear], picture.labels, clear)
+    clear = _clear(snapshot)
+    return text.leaders([snapshot.weights[layer] for layer in clear], snapshot.labels, clear)
 
 
-def _weights(picture: Picture) -> Face:
-    veiled, note = _veil(picture)
-    means = text.averages([picture.weights[layer] for layer in _clear(picture)])
-    return Face(
-        picture,
+def _weights(snapshot: Snapshot) -> GridView:
+    veiled, note = _veil(snapshot)
+    means = text.averages([snapshot.weights[layer] for layer in _clear(snapshot)])
+    return GridView(
+        snapshot,
         title="Who speaks where",
         measure="weight",
-        sentence=leaders(picture),
-        places=range(picture.width),
-        values=focused(picture, picture.weights),
+        sentence=leaders(snapshot),
+        places=range(snapshot.width),
+        values=focused(snapshot, snapshot.weights),
         written="{:.2f}".format,
-        hover=lambda layer, place: [_weight(picture, layer, place), _moved(picture, layer, place)],
+        hover=lambda layer, place: [
+            _weight(snapshot, layer, place),
+            _moved(snapshot, layer, place),
+        ],
         averages=[f"mean {mean:.0%}" for mean in means],
         veiled=veiled,
         note=note,
     )
 
 
-def _divergence(picture: Picture) -> Face:
-    values, look = focused(picture, picture.divergence), picture.look
-    return Face(
-        picture,
+def _divergence(snapshot: Snapshot) -> GridView:
+    values, view_settings = focused(snapshot, snapshot.divergence), snapshot.view_settings
+    return GridView(
+        snapshot,
         title="How far each adapter moves the base",
-        measure=look.measure,
-        sentence=text.movers(values, picture.labels, look.unit, picture.shown),
-        places=range(picture.width),
+        measure=view_settings.measure,
+        sentence=text.movers(values, snapshot.labels, view_settings.unit, snapshot.shown),
+        places=range(snapshot.width),
         values=values,
         written=text.number,
-        hover=lambda layer, place: [_moved(picture, layer, place), _weight(picture, layer, place)],
+        hover=lambda layer, place: [
+            _moved(snapshot, layer, place),
+            _weight(snapshot, layer, place),
+        ],
         scale="divergence",
     )
 
 
-def _painted(picture: Picture, painted: Numbers) -> Face:
+def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
     def steps(layer: int, place: int) -> list[str]:
         weight = painted[layer][place]
-        return [] if weight == picture.weights[layer][place] else [f"painted over: {weight:.2f}"]
+        return [] if weight == snapshot.weights[layer][place] else [f"painted over: {weight:.2f}"]
 
     def hover(layer: int, place: int) -> list[str]:
         own = [f"painted {painted[layer][place]:.2f}"] if steps(layer, place) else []
-        return [*own, _weight(picture, layer, place), _moved(picture, layer, place)]
+        return [*own, _weight(snapshot, layer, place), _moved(snapshot, layer, place)]
 
-    return Face(
-        picture,
+    return GridView(
+        snapshot,
         title="What if",
         measure="painted weight",
         sentence="Click a cell to paint it, or select one with the arrow keys and press Enter. "
         "Then hear what these weights answer.",
-        places=range(picture.width),
-        values=focused(picture, painted),
+        places=range(snapshot.width),
+        values=focused(snapshot, painted),
         written="{:.2f}".format,
         hover=hover,
         steps=steps,
@@ -143,32 +151,32 @@ def _painted(picture: Picture, painted: Numbers) -> Face:
     )
 
 
-def _changed(picture: Picture, pinned: Picture) -> Face:
-    changed = difference(pinned, picture)
+def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
+    changed = difference(pinned, snapshot)
     places = changed.places if changed else ()
-    veiled, note = _veil(picture, pinned) if changed else ([], "")
+    veiled, note = _veil(snapshot, pinned) if changed else ([], "")
 
     def old(layer: int, place: int) -> float:
-        return pinned.weights[layer][pinned.adapters.index(picture.adapters[place])]
+        return pinned.weights[layer][pinned.adapters.index(snapshot.adapters[place])]
 
     def steps(layer: int, place: int) -> list[str]:
         if place not in places:
-            return [f"The pinned run has no {picture.labels[place]} to compare with."]
+            return [f"The pinned run has no {snapshot.labels[place]} to compare with."]
         # Of the rounded numbers, so that whoever does the sum again comes to the same.
-        new, before = round(picture.weights[layer][place], 3), round(old(layer, place), 3)
+        new, before = round(snapshot.weights[layer][place], 3), round(old(layer, place), 3)
         return [f"pinned: {before:.3f}", f"{new:.3f} − {before:.3f} = {new - before:+.3f}"]
 
     def hover(layer: int, place: int) -> list[str]:
-        new, before = picture.weights[layer][place], old(layer, place)
+        new, before = snapshot.weights[layer][place], old(layer, place)
         return [f"change {new - before:+.4f}", f"weight {new:.4f}, pinned {before:.4f}"]
 
-    return Face(
-        picture,
+    return GridView(
+        snapshot,
         title="What changed since the pin",
         measure="change of weight",
-        sentence=_compared(picture, pinned, changed),
+        sentence=_compared(snapshot, pinned, changed),
         places=places,
-        values=focused(picture, changed.values) if changed else (),
+        values=focused(snapshot, changed.values) if changed else (),
         written="{:+.2f}".format,
         hover=hover,
         steps=steps,
@@ -178,7 +186,7 @@ def _changed(picture: Picture, pinned: Picture) -> Face:
     )
 
 
-def _compared(picture: Picture, pinned: Picture, changed: Difference | None) -> str:
+def _compared(snapshot: Snapshot, pinned: Snapshot, changed: Difference | None) -> str:
     """What changed, in words; or why that cannot be said."""
     before = f"“{text.short(text.plain(pinned.query), 60)}”"
     if changed is None:
@@ -186,33 +194,37 @@ def _compared(picture: Picture, pinned: Picture, changed: Difference | None) -> 
             f"Nothing to compare: this run has no adapter in common with the pinned {before}. "
             "Ask with one of its adapters, or let go of the pin."
         )
-    unlike = pinned.look.unlike(picture.look)
-    if unlike:
-        before += f", read with {unlike}"
-    labels = [picture.labels[place] for place in changed.places]
-    if len(labels) < max(pinned.width, picture.width):
+    differences_from = pinned.view_settings.differences_from(snapshot.view_settings)
+    if differences_from:
+        before += f", read with {differences_from}"
+    labels = [snapshot.labels[place] for place in changed.places]
+    if len(labels) < max(pinned.width, snapshot.width):
         before += f" (only {text.listed(labels)}, which both have)"
-    clear = _clear(picture, pinned)
+    clear = _clear(snapshot, pinned)
     return text.changes([changed.values[layer] for layer in clear], labels, before, clear)
 
 
-def _clear(*pictures: Picture) -> list[int]:
+def _clear(*snapshots: Snapshot) -> list[int]:
     """The layers that the first shows and where the lens of none saturates."""
-    saturated = {layer for one in pictures for layer in one.saturated}
-    return [layer for layer in pictures[0].shown if layer not in saturated]
+    saturated = {layer for one in snapshots for layer in one.saturated}
+    return [layer for layer in snapshots[0].shown if layer not in saturated]
 
 
-def _veil(*pictures: Picture) -> tuple[list[int], str]:
+def _veil(*snapshots: Snapshot) -> tuple[list[int], str]:
     """The layers to shade, and why."""
-    clear = _clear(*pictures)
-    veiled = [layer for layer in pictures[0].shown if layer not in clear]
-    lenses = [one.look.lens for one in pictures if set(veiled).intersection(one.saturated)]
+    clear = _clear(*snapshots)
+    veiled = [layer for layer in snapshots[0].shown if layer not in clear]
+    lenses = [
+        one.view_settings.lens for one in snapshots if set(veiled).intersection(one.saturated)
+    ]
     return veiled, text.saturation(veiled, lenses)
 
 
-def _weight(picture: Picture, layer: int, place: int) -> str:
-    return f"weight {picture.weights[layer][place]:.4f}"
+def _weight(snapshot: Snapshot, layer: int, place: int) -> str:
+    return f"weight {snapshot.weights[layer][place]:.4f}"
 
 
-def _moved(picture: Picture, layer: int, place: int) -> str:
-    return f"divergence {text.number(picture.divergence[layer][place])}{picture.look.unit}"
+def _moved(snapshot: Snapshot, layer: int, place: int) -> str:
+    return (
+        f"divergence {text.number(snapshot.divergence[layer][place])}{snapshot.view_settings.unit}"
+    )

@@ -146,7 +146,7 @@ def tokens(
         "meta": {"colours": SCALES["divergence"]},
     }
     fixed = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
-    every = math.ceil(count / 20)
+    every_token = math.ceil(count / 20)
     layout = {
         "height": 158 + (13 if count > 8 else 24) * count,
         "margin": {"l": 44, "r": 2, "t": 50, "b": 96},
@@ -162,8 +162,8 @@ def tokens(
             "automargin": True,
             "title": {"text": axis, "standoff": 6},
             "range": [count - 0.5, -0.5],
-            "tickvals": list(range(0, count, every)),
-            "ticktext": [safe(short(name, 14)) for name in names[::every]],
+            "tickvals": list(range(0, count, every_token)),
+            "ticktext": [safe(short(name, 14)) for name in names[::every_token]],
         },
     }
     return {"data": [trace], "layout": layout}

@@ -142,7 +142,7 @@ FusionLens.define("grid", (root, trigger) => {
     } else {
       FusionLens.undrawn(figure);
     }
-    document.getElementById("opening")?.remove();
+    document.getElementById("first-paint")?.remove();
   };
 
   const fill = () => {

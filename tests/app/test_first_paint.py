@@ -12,14 +12,14 @@ import pytest
 
 from analysis.models.manifest import load_collection
 from app import first_paint
-from app.first_paint import Opening
+from app.first_paint import FirstPaint
 from app.state import stored_example
 from app.widgets import theme
 
 ACTS = '<script>document.title=1</script>"&'
 
 
-def _stored() -> stored_example.First:
+def _stored() -> stored_example.StoredExample:
     stored = stored_example.load(load_collection())
     assert stored is not None
     return stored
@@ -27,8 +27,8 @@ def _stored() -> stored_example.First:
 
 def test_it_shows_every_number_of_the_stored_example() -> None:
     stored = _stored()
-    markup = first_paint.markup("Title", stored)
-    for row in stored.picture.weights:
+    markup = first_paint.markup(load_collection(), stored)
+    for row in stored.snapshot.weights:
         for weight in row:
             assert f">{weight:.2f}</i>" in markup
     assert "stored example" in markup
@@ -37,9 +37,9 @@ def test_it_shows_every_number_of_the_stored_example() -> None:
 
 def test_all_text_is_escaped() -> None:
     stored = _stored()
-    labels = (ACTS, *stored.picture.labels[1:])
-    hostile = replace(stored, picture=replace(stored.picture, query=ACTS, labels=labels))
-    markup = first_paint.markup(ACTS, hostile)
+    labels = (ACTS, *stored.snapshot.labels[1:])
+    hostile = replace(stored, snapshot=replace(stored.snapshot, query=ACTS, labels=labels))
+    markup = first_paint.markup(replace(load_collection(), title=ACTS), hostile)
     assert "<script>document" not in markup
     assert markup.count("&lt;script&gt;document.title=1&lt;/script&gt;") >= 4
 
@@ -64,7 +64,7 @@ def _get(path: str, method: str = "GET", kind: str = "http") -> tuple[dict[bytes
     scope = {"type": kind, "method": method, "path": path, "root_path": ""}
     # In a thread of its own: where browser tests ran before, this one has a loop already.
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, Opening(served, "<i>é</i>")(scope, receive, send)).result()
+        pool.submit(asyncio.run, FirstPaint(served, "<i>é</i>")(scope, receive, send)).result()
     headers = dict(sent[0]["headers"])
     return headers, b"".join(message["body"] for message in sent[1:])
 

@@ -7,14 +7,14 @@ from typing import Any
 from analysis.engine import Engine
 from analysis.inference.decoding import Sampling
 from analysis.models.manifest import Collection
-from app.explore.query_service import Asker
-from app.explore.view_service import Looker
+from app.explore.query_service import QueryService
+from app.explore.view_service import ViewService
 from app.server.loader import Loader
-from app.server.request_queue import Turns
+from app.server.request_queue import RequestQueue
 from app.server.requests import Updates
-from app.state.run import Asking
+from app.state.run import AnswerSettings
 from app.state.session import Session
-from app.state.view_settings import Look
+from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 
 
@@ -33,9 +33,11 @@ class Visit:
         engine = self.loader.wait(300)
         assert engine is not None, self.loader.now
         self.engine = engine
-        self.turns = Turns()
-        self.looker = Looker(self.loader, labels)
-        self.asker = Asker(self.loader, self.turns, labels, self.looker)
+        self.request_queue = RequestQueue()
+        self.view_service = ViewService(self.loader, labels)
+        self.query_service = QueryService(
+            self.loader, self.request_queue, labels, self.view_service
+        )
         self.names = list(labels)
         self.session = Session()
 
@@ -46,16 +48,20 @@ class Visit:
     def steps(
         self,
         query: str,
-        look: Look | None = None,
+        view_settings: ViewSettings | None = None,
         methods: tuple[str, ...] = ("base", "static"),
         sampling: Sampling | None = None,
         new_tokens: int = 4,
         **named: Any,
     ) -> Updates:
         """Asks, step by step."""
-        look = look or Look()
-        asking = Asking(methods, new_tokens, sampling or Sampling(), look.lens)
-        return self.asker.ask(self.session, query, self.names, look, lambda: asking, **named)
+        view_settings = view_settings or ViewSettings()
+        answer_settings = AnswerSettings(
+            methods, new_tokens, sampling or Sampling(), view_settings.lens
+        )
+        return self.query_service.ask(
+            self.session, query, self.names, view_settings, lambda: answer_settings, **named
+        )
 
 
 def last(steps: Any) -> dict[str, Any]:

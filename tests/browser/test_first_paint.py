@@ -52,17 +52,17 @@ def test_the_example_is_there_within_a_second_and_a_half(
     for _ in range(3):
         # Each with a cache of its own; the quickest of them, since the machine may be busy.
         page = _bare(chromium, address, width, "light")
-        expect(page.locator("#opening .cells i")).to_have_count(18 * 6)
+        expect(page.locator("#first-paint .cells i")).to_have_count(18 * 6)
         page.wait_for_function(f"{_PAINTED}.length")
         paints.append(page.evaluate(f"{_PAINTED}[0].startTime"))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        early = page.evaluate(_PLACES, [f"#opening {place}" for place in places])
+        early = page.evaluate(_PLACES, [f"#first-paint {place}" for place in places])
         page.context.close()
     assert min(paints) < 1500
 
     page = visit(address, width=width)
     expect(page.locator("#grid .fl-panel")).to_have_attribute("data-drawn", "stored")
-    expect(page.locator("#opening")).to_have_count(0)
+    expect(page.locator("#first-paint")).to_have_count(0)
     places[1], places[4] = "#query textarea", "#grid .figure"
     late = page.evaluate(_PLACES, places)
     # Nothing jumps when the page takes over.
@@ -74,6 +74,6 @@ def test_it_is_light_or_dark_as_the_page_will_be(chromium: Browser, address: str
     colours = set()
     for theme in ("light", "dark"):
         page = _bare(chromium, address, 1280, theme)
-        colours.add(page.evaluate("getComputedStyle(document.getElementById('opening')).color"))
+        colours.add(page.evaluate("getComputedStyle(document.getElementById('first-paint')).color"))
         page.context.close()
     assert len(colours) == 2

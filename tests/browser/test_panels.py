@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from analysis.inference.decoding import Step, Token
-from app.state.answer_stream import Heading, Sheet
-from app.state.snapshot import Picture
-from app.state.view_settings import Look
+from app.state.answer_stream import AnswerStream, Heading
+from app.state.snapshot import Snapshot
+from app.state.view_settings import ViewSettings
 from app.views import figure_panels, grid_views
 from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations
 
@@ -46,11 +46,13 @@ def _give(page: Page, value: dict[str, Any]) -> None:
     page.evaluate("value => give(value)", json.dumps(value))
 
 
-def _sheet(run: int, *steps: tuple[Token, ...]) -> Sheet:
-    sheet = Sheet(run, [Heading("base", "Base", "No adapter."), Heading("static", "Static")], 0)
+def _sheet(run: int, *steps: tuple[Token, ...]) -> AnswerStream:
+    answer_stream = AnswerStream(
+        run, [Heading("base", "Base", "No adapter."), Heading("static", "Static")], 0
+    )
     for index, tokens in enumerate(steps):
-        sheet.push(Step(index, tokens))
-    return sheet
+        answer_stream.push(Step(index, tokens))
+    return answer_stream
 
 
 def test_answers_say_each_token_and_where_they_part_without_a_mouse(page: Page) -> None:
@@ -62,8 +64,8 @@ def test_answers_say_each_token_and_where_they_part_without_a_mouse(page: Page) 
     # It parts with a token that adds no text, and is seen to.
     parting = card.locator(".t.parts")
     expect(parting).to_have_text("")
-    look = "one => getComputedStyle(one, '::before').content"
-    assert parting.evaluate(look) == '"<eos>"'
+    view_settings = "one => getComputedStyle(one, '::before').content"
+    assert parting.evaluate(view_settings) == '"<eos>"'
     card.locator(".text").focus()
     for key in ("ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
@@ -83,10 +85,12 @@ def test_answers_say_each_token_and_where_they_part_without_a_mouse(page: Page) 
 
 def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
     weights = ((0.5, 0.5), (0.4, 0.6), (0.3, 0.7))
-    picture = Picture("1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, Look())
+    snapshot = Snapshot(
+        "1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, ViewSettings()
+    )
 
     def shown(cell: tuple[int, int], run: str = "1") -> dict[str, Any]:
-        seen = grid_views.face(dataclasses.replace(picture, number=f"{run}-norm"))
+        seen = grid_views.grid_view(dataclasses.replace(snapshot, number=f"{run}-norm"))
         return figure_panels.grid(seen, cell) | {"note": f"{run} {cell}"}
 
     panel = _panel(page, "grid")
@@ -106,11 +110,11 @@ def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
 
 def test_only_what_the_model_does_is_heard_and_not_every_percent(page: Page) -> None:
     panel = _panel(page, "masthead")
-    heard = panel.locator("[role=status]")
+    alone_beside = panel.locator("[role=status]")
     for share in (0.1, 0.2):
         _give(page, {"collection": "c", "what": "reading", "share": share, "state": "loading"})
         expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}".replace("%", " %"))
-        expect(heard).to_have_text("reading")
+        expect(alone_beside).to_have_text("reading")
 
 
 def test_without_its_script_a_picture_says_so_and_the_numbers_are_there(

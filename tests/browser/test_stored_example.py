@@ -20,17 +20,16 @@ pytestmark = pytest.mark.browser
 
 
 def test_example_is_there_before_the_model_and_makes_way_for_it(
-    tmp_path: Path, visit: Open, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, visit: Open
 ) -> None:
     collection = load_collection(tiny_collection(tmp_path / "tiny"))
     maker = Loader(lambda progress: Engine.load(collection, progress))
     maker.start()
     assert maker.wait(300) is not None
-    path = tmp_path / "first.json"
+    path = collection.folder / stored_example.FILE
     path.write_text(
         make_stored_example.write(make_stored_example.make(collection, maker)), encoding="utf-8"
     )
-    monkeypatch.setattr(stored_example, "FILE", path)
 
     loader = Loader(lambda progress: Engine.load(collection, progress))
     demo = build(collection, loader)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.common.background import Ahead
+from analysis.common.background import BackgroundWork
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.engine import Engine
@@ -48,7 +48,7 @@ def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
             engine.cell(trace, 1, "math", name)
             assert heads == [3 * engine.layers, 2]
             engine.read_ahead(trace, name, 1, "math")
-            assert engine.ahead.wait(LONG)
+            assert engine.background.wait(LONG)
             heads.clear()
             for position in POSITIONS:
                 engine.cell(trace, 1, "math", name, position)
@@ -58,9 +58,9 @@ def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
             assert torch.equal(engine.divergence(trace, name).values_LK, first.values_LK)
             # A cell that is chosen later costs its own two positions, and nothing again.
             engine.read_ahead(trace, name, 0, "spanish")
-            assert engine.ahead.wait(LONG)
+            assert engine.background.wait(LONG)
             engine.read_ahead(trace, name, 0, "spanish")
-            assert engine.ahead.wait(LONG)
+            assert engine.background.wait(LONG)
             assert heads == [2, 2]
         assert calls == []
 
@@ -69,7 +69,7 @@ def test_what_is_read_ahead_is_what_would_have_been_read(tmp_path: Path) -> None
     engine, _, _ = tiny.tiny_engine(tmp_path)
     trace = engine.trace(QUERY)
     engine.read_ahead(trace, "raw", 0, "math")
-    assert engine.ahead.wait(LONG)
+    assert engine.background.wait(LONG)
     for metric in METRICS:
         (alone,) = measure(trace, engine._runner.head, "raw", "prompt", [metric])
         found = engine.divergence(trace, "raw", "prompt", metric)
@@ -87,10 +87,10 @@ def test_nothing_is_read_ahead_while_an_answer_is_open(tmp_path: Path, heads: li
     next(steps)
     heads.clear()
     engine.read_ahead(trace, "norm", 0, "math")
-    assert not engine.ahead.wait(0.05)
+    assert not engine.background.wait(0.05)
     assert heads == []
     steps.close()  # type: ignore[attr-defined]
-    assert engine.ahead.wait(LONG)
+    assert engine.background.wait(LONG)
     assert sorted(heads) == [2, 2, 3 * engine.layers, 3 * engine.layers]
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_job_rests_between_its_steps_while_a_request_runs() -> None:
-    ahead, began, request_runs = Ahead(), threading.Event(), threading.Event()
+    background, began, request_runs = BackgroundWork(), threading.Event(), threading.Event()
     done: list[str] = []
 
     def job(step: Progress) -> None:
@@ -114,36 +114,36 @@ def test_a_job_rests_between_its_steps_while_a_request_runs() -> None:
         step("", 0.5)
         done.append("after")
 
-    ahead.put(job)
+    background.put(job)
     assert began.wait(LONG)
-    with ahead.request():
+    with background.request():
         request_runs.set()
-        assert not ahead.wait(0.05)
+        assert not background.wait(0.05)
         assert done == ["before"]
-    assert ahead.wait(LONG)
+    assert background.wait(LONG)
     assert done == ["before", "after"]
 
 
 def test_a_job_that_fails_is_logged_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    ahead, done = Ahead(), threading.Event()
+    background, done = BackgroundWork(), threading.Event()
 
     def fails(step: Progress) -> None:
         raise KeyError("lost")
 
-    with ahead.request():
-        ahead.put(fails)
-        ahead.put(lambda step: done.set())
-    assert ahead.wait(LONG)
+    with background.request():
+        background.put(fails)
+        background.put(lambda step: done.set())
+    assert background.wait(LONG)
     assert done.is_set()
     assert "Work done ahead has failed" in caplog.text
 
 
 def test_of_many_jobs_the_oldest_are_dropped() -> None:
-    ahead, done = Ahead(), []
-    with ahead.request():
+    background, done = BackgroundWork(), []
+    with background.request():
         for number in range(20):
-            ahead.put(lambda step, number=number: done.append(number))  # type: ignore[misc]
-    assert ahead.wait(LONG)
+            background.put(lambda step, number=number: done.append(number))  # type: ignore[misc]
+    assert background.wait(LONG)
     assert done[-8:] == list(range(12, 20))
     assert len(done) <= 9  # the thread may have taken the first before it rested
 
@@ -151,15 +151,15 @@ def test_of_many_jobs_the_oldest_are_dropped() -> None:
 def test_a_process_that_ends_meanwhile_ends_well() -> None:
     script = """
 import threading, torch
-from analysis.ahead import Ahead
+from analysis.common.background import BackgroundWork
 begun = threading.Event()
 def job(step):
     while True:
         torch.randn(200, 200) @ torch.randn(200, 200)
         begun.set()
         step("", 0.0)
-ahead = Ahead()
-ahead.put(job)
+background = BackgroundWork()
+background.put(job)
 assert begun.wait(60)
 """
     ended = subprocess.run(

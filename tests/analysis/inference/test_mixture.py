@@ -149,12 +149,12 @@ class TestRows:
         for weights_LK, found_TV in zip(ROWS_RLK, found_RTV, strict=True):
             assert_same(found_TV, one.merged(weights_LK, IDS_T[None])[0], dtype)
 
-    @pytest.mark.parametrize("turned", [False, True], ids=["plain", "turned"])
+    @pytest.mark.parametrize("transposed", [False, True], ids=["plain", "turned"])
     def test_decoding_with_a_cache_is_merged_weights(
-        self, family: str, dtype: torch.dtype, turned: bool
+        self, family: str, dtype: torch.dtype, transposed: bool
     ) -> None:
         one = case(family, dtype)
-        applied = Mixture(one.model, one.adapters, turned).rows(ROWS_RLK)
+        applied = Mixture(one.model, one.adapters, transposed).rows(ROWS_RLK)
         cache = DynamicCache(config=one.model.config)
         parts = IDS_T.split([17, *[1] * (len(IDS_T) - 17)])
         found = []

@@ -40,15 +40,15 @@ def test_norm_lens_of_the_last_block_gives_the_models_logits(family: str) -> Non
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "gemma2"])
 @pytest.mark.parametrize(
-    ("tokens", "turned"), [(3, True), (3, False), (20, True)], ids=["few", "plain", "many"]
+    ("tokens", "transposed"), [(3, True), (3, False), (20, True)], ids=["few", "plain", "many"]
 )
-def test_the_heads_output_is_the_models_logits(family: str, tokens: int, turned: bool) -> None:
+def test_the_heads_output_is_the_models_logits(family: str, tokens: int, transposed: bool) -> None:
     model = tiny.model(family, dtype=torch.float64)
     ids_RT = torch.arange(40, 40 + tokens).unsqueeze(0)
     with torch.inference_mode():
         expected_TV = model(ids_RT).logits[0]
         normed_TD = model.base_model(ids_RT).last_hidden_state[0]
-        found_TV = dataclasses.replace(Head.of(model), turned=turned).output(normed_TD)
+        found_TV = dataclasses.replace(Head.of(model), transposed=transposed).output(normed_TD)
     torch.testing.assert_close(found_TV, expected_TV, rtol=1e-10, atol=1e-10)
 
 
@@ -89,7 +89,7 @@ def test_capped_shifts_keep_their_digits() -> None:
 def test_layers_come_in_order_however_many_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     head = Head.of(tiny.model("gemma3", dtype=torch.float64))
     together = list(read(states(), head))
-    monkeypatch.setattr(analysis.lens, "_BUDGET_BYTES", 1)
+    monkeypatch.setattr(analysis.measure.lens, "_BUDGET_BYTES", 1)
     single = list(read(states(), head))
     assert [layer for layer, _, _ in together] == list(range(tiny.LAYERS))
     for (layer, base_V, shift_KV), (other, other_V, other_KV) in zip(together, single, strict=True):

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_checks import CONFIG, TENSORS
-from analysis.models.adapters import load_adapter, size
+from analysis.models.adapters import delta_norm, load_adapter
 from analysis.models.manifest import AdapterEntry
 from tests import tiny
 
@@ -259,4 +259,6 @@ def test_another_familys_adapter_is_refused(tmp_path: Path, base: PreTrainedMode
 def test_size_is_the_norm_of_all_that_is_added(base: PreTrainedModel, folder: Path) -> None:
     adapter = load(base, folder)
     added = [(one.b_Or.double() @ one.a_rI.double()).square() for one in adapter.factors.values()]
-    assert size(adapter) == pytest.approx(float(sum(one.sum() for one in added)) ** 0.5, rel=1e-6)
+    assert delta_norm(adapter) == pytest.approx(
+        float(sum(one.sum() for one in added)) ** 0.5, rel=1e-6
+    )

@@ -19,12 +19,12 @@ import pytest
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.models import bundled_base
-from analysis.models.bundled_base import BASE_FILES, FOLDER, Source, home, prepare
+from analysis.models.bundled_base import BASE_FILES, FOLDER, ModelFile, home, prepare
 
 CHUNKS = [b"three ", b"small ", b"chunks"]
 WHOLE = b"".join(CHUNKS)
 NAMES = [f"fusion-lens-test-part{number}" for number in (1, 2, 3)]
-SMALL = Source(
+SMALL = ModelFile(
     chunks=tuple((name, f"base.part{number}") for number, name in enumerate(NAMES)),
     sha256=hashlib.sha256(WHOLE).hexdigest(),
     install="fusion-lens-test==1",
@@ -249,7 +249,7 @@ def test_command_prints_the_folder_and_turns_refusals_into_one_line(small, site,
 
 CHILD = """
 import os, signal, sys
-from analysis import embedded
+from analysis.models import bundled_base as embedded
 from test_embedded_child import SMALL, convert
 
 def stop_half_way(joined, out, report):

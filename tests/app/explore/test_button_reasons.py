@@ -3,10 +3,10 @@ import dataclasses
 from app.explore import button_reasons
 from app.state.run import Run
 from app.state.session import Session
-from app.state.snapshot import Picture
-from app.state.view_settings import Look
+from app.state.snapshot import Snapshot
+from app.state.view_settings import ViewSettings
 
-PICTURE = Picture("1", "q", ("a",), ("A",), ((1.0,),), ((1.0,),), (0.5,), Look())
+PICTURE = Snapshot("1", "q", ("a",), ("A",), ((1.0,),), ((1.0,),), (0.5,), ViewSettings())
 
 
 def _session(**given: object) -> Session:
@@ -20,7 +20,7 @@ def test_before_anything_was_asked_only_asking_can_be_done() -> None:
 
 
 def test_the_stored_example_can_be_pinned_and_heard_and_says_what_it_lacks() -> None:
-    reasons = button_reasons.reasons(_session(picture=PICTURE))
+    reasons = button_reasons.reasons(_session(snapshot=PICTURE))
     assert set(reasons) == {"stop", "every", "check", "copy"}
     assert "stored example" in reasons["every"]
     assert button_reasons.view(reasons)["written"] == ["every", "check", "copy"]
@@ -28,7 +28,7 @@ def test_the_stored_example_can_be_pinned_and_heard_and_says_what_it_lacks() -> 
 
 def test_while_something_runs_it_can_be_stopped_and_nothing_else_begins() -> None:
     run = Run(1, "q", None, None)  # type: ignore[arg-type]
-    session = _session(picture=PICTURE, run=run)
+    session = _session(snapshot=PICTURE, run=run)
     session.begin()
     assert set(button_reasons.reasons(session)) == {"ask", "hear", "every", "check", "copy"}
     assert (

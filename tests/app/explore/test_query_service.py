@@ -19,7 +19,7 @@ from analysis.models.manifest import load_collection
 from app.explore.robustness_service import copy, probe
 from app.server.requests import Updates
 from app.state.session import Session
-from app.state.view_settings import Look
+from app.state.view_settings import ViewSettings
 from tests.app.visit import Visit, last
 from tests.tiny import tiny_collection
 
@@ -80,22 +80,24 @@ def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
 
 
 def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
-    look = Look(normalisation="top-1")
-    assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
-    assert _rows(visit.ask(QUERY, look, hear=True)) == ["base", "static", "shown"]
-    assert visit.session.asked is not None and visit.session.picture is not None
-    heard = visit.session.asked.rows[2].weights_LK.tolist()
-    assert heard == [list(row) for row in visit.session.picture.weights]
-    assert {value for row in heard for value in row} == {0.0, 1.0}
-    visit.looker.paint(visit.session, 0, 0, 0.5, "cell")  # by nobody: the grid is not painted on
-    visit.looker.look(visit.session, Look(show="what-if"))
-    visit.looker.paint(visit.session, 0, 1, 0.5, "layer")
-    assert _rows(visit.ask(QUERY, Look(show="what-if"))) == ["base", "static", "what-if"]
-    shown = visit.ask(QUERY, look, hear=True)
+    view_settings = ViewSettings(normalisation="top-1")
+    assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
+    assert _rows(visit.ask(QUERY, view_settings, with_shown=True)) == ["base", "static", "shown"]
+    assert visit.session.answer_record is not None and visit.session.snapshot is not None
+    alone_beside = visit.session.answer_record.rows[2].weights_LK.tolist()
+    assert alone_beside == [list(row) for row in visit.session.snapshot.weights]
+    assert {value for row in alone_beside for value in row} == {0.0, 1.0}
+    visit.view_service.paint(
+        visit.session, 0, 0, 0.5, "cell"
+    )  # by nobody: the grid is not painted on
+    visit.view_service.change_settings(visit.session, ViewSettings(show="what-if"))
+    visit.view_service.paint(visit.session, 0, 1, 0.5, "layer")
+    assert _rows(visit.ask(QUERY, ViewSettings(show="what-if"))) == ["base", "static", "what-if"]
+    shown = visit.ask(QUERY, view_settings, with_shown=True)
     assert _rows(shown) == ["base", "static", "what-if", "shown"]
-    assert visit.session.asked.rows[2].weights_LK[0].tolist() == [0.5, 0.5, 0.5]
-    visit.looker.unpaint(visit.session)
-    assert _rows(visit.ask(QUERY, look)) == ["base", "static"]
+    assert visit.session.answer_record.rows[2].weights_LK[0].tolist() == [0.5, 0.5, 0.5]
+    visit.view_service.unpaint(visit.session)
+    assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
 
 
 def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
@@ -111,7 +113,7 @@ def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     shown = visit.ask(QUERY, methods=six)
     assert len(shown["answers"]["rows"]) == 6
     before = visit.session.run
-    refused = visit.ask("another question", methods=six, hear=True)
+    refused = visit.ask("another question", methods=six, with_shown=True)
     assert refused["status"]["state"] == "error"
     assert "7 answers are chosen, “As shown” among them, and" in refused["status"]["text"]
     assert "answers" not in refused and "grid" not in refused
@@ -127,28 +129,32 @@ def test_an_adapter_that_is_not_fused_can_be_heard_alone(visit: Visit) -> None:
 
 
 def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit) -> None:
-    mean = Look(position="mean")
+    mean = ViewSettings(position="mean")
     visit.ask(QUERY)
-    assert not visit.asker.lacks(visit.session)
-    shown = visit.looker.look(visit.session, mean)
-    assert visit.asker.lacks(visit.session)
+    assert not visit.query_service.needs_every_token(visit.session)
+    shown = visit.view_service.change_settings(visit.session, mean)
+    assert visit.query_service.needs_every_token(visit.session)
     assert "Every token has to be read" in shown["status"]["text"]
     assert "last token of the query" in shown["grid"]["note"]  # still what it says it is
-    shown = last(visit.asker.every_token(visit.session))
+    shown = last(visit.query_service.every_token(visit.session))
     assert "each counting alike, the prompt form's left out" in shown["grid"]["note"]
-    run, picture = visit.session.run, visit.session.picture
-    assert run is not None and picture is not None
+    run, snapshot = visit.session.run, visit.session.snapshot
+    assert run is not None and snapshot is not None
     prompt = run.trace.prompt
     values_LKT = visit.engine.every_token(prompt).values_LKT
     mean_LK = values_LKT[:, :, prompt.query_first : prompt.query_last + 1].mean(dim=2)
-    assert picture.divergence == tuple(tuple(row) for row in mean_LK.tolist())
+    assert snapshot.divergence == tuple(tuple(row) for row in mean_LK.tolist())
     # Every token of this reading is there; of another lens it is not, and back again it is.
-    visit.looker.look(visit.session, Look(position="mean", normalisation="root"))
-    assert not visit.asker.lacks(visit.session)
-    visit.looker.look(visit.session, Look("raw", position="mean"))
-    assert visit.asker.lacks(visit.session)
-    assert not visit.looker.look(visit.session, Look("raw"))["tokens"]["id"]
-    assert visit.looker.look(visit.session, mean)["tokens"]["id"]
+    visit.view_service.change_settings(
+        visit.session, ViewSettings(position="mean", normalisation="root")
+    )
+    assert not visit.query_service.needs_every_token(visit.session)
+    visit.view_service.change_settings(visit.session, ViewSettings("raw", position="mean"))
+    assert visit.query_service.needs_every_token(visit.session)
+    assert not visit.view_service.change_settings(visit.session, ViewSettings("raw"))["tokens"][
+        "id"
+    ]
+    assert visit.view_service.change_settings(visit.session, mean)["tokens"]["id"]
     # A new run brings it along where the question is the same.
     asked = visit.ask(QUERY, mean)
     assert asked["status"]["detail"].startswith("traced from the cache · read from the cache")
@@ -160,16 +166,16 @@ def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
 ) -> None:
     visit.ask(QUERY)
     work = getattr(visit.engine, meanwhile)
-    wanted = Look("raw", "divergence", "mean")
+    wanted = ViewSettings("raw", "divergence", "mean")
 
     def looked(*given: Any, **named: Any) -> Any:
         monkeypatch.undo()
-        visit.looker.look(visit.session, wanted)
+        visit.view_service.change_settings(visit.session, wanted)
         return work(*given, **named)
 
     monkeypatch.setattr(visit.engine, meanwhile, looked)
-    shown = visit.ask(f"{QUERY} {meanwhile} {id(visit.session)}", Look())
-    assert visit.session.picture is not None and visit.session.picture.look == wanted
+    shown = visit.ask(f"{QUERY} {meanwhile} {id(visit.session)}", ViewSettings())
+    assert visit.session.snapshot is not None and visit.session.snapshot.view_settings == wanted
     assert "raw lens" in shown["grid"]["note"] and "each counting alike" in shown["grid"]["note"]
     assert shown["tokens"]["id"]
 
@@ -182,24 +188,30 @@ def test_what_was_seen_of_another_run_or_look_is_seen_anew(
 
     def slow(*given: Any) -> Any:
         monkeypatch.undo()
-        visit.ask(QUERY, Look())  # a trace ends while a lens reads the one before
-        visit.session.look = Look(metric="js")
+        visit.ask(QUERY, ViewSettings())  # a trace ends while a lens reads the one before
+        visit.session.view_settings = ViewSettings(metric="js")
         return divergence(*given)
 
     monkeypatch.setattr(visit.engine, "divergence", slow)
-    shown = visit.looker.look(visit.session, Look("raw"))
-    assert visit.session.run is not run and visit.session.picture is not None
-    assert (visit.session.picture.query, visit.session.picture.look.metric) == (QUERY, "js")
+    shown = visit.view_service.change_settings(visit.session, ViewSettings("raw"))
+    assert visit.session.run is not run and visit.session.snapshot is not None
+    assert (visit.session.snapshot.query, visit.session.snapshot.view_settings.metric) == (
+        QUERY,
+        "js",
+    )
     assert "Jensen–Shannon" in shown["grid"]["note"]
 
 
 def test_a_new_question_clears_what_was_tried_with_the_one_before(visit: Visit) -> None:
-    look = Look()
-    visit.ask(QUERY, look)
-    kept = visit.looker.look(visit.session, Look(show="divergence"))
+    view_settings = ViewSettings()
+    visit.ask(QUERY, view_settings)
+    kept = visit.view_service.change_settings(visit.session, ViewSettings(show="divergence"))
     assert "spread" not in kept and "copies" not in kept  # only drawn otherwise
-    assert "spread" not in visit.ask(QUERY, look)
-    for shown in (visit.looker.look(visit.session, Look("raw")), visit.ask("another", Look("raw"))):
+    assert "spread" not in visit.ask(QUERY, view_settings)
+    for shown in (
+        visit.view_service.change_settings(visit.session, ViewSettings("raw")),
+        visit.ask("another", ViewSettings("raw")),
+    ):
         assert not shown["spread"]["id"] and not shown["copies"]["id"]
 
 
@@ -217,7 +229,7 @@ def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
     copies = visit.engine.copies
 
     def meanwhile(*given: Any) -> Any:
-        visit.looker.look(visit.session, Look(metric="js"))
+        visit.view_service.change_settings(visit.session, ViewSettings(metric="js"))
         return copies(*given)
 
     monkeypatch.setattr(visit.engine, "copies", meanwhile)
@@ -233,7 +245,7 @@ def test_a_second_question_ends_the_first_which_says_no_more(
     shown = visit.ask("And another one?")
     assert shown["status"]["state"] == "done" and not shown["busy"]
     assert list(first) == []
-    assert visit.session.picture is not None and visit.session.picture.query == "And another one?"
+    assert visit.session.snapshot is not None and visit.session.snapshot.query == "And another one?"
 
 
 def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(
@@ -246,36 +258,40 @@ def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(
 
 
 def test_the_mean_waits_for_the_answers_and_is_then_read(visit: Visit) -> None:
-    mean = Look(position="mean", metric="hellinger")
-    steps = visit.asker.followed(visit.session, visit.steps(f"{QUERY} {id(visit.session)}"))
+    mean = ViewSettings(position="mean", metric="hellinger")
+    steps = visit.query_service.then_read_tokens(
+        visit.session, visit.steps(f"{QUERY} {id(visit.session)}")
+    )
     while "grid" not in next(steps):
         pass
-    visit.looker.look(visit.session, mean)
-    assert list(visit.asker.deepen(visit.session)) == []  # the answers are not ended for it
+    visit.view_service.change_settings(visit.session, mean)
+    assert (
+        list(visit.query_service.read_tokens_if_needed(visit.session)) == []
+    )  # the answers are not ended for it
     shown = last(steps)
     assert [row["end"] for row in shown["answers"]["rows"]] == ["length"] * 2
     assert shown["status"]["state"] == "done" and not shown["busy"]
-    assert visit.session.picture is not None and visit.session.picture.look == mean
+    assert visit.session.snapshot is not None and visit.session.snapshot.view_settings == mean
 
 
 def test_a_mean_that_is_no_longer_wanted_makes_way_for_another(visit: Visit) -> None:
     visit.ask(f"{QUERY} {id(visit.session)}")
-    visit.looker.look(visit.session, Look(position="mean", metric="js"))
-    first = visit.asker.deepen(visit.session)
+    visit.view_service.change_settings(visit.session, ViewSettings(position="mean", metric="js"))
+    first = visit.query_service.read_tokens_if_needed(visit.session)
     assert next(first)["busy"]
-    wanted = Look(position="mean", metric="reverse-kl")
-    visit.looker.look(visit.session, wanted)
-    last(visit.asker.deepen(visit.session))
-    assert visit.session.picture is not None and visit.session.picture.look == wanted
+    wanted = ViewSettings(position="mean", metric="reverse-kl")
+    visit.view_service.change_settings(visit.session, wanted)
+    last(visit.query_service.read_tokens_if_needed(visit.session))
+    assert visit.session.snapshot is not None and visit.session.snapshot.view_settings == wanted
     assert "grid" not in last(first)
 
 
 def _checked(visit: Visit) -> Updates:
-    return probe(visit.loader, visit.turns, visit.session, "eins\nzwei")
+    return probe(visit.loader, visit.request_queue, visit.session, "eins\nzwei")
 
 
 def _copied(visit: Visit) -> Updates:
-    return copy(visit.loader, visit.turns, visit.session)
+    return copy(visit.loader, visit.request_queue, visit.session)
 
 
 @pytest.mark.parametrize("begin", [_checked, _copied])
@@ -318,43 +334,45 @@ def test_after_a_stopped_answer_the_next_is_exact(
     query = f"And now? {id(visit.session)}"
     asked = {"methods": ("base", "qa-flora"), "new_tokens": 6}
     found = visit.ask(query, **asked)["answers"]["rows"]
-    picture = visit.session.picture
+    snapshot = visit.session.snapshot
     fresh = Visit(visit.collection)
     expected = fresh.ask(query, **asked)["answers"]["rows"]
-    assert fresh.session.picture is not None and picture is not None
-    assert picture.divergence == fresh.session.picture.divergence
+    assert fresh.session.snapshot is not None and snapshot is not None
+    assert snapshot.divergence == fresh.session.snapshot.divergence
     assert [row["tokens"] for row in found] == [row["tokens"] for row in expected]
 
 
 def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
     visit.ask(QUERY)
-    visit.looker.look(visit.session, Look("raw", metric="js", position="mean"))
-    steps = visit.asker.every_token(visit.session)
+    visit.view_service.change_settings(
+        visit.session, ViewSettings("raw", metric="js", position="mean")
+    )
+    steps = visit.query_service.every_token(visit.session)
     assert next(steps)["busy"]
     visit.session.stop()
     assert last(steps)["status"]["state"] == "stopped"
-    assert visit.asker.lacks(visit.session)
+    assert visit.query_service.needs_every_token(visit.session)
 
 
 def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit) -> None:
-    grid = visit.ask(QUERY, Look(span="1-2"))["grid"]
+    grid = visit.ask(QUERY, ViewSettings(span="1-2"))["grid"]
     assert (grid["first"], grid["layers"], len(grid["text"])) == (1, 2, 2)
     assert grid["say"][0][0].startswith("layer 1, Spanish: ")
     assert grid["figure"]["data"][0]["y"] == [1, 2] and grid["select"][0] in (1, 2)
     assert "layers 1–2 of 3" in grid["note"]
     assert not visit.session.select(0, 0) and visit.session.select(2, 0)
-    (profile,) = visit.looker.shown(visit.session)["profile"]["charts"]
+    (profile,) = visit.view_service.shown(visit.session)["profile"]["charts"]
     assert profile["figure"]["data"][0]["x"] == [1, 2]
 
 
 def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> None:
-    places = [visit.turns.place() for _ in range(visit.turns.served)]
+    places = [visit.request_queue.place() for _ in range(visit.request_queue.served)]
     for place in places:
         place.__enter__()
-    steps = visit.asker.ask(Session(), QUERY, visit.names, Look(), lambda: None)  # type: ignore[arg-type, return-value]
+    steps = visit.query_service.ask(Session(), QUERY, visit.names, ViewSettings(), lambda: None)  # type: ignore[arg-type, return-value]
     assert next(steps)["busy"]
     said = next(steps)["status"]["text"]
-    assert said == f"Place 1 in the queue: {visit.turns.served} others are being served"
+    assert said == f"Place 1 in the queue: {visit.request_queue.served} others are being served"
     steps.close()
     for place in places:
         place.__exit__(None, None, None)
@@ -363,7 +381,7 @@ def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> 
 def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
     visit.ask(QUERY)
     visit.session.select(0, 1)
-    shown = last(copy(visit.loader, visit.turns, visit.session))
+    shown = last(copy(visit.loader, visit.request_queue, visit.session))
     view = shown["copies"]
     (drawn,) = view["charts"]
     assert drawn["title"] == "Math beside copies of itself"
@@ -378,9 +396,9 @@ def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
 
 
 def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
-    look = Look(span="2")
-    visit.ask(QUERY, look)
-    shown = last(probe(visit.loader, visit.turns, visit.session, "eins\nzwei"))
+    view_settings = ViewSettings(span="2")
+    visit.ask(QUERY, view_settings)
+    shown = last(probe(visit.loader, visit.request_queue, visit.session, "eins\nzwei"))
     (drawn,) = shown["spread"]["charts"]
     assert drawn["title"] == "Mean and spread over 3 variants"
     assert "“eins”" in shown["spread"]["said"][1]
@@ -391,13 +409,13 @@ def test_what_is_read_ahead_is_looked_at_without_model_or_head(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask(QUERY)
-    assert visit.engine.ahead.wait(60)
+    assert visit.engine.background.wait(60)
     # Both would be called: the model for a trace, the head for a divergence or a cell.
     monkeypatch.setattr(Head, "logits", None)
     monkeypatch.setattr(visit.engine, "_runner", None)
     ways = itertools.product(METRICS, POSITIONS, NORMALISATIONS)
     for metric, position, normalisation in ways:
-        look = Look(metric=metric, position=position, normalisation=normalisation)
-        shown = visit.looker.look(visit.session, look)
+        view_settings = ViewSettings(metric=metric, position=position, normalisation=normalisation)
+        shown = visit.view_service.change_settings(visit.session, view_settings)
         assert "status" not in shown
         assert shown["why"]["tokens"] and shown["grid"]["id"]

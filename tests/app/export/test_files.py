@@ -13,7 +13,7 @@ from analysis.inference.decoding import Sampling
 from analysis.models.manifest import load_collection
 from app.export import files
 from app.state.session import Session
-from app.state.view_settings import Look
+from app.state.view_settings import ViewSettings
 from tests.app.visit import Visit
 from tests.tiny import tiny_collection
 
@@ -47,7 +47,7 @@ def _take(kind: str, visit: Visit, folder: Path) -> str:
 
 
 def test_json_says_what_ran_and_how_and_from_what(visit: Visit, folder: Path) -> None:
-    visit.ask(QUERY, Look(span="1–2"), sampling=Sampling(0.5, 0.9, 7))
+    visit.ask(QUERY, ViewSettings(span="1–2"), sampling=Sampling(0.5, 0.9, 7))
     content = json.loads(_take("json", visit, folder))
     assert content["query"] == QUERY
     assert content["shape"] == {"layers": 2, "adapters": 3} and content["layers"] == [1, 2]
@@ -71,7 +71,7 @@ def test_json_says_what_ran_and_how_and_from_what(visit: Visit, folder: Path) ->
 def test_csv_has_a_row_for_each_cell_that_is_shown_and_no_formula(
     visit: Visit, folder: Path
 ) -> None:
-    visit.ask(QUERY, Look(span="1"))
+    visit.ask(QUERY, ViewSettings(span="1"))
     rows = list(csv.reader(io.StringIO(_take("csv", visit, folder))))
     assert [row[:2] for row in rows[1:]] == [["1", "spanish"], ["1", "math"], ["1", "code"]]
     assert sum(float(row[3]) for row in rows[1:]) == pytest.approx(1)
@@ -79,7 +79,7 @@ def test_csv_has_a_row_for_each_cell_that_is_shown_and_no_formula(
 
 
 def test_web_page_runs_nothing_and_asks_for_nothing(visit: Visit, folder: Path) -> None:
-    visit.ask(QUERY, hear=True)
+    visit.ask(QUERY, with_shown=True)
     seen: set[str] = set()
 
     class Tags(HTMLParser):
@@ -96,11 +96,15 @@ def test_web_page_runs_nothing_and_asks_for_nothing(visit: Visit, folder: Path) 
 
 
 @pytest.mark.parametrize(
-    ("look", "sampling", "hear"),
+    ("view_settings", "sampling", "with_shown"),
     [
-        (Look(), Sampling(), False),
-        (Look("raw", "divergence", "mean", "kl", "mixed", span="1-"), Sampling(), True),
-        (Look("norm", "what-if", "prompt", "js", "softmax", 0.7), Sampling(0.9, 0.8, 5), True),
+        (ViewSettings(), Sampling(), False),
+        (ViewSettings("raw", "divergence", "mean", "kl", "mixed", span="1-"), Sampling(), True),
+        (
+            ViewSettings("norm", "what-if", "prompt", "js", "softmax", 0.7),
+            Sampling(0.9, 0.8, 5),
+            True,
+        ),
     ],
     ids=["paper", "mean", "sampled"],
 )
@@ -108,14 +112,21 @@ def test_snippet_gives_the_exported_numbers_and_answers(
     visit: Visit,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    look: Look,
+    view_settings: ViewSettings,
     sampling: Sampling,
-    hear: bool,
+    with_shown: bool,
 ) -> None:
-    visit.ask(QUERY, look)
-    if look.show == "what-if":
-        visit.looker.paint(visit.session, 1, 1, 1.5, "adapter")
-    visit.ask(QUERY, look, ("base", "qa-flora", "adapter:math"), sampling, 6, hear=hear)
+    visit.ask(QUERY, view_settings)
+    if view_settings.show == "what-if":
+        visit.view_service.paint(visit.session, 1, 1, 1.5, "adapter")
+    visit.ask(
+        QUERY,
+        view_settings,
+        ("base", "qa-flora", "adapter:math"),
+        sampling,
+        6,
+        with_shown=with_shown,
+    )
     written = _take("py", visit, folder)
     found: dict[str, object] = {}
     monkeypatch.chdir(folder)
@@ -127,23 +138,23 @@ def test_snippet_gives_the_exported_numbers_and_answers(
         pytest.approx(row, rel=1e-4, abs=1e-6) for row in content["weights"]
     ]
     rows = content["answers"]["rows"]
-    assert len(rows) == 3 + hear
+    assert len(rows) == 3 + with_shown
     assert found["answers"] == [row["text"] for row in rows]
 
 
 def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
     visit: Visit, folder: Path
 ) -> None:
-    visit.ask("before", Look(normalisation="top-1"))
-    visit.looker.pin(visit.session)
+    visit.ask("before", ViewSettings(normalisation="top-1"))
+    visit.view_service.pin(visit.session)
     visit.names = ["math", "code"]
-    visit.ask(QUERY, Look(show="what-if"))
+    visit.ask(QUERY, ViewSettings(show="what-if"))
     visit.names = ["spanish", "math", "code"]
     plain = json.loads(_take("json", visit, folder))
     assert plain["painted"] is None
-    visit.looker.paint(visit.session, 1, 0, 1.25, "cell")
-    picture, pinned = visit.session.picture, visit.session.pinned
-    assert picture is not None and pinned is not None
+    visit.view_service.paint(visit.session, 1, 0, 1.25, "cell")
+    snapshot, pinned = visit.session.snapshot, visit.session.pinned
+    assert snapshot is not None and pinned is not None
 
     content = json.loads(_take("json", visit, folder))
     assert content["painted"][1][0] == 1.25 and content["weights"] == plain["weights"]
@@ -155,7 +166,7 @@ def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
     first, *rows = csv.DictReader(io.StringIO(_take("csv", visit, folder)))
     assert (first["layer"], first["adapter"]) == ("0", "math")
     assert next(row["painted weight"] for row in rows if row["layer"] == "1") == "1.25"
-    changed = picture.weights[0][0] - pinned.weights[0][1]
+    changed = snapshot.weights[0][0] - pinned.weights[0][1]
     assert float(first["weight less the pinned run's"]) == changed
 
     page = _take("html", visit, folder)
@@ -167,7 +178,7 @@ def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
 def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) -> None:
     visit.ask(QUERY)
     visit.ask("another question", methods=())
-    assert visit.session.sheet is not None
+    assert visit.session.answer_stream is not None
     assert json.loads(_take("json", visit, folder))["answers"] is None
     written = _take("py", visit, folder)
     ast.parse(written)

@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from analysis.common.errors import InputError
-from app.explore.view_service import Looker
+from app.explore.view_service import ViewService
 from app.server.loader import Loader
 from app.state.session import Session
-from app.state.snapshot import Picture
-from app.state.view_settings import Look
+from app.state.snapshot import Snapshot
+from app.state.view_settings import ViewSettings
 
 
 def test_loading_waits_for_the_first_page() -> None:
@@ -32,11 +32,13 @@ def test_a_failed_loading_leaves_what_is_there_to_look_at() -> None:
     assert loader.now.state == "failed" and loader.engine is None
     numbers, names = ((0.2, 0.8), (0.6, 0.4)), ("a", "b")
     session = Session()
-    session.show(Picture("stored", "q", names, names, numbers, numbers, (0.5, 0.5), Look()))
-    looker = Looker(loader, {"a": "a", "b": "b"})
-    assert looker.look(session, Look(show="divergence"))["grid"]["id"]
-    assert looker.select(session, 1, 0)["why"]["cell"] == [1, 0]
-    assert looker.pin(session)["grid"]["id"] and session.pinned is not None
+    session.show(
+        Snapshot("stored", "q", names, names, numbers, numbers, (0.5, 0.5), ViewSettings())
+    )
+    view_service = ViewService(loader, {"a": "a", "b": "b"})
+    assert view_service.change_settings(session, ViewSettings(show="divergence"))["grid"]["id"]
+    assert view_service.select(session, 1, 0)["why"]["cell"] == [1, 0]
+    assert view_service.pin(session)["grid"]["id"] and session.pinned is not None
 
 
 def test_loading_begins_where_no_page_is_opened() -> None:

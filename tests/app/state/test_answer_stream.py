@@ -1,5 +1,5 @@
 from analysis.inference.decoding import Step, Token
-from app.state.answer_stream import Heading, Sheet, text_of
+from app.state.answer_stream import AnswerStream, Heading, text_of
 
 
 def _step(index: int, *ids: int, end: str | None = None) -> Step:
@@ -9,56 +9,61 @@ def _step(index: int, *ids: int, end: str | None = None) -> Step:
     )
 
 
-def _sheet() -> Sheet:
-    return Sheet(1, [Heading("static", "Static"), Heading("qa-flora", "qa-FLoRA")], 1)
+def _sheet() -> AnswerStream:
+    return AnswerStream(1, [Heading("static", "Static"), Heading("qa-flora", "qa-FLoRA")], 1)
 
 
 def test_the_first_token_that_differs_is_marked_once_and_for_good() -> None:
-    sheet = _sheet()
-    sheet.push(_step(0, 7, 7))
-    assert [row["parts"] for row in sheet.view()["rows"]] == [None, None]
-    sheet.push(_step(1, 8, 9))
-    sheet.push(_step(2, 9, 9))
-    assert [row["parts"] for row in sheet.view()["rows"]] == [1, None]
-    assert sheet.view()["rows"][0]["parted"] == "parts from qa-FLoRA here"
-    assert "parts from qa-FLoRA's" in sheet.view()["sentence"]
+    answer_stream = _sheet()
+    answer_stream.push(_step(0, 7, 7))
+    assert [row["parts"] for row in answer_stream.view()["rows"]] == [None, None]
+    answer_stream.push(_step(1, 8, 9))
+    answer_stream.push(_step(2, 9, 9))
+    assert [row["parts"] for row in answer_stream.view()["rows"]] == [1, None]
+    assert answer_stream.view()["rows"][0]["parted"] == "parts from qa-FLoRA here"
+    assert "parts from qa-FLoRA's" in answer_stream.view()["sentence"]
 
 
 def test_one_answer_parts_from_none() -> None:
-    sheet = Sheet(1, [Heading("base", "Base")], 0)
-    sheet.push(_step(0, 7))
-    assert sheet.view()["rows"][0]["parts"] is None and "parts" not in sheet.view()["sentence"]
+    answer_stream = AnswerStream(1, [Heading("base", "Base")], 0)
+    answer_stream.push(_step(0, 7))
+    assert (
+        answer_stream.view()["rows"][0]["parts"] is None
+        and "parts" not in answer_stream.view()["sentence"]
+    )
 
 
 def test_a_panel_that_misses_updates_has_all_tokens_again_soon() -> None:
     """The panel's own rule: what it has it keeps, and a gap waits for the next whole update."""
-    sheet = _sheet()
-    every: list[object] = []
+    answer_stream = _sheet()
+    every_token: list[object] = []
     third: list[object] = []
     sizes = []
     for index in range(200):
-        sheet.push(_step(index, index, index))
-        row = sheet.news()["rows"][0]
+        answer_stream.push(_step(index, index, index))
+        row = answer_stream.news()["rows"][0]
         sizes.append(len(row["tokens"]))
-        for panel, seen in ((every, True), (third, index % 9 == 0 or 50 < index < 60)):
+        for panel, seen in ((every_token, True), (third, index % 9 == 0 or 50 < index < 60)):
             if seen and row["from"] <= len(panel):
                 panel += row["tokens"][len(panel) - row["from"] :]
-        assert len(every) == index + 1
-    assert every == sheet.view()["rows"][0]["tokens"]
-    assert third == every[: len(third)] and len(third) > 190
+        assert len(every_token) == index + 1
+    assert every_token == answer_stream.view()["rows"][0]["tokens"]
+    assert third == every_token[: len(third)] and len(third) > 190
     assert sum(sizes) < 200 * 201 / 2 / 4
 
 
 def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:
-    sheet = _sheet()
-    sheet.push(Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None))))
-    sheet.finish("stopped")
-    facts = [row["facts"] for row in sheet.view()["rows"]]
+    answer_stream = _sheet()
+    answer_stream.push(
+        Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None)))
+    )
+    answer_stream.finish("stopped")
+    facts = [row["facts"] for row in answer_stream.view()["rows"]]
     assert facts == ["1 token · ended by itself", "1 token · stopped"]
 
 
 def test_text_is_the_sum_of_the_deltas() -> None:
-    sheet = _sheet()
-    sheet.push(_step(0, 1, 2))
-    sheet.push(_step(1, 3, 4))
-    assert text_of(sheet.view()["rows"][0]) == "t1t3" and sheet.tokens == 4
+    answer_stream = _sheet()
+    answer_stream.push(_step(0, 1, 2))
+    answer_stream.push(_step(1, 3, 4))
+    assert text_of(answer_stream.view()["rows"][0]) == "t1t3" and answer_stream.tokens == 4

@@ -11,15 +11,18 @@ def test_a_composite_example_is_asked_with_its_own_adapters_where_all_are_there(
 
 
 def test_the_examples_name_bundled_adapters() -> None:
-    names = {adapter.name for adapter in load_collection().adapters}
-    composite = [example for example in load_examples() if example.adapters]
+    collection = load_collection()
+    names = set(collection.names)
+    composite = [example for example in load_examples(collection) if example.adapters]
     assert len(composite) >= 3
     assert all(set(example.adapters) <= names for example in composite)
-    assert {example.alone for example in load_examples()} <= names
+    assert {example.alone for example in load_examples(collection)} <= names
 
 
 def test_an_example_brings_the_adapter_that_is_heard_alone_unless_none_is() -> None:
     example = Example("Medicine in Russian", "Какие?", ("russian", "medical"), "medical")
-    assert controls.heard(example, ["adapter:math"], ["math", "medical"]) == ["adapter:medical"]
-    assert controls.heard(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
-    assert controls.heard(example, [], ["math", "medical"]) == []
+    assert controls.alone_beside(example, ["adapter:math"], ["math", "medical"]) == [
+        "adapter:medical"
+    ]
+    assert controls.alone_beside(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
+    assert controls.alone_beside(example, [], ["math", "medical"]) == []

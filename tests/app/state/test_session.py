@@ -18,5 +18,5 @@ def test_a_new_request_ends_the_one_before() -> None:
     first = session.begin()
     second = session.begin()
     with pytest.raises(Stopped):
-        session.watching(first, lambda what, share: None)("tracing", 0.5)
-    session.watching(second, lambda what, share: None)("tracing", 0.5)
+        session.progress_of(first, lambda what, share: None)("tracing", 0.5)
+    session.progress_of(second, lambda what, share: None)("tracing", 0.5)

@@ -5,47 +5,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.measure.normalisation import NORMALISATIONS
-from app.state.snapshot import Picture, difference, retake
-from app.state.view_settings import Look
-from app.state.what_if import Painting, extra, painted_row, shown_row
+from app.state.snapshot import Snapshot, difference, with_settings
+from app.state.view_settings import ViewSettings
+from app.state.what_if import WhatIfWeights, extra, painted_row, shown_row
 from app.views import figure_panels, grid_views
 from app.views.cell_view import arithmetic, cell_view
 
 
-def _picture(adapters: tuple[str, ...], weights: tuple[tuple[float, ...], ...]) -> Picture:
-    return Picture("1", "q", adapters, adapters, weights, weights, (0.5,) * len(weights), Look())
+def _snapshot(adapters: tuple[str, ...], weights: tuple[tuple[float, ...], ...]) -> Snapshot:
+    return Snapshot(
+        "1", "q", adapters, adapters, weights, weights, (0.5,) * len(weights), ViewSettings()
+    )
 
 
-A = _picture(("a", "b"), ((0.2, 0.8), (0.6, 0.4)))
+A = _snapshot(("a", "b"), ((0.2, 0.8), (0.6, 0.4)))
 
 
 def test_difference_is_over_what_both_have() -> None:
-    other = _picture(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
+    other = _snapshot(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
     changed = difference(A, other)
     assert changed is not None and changed.adapters == ("b",)
     assert [row[0] for row in changed.values] == pytest.approx([-0.3, 0.5])
 
 
 def test_nothing_in_common_is_no_difference() -> None:
-    assert difference(A, _picture(("c",), ((1.0,), (1.0,)))) is None
-    assert difference(A, _picture(("a",), ((1.0,),))) is None
+    assert difference(A, _snapshot(("c",), ((1.0,), (1.0,)))) is None
+    assert difference(A, _snapshot(("a",), ((1.0,),))) is None
 
 
 def test_a_pin_is_called_by_what_is_other_about_it() -> None:
-    pinned = retake(A, Look(normalisation="top-1"))
-    shown = retake(A, Look(show="difference"))
-    said = grid_views.face(shown, pinned).sentence
+    pinned = with_settings(A, ViewSettings(normalisation="top-1"))
+    shown = with_settings(A, ViewSettings(show="difference"))
+    said = grid_views.grid_view(shown, pinned).sentence
     assert said.startswith("Compared with “q”, read with largest only, most of all: ")
-    only = _picture(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
-    said = grid_views.face(shown, only).sentence
+    only = _snapshot(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
+    said = grid_views.grid_view(shown, only).sentence
     assert said.startswith("Compared with “q” (only b, which both have), most of all: b ")
-    assert grid_views.face(shown, A).sentence == "Nothing differs from “q”."
+    assert grid_views.grid_view(shown, A).sentence == "Nothing differs from “q”."
 
 
 def test_columns_of_a_difference_know_their_adapters() -> None:
-    wide = _picture(("c", "a", "b"), ((0.5, 0.1, 0.4), (0.2, 0.2, 0.6)))
-    shown = retake(wide, Look(show="difference"))
-    seen = grid_views.face(shown, A)
+    wide = _snapshot(("c", "a", "b"), ((0.5, 0.1, 0.4), (0.2, 0.2, 0.6)))
+    shown = with_settings(wide, ViewSettings(show="difference"))
+    seen = grid_views.grid_view(shown, A)
     view = figure_panels.grid(seen, (0, 2), A)
     assert view["columns"] == ["a", "b"] and view["places"] == [1, 2]
     assert view["say"][0][1] == "layer 0, b: -0.40"
@@ -58,15 +60,15 @@ def test_columns_of_a_difference_know_their_adapters() -> None:
     # The lines are those of the grid's columns, each in its adapter's colour.
     (drawn,) = figure_panels.profile(seen)["charts"]
     colours = [line["line"]["color"] for line in drawn["figure"]["data"]]
-    (alone,) = figure_panels.profile(grid_views.face(wide))["charts"]
+    (alone,) = figure_panels.profile(grid_views.grid_view(wide))["charts"]
     assert colours == [line["line"]["color"] for line in alone["figure"]["data"]][1:]
     assert drawn["title"] == "Change of weight over the layers"
     assert [row[1:] for row in drawn["table"]["rows"]] == view["text"]
 
 
 def test_what_shares_no_adapter_is_said_to_and_not_drawn() -> None:
-    other = _picture(("c",), ((1.0,), (1.0,)))
-    seen = grid_views.face(retake(A, Look(show="difference")), other)
+    other = _snapshot(("c",), ((1.0,), (1.0,)))
+    seen = grid_views.grid_view(with_settings(A, ViewSettings(show="difference")), other)
     view = figure_panels.grid(seen, (0, 0), other)
     assert "no adapter in common with the pinned “q”" in view["sentence"]
     assert view["layers"] == 0 and not view["figure"]["data"] and view["note"]
@@ -75,27 +77,27 @@ def test_what_shares_no_adapter_is_said_to_and_not_drawn() -> None:
 
 def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
     loud = dataclasses.replace(A, peaks=(1.0, 0.5))
-    seen = grid_views.face(loud)
+    seen = grid_views.grid_view(loud)
     assert seen.sentence == "a leads layer 1. On average over the layers: a 60%, b 40%."
     assert seen.averages == ["mean 60%", "mean 40%"]
     assert list(seen.veiled) == [0] and "saturates in layer 0" in seen.note
     # In either picture.
-    other = _picture(("a", "b"), ((0.9, 0.1), (0.5, 0.5)))
+    other = _snapshot(("a", "b"), ((0.9, 0.1), (0.5, 0.5)))
     for shown, pinned in ((loud, other), (other, loud)):
-        seen = grid_views.face(retake(shown, Look(show="difference")), pinned)
+        seen = grid_views.grid_view(with_settings(shown, ViewSettings(show="difference")), pinned)
         assert list(seen.veiled) == [0] and seen.note
         trace = figure_panels.grid(seen, None, pinned)["figure"]["data"][0]
         assert trace["zmax"] == pytest.approx(0.1)  # what is shaded sets no scale
         assert "in layer 1" in seen.sentence and "in layer 0" not in seen.sentence
     silent = dataclasses.replace(A, peaks=(1.0, 1.0))
-    assert "saturates in every layer" in grid_views.face(silent).sentence
-    assert not grid_views.face(silent).averages
+    assert "saturates in every layer" in grid_views.grid_view(silent).sentence
+    assert not grid_views.grid_view(silent).averages
 
 
 def test_painted_weights_are_shown_as_such() -> None:
-    loud = dataclasses.replace(retake(A, Look(show="what-if")), peaks=(1.0, 0.5))
-    painted = Painting.over(loud).paint(0, 1, 2.0, "cell", range(2)).weights
-    seen = grid_views.face(loud, None, painted)
+    loud = dataclasses.replace(with_settings(A, ViewSettings(show="what-if")), peaks=(1.0, 0.5))
+    painted = WhatIfWeights.over(loud).paint(0, 1, 2.0, "cell", range(2)).weights
+    seen = grid_views.grid_view(loud, None, painted)
     view = figure_panels.grid(seen, (0, 1))
     trace = view["figure"]["data"][0]
     assert trace["customdata"][0][1].split("<br>")[1:3] == ["painted 2.00", "weight 0.8000"]
@@ -118,14 +120,14 @@ def _result(line: str) -> float:
 def test_the_arithmetic_can_be_done_again(name: str) -> None:
     divergence = ((0.21, 0.8, 0.03, 0.4, 0.11, 0.02), (0.5, 0.5, 0.0, 0.0, 0.0, 0.0))
     names = tuple("abcdef")
-    wide = Picture("1", "q", names, names, divergence, divergence, (0.5, 0.5), Look())
-    picture = retake(
-        dataclasses.replace(wide, look=Look(normalisation="none")),
-        Look(normalisation=name, temperature=0.3),
+    wide = Snapshot("1", "q", names, names, divergence, divergence, (0.5, 0.5), ViewSettings())
+    snapshot = with_settings(
+        dataclasses.replace(wide, view_settings=ViewSettings(normalisation="none")),
+        ViewSettings(normalisation=name, temperature=0.3),
     )
-    for layer, row in enumerate(picture.weights):
+    for layer, row in enumerate(snapshot.weights):
         for place, weight in enumerate(row):
-            assert _result(arithmetic(picture, layer, place)[-1]) == pytest.approx(
+            assert _result(arithmetic(snapshot, layer, place)[-1]) == pytest.approx(
                 weight, abs=0.0006
             )
 
@@ -133,7 +135,7 @@ def test_the_arithmetic_can_be_done_again(name: str) -> None:
 def test_strongest_cell_is_where_the_lens_says_something() -> None:
     assert A.strongest() == (0, 1)
     assert dataclasses.replace(A, peaks=(1.0, 0.5)).strongest() == (1, 0)
-    assert dataclasses.replace(A, look=Look(span="1")).strongest() == (1, 0)
+    assert dataclasses.replace(A, view_settings=ViewSettings(span="1")).strongest() == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_strongest_cell_is_where_the_lens_says_something() -> None:
     ],
 )
 def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...], ...]) -> None:
-    before = Painting.over(_picture(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
+    before = WhatIfWeights.over(_snapshot(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
     after = before.paint(1, 1, 2.0, scope, range(3))
     assert after.weights == painted and after.touched and not before.touched
     row, _ = painted_row(after)
@@ -156,13 +158,13 @@ def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...
 @pytest.mark.parametrize("scope", ["layer", "below", "adapter"])
 def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
     weights = ((0.5, 0.5),) * 4
-    after = Painting.over(_picture(("a", "b"), weights)).paint(1, 1, 2.0, scope, range(1, 3))
+    after = WhatIfWeights.over(_snapshot(("a", "b"), weights)).paint(1, 1, 2.0, scope, range(1, 3))
     assert after.weights[0] == after.weights[3] == (0.5, 0.5)
     assert after.weights[1][1] == 2.0
 
 
 @pytest.mark.parametrize(
-    ("touched", "show", "hear", "expected"),
+    ("touched", "show", "with_shown", "expected"),
     [
         (False, "weights", False, (False, False)),
         (False, "weights", True, (False, True)),
@@ -173,33 +175,35 @@ def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
     ],
 )
 def test_what_is_shown_and_what_was_painted_can_be_heard(
-    touched: bool, show: str, hear: bool, expected: tuple[bool, bool]
+    touched: bool, show: str, with_shown: bool, expected: tuple[bool, bool]
 ) -> None:
-    painting = dataclasses.replace(Painting.over(A), touched=touched)
-    assert extra(painting, ["a", "b"], show, hear) == expected
-    assert extra(painting, ["b"], show, hear) == (False, hear)
+    what_if = dataclasses.replace(WhatIfWeights.over(A), touched=touched)
+    assert extra(what_if, ["a", "b"], show, with_shown) == expected
+    assert extra(what_if, ["b"], show, with_shown) == (False, with_shown)
 
 
 def test_shown_weights_are_heard_as_they_are_shown() -> None:
-    softly = retake(A, Look(normalisation="softmax", temperature=0.5))
+    softly = with_settings(A, ViewSettings(normalisation="softmax", temperature=0.5))
     row, heading = shown_row(softly)
     assert row.weights_LK.tolist() == [list(row) for row in softly.weights]
     assert softly.weights != A.weights and "softmax at T = 0.5" in heading.summary
 
 
 def test_the_same_divergence_is_retaken_with_its_own_reading() -> None:
-    other = retake(A, Look("raw", "divergence", "prompt", "js", "top-1", span="1"))
-    assert other.look == Look("norm", "divergence", "query", "kl", "top-1", span="1")
+    other = with_settings(A, ViewSettings("raw", "divergence", "prompt", "js", "top-1", span="1"))
+    assert other.view_settings == ViewSettings(
+        "norm", "divergence", "query", "kl", "top-1", span="1"
+    )
     assert other.weights == ((0.0, 1.0), (1.0, 0.0)) and other.divergence == A.divergence
-    assert other.number != A.number and retake(other, A.look).weights == A.weights
+    assert other.number != A.number and with_settings(other, A.view_settings).weights == A.weights
 
 
 @given(st.text("0123456789 -–.to", max_size=9) | st.text(max_size=9), st.integers(1, 9))
 def test_some_layers_are_always_shown(span: str, count: int) -> None:
-    look = Look(span=span)
-    shown = look.layers(count)
+    view_settings = ViewSettings(span=span)
+    shown = view_settings.layers(count)
     assert 0 <= shown.start < shown.stop <= count
-    assert not look.misread or shown == range(count)
+    assert not view_settings.misread or shown == range(count)
 
 
 @pytest.mark.parametrize(
@@ -216,9 +220,9 @@ def test_some_layers_are_always_shown(span: str, count: int) -> None:
     ],
 )
 def test_layers_are_taken_as_they_are_written(span: str, shown: range) -> None:
-    assert Look(span=span).layers(9) == shown and not Look(span=span).misread
+    assert ViewSettings(span=span).layers(9) == shown and not ViewSettings(span=span).misread
 
 
 def test_layers_that_cannot_be_read_are_said() -> None:
-    assert Look(span="the middle").layers(9) == range(9)
-    assert "write 6–11" in Look(span="the middle").misread
+    assert ViewSettings(span="the middle").layers(9) == range(9)
+    assert "write 6–11" in ViewSettings(span="the middle").misread

@@ -4,17 +4,17 @@ from pathlib import Path
 import pytest
 
 from analysis.engine import Engine
-from analysis.measure.cell_explanation import Cell
+from analysis.measure.cell_explanation import CellExplanation
 from analysis.models.manifest import load_collection
 from app.explore import make_stored_example
-from app.explore.query_service import Asker
-from app.explore.view_service import Looker
+from app.explore.query_service import QueryService
+from app.explore.view_service import ViewService
 from app.export import files
 from app.server.loader import Loader
-from app.server.request_queue import Turns
+from app.server.request_queue import RequestQueue
 from app.state import stored_example
 from app.state.session import Session
-from app.state.view_settings import Look
+from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 from tests.tiny import tiny_collection
 
@@ -34,26 +34,31 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
     path.write_text(make_stored_example.write(made), encoding="utf-8")
     stored = stored_example.load(collection, path)
     assert stored is not None
-    assert stored.picture.weights == made["picture"]["weights"]
+    assert stored.snapshot.weights == made["snapshot"]["weights"]
     assert stored.answers["rows"][0]["tokens"]
     other = load_collection(tiny_collection(tmp_path / "other", ("math",)))
     assert stored_example.load(other, path) is None
 
     # It is explained and taken along as if it had just been asked.
     labels = labels_of(collection)
-    looker, asked = Looker(loader, labels, stored), Session()
-    asker = Asker(loader, Turns(), labels, Looker(loader, labels))
+    view_service, asked = ViewService(loader, labels, stored), Session()
+    query_service = QueryService(loader, RequestQueue(), labels, ViewService(loader, labels))
     session = Session()
-    session.show(stored.picture)
-    settings = stored.asked().settings
-    for _ in asker.ask(asked, stored.picture.query, list(labels), Look(), lambda: settings):
+    session.show(stored.snapshot)
+    settings = stored.answer_record().settings
+    for _ in query_service.ask(
+        asked, stored.snapshot.query, list(labels), ViewSettings(), lambda: settings
+    ):
         pass
     for cell in ((0, 0), (1, 2), (2, 1)):
-        kept, fresh = looker.select(session, *cell)["why"], looker.select(asked, *cell)["why"]
+        kept, fresh = (
+            view_service.select(session, *cell)["why"],
+            view_service.select(asked, *cell)["why"],
+        )
         for told in (kept, fresh):
             told["shares"] = [(one["text"], one["said"]) for one in told["shares"]]
         assert kept["tokens"] and kept["shares"] and kept == fresh
-    assert looker.shown(session)["prompt"] == looker.shown(asked)["prompt"]
+    assert view_service.shown(session)["prompt"] == view_service.shown(asked)["prompt"]
     told = json.loads(files.take("json", collection, session, stored)["text"])
     assert told == json.loads(files.take("json", collection, asked, stored)["text"])
     assert len(told["answers"]["rows"]) == 4 and told["prompt"]["ids"]
@@ -65,7 +70,7 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
 def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path) -> None:
     collection = load_collection()
     stored = stored_example.load(collection)
-    assert stored is not None, "python -m app.storing makes the example for these adapters"
+    assert stored is not None, "python -m app.explore.make_stored_example makes it"
     path = tmp_path / "first.json"
     path.write_text(
         make_stored_example.write(make_stored_example.make(collection, _loader(collection))),
@@ -73,7 +78,7 @@ def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path
     )
     fresh = stored_example.load(collection, path)
     assert fresh is not None
-    old, new = stored.picture, fresh.picture
+    old, new = stored.snapshot, fresh.snapshot
     assert stored.prompt == fresh.prompt and old.query == new.query
     assert old.peaks == pytest.approx(new.peaks, abs=0.01)
     told = 0
@@ -93,10 +98,10 @@ def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path
         assert [token[1] for token in kept["tokens"]] == pytest.approx(probabilities, abs=0.01)
 
 
-def _probabilities(cell: Cell) -> list[float]:
+def _probabilities(cell: CellExplanation) -> list[float]:
     """Each list's own, in its order: near ties may change places, and little else then does."""
     return [*(one.base for one in cell.base_top), *(one.adapter for one in cell.adapter_top)]
 
 
-def _shares(cell: Cell) -> list[float]:
+def _shares(cell: CellExplanation) -> list[float]:
     return [one.share for one in cell.contributors]

@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.measure.trace import MEAN
-from app.state.snapshot import Picture, rows
+from app.state.snapshot import Snapshot, rows
 from app.views.figure_panels import View, chart, table
 from app.views.grid_views import focused
 from app.widgets import heatmaps, text
 
 if TYPE_CHECKING:
-    from analysis.measure.control_copies import Sanity
+    from analysis.measure.control_copies import CopyComparison
     from analysis.measure.robustness import Spread
 
 
-def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
+def spread(snapshot: Snapshot, found: Spread, variants: Sequence[str]) -> View:
     """Weights over variants of the query: mean and spread, cells inside the noise shaded.
 
     Args:
-        picture: Whose adapters they are.
+        snapshot: Whose adapters they are.
         found: What was found.
-        asked: The variants.
+        variants: The variants.
     """
     means, deviations, noise = (
-        focused(picture, rows(values.tolist()))
+        focused(snapshot, rows(values.tolist()))
         for values in (found.mean_LK, found.deviation_LK, found.noise_LK)
     )
     cells = [
@@ -35,26 +35,26 @@ def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
     hover = [
         [
             f"layer {layer} · {label}\n{cell}" + ("\nwithin the noise" if quiet else "")
-            for label, cell, quiet in zip(picture.labels, said, quiets, strict=True)
+            for label, cell, quiet in zip(snapshot.labels, said, quiets, strict=True)
         ]
-        for layer, said, quiets in zip(picture.shown, cells, noise, strict=True)
+        for layer, said, quiets in zip(snapshot.shown, cells, noise, strict=True)
     ]
     within = sum(sum(row) for row in noise)
     said = (
-        f"{within:.0f} of {len(cells) * picture.width} cells are within the noise and shaded: "
+        f"{within:.0f} of {len(cells) * snapshot.width} cells are within the noise and shaded: "
         "their mean is nearer to an equal share than they spread."
     )
-    title = f"Mean and spread over {len(asked)} variants"
+    title = f"Mean and spread over {len(variants)} variants"
     figure = heatmaps.grid(
         means,
-        picture.labels,
+        snapshot.labels,
         hover,
         cells,
         scale="weights",
-        first=picture.shown.start,
+        first=snapshot.shown.start,
         veiled_cells=[
             (layer, place)
-            for layer, row in zip(picture.shown, noise, strict=True)
+            for layer, row in zip(snapshot.shown, noise, strict=True)
             for place, quiet in enumerate(row)
             if quiet
         ],
@@ -63,26 +63,29 @@ def spread(picture: Picture, found: Spread, asked: Sequence[str]) -> View:
         [f"{cell}, noise" if quiet else cell for cell, quiet in zip(*both, strict=True)]
         for both in zip(cells, noise, strict=True)
     ]
-    numbers = table("Layer", picture.labels, [str(layer) for layer in picture.shown], told)
+    numbers = table("Layer", snapshot.labels, [str(layer) for layer in snapshot.shown], told)
     return {
-        "id": f"{picture.number}-spread-{len(asked)}",
-        "said": [said, "Tried: " + text.listed([f"“{text.visible(one)}”" for one in asked]) + "."],
+        "id": f"{snapshot.number}-spread-{len(variants)}",
+        "said": [
+            said,
+            "Tried: " + text.listed([f"“{text.visible(one)}”" for one in variants]) + ".",
+        ],
         "charts": [chart(title, f"{title}. {said}", figure, numbers)],
     }
 
 
-def sanity(picture: Picture, found: Sanity) -> View:
+def sanity(snapshot: Snapshot, found: CopyComparison) -> View:
     """One adapter beside its zero, duplicate and doubled copies.
 
     Args:
-        picture: What is shown of the run.
+        snapshot: What is shown of the run.
         found: What was found.
     """
     from analysis.measure.control_copies import COPIES
 
-    label = picture.labels[picture.adapters.index(found.adapter)]
+    label = snapshot.labels[snapshot.adapters.index(found.adapter)]
     weights, divergence = (
-        focused(picture, rows(values.tolist()))
+        focused(snapshot, rows(values.tolist()))
         for values in (found.weights_LC, found.divergence_LC)
     )
     heads = [label, *(f"{copy.capitalize()} (×{by:.0f})" for copy, by in COPIES.items())]
@@ -93,19 +96,21 @@ def sanity(picture: Picture, found: Sanity) -> View:
     hover = [
         [
             f"layer {layer} · {head}\nweight {weight:.4f}\n"
-            f"divergence {text.number(value)}{picture.look.unit}"
+            f"divergence {text.number(value)}{snapshot.view_settings.unit}"
             for head, weight, value in zip(heads, *both, strict=True)
         ]
-        for layer, *both in zip(picture.shown, weights, divergence, strict=True)
+        for layer, *both in zip(snapshot.shown, weights, divergence, strict=True)
     ]
-    said = _lessons(picture, found, label)
-    if picture.look.position == MEAN:
+    said = _lessons(snapshot, found, label)
+    if snapshot.view_settings.position == MEAN:
         said.append("Copies are read at the query's last token, not over all of them.")
-    figure = heatmaps.grid(weights, heads, hover, cells, scale="weights", first=picture.shown.start)
-    numbers = table("Layer", heads, [str(layer) for layer in picture.shown], cells)
+    figure = heatmaps.grid(
+        weights, heads, hover, cells, scale="weights", first=snapshot.shown.start
+    )
+    numbers = table("Layer", heads, [str(layer) for layer in snapshot.shown], cells)
     title = f"{label} beside copies of itself"
     return {
-        "id": f"{picture.number}-{found.adapter}-copies",
+        "id": f"{snapshot.number}-{found.adapter}-copies",
         "said": [
             *said,
             "On each cell: the weight, and in brackets the divergence, where there is room.",
@@ -114,9 +119,9 @@ def sanity(picture: Picture, found: Sanity) -> View:
     }
 
 
-def _lessons(picture: Picture, found: Sanity, label: str) -> list[str]:
+def _lessons(snapshot: Snapshot, found: CopyComparison, label: str) -> list[str]:
     """What the copies teach, with the numbers of the layers that are shown."""
-    shown = slice(picture.shown.start, picture.shown.stop)
+    shown = slice(snapshot.shown.start, snapshot.shown.stop)
     own, zero, twin, doubled = found.weights_LC[shown].mean(dim=0).tolist()
     growth_L = found.growth_L[shown]
     growth_L = growth_L[~growth_L.isnan()].sort().values

@@ -1,6 +1,6 @@
 // Before anything else runs: light or dark as the page will decide it, and the question of a link.
 {
-  const view = document.getElementById("opening");
+  const view = document.getElementById("first-paint");
   const given = new URLSearchParams(location.search);
   let theme = given.get("__theme");
   try {
