@@ -68,11 +68,23 @@ class PromptForm:
 
     Attributes:
         form: Text with exactly one `{query}`; control tokens in it act as such.
-        stop: Texts that end an answer.
+        stop: Texts that end an answer; none is empty.
+
+    Raises:
+        InputError: The form or a stop text cannot be used.
     """
 
     form: str
     stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.form.count("{query}") != 1:
+            raise InputError(
+                f"The prompt form {self.form!r} must hold {{query}} exactly once: "
+                "put it where the query goes."
+            )
+        if "" in self.stop:
+            raise InputError("A stop text is empty, which would end every answer: leave it out.")
 
 
 @dataclass(frozen=True)

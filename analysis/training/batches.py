@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.common.errors import InputError
+from analysis.inference.prompt import prompt_ids
+from analysis.models.manifest import PromptForm
 from analysis.training.data import Row
 
 DEFAULT_FORM = "<bos>User: {query}\nAssistant: "
@@ -39,19 +40,22 @@ class Batch:
         return int(self.mask_RT.sum())
 
 
-def encode(tokenizer: Any, row: Row, form: str = DEFAULT_FORM) -> Example:
-    """Tokenise a row as the engine asks: form, query, form; the answer on its own, then end.
+def encode(tokenizer: Any, row: Row, form: str | None = DEFAULT_FORM) -> Example:
+    """Tokenise a row: the prompt that the engine builds of its query, the answer, the end token.
 
-    The query may hold the text of a control token; it is encoded as text.
+    Args:
+        tokenizer: The base's.
+        row: What is asked and answered.
+        form: The prompt form; None means the tokenizer's chat template. `<bos>` at its beginning
+            stands for the base's own begin token.
+
+    Raises:
+        InputError: The form does not hold `{query}` exactly once, or the query is empty.
     """
-    before, found, after = form.partition("{query}")
-    if not found:
-        raise InputError(f"The prompt form {form!r} has no {{query}}. Put it where the query goes.")
-    first = "<bos>"
-    bos = [tokenizer.bos_token_id] if before.startswith(first) else []
-    text = before.removeprefix(first) + row.instruction + after
-    prompt = bos + _ids(tokenizer, text)
-    return Example(tuple(prompt), (*_ids(tokenizer, row.output), tokenizer.eos_token_id))
+    if form is not None and form.startswith("<bos>"):
+        form = (tokenizer.bos_token or "") + form.removeprefix("<bos>")
+    prompt = prompt_ids(tokenizer, None if form is None else PromptForm(form), row.instruction)
+    return Example(prompt, (*_ids(tokenizer, row.output), tokenizer.eos_token_id))
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

@@ -160,6 +160,6 @@ def _choices(rows: Sequence[Row]) -> Score:
     return score
 
 
-def encoder(runner: Runner, form: str) -> Encode:
-    """How a row becomes tokens for the runner's base."""
+def encoder(runner: Runner, form: str | None) -> Encode:
+    """How a row becomes tokens for the runner's base; None means its chat template."""
     return lambda row: encode(runner.tokenizer, row, form)

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.benchmark.statistics import Share, as_dict
 from analysis.models.manifest import Collection
-from analysis.training.batches import DEFAULT_FORM, Example
+from analysis.training.batches import Example
 from analysis.training.dev_sets import DevSet, OwnScore, dev_sets, encoder, own_scores
 from analysis.training.subject import Runner, Subject
 
@@ -48,7 +48,7 @@ def evaluate(
     sets = dev_sets(data, names, rows)
     scores = own_scores(sets, names, problems)
     runner = Runner(collection, dtype)
-    encode = encoder(runner, collection.prompt.form if collection.prompt else DEFAULT_FORM)
+    encode = encoder(runner, collection.prompt.form if collection.prompt else None)
     examples = {found.name: [encode(row) for row in found.rows] for found in sets}
     subjects = [Subject(), *(Subject(name) for name in names)]
 

@@ -115,7 +115,7 @@ def test_a_control_token_in_a_row_is_text() -> None:
     example = encode(tiny_tokenizer(), Row("a <bos> b", "c"))
     assert example.prompt[0] == 2 and 2 not in example.prompt[1:]
     assert example.answer[-1] == 1
-    with pytest.raises(InputError, match="has no"):
+    with pytest.raises(InputError, match="exactly once"):
         encode(tiny_tokenizer(), Row("a", "b"), form="User:")
 
 
