@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 from analysis.common.errors import InputError
+from analysis.models.manifest_table import ManifestTable
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / "assets" / "collections"
 DEFAULT_COLLECTION = "gemma-3-270m"
 
 Kind = Literal["language", "task", "other"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_FIELDS = ("name", "title", "lens", "base", "prompt", "adapters")
+_BASE_FIELDS = ("embedded", "folder", "hub", "revision", "license")
+_PROMPT_FIELDS = ("form", "stop")
+_ADAPTER_FIELDS = ("name", "label", "kind", "folder", "license", "note")
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,10 @@ class PromptForm:
 
     Attributes:
         form: Text with exactly one `{query}`; control tokens in it act as such.
-        stop: Texts that end an answer; none is empty.
+        stop: Texts that end an answer.
 
     Raises:
-        InputError: The form or a stop text cannot be used.
+        InputError: The form cannot be used.
     """
 
     form: str
@@ -83,8 +88,6 @@ class PromptForm:
                 f"The prompt form {self.form!r} must hold {{query}} exactly once: "
                 "put it where the query goes."
             )
-        if "" in self.stop:
-            raise InputError("A stop text is empty, which would end every answer: leave it out.")
 
 
 @dataclass(frozen=True)
@@ -135,12 +138,9 @@ def load_collection(name_or_path: str | Path = DEFAULT_COLLECTION) -> Collection
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML ({error}): correct it.") from error
-    try:
-        return _read(manifest, path)
-    except KeyError as error:
-        raise InputError(f"{path} lacks {error}: add it to the manifest.") from error
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"{path} has an entry of the wrong type ({error}): correct it.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): make it readable.") from error
+    return _collection(ManifestTable(path, "", manifest, _FIELDS))
 
 
 def choose_adapters(names: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
@@ -175,72 +175,71 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     )
 
 
-def _read(manifest: dict[str, Any], path: Path) -> Collection:
-    adapters = tuple(_adapter(entry, path) for entry in manifest.get("adapters", []))
+def _collection(table: ManifestTable) -> Collection:
+    name = table.text("name")
+    adapters = tuple(_adapter(entry) for entry in table.tables("adapters", _ADAPTER_FIELDS))
     names = [adapter.name for adapter in adapters]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{path} names adapter {name!r} twice: give each its own name.")
+    for adapter in names:
+        if names.count(adapter) > 1:
+            table.fail(f"names adapter {adapter!r} twice: give each its own name.")
     return Collection(
-        name=_text(manifest["name"]),
-        title=_text(manifest.get("title", manifest["name"])),
-        base=_base(manifest["base"], path),
+        name=name,
+        title=table.text("title", name),
+        base=_base(table.table("base", _BASE_FIELDS)),
         adapters=adapters,
-        prompt=_prompt(manifest["prompt"], path) if "prompt" in manifest else None,
-        lens=_text(manifest.get("lens", "norm")),
-        folder=path.parent,
+        prompt=_prompt(table.table("prompt", _PROMPT_FIELDS)) if "prompt" in table else None,
+        lens=table.text("lens", "norm"),
+        folder=table.path.parent,
     )
 
 
-def _base(entry: dict[str, Any], path: Path) -> Base:
-    given = [key for key in ("embedded", "folder", "hub") if entry.get(key)]
+def _base(table: ManifestTable) -> Base:
+    embedded = ["embedded"] if table.flag("embedded") else []
+    given = [*embedded, *(name for name in ("folder", "hub") if name in table)]
     if len(given) != 1:
-        raise InputError(
-            f"{path}: [base] must have exactly one of embedded = true, folder and hub; "
+        table.fail(
+            "must have exactly one of embedded = true, folder and hub; "
             f"it has {' and '.join(given) or 'none'}."
         )
-    license_ = _text(entry.get("license", ""))
-    if given == ["embedded"]:
+    license_ = table.text("license", "", blank=True)
+    if given != ["hub"] and "revision" in table:
+        table.refuse("revision", "belongs to a base from the hub: leave it out.")
+    if embedded:
         return Base("embedded", license=license_)
     if given == ["folder"]:
-        return Base("folder", str(path.parent / _text(entry["folder"])), license=license_)
-    if "revision" not in entry:
-        raise InputError(
-            f"{path}: [base] names the hub id {entry['hub']!r} without a revision: add "
-            'revision = "<commit>", so that the model cannot change under the collection.'
+        return Base("folder", str(table.path.parent / table.text("folder")), license=license_)
+    hub = table.text("hub")
+    if "revision" not in table:
+        table.fail(
+            f'names the hub id {hub!r} without a revision: add revision = "<commit>", '
+            "so that the model cannot change under the collection."
         )
-    return Base("hub", _text(entry["hub"]), _text(entry["revision"]), license_)
+    return Base("hub", hub, table.text("revision"), license_)
 
 
-def _adapter(entry: dict[str, Any], path: Path) -> AdapterEntry:
-    name, kind = _text(entry["name"]), _text(entry.get("kind", "other"))
+def _adapter(table: ManifestTable) -> AdapterEntry:
+    name, kind = table.text("name"), table.text("kind", "other")
     if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{path}: adapter name {name!r} cannot be used: take letters, digits, '.', '_' and "
-            "'-', at most 64, and put anything else in the label."
+        table.refuse(
+            "name",
+            "cannot be used: take letters, digits, '.', '_' and '-', at most 64, and put anything "
+            "else in the label.",
         )
     if kind not in get_args(Kind):
-        raise InputError(
-            f"{path}: adapter {name} has kind {kind!r}: take one of {', '.join(get_args(Kind))}."
-        )
+        table.refuse("kind", f"is no kind: take one of {', '.join(get_args(Kind))}.")
     return AdapterEntry(
         name=name,
-        label=_text(entry.get("label", name)),
+        label=table.text("label", name),
         kind=cast(Kind, kind),
-        folder=path.parent / _text(entry["folder"]),
-        license=_text(entry.get("license", "")),
-        note=_text(entry.get("note", "")),
+        folder=table.path.parent / table.text("folder"),
+        license=table.text("license", "", blank=True),
+        note=table.text("note", "", blank=True),
     )
 
 
-def _prompt(entry: dict[str, Any], path: Path) -> PromptForm:
-    form = _text(entry["form"])
-    if form.count("{query}") != 1:
-        raise InputError(f"{path}: the prompt form {form!r} must hold {{query}} exactly once.")
-    return PromptForm(form, tuple(_text(stop) for stop in entry.get("stop", [])))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} should be text")
-    return value
+def _prompt(table: ManifestTable) -> PromptForm:
+    form, stop = table.text("form"), table.texts("stop")
+    try:
+        return PromptForm(form, stop)
+    except InputError as error:
+        table.fail(str(error))
