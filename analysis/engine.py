@@ -18,13 +18,14 @@ from analysis.inference.rows import Row
 from analysis.inference.runner import ModelRunner
 from analysis.inference.tokens import token_text
 from analysis.measure.control_copies import COPIES, copy_name
+from analysis.measure.default_lens import default_lens
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lens import check_lens
 from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
 from analysis.models.adapters import Adapter, load_adapter
-from analysis.models.base_model import load_base
+from analysis.models.base_model import device_of, dtype_of, load_base
 from analysis.models.manifest import Collection, PromptForm, choose_adapters
 
 
@@ -40,6 +41,11 @@ class Engine(TraceReader):
         prompt: The collection's prompt form, or None for the tokenizer's chat template.
         limits: The caps.
 
+    Attributes:
+        limits: The caps.
+        dtype: What the model computes in, such as `float32`.
+        device: Where it computes, for people.
+
     Raises:
         InputError: The model is of a family whose parts cannot be found.
     """
@@ -53,6 +59,7 @@ class Engine(TraceReader):
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
+        self.dtype, self.device = dtype_of(model), device_of(model)
         self._tokenizer = tokenizer
         self._prompt = prompt
         self._runner = ModelRunner(model, tokenizer, adapters)
@@ -60,18 +67,19 @@ class Engine(TraceReader):
 
     @classmethod
     def load(
-        cls, collection: Collection, progress: Progress | None = None, dtype: str = "auto"
+        cls, collection: Collection, progress: Progress | None = None, dtype: str = "float32"
     ) -> Engine:
         """Loads a collection's base model and adapters.
 
         Args:
             collection: Which.
             progress: Told what is done.
-            dtype: One of `base.DTYPES`.
+            dtype: One of `analysis.models.base_model.DTYPES`.
 
         Raises:
-            InputError: One of them cannot be used; the message says which and why.
+            InputError: One of them cannot be used, or the collection's lens does not exist.
         """
+        default_lens(collection)
         report = progress or (lambda what, share: None)
         report("loading the base model", 0.0)
         model, tokenizer = load_base(collection.base, progress, dtype)

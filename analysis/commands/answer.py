@@ -40,13 +40,14 @@ def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
     from analysis.inference.decoding import Sampling
+    from analysis.measure.default_lens import default_lens
     from analysis.measure.lens import check_lens
     from analysis.methods import Reading, fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
-    lens = args.lens or collection.lens
+    lens = args.lens or default_lens(collection)
     check_lens(lens)
     named(names, chosen)
     sampling = Sampling(args.temperature, args.top_p, args.seed)

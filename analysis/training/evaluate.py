@@ -23,7 +23,7 @@ def evaluate(
     rows: int = 100,
     problems: int = 100,
     own_only: bool = False,
-    dtype: str = "auto",
+    dtype: str = "float32",
 ) -> dict[str, Any]:
     """Measure a collection's adapters.
 
@@ -34,7 +34,7 @@ def evaluate(
         rows: At most so many rows of each dev file.
         problems: Held-out one-step word problems.
         own_only: Score only the base and the adapter that a score belongs to, not the others.
-        dtype: Of base and adapters, one of `analysis.base.DTYPES`.
+        dtype: Of base and adapters, one of `analysis.models.base_model.DTYPES`.
 
     Returns:
         `losses` (set → subject → loss per answer token), `scores` (adapter → subject → share) and

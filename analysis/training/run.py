@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_checks import TENSORS
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Base
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.batches import Example, bucket, encode
 from analysis.training.card import card
@@ -20,30 +21,22 @@ from analysis.training.sources import draw
 from analysis.training.word_problems import word_problems
 
 
-def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
-    """The base and its tokenizer; the embedded base if no folder is named."""
-    if folder is None:
-        from analysis.models.bundled_base import prepare
-
-        folder = str(prepare())
-    if not Path(folder).is_dir():
+def training_base(folder: str | None, dtype: str, device: str) -> tuple[Any, Any]:
+    """The base to train on and its tokenizer; the embedded base if no folder is named."""
+    if folder is not None and not Path(folder).is_dir():
         raise InputError(f"There is no base folder {folder!r}. Leave --base out for the embedded.")
+    base = Base("embedded") if folder is None else Base("folder", folder)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if dtype == "auto":
-        # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
-        fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
-        dtype = "bfloat16" if fast else "float32"
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=getattr(torch, dtype),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(
-        folder, trust_remote_code=False, local_files_only=True
-    )
-    return model.to(device).requires_grad_(False), tokenizer
+    return load_base(base, dtype=training_dtype(dtype, device), device=device)
+
+
+def training_dtype(dtype: str, device: str) -> str:
+    """The dtype of the base; `auto` is bfloat16 where the hardware multiplies in it."""
+    if dtype != "auto":
+        return dtype
+    # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
+    fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if fast else "float32"
 
 
 def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
@@ -72,7 +65,7 @@ def run_recipe(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
-    model, tokenizer = load_base(base, dtype, device)
+    model, tokenizer = training_base(base, dtype, device)
     rows, examples = draw(recipe, data, tokenizer)
     say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
     sets: dict[str, list[Example]] = {}

@@ -38,10 +38,10 @@ class Runner:
 
     Args:
         collection: Its base and adapters are loaded.
-        dtype: One of `analysis.base.DTYPES`.
+        dtype: One of `analysis.models.base_model.DTYPES`.
     """
 
-    def __init__(self, collection: Collection, dtype: str = "auto") -> None:
+    def __init__(self, collection: Collection, dtype: str = "float32") -> None:
         self.model: PreTrainedModel
         self.tokenizer: PreTrainedTokenizerBase
         self.model, self.tokenizer = load_base(collection.base, dtype=dtype)

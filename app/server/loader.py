@@ -83,8 +83,8 @@ class Loader:
     def _run(self, patience: float) -> None:
         self.shown.wait(patience)
         try:
-            self._engine = self._load(self._tell)
-            self._now = Loading("ready", 1.0, "ready")
+            self._engine = engine = self._load(self._tell)
+            self._now = Loading(f"ready · {engine.dtype} on {engine.device}", 1.0, "ready")
         except InputError as error:
             self._now = Loading(str(error), 1.0, "failed")
         except Exception:

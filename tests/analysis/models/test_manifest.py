@@ -148,7 +148,7 @@ def test_a_manifest_that_cannot_be_used_is_refused(tmp_path: Path, text: str, me
 
 @pytest.mark.parametrize("head", ["", 'name = ""\n', "name = 3\n", 'name = " "\n'])
 def test_a_manifest_needs_a_name(tmp_path: Path, head: str) -> None:
-    with pytest.raises(InputError, match="lacks 'name'|name = .* is (blank|no text)"):
+    with pytest.raises(InputError, match=r"lacks 'name'|name = .* is (blank|no text)"):
         load_collection(written(tmp_path, BASE, head))
 
 
