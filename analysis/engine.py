@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
-from analysis.inference.decoding import Sampling, Step
+from analysis.inference.decoding.answering import Answering
+from analysis.inference.decoding.answers import Answer, answer_all
+from analysis.inference.decoding.sampling import Sampling
+from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Message, Prompt, build_prompt
-from analysis.inference.rows import Row
 from analysis.inference.runner import ModelRunner
 from analysis.inference.tokens import token_text
+from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
+from analysis.measure.context import Context
 from analysis.measure.control_copies import COPIES, copy_name
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lens import check_lens
 from analysis.measure.metrics import check_metrics
-from analysis.measure.trace import Trace
+from analysis.measure.trace import Trace, check_position
 from analysis.measure.trace_reader import TraceReader
+from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
 from analysis.models.manifest import Collection, PromptForm, choose_adapters
@@ -55,6 +59,7 @@ class Engine(TraceReader):
         self.limits = limits or Limits()
         self._tokenizer = tokenizer
         self._prompt = prompt
+        self.facts = AdapterFacts(adapters)
         self._runner = ModelRunner(model, tokenizer, adapters)
         super().__init__(self._runner.head, self.token, ByteCache(self.limits.kept_bytes))
 
@@ -220,6 +225,64 @@ class Engine(TraceReader):
         self._kept.put(key, every, every.values_LKT.nbytes + every.peak_LT.nbytes)
         return every
 
+    def context(
+        self,
+        prompt: Prompt,
+        adapters: Sequence[str] | None = None,
+        lens: str = "norm",
+        *,
+        position: str = "query",
+        progress: Progress | None = None,
+    ) -> Context:
+        """The facts that fusion methods may use for a prompt; nothing is computed yet.
+
+        Args:
+            prompt: From `prompt`.
+            adapters: The adapters to fuse; all by default.
+            lens: The lens that divergences are read through.
+            position: The token that is read.
+            progress: Told how far the work is, once a method asks for a fact.
+
+        Raises:
+            InputError: There is no such adapter, lens or position.
+        """
+        check_lens(lens)
+        check_position(position)
+        return Context(prompt, self._chosen(adapters), lens, position, self, progress)
+
+    def baseline(
+        self,
+        adapters: Sequence[str],
+        lens: str = "norm",
+        position: str = "query",
+        metric: str = "kl",
+        progress: Progress | None = None,
+    ) -> Baseline:
+        """The usual divergence of some adapters, over the bundled neutral queries.
+
+        Args:
+            adapters: Names of the adapters.
+            lens: The lens.
+            position: The token that is read.
+            metric: The metric.
+            progress: Told how far the work is.
+        """
+        chosen = self._chosen(adapters)
+        key = ("baseline", chosen, lens, position, metric)
+        kept: Baseline | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        queries = neutral_queries()
+        found = []
+        for number, query in enumerate(queries):
+            if progress is not None:
+                progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
+            trace = self.trace(query, chosen)
+            found.append(self.divergence(trace, lens, position, metric))
+        baseline = baseline_of(found)
+        self._kept.put(key, baseline, 2 * baseline.mean_LK.nbytes)
+        return baseline
+
     def answer(
         self,
         prompt: Prompt,
@@ -228,7 +291,7 @@ class Engine(TraceReader):
         new_tokens: int = 128,
         sampling: Sampling | None = None,
         stop: Sequence[str] | None = None,
-    ) -> Iterator[Step]:
+    ) -> Answering:
         """Answers a prompt once for each row, in lock step.
 
         Nothing runs until the first step is asked for, and nothing runs on once no more are:
@@ -236,39 +299,64 @@ class Engine(TraceReader):
 
         Args:
             prompt: What all rows read.
-            rows: The rows' weights.
+            rows: The rows.
             new_tokens: The longest an answer may get.
             sampling: How tokens are chosen; the most probable by default.
             stop: Texts that end an answer; the collection's by default.
+
+        Returns:
+            An iterator over steps that also knows the weights each row had.
 
         Raises:
             InputError: More is asked for than the limits allow, or of unknown adapters.
         """
         self.limits.check_answer(len(prompt.ids), len(rows), new_tokens)
-        self._check_rows(rows)
-        if stop is None:
-            stop = self._prompt.stop if self._prompt and prompt.frame == "form" else ()
-        weights_RLK = torch.stack([row.over(self.adapters) for row in rows])
-        steps = self._runner.decode(
-            prompt.ids, weights_RLK, new_tokens, sampling or Sampling(), tuple(stop)
+        for row in rows:
+            row.check(self.adapters, self.layers)
+        decoding = self._runner.decode(
+            [prompt.ids] * len(rows),
+            [row.policy for row in rows],
+            new_tokens,
+            sampling or Sampling(),
+            self._stop(prompt) if stop is None else tuple(stop),
         )
-        return self._answering(steps)
+        return Answering(decoding, self.background)
 
-    def _answering(self, steps: Iterator[Step]) -> Iterator[Step]:
+    def answer_all(
+        self,
+        prompts: Sequence[Prompt],
+        rows: Sequence[Row],
+        *,
+        new_tokens: int = 128,
+        batch_rows: int = 25,
+        progress: Progress | None = None,
+    ) -> list[Answer]:
+        """The most probable answer to each of many prompts, each with a row of its own.
+
+        Prompts of about the same length are decoded together; the numbers do not depend on it.
+
+        Args:
+            prompts: The prompts.
+            rows: A row for each prompt.
+            new_tokens: The longest an answer may get.
+            batch_rows: How many are decoded together.
+            progress: Told after each step; what it raises stops the work.
+
+        Raises:
+            InputError: A row cannot be run, or an answer is longer than the limits allow.
+        """
+        for row in rows:
+            row.check(self.adapters, self.layers)
+        for prompt in prompts:
+            self.limits.check_answer(len(prompt.ids), 1, new_tokens)
+        stops = [self._stop(prompt) for prompt in prompts]
         with self.background.request():
-            yield from steps
+            return answer_all(self._runner, prompts, rows, stops, new_tokens, batch_rows, progress)
+
+    def _stop(self, prompt: Prompt) -> tuple[str, ...]:
+        return self._prompt.stop if self._prompt and prompt.frame == "form" else ()
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
         chosen = choose_adapters(adapters, self.adapters)
         self.limits.check_adapters(len(chosen))
         return chosen
-
-    def _check_rows(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            for name in set(row.adapters) - set(self.adapters):
-                raise InputError(f"Row {row.name} weighs an adapter {name!r} that is not there.")
-            if row.weights_LK.shape[0] != self.layers:
-                raise InputError(
-                    f"Row {row.name} has weights for {row.weights_LK.shape[0]} layers, and the "
-                    f"base has {self.layers}."
-                )

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from analysis.inference.decoding import AnswerText
-from analysis.inference.mixture import AppliedRows, Mixture
+from analysis.inference.decoding.answer_text import AnswerText
+from analysis.inference.mixing.applied_rows import AppliedRows
+from analysis.inference.mixing.mixture import Mixture
 from analysis.models.adapters import Adapter
 
 ROWS = 25

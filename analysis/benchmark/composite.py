@@ -13,19 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from analysis.benchmark.batched import Batched
 from analysis.benchmark.scoring import answers_in, is_number
 from analysis.benchmark.statistics import as_dict, share
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.inference.prompt import Prompt
-from analysis.methods import Reading, fuse
-from analysis.models.adapters import load_adapter
-from analysis.models.base_model import load_base
-from analysis.models.manifest import Collection
+from analysis.methods import fuse
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "tasks" / "es_word_problems.jsonl"
 
@@ -76,23 +68,8 @@ def read_problems(path: Path, most: int | None = None) -> list[Problem]:
     return problems[:most]
 
 
-class Bench:
-    """A collection, ready to answer many problems.
-
-    Args:
-        collection: Its base and adapters are loaded.
-    """
-
-    def __init__(self, collection: Collection) -> None:
-        model, tokenizer = load_base(collection.base)
-        adapters = [load_adapter(model, entry) for entry in collection.adapters]
-        stop = collection.prompt.stop if collection.prompt else ()
-        self.engine = Engine(model, tokenizer, adapters, collection.prompt)
-        self.batched = Batched(model, tokenizer, adapters, stop)
-
-
 def compare(
-    bench: Bench,
+    engine: Engine,
     problems: Sequence[Problem],
     language: str,
     adapters: Sequence[str],
@@ -104,7 +81,7 @@ def compare(
     """Answer every problem with every method, greedily, and score the answers.
 
     Args:
-        bench: The collection's.
+        engine: The collection's.
         problems: Word problems.
         language: Code of the language they are asked in.
         adapters: The two to fuse.
@@ -119,16 +96,15 @@ def compare(
     """
     in_language = answers_in(language)
     began = time.monotonic()
-    prompts = [bench.engine.prompt(problem.instruction) for problem in problems]
-    weights_NMLK = torch.stack(
-        [_weights(bench, prompt, adapters, methods, lens) for prompt in prompts]
-    )
+    prompts = [engine.prompt(problem.instruction) for problem in problems]
+    rows = [fuse(methods, engine.context(prompt, adapters, lens)) for prompt in prompts]
     say(f"weights for {len(problems)} problems, {time.monotonic() - began:.0f} s")
     answers: list[Answer] = []
     for place, method in enumerate(methods):
-        texts = bench.batched.answers(
-            [prompt.ids for prompt in prompts], weights_NMLK[:, place], new_tokens
+        found_answers = engine.answer_all(
+            prompts, [of_prompt[place] for of_prompt in rows], new_tokens=new_tokens
         )
+        texts = [found.text.strip() for found in found_answers]
         answers += [
             Answer(
                 problem.id,
@@ -151,19 +127,6 @@ def compare(
         "answers": [vars(answer) for answer in answers],
         "seconds": round(time.monotonic() - began, 1),
     }
-
-
-def _weights(
-    bench: Bench, prompt: Prompt, adapters: Sequence[str], methods: Sequence[str], lens: str
-) -> Tensor:
-    """What each method gives the adapters for a prompt: `[methods, layers, adapters]`."""
-    engine = bench.engine
-    reading = Reading(
-        tuple(adapters),
-        engine.layers,
-        lambda: engine.divergence(engine.trace(prompt, adapters), lens).values_LK,
-    )
-    return torch.stack([row.over(bench.batched.adapters) for row in fuse(methods, reading)])
 
 
 def _scores(answers: Sequence[Answer], method: str) -> dict[str, Any]:

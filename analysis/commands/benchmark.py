@@ -35,13 +35,14 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer, score, and print a table."""
     # Imported here, so that the other subcommands start without it.
-    from analysis.benchmark.composite import BUNDLED, Bench, compare, read_problems
+    from analysis.benchmark.composite import BUNDLED, compare, read_problems
+    from analysis.engine import Engine
 
     if args.most is not None and args.most < 1:
         raise InputError(f"--most is {args.most}: take at least 1.")
     problems = read_problems(args.problems or BUNDLED, args.most)
     result = compare(
-        Bench(load_collection(args.collection)),
+        Engine.load(load_collection(args.collection)),
         problems,
         args.language,
         args.adapters.split(","),

@@ -16,7 +16,7 @@ from transformers import Cache, DynamicCache, PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.inference.mixture import Mixture
+from analysis.inference.mixing.mixture import Mixture
 
 # Fewer tokens than this cost less to run again than to look after.
 _LONG_FRAME = 16

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.inference.decoding import AnswerText, End, Sampling, Step, Token, choose
-from analysis.inference.forward_passes import ForwardPasses, as_rows, collected
-from analysis.inference.mixture import Mixture
-from analysis.inference.tokens import token_text
+from analysis.inference.decoding.lock_step import Decoding, DecodingModel
+from analysis.inference.decoding.sampling import Sampling
+from analysis.inference.forward_passes import ForwardPasses, collected
+from analysis.inference.likelihood import answer_losses
+from analysis.inference.mixing.mixture import Mixture
+from analysis.inference.mixing.policies import Policy
 from analysis.measure.lens import Head
 from analysis.models.adapters import Adapter
 
@@ -44,11 +46,13 @@ class ModelRunner:
         self._tokenizer = tokenizer
         self.head = Head.of(model)
         self._mixture = Mixture(model, adapters, self.head.transposed)
-        self._ends = _end_tokens(model, tokenizer)
         # One model: two forward passes at once would see each other's hooks; and tokenizers
         # change their state while they work.
         self.lock = threading.Lock()
         self._forward_passes = ForwardPasses(model, self._mixture, self.lock)
+        self._decoding = DecodingModel(
+            model, tokenizer, self.head, self._mixture, _end_tokens(model, tokenizer), self.lock
+        )
         self._check_head()
 
     @property
@@ -90,60 +94,44 @@ class ModelRunner:
 
     def decode(
         self,
-        ids: Sequence[int],
-        weights_RLK: Tensor,
+        prompts: Sequence[Sequence[int]],
+        policies: Sequence[Policy],
         new_tokens: int,
         sampling: Sampling,
         stop: tuple[str, ...],
-    ) -> Iterator[Step]:
-        """Continues a prompt once for each row, in lock step.
+    ) -> Decoding:
+        """Continues prompts, one row each, in lock step.
 
         Args:
-            ids: The prompt, the same for all rows.
-            weights_RLK: The rows, `[rows, layers, adapters]`.
-            new_tokens: The longest an answer may get, at least 1.
+            prompts: Token ids of each row's prompt.
+            policies: Each row's policy.
+            new_tokens: The most tokens of an answer, at least 1.
             sampling: How tokens are chosen.
             stop: Texts that end an answer.
 
-        Yields:
-            One step at a time; the lock is free between two of them.
+        Returns:
+            An iterator over steps; the lock is free between two of them.
         """
-        rows = len(weights_RLK)
-        applied = self._mixture.rows(weights_RLK)
-        texts = [AnswerText(self._tokenizer, stop) for _ in range(rows)]
-        generators = [torch.Generator().manual_seed(sampling.seed) for _ in range(rows)]
-        alive = list(range(rows))
-        cache = DynamicCache(config=self._model.config)
-        ids_RT = as_rows(self._model, ids, rows)
-        for index in range(new_tokens):
-            with self.lock, torch.inference_mode():
-                with applied.on():
-                    output = self._model.base_model(input_ids=ids_RT, cache=cache, use_cache=True)
-                logits_RV = self.head.output(output.last_hidden_state[:, -1])
-                tokens = []
-                chosen = choose(logits_RV, sampling, [generators[row] for row in alive])
-                for row, (token, probability) in zip(alive, chosen, strict=True):
-                    last = token in self._ends or index == new_tokens - 1
-                    delta, stopped = texts[row].push(token, last)
-                    end: End | None = "length" if last else None
-                    if stopped:
-                        end = "stop string"
-                    elif token in self._ends:
-                        end = "end token"
-                    shown = token_text(self._tokenizer, token)
-                    tokens.append(Token(row, token, shown, delta, probability, end))
-                going = [place for place, token in enumerate(tokens) if token.end is None]
-                if going and len(going) < len(alive):
-                    # A row that has ended costs the others nothing.
-                    cache.batch_select_indices(torch.tensor(going, device=self._model.device))
-                    applied = self._mixture.rows(weights_RLK[[alive[place] for place in going]])
-            yield Step(index, tuple(tokens))
-            if not going:
-                return
-            alive = [alive[place] for place in going]
-            ids_RT = torch.tensor(
-                [[tokens[place].id] for place in going], device=self._model.device
-            )
+        return Decoding(self._decoding, prompts, policies, new_tokens, sampling, stop)
+
+    def answer_losses(
+        self,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+        policies: Sequence[Policy],
+    ) -> list[Tensor]:
+        """The cross-entropy of given answers, token by token, one row each.
+
+        Args:
+            prompts: Token ids of each row's prompt.
+            answers: Token ids of each row's answer.
+            policies: Each row's policy.
+
+        Returns:
+            For each row the losses of its answer's tokens in nats, `[tokens]` in float32.
+        """
+        with self.lock:
+            return answer_losses(self._decoding, prompts, answers, policies)
 
     def _check_head(self) -> None:
         """Compares the norm lens on the last block with the model's own logits."""

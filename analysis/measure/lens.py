@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.inference.products import product, transposed_is_faster
+from analysis.inference.mixing.products import product, transposed_is_faster
 
 if TYPE_CHECKING:
     # The page lists the lenses before it can wait for torch.

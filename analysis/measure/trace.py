@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,15 @@ class Trace:
             `[1 + adapters, layers, positions, width]`; row 0 is the base, the positions are
             `POSITIONS`. On the CPU, in the model's own precision.
         seconds: How long the forward pass took.
+        module_inputs: Input of each adapted module in the base's row, `[positions, inputs]` by name
+            of the module. On the CPU, in the model's own precision.
     """
 
     prompt: Prompt
     adapters: tuple[str, ...]
     hidden_RLPD: Tensor = field(repr=False)
     seconds: float
+    module_inputs: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         rows, _, positions, _ = self.hidden_RLPD.shape
@@ -51,14 +55,34 @@ class Trace:
         """Number of layers."""
         return self.hidden_RLPD.shape[1]
 
+    def module_inputs_at(self, position: str) -> Mapping[str, Tensor]:
+        """Input of each adapted module in the base's row, at one kept position.
+
+        Returns:
+            `[inputs]` by name of the module.
+
+        Raises:
+            InputError: There is no such position.
+        """
+        check_position(position)
+        place = POSITIONS.index(position)
+        return {name: inputs_PI[place] for name, inputs_PI in self.module_inputs.items()}
+
     def at(self, position: str) -> Tensor:
         """Hidden states at one kept position, `[1 + adapters, layers, width]`.
 
         Raises:
             InputError: There is no such position.
         """
-        if position not in POSITIONS:
-            raise InputError(
-                f"There is no position {position!r}: take one of {', '.join(POSITIONS)}."
-            )
+        check_position(position)
         return self.hidden_RLPD[:, :, POSITIONS.index(position)]
+
+
+def check_position(position: str) -> None:
+    """Refuses a position that traces do not keep.
+
+    Raises:
+        InputError: There is no such position.
+    """
+    if position not in POSITIONS:
+        raise InputError(f"There is no position {position!r}: take one of {', '.join(POSITIONS)}.")

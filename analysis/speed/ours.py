@@ -10,8 +10,9 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.limits import Limits
 from analysis.engine import Engine
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
-from analysis.inference.rows import Row
 from analysis.measure.lens import Head
 from analysis.measure.normalisation import normalise
 from analysis.models.adapters import Adapter
@@ -75,7 +76,10 @@ class Ours:
         """Continues rows, each a mixture of all adapters."""
         generator = torch.Generator().manual_seed(1)
         weights_RLK = torch.rand((rows, self._engine.layers, len(self.names)), generator=generator)
-        mixed = [Row(str(row), self.names, one_LK) for row, one_LK in enumerate(weights_RLK)]
+        mixed = [
+            Row(str(row), ConstantWeights(self.names, weights_LK))
+            for row, weights_LK in enumerate(weights_RLK)
+        ]
         return self._engine.answer(self.prompt, mixed, new_tokens=tokens, stop=())
 
     def decode_base(self, rows: int, tokens: int) -> Iterator[object]:

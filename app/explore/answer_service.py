@@ -7,11 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
-from analysis.methods import Reading, fuse, methods
+from analysis.methods import fuse, methods
 from app.server.requests import Update, Updates, run_with_progress
 from app.state import what_if
 from app.state.answer_stream import AnswerStream, Heading
-from app.state.run import AnswerRecord, AnswerSettings, Run
+from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
 from app.widgets.status import status_view
 from app.widgets.text import listed
@@ -19,7 +19,7 @@ from app.widgets.text import listed
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
     from analysis.engine import Engine
-    from analysis.inference.rows import Row
+    from analysis.inference.mixing.rows import Row
 
 REFERENCE = "qa-flora"
 MOST_ANSWERS = 6
@@ -70,19 +70,10 @@ def chosen(
         extra: From `painting.extra`.
         labels: The adapters' labels by name.
     """
-    trace = run.trace
-    # The paper's rule at the paper's token; other settings are there to look at.
-    paper = Reading(
-        trace.adapters,
-        trace.layers,
-        lambda: engine.divergence(trace, settings.lens).values_LK,
-    )
-    # An adapter can be heard alone where it is not among those that are fused.
-    alone = Reading(engine.adapters, trace.layers, paper.divergence)
-    rows = [
-        (fuse([name], alone if ":" in name else paper)[0], _heading(name, labels))
-        for name in settings.methods
-    ]
+    # The paper's rule at the paper's token, whatever other settings the grid shows.
+    context = engine.context(run.trace.prompt, run.trace.adapters, settings.lens)
+    fused = fuse(settings.methods, context) if settings.methods else []
+    rows = [(row, _heading(row.name, labels)) for row in fused]
     painted, shown = extra
     if painted and session.what_if is not None:
         rows.append(what_if.painted_row(session.what_if))
@@ -124,11 +115,17 @@ def answer(
     reference = names.index(REFERENCE) if REFERENCE in names else 0
     answer_stream = AnswerStream(run.number, [heading for _, heading in rows], reference)
     session.answer_stream = answer_stream
-    session.answer_record = AnswerRecord(settings, tuple(row for row, _ in rows))
+    names_of_rows = [row.name for row, _ in rows]
+
+    def record() -> AnswerRecord:
+        found = zip(names_of_rows, steps.policy_weights(), strict=True)
+        return AnswerRecord(settings, tuple(AnswerWeights.of(*one) for one in found))
+
+    session.answer_record = record()
     yield {"answers": answer_stream.view(), "status": status_view("working", "Answering")}
 
     def decode(progress: Progress) -> None:
-        with closing(steps):  # type: ignore[type-var]
+        with closing(steps):
             for step in steps:
                 session.check(run.number)
                 answer_stream.push(step)
@@ -142,10 +139,12 @@ def answer(
         yield from run_with_progress(session, run.number, decode, grown)
     except Stopped:
         answer_stream.finish("stopped")
+        session.answer_record = record()
         if session.run is run:  # nothing newer is shown
             yield {"answers": answer_stream.view()}
         raise
     answer_stream.finish("done")
+    session.answer_record = record()
     took = " · ".join((*costs, answer_stream.cost))
     yield {"answers": answer_stream.view(), "status": status_view("done", "Done", 1.0, took)}
 

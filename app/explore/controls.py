@@ -255,7 +255,9 @@ def view_settings_of(*values: Any) -> ViewSettings:
 
 def answer_settings_of(view_settings: ViewSettings, *values: Any) -> AnswerSettings:
     """How to answer, from the controls' values."""
-    from analysis.inference.decoding import Sampling  # imports what the page need not wait for
+    from analysis.inference.decoding.sampling import (
+        Sampling,  # imports what the page need not wait for
+    )
 
     rules, alone, length, heat, top_p, seed = values
     names = [name for name in methods() if name in rules]

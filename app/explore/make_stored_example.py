@@ -38,6 +38,8 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
         shown.update(changes)
     engine, run, snapshot = loader.engine, session.run, session.snapshot
     assert engine is not None and run is not None and snapshot is not None, shown["status"]
+    record = session.answer_record
+    assert record is not None
     prompt = asdict(run.trace.prompt)
     return {
         "collection": collection.name,
@@ -51,6 +53,7 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
             for layer in range(snapshot.layers)
         ],
         "answers": shown["answers"],
+        "answer_weights": [asdict(weights) for weights in record.weights],
     }
 
 

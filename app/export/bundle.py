@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.models.manifest import Collection
+from app.state.numbers import Numbers
 from app.state.run import AnswerRecord
-from app.state.snapshot import Numbers, Snapshot
+from app.state.snapshot import Snapshot
 from app.views.cell_view import View
 
 if TYPE_CHECKING:

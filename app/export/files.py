@@ -115,13 +115,14 @@ def _answers(bundle: ExportBundle) -> View | None:
         {
             "name": view["name"],
             "label": view["label"],
-            "adapters": row.adapters,
-            "weights": row.weights_LK.tolist(),
+            "adapters": weights.adapters,
+            "weights": weights.mean,
+            "weights_deviation": weights.deviation,
             "text": text_of(view),
             "tokens": view["tokens"],
             "end": view["end"],
         }
-        for view, row in zip(answers["rows"], answer_record.rows, strict=True)
+        for view, weights in zip(answers["rows"], answer_record.weights, strict=True)
     ]
     return {"settings": settings, "token_fields": ["text", "probability", "token"], "rows": rows}
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import text_of
-from app.state.snapshot import Numbers, Snapshot, difference
+from app.state.numbers import Numbers
+from app.state.snapshot import Snapshot, difference
 from app.views import grid_views
 from app.widgets import text
 

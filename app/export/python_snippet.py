@@ -9,10 +9,10 @@ from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from analysis.models.provenance import Provenance
-    from app.state.run import AnswerRecord
+    from app.state.run import AnswerRecord, AnswerSettings
 
 _WEIGHTS = """\
-from analysis import Engine, Reading, Row, Sampling, fuse, load_collection
+from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collection
 from analysis.measure.normalisation import weigh
 
 # {place}
@@ -29,11 +29,7 @@ _OVER = "every = engine.every_token(trace.prompt, trace.adapters, {lens!r}, {met
     "divergence = every.mean()  # over the tokens of the query"
 )
 _ANSWERS = """
-paper = Reading(
-    trace.adapters, trace.layers, lambda: engine.divergence(trace, {lens!r}).values_LK
-)
-alone = Reading(engine.adapters, trace.layers, paper.divergence)
-rows = [fuse([name], alone if ":" in name else paper)[0] for name in {methods!r}]
+rows = {fused}
 {more}answers = [""] * len(rows)
 for step in engine.answer(
     trace.prompt,
@@ -76,11 +72,10 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         last=snapshot.shown.stop - 1,
     )
     if answer_record is None:
-        return written.replace("Engine, Reading, Row, Sampling, fuse, load", "Engine, load")
+        return written.replace("ConstantWeights, Engine, Row, Sampling, fuse, load", "Engine, load")
     settings = answer_record.settings
     return written + _ANSWERS.format(
-        lens=settings.lens,
-        methods=list(settings.methods),
+        fused=_fused(settings),
         more=_more(answer_record),
         new_tokens=settings.new_tokens,
         temperature=settings.sampling.temperature,
@@ -89,14 +84,21 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     )
 
 
+def _fused(settings: AnswerSettings) -> str:
+    if not settings.methods:
+        return "[]"
+    context = f"engine.context(trace.prompt, trace.adapters, {settings.lens!r})"
+    return f"fuse({list(settings.methods)!r}, {context})"
+
+
 def _more(answer_record: AnswerRecord) -> str:
     """The rows that no method gives: their numbers."""
-    painted = answer_record.rows[len(answer_record.settings.methods) :]
+    painted = answer_record.weights[len(answer_record.settings.methods) :]
     lines = ["import torch\n\n"] if painted else []
     for row in painted:
-        numbers = row.weights_LK.tolist()
+        numbers = [list(weights) for weights in row.mean]
         lines.append(
-            f"rows.append(\n    Row({row.name!r}, {row.adapters!r}, "
-            f"torch.tensor({numbers!r}, dtype=torch.float64))\n)\n"
+            f"numbers = torch.tensor({numbers!r}, dtype=torch.float64)\n"
+            f"rows.append(Row({row.name!r}, ConstantWeights({row.adapters!r}, numbers)))\n"
         )
     return "".join(lines)

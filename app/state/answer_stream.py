@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.widgets.text import visible
 
 if TYPE_CHECKING:
-    from analysis.inference.decoding import Step
+    from analysis.inference.decoding.steps import Step
 
 _ENDS = {
     "end token": "ended by itself",

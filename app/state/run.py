@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.state.numbers import Numbers, rows
+
 if TYPE_CHECKING:
-    from analysis.inference.decoding import Sampling
-    from analysis.inference.rows import Row
+    from analysis.inference.decoding.sampling import Sampling
+    from analysis.inference.mixing.policy_weights import PolicyWeights
     from analysis.measure.every_token import EveryToken
     from analysis.measure.trace import Trace
 
@@ -30,16 +32,40 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True)
-class AnswerRecord:
-    """What the answers that are shown were made from.
+class AnswerWeights:
+    """The weights behind one answer.
 
     Attributes:
-        settings: How they were asked for.
-        rows: The weights of each, in the order of the sheet.
+        name: The method's name.
+        adapters: Names of the adapters.
+        mean: Mean weight over tokens and modules, `[layers][adapters]`.
+        deviation: Standard deviation over tokens and modules, same shape; None where the weights
+            are the same at every token and module.
+    """
+
+    name: str
+    adapters: tuple[str, ...]
+    mean: Numbers
+    deviation: Numbers | None
+
+    @classmethod
+    def of(cls, name: str, found: PolicyWeights) -> AnswerWeights:
+        """The weights that a row had while it was decoded."""
+        deviation = None if found.constant else rows(found.deviation_LK.tolist())
+        return cls(name, found.adapters, rows(found.mean_LK.tolist()), deviation)
+
+
+@dataclass(frozen=True)
+class AnswerRecord:
+    """The settings and weights behind the answers that are shown.
+
+    Attributes:
+        settings: The settings of all answers.
+        weights: The weights behind each answer, in the answers' order.
     """
 
     settings: AnswerSettings
-    rows: tuple[Row, ...]
+    weights: tuple[AnswerWeights, ...]
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis.measure.normalisation import NORMALISATIONS, weigh
+from app.state.numbers import Numbers, rows
 from app.state.view_settings import ViewSettings
 
 if TYPE_CHECKING:
     from analysis.measure.divergence import Divergence
     from app.state.run import Run
-
-Numbers = tuple[tuple[float, ...], ...]
 
 # Of the base's most probable token: beyond it the others have so little that no share of the
 # divergence says anything.
@@ -123,11 +122,6 @@ def with_settings(snapshot: Snapshot, view_settings: ViewSettings) -> Snapshot:
 def _number(run: str, view_settings: ViewSettings) -> str:
     parts = (run, *(str(value) for value in asdict(view_settings).values()))
     return "-".join(parts)
-
-
-def rows(values: Sequence[Sequence[float]]) -> Numbers:
-    """Numbers that cannot be changed."""
-    return tuple(tuple(row) for row in values)
 
 
 @dataclass(frozen=True)

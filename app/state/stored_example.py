@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection
-from app.state.run import AnswerRecord, AnswerSettings
-from app.state.snapshot import Snapshot, rows
+from app.state.numbers import rows
+from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights
+from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
 from app.views.cell_view import View
 from app.widgets.labels import labels_of
@@ -37,25 +38,18 @@ class StoredExample:
         prompt: What the model read.
         cells: What is behind each divergence, `[layers][adapters]`.
         answers: What the answers panel shows.
+        answer_weights: The weights behind each answer.
     """
 
     snapshot: Snapshot
     prompt: Prompt
     cells: tuple[tuple[CellExplanation, ...], ...]
     answers: View
+    answer_weights: tuple[AnswerWeights, ...]
 
     def answer_record(self) -> AnswerRecord:
-        """What the answers were made from."""
-        import torch  # what the page need not wait for
-
-        from analysis.methods import Reading, fuse
-
-        snapshot = self.snapshot
-        divergence_LK = torch.tensor(snapshot.divergence, dtype=torch.float64)
-        reading = Reading(snapshot.adapters, snapshot.layers, lambda: divergence_LK)
-        return AnswerRecord(
-            answer_settings(snapshot.view_settings), tuple(fuse(list(METHODS), reading))
-        )
+        """The settings and weights behind the answers."""
+        return AnswerRecord(answer_settings(self.snapshot.view_settings), self.answer_weights)
 
 
 def load(collection: Collection, path: Path | None = None) -> StoredExample | None:
@@ -82,14 +76,25 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
     cells = tuple(tuple(_cell(cell) for cell in layer) for layer in stored["cells"])
     # No request of a visitor has number 0: the first one begins with fresh cards.
     answers = stored["answers"] | {"run": 0}
-    return StoredExample(snapshot, _like(stored["prompt"]), cells, answers)
+    return StoredExample(
+        snapshot,
+        _like(stored["prompt"]),
+        cells,
+        answers,
+        tuple(_answer_weights(one) for one in stored["answer_weights"]),
+    )
 
 
 def answer_settings(view_settings: ViewSettings) -> AnswerSettings:
     """How the stored run is answered."""
-    from analysis.inference.decoding import Sampling
+    from analysis.inference.decoding.sampling import Sampling
 
     return AnswerSettings(METHODS, _NEW_TOKENS, Sampling(), view_settings.lens)
+
+
+def _answer_weights(kept: dict[str, Any]) -> AnswerWeights:
+    deviation = kept["deviation"] and rows(kept["deviation"])
+    return AnswerWeights(kept["name"], tuple(kept["adapters"]), rows(kept["mean"]), deviation)
 
 
 def _cell(kept: dict[str, Any]) -> CellExplanation:

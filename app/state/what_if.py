@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import Heading
-from app.state.snapshot import Numbers, Snapshot, rows
+from app.state.numbers import Numbers, rows
+from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from analysis.inference.rows import Row
+    from analysis.inference.mixing.rows import Row
 
 SCOPES = {
     "cell": "This cell",
@@ -109,6 +110,7 @@ def shown_row(snapshot: Snapshot) -> tuple[Row, Heading]:
 def _row(name: str, adapters: tuple[str, ...], weights: Numbers) -> Row:
     import torch
 
-    from analysis.inference.rows import Row
+    from analysis.inference.mixing.policies import ConstantWeights
+    from analysis.inference.mixing.rows import Row
 
-    return Row(name, adapters, torch.tensor(weights, dtype=torch.float64))
+    return Row(name, ConstantWeights(adapters, torch.tensor(weights, dtype=torch.float64)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.state.snapshot import Numbers, Snapshot, rows
+from app.state.numbers import Numbers, rows
+from app.state.snapshot import Snapshot
 from app.views.grid_views import GridView
 from app.widgets import heatmaps, line_charts, text
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.state.snapshot import Difference, Numbers, Snapshot, difference
+from app.state.numbers import Numbers
+from app.state.snapshot import Difference, Snapshot, difference
 from app.widgets import text
 
 Say = Callable[[int, int], list[str]]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.measure.trace import MEAN
-from app.state.snapshot import Snapshot, rows
+from app.state.numbers import rows
+from app.state.snapshot import Snapshot
 from app.views.figure_panels import View, chart, table
 from app.views.grid_views import focused
 from app.widgets import heatmaps, text

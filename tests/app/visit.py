@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.engine import Engine
-from analysis.inference.decoding import Sampling
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import Collection
 from app.explore.query_service import QueryService
 from app.explore.view_service import ViewService

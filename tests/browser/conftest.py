@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from analysis.engine import Engine
 from analysis.models.manifest import Collection, load_collection
 from app.page import build, launch_options
 from app.server.loader import Loader
+from tests.answering import PacedAnswering
 from tests.browser.find_browser import ARGUMENTS, find
 from tests.tiny import tiny_collection
 
@@ -122,21 +123,21 @@ def _watch(site: Site) -> None:
         site.calls.append("trace")
         return trace(*args, **named)
 
-    def counted_answer(*args: Any, **named: Any) -> Iterator[Any]:
+    def counted_answer(*args: Any, **named: Any) -> PacedAnswering:
         steps = answer(*args, **named)
         site.calls.append("answer")
 
-        def paced() -> Iterator[Any]:
+        def paced() -> Generator[Any, None, None]:
             try:
                 site.pace.wait()
                 for step in steps:
                     yield step
                     site.pace.wait()
             finally:
-                steps.close()  # type: ignore[attr-defined]
+                steps.close()
                 site.closed.set()
 
-        return paced()
+        return PacedAnswering(steps, paced())
 
     site.engine._runner.hidden = counted_pass  # type: ignore[method-assign]
     site.engine.trace = counted_trace  # type: ignore[method-assign]

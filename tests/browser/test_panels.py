@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from analysis.inference.decoding import Step, Token
+from analysis.inference.decoding.steps import Step, Token
 from app.state.answer_stream import AnswerStream, Heading
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings

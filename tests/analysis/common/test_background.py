@@ -18,6 +18,7 @@ from analysis.measure import lens
 from analysis.measure.divergence import measure
 from analysis.measure.metrics import METRICS
 from analysis.measure.trace import POSITIONS
+from analysis.methods import fuse
 from tests import tiny
 from tests.analysis.engine.test_economy import counted
 
@@ -80,16 +81,13 @@ def test_what_is_read_ahead_is_what_would_have_been_read(tmp_path: Path) -> None
 def test_nothing_is_read_ahead_while_an_answer_is_open(tmp_path: Path, heads: list[int]) -> None:
     engine, _, _ = tiny.tiny_engine(tmp_path)
     trace = engine.trace(QUERY)
-    from analysis.methods import Reading, fuse
-
-    reading = Reading(engine.adapters, engine.layers, lambda: torch.zeros(0))
-    steps = engine.answer(trace.prompt, fuse(["base"], reading), new_tokens=4)
+    steps = engine.answer(trace.prompt, fuse(["base"], engine.context(trace.prompt)), new_tokens=4)
     next(steps)
     heads.clear()
     engine.read_ahead(trace, "norm", 0, "math")
     assert not engine.background.wait(0.05)
     assert heads == []
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
     assert engine.background.wait(LONG)
     assert sorted(heads) == [2, 2, 3 * engine.layers, 3 * engine.layers]
 

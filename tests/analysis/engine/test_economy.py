@@ -19,7 +19,7 @@ from analysis.engine import Engine
 from analysis.measure import lens
 from analysis.measure.metrics import METRICS
 from analysis.measure.normalisation import NORMALISATIONS, normalise, weigh
-from analysis.methods import Reading, fuse
+from analysis.methods import fuse
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
@@ -89,18 +89,14 @@ def test_only_a_new_lens_or_position_reads_the_layers_again(
 def test_an_answer_needs_no_trace_but_for_qa_flora(made: tuple[Engine, PreTrainedModel]) -> None:
     engine, model = made
     prompt = engine.prompt(QUERY)
-    reading = Reading(
-        engine.adapters,
-        engine.layers,
-        lambda: engine.divergence(engine.trace(prompt)).values_LK,
-    )
+    context = engine.context(prompt)
     with counted(model) as calls:
-        fuse(["base", "static", "sum", "adapter:math"], reading)
+        fuse(["base", "static", "sum", "adapter:math"], context)
         assert calls == []
-        fuse(["qa-flora", "static"], reading)
+        fuse(["qa-flora", "static"], context)
         assert calls == [(3, len(prompt.ids))]
         calls.clear()
-        for step in engine.answer(prompt, fuse(["qa-flora", "base"], reading), new_tokens=4):
+        for step in engine.answer(prompt, fuse(["qa-flora", "base"], context), new_tokens=4):
             last = step.index
         assert len(calls) == last + 1
 

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.common.errors import InputError
-from analysis.inference.decoding import AnswerText, Sampling, choose
+from analysis.inference.decoding.answer_text import AnswerText
+from analysis.inference.decoding.sampling import Sampling, choose
 from tests import tiny
 
 WORDS = tiny.tokenizer()

@@ -20,7 +20,8 @@ from torch.func import functional_call
 from transformers import DynamicCache, PreTrainedModel
 
 from analysis.common.errors import InputError
-from analysis.inference.mixture import Mixture, layer_of
+from analysis.inference.mixing.mixture import Mixture
+from analysis.inference.mixing.sites import layer_of
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.manifest import AdapterEntry
 from tests import tiny

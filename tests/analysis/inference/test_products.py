@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-import analysis.inference.products
-from analysis.inference.products import product, transposed_is_faster
+import analysis.inference.mixing.products
+from analysis.inference.mixing.products import product, transposed_is_faster
 
 WEIGHT_MD = torch.linspace(-1, 1, 60, dtype=torch.float64).view(12, 5)
 
@@ -30,9 +30,9 @@ def test_few_states_are_transposed_where_that_was_clearly_faster(
         clock += seconds if transposed else 1.0
         return states_ND
 
-    monkeypatch.setattr(analysis.inference.products, "perf_counter", lambda: clock)
-    monkeypatch.setattr(analysis.inference.products, "product", timed)
-    monkeypatch.setattr(analysis.inference.products, "_TIMED_ROWS", len(WEIGHT_MD))
+    monkeypatch.setattr(analysis.inference.mixing.products, "perf_counter", lambda: clock)
+    monkeypatch.setattr(analysis.inference.mixing.products, "product", timed)
+    monkeypatch.setattr(analysis.inference.mixing.products, "_TIMED_ROWS", len(WEIGHT_MD))
     assert transposed_is_faster(WEIGHT_MD) is faster
     # What is in the cache anyway is not worth the time.
     assert not transposed_is_faster(WEIGHT_MD[:-1])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from analysis.__main__ import main
-from analysis.inference.mixture import Mixture
+from analysis.inference.mixing.mixture import Mixture
 from analysis.speed import bench, table
 from analysis.speed.made_up import as_peft, make_adapters
 from tests import tiny

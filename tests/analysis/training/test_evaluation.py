@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.benchmark.composite import BUNDLED, Bench, compare, read_problems
+from analysis.benchmark.composite import BUNDLED, compare, read_problems
 from analysis.benchmark.scoring import answers_in, final_number, is_number, parses
 from analysis.benchmark.statistics import share, wilson
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.methods import Reading, fuse
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
+from analysis.methods import fuse
 from analysis.models.manifest import load_collection
 from analysis.training.batches import Example
-from analysis.training.data import Row
+from analysis.training.data import Row as TextRow
 from analysis.training.dev_sets import _choices, encoder
 from analysis.training.report import tables
 from analysis.training.subject import Runner, Subject
@@ -43,10 +45,9 @@ def test_answers_over_a_padded_batch_are_the_engines(
     manifest: Path, runner: Runner, subject: Subject
 ) -> None:
     engine = Engine.load(load_collection(manifest))
-    reading = Reading(engine.adapters, engine.layers, lambda: torch.zeros(0))
-    name = f"adapter:{subject.adapter}" if subject.adapter else "base"
-    (row,) = fuse([name], reading)
-    row = type(row)(row.name, row.adapters, row.weights_LK * subject.weight)
+    names = (subject.adapter,) if subject.adapter else ()
+    weights_LK = torch.full((engine.layers, len(names)), subject.weight)
+    row = Row("subject", ConstantWeights(names, weights_LK))
     expected, prompts = [], []
     for query in QUERIES:
         prompt = engine.prompt(query)
@@ -60,7 +61,9 @@ def test_answers_over_a_padded_batch_are_the_engines(
 @pytest.mark.parametrize("subject", [Subject(), Subject("math", 0.5)])
 def test_losses_are_the_models_own(runner: Runner, subject: Subject) -> None:
     encode = encoder(runner, FORM)
-    examples = [encode(Row(query, answer)) for query in QUERIES for answer in ("Paris", "3 + 5")]
+    examples = [
+        encode(TextRow(query, answer)) for query in QUERIES for answer in ("Paris", "3 + 5")
+    ]
     for example, (loss, tokens) in zip(examples, runner.losses(subject, examples), strict=True):
         ids = torch.tensor([example.prompt + example.answer])
         labels = torch.tensor([[-100] * len(example.prompt) + list(example.answer)])
@@ -79,10 +82,10 @@ class Favouring:
 
 @pytest.mark.parametrize(("right", "found"), [("A. long", 1), ("B. short", 0)])
 def test_choices_are_compared_per_token(right: str, found: int) -> None:
-    def encode(row: Row) -> Example:
+    def encode(row: TextRow) -> Example:
         return Example((2,), (8, 1) if row.output == "A. long" else (9, 1))
 
-    score = _choices([Row("Which?\nA. long\nB. short", right)])
+    score = _choices([TextRow("Which?\nA. long\nB. short", right)])
     fake: Any = Favouring()
     assert score(fake, Subject(), encode).right == found
 
@@ -167,13 +170,9 @@ def _texts_of_the_engine(manifest: Path, methods: list[str]) -> dict[tuple[str, 
     engine, found = Engine.load(load_collection(manifest)), {}
     for problem in read_problems(BUNDLED, 2):
         prompt = engine.prompt(problem.instruction)
-        reading = Reading(
-            ("spanish", "math"),
-            engine.layers,
-            lambda: engine.divergence(engine.trace(prompt, ["spanish", "math"])).values_LK,  # noqa: B023
-        )
+        context = engine.context(prompt, ["spanish", "math"])
         texts = dict.fromkeys(methods, "")
-        for step in engine.answer(prompt, fuse(methods, reading), new_tokens=4):
+        for step in engine.answer(prompt, fuse(methods, context), new_tokens=4):
             for token in step.tokens:
                 texts[methods[token.row]] += token.delta
         found |= {(problem.id, method): text.strip() for method, text in texts.items()}
@@ -183,7 +182,7 @@ def _texts_of_the_engine(manifest: Path, methods: list[str]) -> dict[tuple[str, 
 def test_every_method_answers_every_problem(manifest: Path) -> None:
     methods = ["base", "adapter:math", "static", "qa-flora"]
     result = compare(
-        Bench(load_collection(manifest)),
+        Engine.load(load_collection(manifest)),
         read_problems(BUNDLED, 2),
         "es",
         ["spanish", "math"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.inference.decoding import Sampling
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.explore.permalinks import Permalinks
 from app.explore.view_service import ViewService

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from analysis.inference.decoding import Step
+from analysis.inference.decoding.steps import Step
 from analysis.measure.lens import Head
 from analysis.measure.metrics import METRICS
 from analysis.measure.normalisation import NORMALISATIONS
@@ -20,6 +20,7 @@ from app.explore.robustness_service import copy, probe
 from app.server.requests import Updates
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
+from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
 from tests.tiny import tiny_collection
 
@@ -50,16 +51,20 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
     session, answer = visit.session, visit.engine.answer
     second, halfway = threading.Event(), threading.Event()
 
-    def held(*given: Any, **named: Any) -> Iterator[Step]:
+    def held(*given: Any, **named: Any) -> PacedAnswering:
         monkeypatch.undo()  # for the next one, who is not held
         steps = answer(*given, **named)
-        yield next(steps)
-        assert second.wait(60)
-        yield next(steps)
-        halfway.set()
-        while session.stopped < 1:
-            halfway.wait(0.01)
-        yield from steps
+
+        def paced() -> Generator[Step, None, None]:
+            yield next(steps)
+            assert second.wait(60)
+            yield next(steps)
+            halfway.set()
+            while session.stopped < 1:
+                halfway.wait(0.01)
+            yield from steps
+
+        return PacedAnswering(steps, paced())
 
     monkeypatch.setattr(visit.engine, "answer", held)
     shown = visit.steps(QUERY, methods=("base", "qa-flora"), new_tokens=8)
@@ -84,7 +89,7 @@ def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
     assert _rows(visit.ask(QUERY, view_settings, with_shown=True)) == ["base", "static", "shown"]
     assert visit.session.answer_record is not None and visit.session.snapshot is not None
-    alone_beside = visit.session.answer_record.rows[2].weights_LK.tolist()
+    alone_beside = [list(row) for row in visit.session.answer_record.weights[2].mean]
     assert alone_beside == [list(row) for row in visit.session.snapshot.weights]
     assert {value for row in alone_beside for value in row} == {0.0, 1.0}
     visit.view_service.paint(
@@ -95,7 +100,7 @@ def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
     assert _rows(visit.ask(QUERY, ViewSettings(show="what-if"))) == ["base", "static", "what-if"]
     shown = visit.ask(QUERY, view_settings, with_shown=True)
     assert _rows(shown) == ["base", "static", "what-if", "shown"]
-    assert visit.session.answer_record.rows[2].weights_LK[0].tolist() == [0.5, 0.5, 0.5]
+    assert visit.session.answer_record.weights[2].mean[0] == (0.5, 0.5, 0.5)
     visit.view_service.unpaint(visit.session)
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
 

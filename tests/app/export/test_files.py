@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.inference.decoding import Sampling
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.export import files
 from app.state.session import Session

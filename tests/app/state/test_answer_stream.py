@@ -1,4 +1,4 @@
-from analysis.inference.decoding import Step, Token
+from analysis.inference.decoding.steps import Step, Token
 from app.state.answer_stream import AnswerStream, Heading, text_of
 
 

@@ -152,7 +152,7 @@ def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...
     after = before.paint(1, 1, 2.0, scope, range(3))
     assert after.weights == painted and after.touched and not before.touched
     row, _ = painted_row(after)
-    assert row.weights_LK.tolist() == [list(row) for row in painted]
+    assert row.policy.weights_LK.tolist() == [list(row) for row in painted]
 
 
 @pytest.mark.parametrize("scope", ["layer", "below", "adapter"])
@@ -185,7 +185,7 @@ def test_what_is_shown_and_what_was_painted_can_be_heard(
 def test_shown_weights_are_heard_as_they_are_shown() -> None:
     softly = with_settings(A, ViewSettings(normalisation="softmax", temperature=0.5))
     row, heading = shown_row(softly)
-    assert row.weights_LK.tolist() == [list(row) for row in softly.weights]
+    assert row.policy.weights_LK.tolist() == [list(row) for row in softly.weights]
     assert softly.weights != A.weights and "softmax at T = 0.5" in heading.summary
 
 

@@ -1,0 +1,60 @@
+"""From tokens to text that only grows."""
+
+from __future__ import annotations
+
+from transformers import PreTrainedTokenizerBase
+
+
+class AnswerText:
+    """Turns one row's tokens into text as they come.
+
+    Args:
+        tokenizer: The base model's.
+        stop: Texts that end the answer; they are cut off.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: tuple[str, ...]) -> None:
+        self._tokenizer = tokenizer
+        self._stop = stop
+        self._ids: list[int] = []
+        self._shown = 0
+
+    def push(self, token: int, last: bool) -> tuple[str, bool]:
+        """Takes a token.
+
+        Args:
+            token: Its id.
+            last: Whether no other follows, so that what only began a stop string is text.
+
+        Returns:
+            What the text grew by, and whether a stop string was met.
+        """
+        self._ids.append(token)
+        text = str(
+            self._tokenizer.decode(
+                self._ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
+        met = [place for stop in self._stop if (place := text.find(stop)) >= 0]
+        if met:
+            text = text[: min(met)]
+        else:
+            # A replacement character at the end is a character whose bytes are still to come.
+            text = text.rstrip("\ufffd")
+            if not last:
+                text = text[: len(text) - self._begun(text)]
+        delta = text[self._shown :]
+        self._shown = max(self._shown, len(text))
+        return delta, bool(met)
+
+    def _begun(self, text: str) -> int:
+        """Length of the longest end of the text that begins a stop string."""
+        return max(
+            (
+                length
+                for stop in self._stop
+                for length in range(1, min(len(stop), len(text) + 1))
+                if text.endswith(stop[:length])
+            ),
+            default=0,
+        )
