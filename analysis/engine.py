@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.cache import ByteCache
@@ -352,6 +353,29 @@ class Engine(TraceReader):
         stops = [self._stop(prompt) for prompt in prompts]
         with self.background.request():
             return answer_all(self._runner, prompts, rows, stops, new_tokens, batch_rows, progress)
+
+    def answer_losses(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]], rows: Sequence[Row]
+    ) -> list[Tensor]:
+        """The cross-entropy of given answers to prompts, each with a row of its own.
+
+        Args:
+            prompts: The prompts.
+            answers: Token ids of each answer.
+            rows: A row for each prompt.
+
+        Returns:
+            For each answer the losses of its tokens in nats, `[tokens]` in float32.
+
+        Raises:
+            InputError: A row cannot be run.
+        """
+        for row in rows:
+            row.check(self.adapters, self.layers)
+        with self.background.request():
+            return self._runner.answer_losses(
+                [prompt.ids for prompt in prompts], answers, [row.policy for row in rows]
+            )
 
     def _stop(self, prompt: Prompt) -> tuple[str, ...]:
         return self._prompt.stop if self._prompt and prompt.frame == "form" else ()

@@ -30,8 +30,8 @@ class ArrowRule(WeightRule):
 
     Attributes:
         names: Names of the adapters.
-        directions: For each module the adapters' directions, `[adapters, inputs]` in float32, each
-            of length 1; zeros for an adapter that does not change the module.
+        directions: For each module the adapters' directions, `[adapters, inputs]`, each of
+            length 1; zeros for an adapter that does not change the module.
         top: How many adapters get a weight above 0 in each module.
     """
 
@@ -70,10 +70,13 @@ def arrow_rule(factors: Mapping[str, Mapping[str, Factor]]) -> ArrowRule:
     directions = {}
     for module in modules:
         present = [own[module] for own in factors.values() if module in own]
-        nothing_I = torch.zeros(present[0].a_rI.shape[1], device=present[0].a_rI.device)
-        directions[module] = torch.stack(
+        nothing_I = torch.zeros_like(present[0].a_rI[0], dtype=torch.float64)
+        directions_KI = torch.stack(
             [_direction(own[module]) if module in own else nothing_I for own in factors.values()]
         )
+        # In the adapters' precision, but for half precision, which would blur close scores.
+        precise = present[0].a_rI.dtype == torch.float64
+        directions[module] = directions_KI if precise else directions_KI.float()
     return ArrowRule(tuple(factors), directions)
 
 
@@ -87,10 +90,11 @@ def _direction(factor: Factor) -> Tensor:
 
     a_rI, b_Or = factor.a_rI.double(), factor.b_Or.double()
     if not bool(a_rI.any()) or not bool(b_Or.any()):
-        return torch.zeros_like(factor.a_rI[0], dtype=torch.float32)
+        return torch.zeros_like(a_rI[0])
     q_Ir, r_rr = torch.linalg.qr(a_rI.T)
     gram_rr = r_rr @ (b_Or.T @ b_Or) @ r_rr.T
-    return (q_Ir @ torch.linalg.eigh(gram_rr).eigenvectors[:, -1]).float()
+    direction_I: Tensor = q_Ir @ torch.linalg.eigh(gram_rr).eigenvectors[:, -1]
+    return direction_I
 
 
 def _policy(context: Context, adapter: str) -> ArrowRule:
