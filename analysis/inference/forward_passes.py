@@ -56,7 +56,7 @@ class ForwardPasses:
         self._model = model
         self._mixture = mixture
         self._lock = lock
-        self.blocks = _blocks(model, mixture.layers)
+        self.blocks = blocks_of(model, mixture.layers)
         self._frame: _Frame | None = None
 
     def hidden(
@@ -173,7 +173,12 @@ def collected(
             handle.remove()
 
 
-def _blocks(model: PreTrainedModel, layers: int) -> list[nn.Module]:
+def blocks_of(model: nn.Module, layers: int) -> list[nn.Module]:
+    """The blocks of a model with so many layers.
+
+    Raises:
+        InputError: They cannot be found.
+    """
     for name, module in model.named_modules():
         named_so = re.search(r"(^|\.)(layers|h|blocks)$", name)
         if named_so and isinstance(module, nn.ModuleList) and len(module) == layers:

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from analysis.common.errors import InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,9 @@ def _draw(source: Source, rng: random.Random) -> Iterator[Row]:
         yield row
 
 
-def take_tokens(rows: Iterator[Row], count: Callable[[Row], int], budget: int) -> list[Row]:
+def take_tokens(rows: Iterator[T], count: Callable[[T], int], budget: int) -> list[T]:
     """The first rows of `rows` that together reach `budget` tokens, as `count` counts them."""
-    taken: list[Row] = []
+    taken: list[T] = []
     while budget > 0:
         row = next(rows)
         budget -= count(row)

@@ -12,9 +12,10 @@ from analysis.common.errors import InputError
 from analysis.models.adapter_checks import TENSORS
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.batches import Example, bucket, encode
-from analysis.training.card import card
-from analysis.training.data import read_rows, report
+from analysis.training.card import card, earlier
+from analysis.training.data import Row, read_rows, report, take_tokens
 from analysis.training.loop import train
+from analysis.training.quiet import SAMPLE_TOKENS, ForeignRows, foreign_rows
 from analysis.training.recipe import Recipe
 from analysis.training.sources import draw
 from analysis.training.word_problems import word_problems
@@ -55,6 +56,23 @@ def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
     return {name: tensor.float() for name, tensor in load_file(path).items()}
 
 
+def _foreign(
+    recipe: Recipe, data: Path, tokenizer: Any, own: list[Example]
+) -> tuple[ForeignRows | None, list[Row]]:
+    """The foreign rows of a run as batches, and those of them that it trains on."""
+    quiet = recipe.quiet
+    if quiet is None:
+        return None, []
+    steps = len(bucket(own, recipe.batch_tokens, recipe.seed))
+    tokens = -(-steps // quiet.every) * recipe.batch_tokens
+    rows, examples = draw(quiet.sources, data, tokenizer, recipe, tokens + SAMPLE_TOKENS)
+    used = len(take_tokens(iter(examples), len, tokens))
+    _, more = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens + SAMPLE_TOKENS)
+    samples = {"own": more[len(own) :], "foreign": examples[used:]}
+    found = foreign_rows(quiet, examples[:used], samples, recipe.batch_tokens, recipe.seed)
+    return found, rows[:used]
+
+
 def run_recipe(
     recipe: Recipe,
     *,
@@ -73,7 +91,8 @@ def run_recipe(
 ) -> dict[str, Any]:
     """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
     model, tokenizer = load_base(base, dtype, device)
-    rows, examples = draw(recipe, data, tokenizer)
+    rows, examples = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens)
+    foreign, foreign_drawn = _foreign(recipe, data, tokenizer, examples)
     say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
     sets: dict[str, list[Example]] = {}
     for path in dev:
@@ -85,7 +104,9 @@ def run_recipe(
         sets["word problems, dev"] = [
             encode(tokenizer, next(problems), recipe.form) for _ in range(dev_rows)
         ]
-    trained, progress = train(model, recipe, examples, sets, work, say, start=_start(start))
+    trained, progress = train(
+        model, recipe, examples, sets, work, say, start=_start(start), foreign=foreign
+    )
     tensors = adapter_tensors(trained)
     facts = {
         "tokens": sum(map(len, examples)),
@@ -97,7 +118,12 @@ def run_recipe(
         "started": start is not None,
     }
     save_adapter(trained, out, base_name)
-    sources = report(rows)
-    text = card(recipe, base_name, sources, facts, progress)
+    sources = {"own": report(rows), "foreign": report(foreign_drawn)}
+    text = card(recipe, base_name, sources, facts, progress, earlier(start) if start else None)
     (out / "README.md").write_text(text, encoding="utf-8")
-    return facts | {"sources": sources, "dev": progress.dev}
+    return facts | {
+        "sources": sources["own"],
+        "foreign_sources": sources["foreign"],
+        "dev": progress.dev,
+        "change": progress.change,
+    }

@@ -1,5 +1,6 @@
 """From the sources a recipe names to the rows a run trains on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,17 @@ def open_source(spec: SourceSpec, data: Path, seed: int) -> Source:
     return Source("word problems", word_problems(seed), spec.weight)
 
 
-def draw(recipe: Recipe, data: Path, tokenizer: Any) -> tuple[list[Row], list[Example]]:
-    """The rows of a run, as many as its token budget holds, and the same rows as tokens."""
-    sources = [open_source(spec, data, recipe.seed) for spec in recipe.sources]
+def draw(
+    specs: Sequence[SourceSpec], data: Path, tokenizer: Any, recipe: Recipe, tokens: int
+) -> tuple[list[Row], list[Example]]:
+    """The first rows of some sources that hold `tokens` tokens, and the same rows as tokens.
+
+    The same seed gives the same rows in the same order; more tokens give more rows after them.
+    """
+    sources = [open_source(spec, data, recipe.seed) for spec in specs]
     rows = take_tokens(
         mix(sources, recipe.seed),
         lambda row: len(encode(tokenizer, row, recipe.form)),
-        recipe.tokens,
+        tokens,
     )
     return rows, [encode(tokenizer, row, recipe.form) for row in rows]

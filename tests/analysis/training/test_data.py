@@ -18,6 +18,7 @@ from analysis.training.sources import ASSETS
 from analysis.training.word_problems import Split, _parts, word_problems
 
 FRAMES = sorted((ASSETS / "everyday").glob("*.toml"))
+ASKED = [path for path in FRAMES if path.with_name(f"questions_{path.stem}.jsonl").is_file()]
 RECIPES = sorted(ASSETS.glob("collections/*/recipes/*.toml"))
 
 
@@ -128,14 +129,19 @@ def test_bundled_frames_fill_without_a_gap(path: Path) -> None:
     for row in rows:
         assert not re.search(r"[{}]", row.instruction + row.output), row
         assert row.instruction.strip() and row.output.strip()
+
+
+@pytest.mark.parametrize("path", ASKED, ids=lambda path: path.stem)
+def test_bundled_frames_ask_none_of_the_questions_that_measure(path: Path) -> None:
     questions = (path.parent / f"questions_{path.stem}.jsonl").read_text(encoding="utf-8")
     asked = {json.loads(line)["instruction"] for line in questions.splitlines() if line.strip()}
     assert len(asked) == 50
     assert not asked & {row.instruction for row in islice(everyday(path, seed=0), 5000)}
 
 
-def test_there_are_frames_for_three_languages() -> None:
-    assert [path.stem for path in FRAMES] == ["es", "ru", "zh"]
+def test_there_are_frames_for_three_languages_and_for_foreign_rows() -> None:
+    assert [path.stem for path in ASKED] == ["es", "ru", "zh"]
+    assert [path.stem for path in FRAMES] == ["en", "es", "many", "ru", "zh"]
 
 
 def test_slots_and_records_agree_within_a_row(tmp_path: Path) -> None:
