@@ -16,7 +16,7 @@ from analysis.inference.decoding.answering import Answering
 from analysis.inference.decoding.answers import Answer, answer_all
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.mixing.rows import Row
-from analysis.inference.prompt import Message, Prompt, build_prompt
+from analysis.inference.prompt import Message, Prompt, answer_ids, build_prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.tokens import token_text
 from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
@@ -93,6 +93,11 @@ class Engine(TraceReader):
     def adapters(self) -> tuple[str, ...]:
         """Names of all adapters."""
         return self._runner.adapters
+
+    @property
+    def dtype(self) -> str:
+        """Precision of the base model, such as `float32`."""
+        return self._runner.dtype
 
     @property
     def layers(self) -> int:
@@ -376,6 +381,11 @@ class Engine(TraceReader):
             return self._runner.answer_losses(
                 [prompt.ids for prompt in prompts], answers, [row.policy for row in rows]
             )
+
+    def answer_ids(self, text: str) -> tuple[int, ...]:
+        """The tokens of a whole answer: its text, then the end token."""
+        with self._runner.lock:
+            return answer_ids(self._tokenizer, text)
 
     def _stop(self, prompt: Prompt) -> tuple[str, ...]:
         return self._prompt.stop if self._prompt and prompt.frame == "form" else ()

@@ -115,6 +115,16 @@ def build_prompt(
     )
 
 
+def answer_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """The tokens of a whole answer: its text on its own, then the tokenizer's end token.
+
+    The text may spell control tokens; it stays text.
+    """
+    encoded: Any = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+    end = tokenizer.eos_token_id
+    return (*encoded["input_ids"], *([int(end)] if isinstance(end, int) else []))
+
+
 def check_query(query: str) -> None:
     """Refuses a query that asks nothing.
 

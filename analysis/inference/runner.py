@@ -61,6 +61,11 @@ class ModelRunner:
         return self._mixture.adapters
 
     @property
+    def dtype(self) -> str:
+        """Precision of the base model, such as `float32`."""
+        return str(self._model.dtype).removeprefix("torch.")
+
+    @property
     def layers(self) -> int:
         """Number of layers."""
         return self._mixture.layers

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from analysis.training.loop import Progress
+from analysis.training.loop import TrainingHistory
 from analysis.training.quiet import mean
 from analysis.training.recipe import Recipe
 
@@ -17,7 +17,7 @@ def card(
     base_name: str,
     sources: dict[str, list[dict[str, Any]]],
     facts: dict[str, Any],
-    progress: Progress,
+    progress: TrainingHistory,
     first: str | None = None,
 ) -> str:
     """A README for the adapter's folder: purpose, sources, recipe, results on the way, limits.
@@ -125,7 +125,7 @@ Quiet training: with {often} comes a batch of foreign rows, and beside the loss 
 ‖Δh‖² / ‖h‖², the mean over layers and tokens."""
 
 
-def _change(progress: Progress) -> str:
+def _change(progress: TrainingHistory) -> str:
     if not progress.change:
         return ""
     kinds = list(dict.fromkeys(kind for _, kind, _ in progress.change))

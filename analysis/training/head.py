@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.training.batches import Batch
+from analysis.training.texts.batches import Batch
 
 
 class _HeadLoss(torch.autograd.Function):

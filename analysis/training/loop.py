@@ -18,16 +18,16 @@ from analysis.training.adapter import (
     add_adapter,
     set_adapter_tensors,
 )
-from analysis.training.batches import Example, bucket, collate
 from analysis.training.head import Restriction, batch_loss, restrict
 from analysis.training.quiet import ForeignRows, mean, mean_change, relative_change
 from analysis.training.recipe import Recipe
+from analysis.training.texts.batches import TokenExample, bucket, collate
 
 STATE = "training-state.pt"
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingHistory:
     """What was seen on the way.
 
     Attributes:
@@ -43,7 +43,7 @@ class Progress:
     change: tuple[tuple[int, str, tuple[float, ...]], ...] = ()
 
 
-def mean_loss(model: Any, examples: list[Example], batch_tokens: int = 2048) -> float:
+def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> float:
     """Loss per answer token over the whole vocabulary, without gradients."""
     total, count = 0.0, 0
     model.eval()
@@ -58,15 +58,15 @@ def mean_loss(model: Any, examples: list[Example], batch_tokens: int = 2048) -> 
 def train(
     base: Any,
     recipe: Recipe,
-    examples: list[Example],
-    dev: dict[str, list[Example]],
+    examples: list[TokenExample],
+    dev: dict[str, list[TokenExample]],
     work: Path,
     say: Callable[[str], None],
     evaluations: int = 3,
     checkpoint_seconds: float = 120.0,
     start: dict[str, Tensor] | None = None,
     foreign: ForeignRows | None = None,
-) -> tuple[Any, Progress]:
+) -> tuple[Any, TrainingHistory]:
     """Train one adapter over `examples` once.
 
     Args:
@@ -129,8 +129,12 @@ def train(
 
 
 def _measure_change(
-    model: Any, foreign: ForeignRows, step: int, progress: Progress, say: Callable[[str], None]
-) -> Progress:
+    model: Any,
+    foreign: ForeignRows,
+    step: int,
+    progress: TrainingHistory,
+    say: Callable[[str], None],
+) -> TrainingHistory:
     for kind, rows in foreign.samples.items():
         change_L = tuple(mean_change(model, rows))
         progress = replace(progress, change=(*progress.change, (step, kind, change_L)))
@@ -144,7 +148,7 @@ def _step(
     optimizer: Any,
     trained: list[torch.nn.Parameter],
     recipe: Recipe,
-    batches: list[list[Example]],
+    batches: list[list[TokenExample]],
     step: int,
     restriction: Restriction,
     foreign: ForeignRows | None,
@@ -185,7 +189,13 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def _save(
-    model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path, step: int, seen: Progress
+    model: Any,
+    optimizer: Any,
+    recipe: Recipe,
+    steps: int,
+    work: Path,
+    step: int,
+    seen: TrainingHistory,
 ) -> None:
     work.mkdir(parents=True, exist_ok=True)
     state = {
@@ -203,10 +213,10 @@ def _save(
 
 def _resume(
     model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path
-) -> tuple[int, Progress]:
+) -> tuple[int, TrainingHistory]:
     path = work / STATE
     if not path.is_file():
-        return 0, Progress()
+        return 0, TrainingHistory()
     state = torch.load(path, weights_only=True)
     if (state["recipe"], state["steps"]) != (repr(recipe), steps):
         raise InputError(
@@ -217,4 +227,4 @@ def _resume(
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"])
     # Whatever was a tuple has come back as one.
-    return state["step"], Progress(**state["progress"])
+    return state["step"], TrainingHistory(**state["progress"])

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.inference.forward_passes import blocks_of
-from analysis.training.batches import Batch, Example, bucket, collate
 from analysis.training.recipe import Quiet
+from analysis.training.texts.batches import Batch, TokenExample, bucket, collate
 
 SAMPLE_TOKENS = 2_000
 """Tokens of own and of foreign rows, not trained on in the run, that the change is reported on."""
@@ -31,19 +31,23 @@ class ForeignRows:
         samples: Rows to report on, by kind (`own`, `foreign`).
     """
 
-    batches: list[list[Example]]
+    batches: list[list[TokenExample]]
     weight: float
     every: int
-    samples: dict[str, list[Example]]
+    samples: dict[str, list[TokenExample]]
 
-    def at(self, step: int) -> list[Example] | None:
+    def at(self, step: int) -> list[TokenExample] | None:
         """The batch of a step, None where it has none."""
         number, rest = divmod(step, self.every)
         return None if rest else self.batches[number % len(self.batches)]
 
 
 def foreign_rows(
-    quiet: Quiet, examples: list[Example], samples: dict[str, list[Example]], tokens: int, seed: int
+    quiet: Quiet,
+    examples: list[TokenExample],
+    samples: dict[str, list[TokenExample]],
+    tokens: int,
+    seed: int,
 ) -> ForeignRows:
     """Foreign rows as the batches of a run.
 
@@ -84,7 +88,7 @@ def relative_change(model: Any, batch: Batch) -> Tensor:
     return torch.stack(means)
 
 
-def mean_change(model: Any, examples: list[Example], batch_tokens: int = 2048) -> list[float]:
+def mean_change(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> list[float]:
     """The relative change on some rows, by layer: the mean over all their tokens."""
     total_L = torch.zeros(())
     count = 0

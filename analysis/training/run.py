@@ -11,14 +11,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from analysis.common.errors import InputError
 from analysis.models.adapter_checks import TENSORS
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
-from analysis.training.batches import Example, bucket, encode
 from analysis.training.card import card, earlier
-from analysis.training.data import Row, read_rows, report, take_tokens
 from analysis.training.loop import train
 from analysis.training.quiet import SAMPLE_TOKENS, ForeignRows, foreign_rows
 from analysis.training.recipe import Recipe
-from analysis.training.sources import draw
-from analysis.training.word_problems import word_problems
+from analysis.training.texts.batches import TokenExample, bucket, encode
+from analysis.training.texts.examples import TextExample, read_rows, report, take_tokens
+from analysis.training.texts.sources import draw
+from analysis.training.texts.word_problems import word_problems
 
 
 def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
@@ -57,8 +57,8 @@ def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
 
 
 def _foreign(
-    recipe: Recipe, data: Path, tokenizer: Any, own: list[Example]
-) -> tuple[ForeignRows | None, list[Row]]:
+    recipe: Recipe, data: Path, tokenizer: Any, own: list[TokenExample]
+) -> tuple[ForeignRows | None, list[TextExample]]:
     """The foreign rows of a run as batches, and those of them that it trains on."""
     quiet = recipe.quiet
     if quiet is None:
@@ -94,7 +94,7 @@ def run_recipe(
     rows, examples = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens)
     foreign, foreign_drawn = _foreign(recipe, data, tokenizer, examples)
     say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
-    sets: dict[str, list[Example]] = {}
+    sets: dict[str, list[TokenExample]] = {}
     for path in dev:
         sets[path.stem] = [
             encode(tokenizer, row, recipe.form) for row in read_rows(path)[:dev_rows]

@@ -12,7 +12,7 @@ from analysis.engine import Engine
 from analysis.measure.control_copies import COPIES, compare
 from analysis.models.adapters import load_adapter
 from analysis.models.manifest import AdapterEntry, PromptForm
-from analysis.training.sanity import scaled_copy
+from analysis.training.scaled_copy import scaled_copy
 from tests import tiny
 
 QUERY = "How many apples does Mary have?"

@@ -12,10 +12,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from analysis.common.errors import InputError
 from analysis.models.adapters import load_adapter
 from analysis.models.manifest import AdapterEntry, load_collection
-from analysis.training.batches import encode
 from analysis.training.loop import mean_loss
-from analysis.training.sanity import scaled_copy
-from analysis.training.word_problems import word_problems
+from analysis.training.scaled_copy import scaled_copy
+from analysis.training.texts.batches import encode
+from analysis.training.texts.word_problems import word_problems
 from tests.tiny import model, write_adapter
 
 ENTRIES = load_collection().adapters

@@ -20,12 +20,10 @@ from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.methods import fuse
 from analysis.models.manifest import load_collection
-from analysis.training.batches import Example
-from analysis.training.data import Row as TextRow
-from analysis.training.dev_sets import _choices, encoder
-from analysis.training.report import tables
-from analysis.training.subject import Runner, Subject
-from tests.tiny import FORM, tiny_collection
+from analysis.training.evaluation.dev_sets import _choices
+from analysis.training.evaluation.subject import Subject, SubjectRunner
+from analysis.training.texts.examples import TextExample
+from tests.tiny import tiny_collection
 
 QUERIES = ("María tiene 3 manzanas.", "def add(a, b)", "Paris", "How many apples does Mary have?")
 
@@ -36,58 +34,52 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runner(manifest: Path) -> Runner:
-    return Runner(load_collection(manifest))
+def runner(manifest: Path) -> SubjectRunner:
+    return SubjectRunner(Engine.load(load_collection(manifest)))
 
 
 @pytest.mark.parametrize("subject", [Subject(), Subject("math"), Subject("spanish", 0.5)])
 def test_answers_over_a_padded_batch_are_the_engines(
-    manifest: Path, runner: Runner, subject: Subject
+    manifest: Path, runner: SubjectRunner, subject: Subject
 ) -> None:
     engine = Engine.load(load_collection(manifest))
     names = (subject.adapter,) if subject.adapter else ()
     weights_LK = torch.full((engine.layers, len(names)), subject.weight)
     row = Row("subject", ConstantWeights(names, weights_LK))
-    expected, prompts = [], []
+    expected = []
     for query in QUERIES:
         prompt = engine.prompt(query)
-        prompts.append(prompt.ids)
         steps = engine.answer(prompt, [row], new_tokens=12)
         expected.append("".join(step.tokens[0].delta for step in steps).strip())
-    assert runner.answers(subject, prompts, 12) == expected
+    assert runner.answers(subject, QUERIES, 12) == expected
     assert len(set(expected)) > 1
 
 
 @pytest.mark.parametrize("subject", [Subject(), Subject("math", 0.5)])
-def test_losses_are_the_models_own(runner: Runner, subject: Subject) -> None:
-    encode = encoder(runner, FORM)
-    examples = [
-        encode(TextRow(query, answer)) for query in QUERIES for answer in ("Paris", "3 + 5")
-    ]
+def test_losses_are_the_engines_whatever_else_is_in_the_batch(
+    manifest: Path, runner: SubjectRunner, subject: Subject
+) -> None:
+    engine = Engine.load(load_collection(manifest))
+    examples = [TextExample(query, answer) for query in QUERIES for answer in ("Paris", "3 + 5")]
     for example, (loss, tokens) in zip(examples, runner.losses(subject, examples), strict=True):
-        ids = torch.tensor([example.prompt + example.answer])
-        labels = torch.tensor([[-100] * len(example.prompt) + list(example.answer)])
-        with torch.inference_mode(), runner._on(subject, 1):
-            right = runner.model(input_ids=ids, labels=labels).loss.item()
-        assert tokens == len(example.answer)
-        assert loss / tokens == pytest.approx(right, rel=1e-4)
+        prompt, answer = engine.prompt(example.instruction), engine.answer_ids(example.output)
+        (alone_T,) = engine.answer_losses([prompt], [answer], [subject.row(engine.layers)])
+        assert tokens == len(answer) == len(alone_T)
+        assert loss == pytest.approx(float(alone_T.sum()), rel=1e-4)
 
 
 class Favouring:
     """A runner to whom one answer is the likeliest per token, though not in total."""
 
-    def losses(self, subject: Subject, examples: Sequence[Example]) -> list[tuple[float, int]]:
-        return [(8.0, 8) if 8 in example.answer else (3.0, 2) for example in examples]
+    def losses(self, subject: Subject, examples: Sequence[TextExample]) -> list[tuple[float, int]]:
+        return [(8.0, 8) if "long" in example.output else (3.0, 2) for example in examples]
 
 
 @pytest.mark.parametrize(("right", "found"), [("A. long", 1), ("B. short", 0)])
 def test_choices_are_compared_per_token(right: str, found: int) -> None:
-    def encode(row: TextRow) -> Example:
-        return Example((2,), (8, 1) if row.output == "A. long" else (9, 1))
-
-    score = _choices([TextRow("Which?\nA. long\nB. short", right)])
+    score = _choices([TextExample("Which?\nA. long\nB. short", right)])
     fake: Any = Favouring()
-    assert score(fake, Subject(), encode).right == found
+    assert score(fake, Subject()).right == found
 
 
 @pytest.mark.parametrize(
@@ -225,16 +217,19 @@ def test_the_command_measures_losses_scores_and_curves(
                  "--rows", "2", "--problems", "2"]  # fmt: skip
     assert main([*arguments, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert set(result["losses"]) == {"math_en", "code_en", "word problems, held out"}
-    found = result["losses"]["math_en"]
-    assert found["own"] == "math" and set(found["loss"]) == {"base", "math", "code"}
-    assert found["lower_by"] == pytest.approx(1 - found["loss"]["math"] / found["loss"]["base"])
-    assert (
-        set(result["scores"]) == set(result["curves"]) == set(result["norms"]) == {"math", "code"}
-    )
-    assert set(result["scores"]["math"]["shares"]) == {"base", "math", "code"}
+    assert (result["schema"], result["version"]) == ("fusion-lens/adapter-evaluation", 1)
+    sets = {found["name"]: found for found in result["sets"]}
+    assert set(sets) == {"math_en", "code_en", "word problems, held out"}
+    found = sets["math_en"]
+    assert found["own"] == "math" and set(found["losses"]) == {"base", "math", "code"}
+    expected = 1 - found["losses"]["math"] / found["losses"]["base"]
+    assert found["lower_by"] == pytest.approx(expected)
+    scores = {score["adapter"]: score for score in result["scores"]}
+    assert set(scores) == set(result["curves"]) == set(result["delta_norms"]) == {"math", "code"}
+    assert set(scores["math"]["shares"]) == {"base", "math", "code"}
     assert [point["weight"] for point in result["curves"]["math"]] == [0.25, 0.5, 0.75, 1.0, 1.5]
-    shown = tables(result)
-    assert shown.count("\n\n") == 2 and f"| {found['loss']['base']:.3f} |" in shown
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("\n\n") == 2 and f"| {found['losses']['base']:.3f} |" in shown
     assert main([*arguments[:4], str(tmp_path / "nowhere")]) == 2
     assert "has no dev set" in capsys.readouterr().err

@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from tests.analysis.training.test_loop import VOCABULARY, examples, tiny_model, tiny_tokenizer
 from torch import Tensor
 
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.training import loop
 from analysis.training.adapter import adapter_tensors, adapter_weight, add_adapter
-from analysis.training.batches import Batch, Example, collate
 from analysis.training.card import earlier
 from analysis.training.quiet import (
     ForeignRows,
@@ -24,10 +22,12 @@ from analysis.training.quiet import (
     relative_change,
 )
 from analysis.training.recipe import Quiet, Recipe, make_recipe, read_recipe
-from analysis.training.sources import ASSETS
+from analysis.training.texts.batches import Batch, TokenExample, collate
+from analysis.training.texts.sources import ASSETS
+from tests.analysis.training.test_loop import VOCABULARY, examples, tiny_model, tiny_tokenizer
 
 RECIPE = Recipe("tiny", rank=4, alpha=8, lr=2e-2, batch_tokens=40, head_vocabulary=VOCABULARY)
-FOREIGN = [Example((2, *range(30 + n % 7, 36 + n % 9)), (40 + n % 5, 1)) for n in range(20)]
+FOREIGN = [TokenExample((2, *range(30 + n % 7, 36 + n % 9)), (40 + n % 5, 1)) for n in range(20)]
 
 
 def model_with_adapter(precise: bool = False) -> Any:
@@ -40,7 +40,7 @@ def model_with_adapter(precise: bool = False) -> Any:
     return model.double() if precise else model
 
 
-def states_of(model: Any, example: Example) -> list[Tensor]:
+def states_of(model: Any, example: TokenExample) -> list[Tensor]:
     """After each block, `[tokens, width]`, of a row on its own: Transformers' record of them."""
     last: list[Tensor] = []
     # The record holds the last block's only after the final norm.
@@ -53,7 +53,7 @@ def states_of(model: Any, example: Example) -> list[Tensor]:
     return [*(one[0] for one in recorded[1:-1]), *last]
 
 
-def reference(rows: list[Example]) -> list[float]:
+def reference(rows: list[TokenExample]) -> list[float]:
     """The relative change in float64, token by token, with ΔW put into the weights."""
     adapted = model_with_adapter(precise=True).merge_and_unload()
     base = tiny_model().double()
@@ -91,7 +91,7 @@ def test_padding_and_the_first_token_are_left_out() -> None:
         alone.target_N,
     )
     assert torch.allclose(relative_change(model, padded), relative_change(model, alone), rtol=1e-9)
-    short = Example((2, 30), ())
+    short = TokenExample((2, 30), ())
     with torch.inference_mode():
         assert relative_change(model, collate([short])).shape == (2,)
     # Alone, the first token would have been counted: the state of one more token is all there is.

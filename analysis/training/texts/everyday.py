@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.common.errors import InputError
-from analysis.training.data import Row
+from analysis.training.texts.examples import TextExample
 
 LICENSE = "Apache-2.0"
 _FIELD = re.compile(r"\{([^{}\s]+)\}")
 
 
-def everyday(path: Path, seed: int) -> Iterator[Row]:
+def everyday(path: Path, seed: int) -> Iterator[TextExample]:
     """Yield rows for ever, the same for the same seed; frames come equally often.
 
     Raises:
@@ -43,7 +43,7 @@ def everyday(path: Path, seed: int) -> Iterator[Row]:
             chosen: dict[str, Any] = {}
             ask, answer = rng.choice(frame["ask"]), rng.choice(frame["answer"])
             ask, answer = (_fill(text, content, chosen, rng) for text in (ask, answer))
-            yield Row(ask, answer, source, LICENSE, "everyday")
+            yield TextExample(ask, answer, source, LICENSE, "everyday")
 
 
 def read_frames(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Row:
+class TextExample:
     """One example: what is asked, what should be answered, and where it comes from."""
 
     instruction: str
@@ -25,11 +25,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Source:
+class ExampleSource:
     """Rows to draw from, and how often relative to the other sources."""
 
     name: str
-    rows: Iterable[Row]
+    rows: Iterable[TextExample]
     weight: float = 1.0
 
 
@@ -39,7 +39,7 @@ def read_rows(
     max_characters: int = 700,
     tasks: tuple[str, ...] = (),
     skip: tuple[str, ...] = (),
-) -> list[Row]:
+) -> list[TextExample]:
     """Read JSONL rows, keep those short enough, drop repeats.
 
     Args:
@@ -53,7 +53,7 @@ def read_rows(
     """
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r}. Give a JSONL file of rows.")
-    rows: list[Row] = []
+    rows: list[TextExample] = []
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
@@ -74,7 +74,7 @@ def read_rows(
     return unique
 
 
-def _row(line: str, where: str) -> Row:
+def _row(line: str, where: str) -> TextExample:
     remedy = 'Each line must be a JSON object with texts "instruction" and "output".'
     try:
         fields = json.loads(line)
@@ -82,14 +82,14 @@ def _row(line: str, where: str) -> Row:
         raise InputError(f"{where} is not JSON ({error.msg}). {remedy}") from error
     if not isinstance(fields, dict):
         raise InputError(f"{where} is not a JSON object. {remedy}")
-    texts = {key: fields.get(key, "") for key in Row.__dataclass_fields__}
+    texts = {key: fields.get(key, "") for key in TextExample.__dataclass_fields__}
     for key in ("instruction", "output"):
         if not isinstance(texts[key], str) or not texts[key].strip():
             raise InputError(f"{where} has no {key}. {remedy}")
-    return Row(**{key: str(value).strip() for key, value in texts.items()})
+    return TextExample(**{key: str(value).strip() for key, value in texts.items()})
 
 
-def mix(sources: list[Source], seed: int) -> Iterator[Row]:
+def mix(sources: list[ExampleSource], seed: int) -> Iterator[TextExample]:
     """Draw rows for ever, each source as often as its weight says.
 
     A list is shuffled and used up before any of its rows comes again; an iterator (a
@@ -105,7 +105,7 @@ def mix(sources: list[Source], seed: int) -> Iterator[Row]:
         yield next(rng.choices(draws, weights)[0])
 
 
-def _draw(source: Source, rng: random.Random) -> Iterator[Row]:
+def _draw(source: ExampleSource, rng: random.Random) -> Iterator[TextExample]:
     if isinstance(source.rows, list):
         rows = list(source.rows)
         if not rows:
@@ -113,7 +113,7 @@ def _draw(source: Source, rng: random.Random) -> Iterator[Row]:
         while True:
             rng.shuffle(rows)
             yield from rows
-    seen: set[Row] = set()
+    seen: set[TextExample] = set()
     repeats = 0
     for row in source.rows:
         if row in seen and repeats < 50:
@@ -134,7 +134,7 @@ def take_tokens(rows: Iterator[T], count: Callable[[T], int], budget: int) -> li
     return taken
 
 
-def report(rows: list[Row]) -> list[dict[str, str | int]]:
+def report(rows: list[TextExample]) -> list[dict[str, str | int]]:
     """How many rows came from which source under which licence, most first."""
     counts = Counter((row.source, row.license) for row in rows)
     unique = Counter((row.source, row.license) for row in dict.fromkeys(rows))

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.training.batches import Example, encode
-from analysis.training.data import Row, Source, mix, read_rows, take_tokens
-from analysis.training.everyday import everyday
 from analysis.training.recipe import Recipe, SourceSpec
-from analysis.training.word_problems import drills, word_problems
+from analysis.training.texts.batches import TokenExample, encode
+from analysis.training.texts.everyday import everyday
+from analysis.training.texts.examples import ExampleSource, TextExample, mix, read_rows, take_tokens
+from analysis.training.texts.word_problems import drills, word_problems
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
 def frames_file(name: str) -> Path:
@@ -18,7 +18,7 @@ def frames_file(name: str) -> Path:
     return Path(name) if name.endswith(".toml") else ASSETS / "everyday" / f"{name}.toml"
 
 
-def open_source(spec: SourceSpec, data: Path, seed: int) -> Source:
+def open_source(spec: SourceSpec, data: Path, seed: int) -> ExampleSource:
     """The rows behind one source of a recipe.
 
     Raises:
@@ -31,17 +31,17 @@ def open_source(spec: SourceSpec, data: Path, seed: int) -> Source:
             tasks=spec.tasks,
             skip=spec.skip,
         )
-        return Source(spec.rows, rows, spec.weight)
+        return ExampleSource(spec.rows, rows, spec.weight)
     if spec.everyday:
-        return Source(spec.everyday, everyday(frames_file(spec.everyday), seed), spec.weight)
+        return ExampleSource(spec.everyday, everyday(frames_file(spec.everyday), seed), spec.weight)
     if spec.drills:
-        return Source("sums", drills(seed), spec.weight)
-    return Source("word problems", word_problems(seed), spec.weight)
+        return ExampleSource("sums", drills(seed), spec.weight)
+    return ExampleSource("word problems", word_problems(seed), spec.weight)
 
 
 def draw(
     specs: Sequence[SourceSpec], data: Path, tokenizer: Any, recipe: Recipe, tokens: int
-) -> tuple[list[Row], list[Example]]:
+) -> tuple[list[TextExample], list[TokenExample]]:
     """The first rows of some sources that hold `tokens` tokens, and the same rows as tokens.
 
     The same seed gives the same rows in the same order; more tokens give more rows after them.

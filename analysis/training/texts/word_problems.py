@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from analysis.training.data import Row
+from analysis.training.texts.examples import TextExample
 
 SOURCE = "word problems (own generator)"
 LICENSE = "Apache-2.0"
@@ -21,7 +21,7 @@ Split = Literal["train", "dev", "test"]
 
 def word_problems(
     seed: int, *, split: Split = "train", two_step: float = 0.25, distractor: float = 0.15
-) -> Iterator[Row]:
+) -> Iterator[TextExample]:
     """Yield word problems for ever, the same for the same seed.
 
     Args:
@@ -80,7 +80,7 @@ def _people(rng: random.Random, parts: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _one_step(rng: random.Random, parts: dict[str, Any], distractor: float) -> Row:
+def _one_step(rng: random.Random, parts: dict[str, Any], distractor: float) -> TextExample:
     words = _people(rng, parts)
     op = rng.choice("++--**//")
     events = [event for event in parts["event"] if event["op"] == op]
@@ -100,7 +100,7 @@ def _one_step(rng: random.Random, parts: dict[str, Any], distractor: float) -> R
     return _row(text, solution, words, f"one step {op}")
 
 
-def _two_steps(rng: random.Random, parts: dict[str, Any]) -> Row:
+def _two_steps(rng: random.Random, parts: dict[str, Any]) -> TextExample:
     words = _people(rng, parts)
     start = rng.choice(parts["start"])
     first = rng.choice([event for event in parts["event"] if event["op"] in "+-*"])
@@ -132,8 +132,8 @@ def _questions(parts: dict[str, Any], event: dict[str, Any]) -> list[str]:
     return own or parts["question"]["left" if event["op"] == "-" else "total"]
 
 
-def _row(text: str, solution: str, words: dict[str, str], task: str) -> Row:
-    return Row(_fill(text, words), _fill(solution, words), SOURCE, LICENSE, task)
+def _row(text: str, solution: str, words: dict[str, str], task: str) -> TextExample:
+    return TextExample(_fill(text, words), _fill(solution, words), SOURCE, LICENSE, task)
 
 
 def _fill(text: str, words: dict[str, str]) -> str:
@@ -142,11 +142,13 @@ def _fill(text: str, words: dict[str, str]) -> str:
     return text
 
 
-def drills(seed: int, facts: int = 4) -> Iterator[Row]:
+def drills(seed: int, facts: int = 4) -> Iterator[TextExample]:
     """Yield bare sums, a few to a row, for ever: many number facts for few tokens."""
     rng = random.Random(f"drills {seed}")
     while True:
         parts = [(op, *numbers(rng, op)) for op in rng.choices("++--*/", k=facts)]
         asked = ", ".join(f"{a} {op} {b}" for op, a, b, _ in parts)
         solved = ", ".join(f"{a} {op} {b} = {c}" for op, a, b, c in parts)
-        yield Row(f"Work out {asked}.", solved + ".", "sums (own generator)", LICENSE, "drill")
+        yield TextExample(
+            f"Work out {asked}.", solved + ".", "sums (own generator)", LICENSE, "drill"
+        )

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from analysis.common.errors import InputError
-from analysis.training.data import Row
+from analysis.training.texts.examples import TextExample
 
 DEFAULT_FORM = "<bos>User: {query}\nAssistant: "
 
 
 @dataclass(frozen=True)
-class Example:
+class TokenExample:
     """Token ids of one row: the prompt, then the answer with its end token."""
 
     prompt: tuple[int, ...]
@@ -39,7 +39,7 @@ class Batch:
         return int(self.mask_RT.sum())
 
 
-def encode(tokenizer: Any, row: Row, form: str = DEFAULT_FORM) -> Example:
+def encode(tokenizer: Any, row: TextExample, form: str = DEFAULT_FORM) -> TokenExample:
     """Tokenise a row as the engine asks: form, query, form; the answer on its own, then end.
 
     The query may hold the text of a control token; it is encoded as text.
@@ -51,7 +51,7 @@ def encode(tokenizer: Any, row: Row, form: str = DEFAULT_FORM) -> Example:
     bos = [tokenizer.bos_token_id] if before.startswith(first) else []
     text = before.removeprefix(first) + row.instruction + after
     prompt = bos + _ids(tokenizer, text)
-    return Example(tuple(prompt), (*_ids(tokenizer, row.output), tokenizer.eos_token_id))
+    return TokenExample(tuple(prompt), (*_ids(tokenizer, row.output), tokenizer.eos_token_id))
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
@@ -59,7 +59,7 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
-def bucket(examples: list[Example], batch_tokens: int, seed: int) -> list[list[Example]]:
+def bucket(examples: list[TokenExample], batch_tokens: int, seed: int) -> list[list[TokenExample]]:
     """Group examples of like length into batches of at most `batch_tokens` padded tokens.
 
     Lengths are sorted only within windows of a few dozen batches, so batches stay mixed over
@@ -68,9 +68,9 @@ def bucket(examples: list[Example], batch_tokens: int, seed: int) -> list[list[E
     rng = random.Random(seed)
     mean = sum(map(len, examples)) / max(1, len(examples))
     window = max(1, int(32 * batch_tokens / max(1.0, mean)))
-    batches: list[list[Example]] = []
+    batches: list[list[TokenExample]] = []
     for start in range(0, len(examples), window):
-        group: list[list[Example]] = []
+        group: list[list[TokenExample]] = []
         for example in sorted(examples[start : start + window], key=len):
             if group and (len(group[-1]) + 1) * len(example) <= batch_tokens:
                 group[-1].append(example)
@@ -81,7 +81,7 @@ def bucket(examples: list[Example], batch_tokens: int, seed: int) -> list[list[E
     return batches
 
 
-def collate(examples: list[Example]) -> Batch:
+def collate(examples: list[TokenExample]) -> Batch:
     """Right-pad a batch; with causal attention padding after a row changes nothing before it."""
     width = max(map(len, examples))
     ids_RT = torch.zeros(len(examples), width, dtype=torch.long)

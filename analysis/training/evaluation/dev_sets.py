@@ -12,14 +12,12 @@ from pathlib import Path
 from analysis.benchmark.scoring import answers_in, is_number, parses
 from analysis.benchmark.statistics import Share, share
 from analysis.common.errors import InputError
-from analysis.training.batches import Example, encode
-from analysis.training.data import Row, read_rows
-from analysis.training.sources import ASSETS
-from analysis.training.subject import Runner, Subject
-from analysis.training.word_problems import word_problems
+from analysis.training.evaluation.subject import Subject, SubjectRunner
+from analysis.training.texts.examples import TextExample, read_rows
+from analysis.training.texts.sources import ASSETS
+from analysis.training.texts.word_problems import word_problems
 
-Encode = Callable[[Row], Example]
-Score = Callable[[Runner, Subject, Encode], Share]
+Score = Callable[[SubjectRunner, Subject], Share]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class DevSet:
 
     name: str
     adapter: str
-    rows: tuple[Row, ...]
+    rows: tuple[TextExample, ...]
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,12 @@ class OwnScore:
 
     Attributes:
         adapter: Whose score it is.
-        what: What is counted, in words.
+        counted: The answers that count as right, in words.
         score: Measures a subject.
     """
 
     adapter: str
-    what: str
+    counted: str
     score: Score
 
 
@@ -101,20 +99,20 @@ def own_scores(sets: Sequence[DevSet], adapters: Sequence[str], problems: int) -
     return scores
 
 
-def held_out(count: int, two_step: float = 0.25) -> list[Row]:
+def held_out(count: int, two_step: float = 0.25) -> list[TextExample]:
     """The first held-out word problems: sentences, names and objects that training never saw."""
     return list(islice(word_problems(0, split="test", two_step=two_step), count))
 
 
 def _answers(
-    runner: Runner, subject: Subject, encode: Encode, rows: Sequence[Row], new_tokens: int
+    runner: SubjectRunner, subject: Subject, rows: Sequence[TextExample], new_tokens: int
 ) -> list[str]:
-    return runner.answers(subject, [encode(row).prompt for row in rows], new_tokens)
+    return runner.answers(subject, [row.instruction for row in rows], new_tokens)
 
 
-def _numbers(rows: Sequence[Row]) -> Score:
-    def score(runner: Runner, subject: Subject, encode: Encode) -> Share:
-        answers = _answers(runner, subject, encode, rows, 64)
+def _numbers(rows: Sequence[TextExample]) -> Score:
+    def score(runner: SubjectRunner, subject: Subject) -> Share:
+        answers = _answers(runner, subject, rows, 64)
         right = [float(row.output.rstrip(".").rsplit(" ", 1)[1]) for row in rows]
         return share(is_number(text, value) for text, value in zip(answers, right, strict=True))
 
@@ -123,19 +121,19 @@ def _numbers(rows: Sequence[Row]) -> Score:
 
 def _language(path: Path, code: str) -> Score:
     lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [Row(json.loads(line)["instruction"], ".") for line in lines if line.strip()]
+    rows = [TextExample(json.loads(line)["instruction"], ".") for line in lines if line.strip()]
 
-    def score(runner: Runner, subject: Subject, encode: Encode) -> Share:
+    def score(runner: SubjectRunner, subject: Subject) -> Share:
         in_language = answers_in(code)
-        answers = _answers(runner, subject, encode, rows, 24)
+        answers = _answers(runner, subject, rows, 24)
         return share(map(in_language, answers))
 
     return score
 
 
-def _parses(rows: Sequence[Row]) -> Score:
-    def score(runner: Runner, subject: Subject, encode: Encode) -> Share:
-        return share(parses(text) for text in _answers(runner, subject, encode, rows, 96))
+def _parses(rows: Sequence[TextExample]) -> Score:
+    def score(runner: SubjectRunner, subject: Subject) -> Share:
+        return share(parses(text) for text in _answers(runner, subject, rows, 96))
 
     return score
 
@@ -143,23 +141,17 @@ def _parses(rows: Sequence[Row]) -> Score:
 _OPTION = re.compile(r"^[A-E]\. .+$", re.MULTILINE)
 
 
-def _choices(rows: Sequence[Row]) -> Score:
-    def score(runner: Runner, subject: Subject, encode: Encode) -> Share:
+def _choices(rows: Sequence[TextExample]) -> Score:
+    def score(runner: SubjectRunner, subject: Subject) -> Share:
         candidates = [
-            (index, Row(row.instruction, option), option == row.output)
+            (index, TextExample(row.instruction, option), option == row.output)
             for index, row in enumerate(rows)
             for option in _OPTION.findall(row.instruction)
         ]
-        examples = [encode(row) for _, row, _ in candidates]
         best: dict[int, tuple[float, bool]] = {}
-        losses = runner.losses(subject, examples)
+        losses = runner.losses(subject, [row for _, row, _ in candidates])
         for (index, _, right), (loss, tokens) in zip(candidates, losses, strict=True):
             best[index] = min(best.get(index, (float("inf"), False)), (loss / tokens, right))
         return share(right for _, right in best.values())
 
     return score
-
-
-def encoder(runner: Runner, form: str) -> Encode:
-    """How a row becomes tokens for the runner's base."""
-    return lambda row: encode(runner.tokenizer, row, form)
