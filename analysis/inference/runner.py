@@ -13,9 +13,9 @@ from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.inference.decoding import AnswerText, End, Sampling, Step, Token, choose
 from analysis.inference.forward_passes import ForwardPasses, as_rows, collected
+from analysis.inference.head import Head
 from analysis.inference.mixture import Mixture
 from analysis.inference.tokens import token_text
-from analysis.measure.lens import Head
 from analysis.models.adapters import Adapter
 
 

@@ -10,9 +10,9 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.limits import Limits
 from analysis.engine import Engine
+from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.inference.rows import Row
-from analysis.measure.lens import Head
 from analysis.measure.normalisation import normalise
 from analysis.models.adapters import Adapter
 
