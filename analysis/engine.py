@@ -21,9 +21,9 @@ from analysis.inference.runner import ModelRunner
 from analysis.inference.tokens import token_text
 from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
 from analysis.measure.context import Context
-from analysis.measure.control_copies import COPIES, copy_name
+from analysis.measure.control_copies import COPY_FACTORS, copy_name
 from analysis.measure.every_token import EveryToken, read_every
-from analysis.measure.lens import check_lens
+from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace, check_position
 from analysis.measure.trace_reader import TraceReader
@@ -153,8 +153,8 @@ class Engine(TraceReader):
     def copies(self, trace: Trace, adapter: str, progress: Progress | None = None) -> Trace:
         """Runs one adapter of a trace beside its zero, duplicate and doubled copies.
 
-        One forward pass of five rows; the adapters that are loaded stay as they are. What
-        `divergence` reads from it goes to `sanity.compare`.
+        One forward pass of five rows; the adapters that are loaded stay as they are. The trace's
+        divergence goes to `control_copies.compare_copies`.
 
         Args:
             trace: Whose prompt is run.
@@ -168,8 +168,8 @@ class Engine(TraceReader):
             raise InputError(
                 f"There is no adapter {adapter!r}: take one of {', '.join(trace.adapters)}."
             )
-        names = (adapter, *(copy_name(adapter, copy) for copy in COPIES))
-        scales = (1.0, *COPIES.values())
+        names = (adapter, *(copy_name(adapter, copy) for copy in COPY_FACTORS))
+        scales = (1.0, *COPY_FACTORS.values())
         return self._trace(trace.prompt, names, (adapter,) * len(scales), scales, progress)
 
     def _trace(

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
     from analysis.inference.decoding.sampling import Sampling
-    from analysis.measure.lens import check_lens
+    from analysis.measure.lenses import check_lens
     from analysis.methods import fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from analysis.commands import add_lens
 from analysis.common.errors import InputError
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+
+_LENS = "norm"
 
 
 def add(subparsers: Any) -> None:
@@ -26,7 +29,7 @@ def add(subparsers: Any) -> None:
         default="base,adapter:spanish,adapter:math,static,sum,qa-flora",
         help="the methods to compare",
     )
-    task.add_argument("--lens", default="norm", help="that divergences are read through")
+    add_lens(task, _LENS)
     task.add_argument("--most", type=int, help="only so many problems")
     task.add_argument("--json", action="store_true", help="print scores and answers as JSON")
     task.set_defaults(run=run)
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         args.adapters.split(","),
         args.methods.split(","),
         lambda line: print(line, file=sys.stderr, flush=True),
-        lens=args.lens,
+        lens=args.lens or _LENS,
     )
     print(json.dumps(result, ensure_ascii=False) if args.json else _table(result))
     return 0

@@ -24,7 +24,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trace the query and print what it gave."""
     from analysis.engine import Engine
-    from analysis.measure.lens import check_lens
+    from analysis.measure.lenses import check_lens
     from analysis.measure.normalisation import normalise
 
     query = query_of(args)

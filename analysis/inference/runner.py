@@ -14,10 +14,10 @@ from analysis.common.progress import Progress
 from analysis.inference.decoding.lock_step import Decoding, DecodingModel
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.forward_passes import ForwardPasses, collected
+from analysis.inference.head import Head
 from analysis.inference.likelihood import answer_losses
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import Policy
-from analysis.measure.lens import Head
 from analysis.models.adapters import Adapter
 
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from analysis.common.progress import Progress
+from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.measure.divergence import Divergence, peak
-from analysis.measure.lens import Head, read
+from analysis.measure.layer_reading import read_layers
 from analysis.measure.metrics import measure_all
 from analysis.measure.trace import MEAN
 
@@ -24,8 +25,8 @@ class EveryToken:
         adapters: Names of the adapters.
         values_LKT: `[layers, adapters, tokens]`, float64, finite and at least 0.
         peak_LT: The largest probability of the base's distribution, `[layers, tokens]`.
-        lens: The lens it was read through.
-        metric: What was measured.
+        lens: Name of the lens.
+        metric: Name of the metric.
     """
 
     prompt: Prompt
@@ -38,8 +39,8 @@ class EveryToken:
     def mean(self) -> Divergence:
         """The mean over the tokens that hold a part of the query, each counting alike.
 
-        The frame around the query is left out: it is the same for every query. So the paper's
-        ablation over all tokens is read, whose prompts are the queries alone.
+        The frame around the query is left out, since it is the same for every query. The mean is
+        thus that of the paper's ablation over all tokens, whose prompts are the queries alone.
         """
         query = slice(self.prompt.query_first, self.prompt.query_last + 1)
         return Divergence(
@@ -60,22 +61,22 @@ def read_every(
     metric: str,
     progress: Progress | None = None,
 ) -> EveryToken:
-    """Reads a prompt's states at all its tokens.
+    """Measures the divergence at every token of a prompt.
 
     Args:
         prompt: What the model read.
         adapters: The adapters behind the base.
         hidden_RLTD: States after each block, the base's first.
         head: The LM head with the final norm.
-        lens: One of `lens.LENSES`.
-        metric: One of `metrics.METRICS`.
+        lens: Name of a lens.
+        metric: Name of a metric.
         progress: Told after each token; what it raises stops the reading.
     """
     _, layers, count, _ = hidden_RLTD.shape
     values_LKT = torch.zeros(layers, len(adapters), count, dtype=torch.float64)
     peak_LT = torch.zeros(layers, count, dtype=torch.float64)
     for token in range(count):
-        for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], head, lens):
+        for layer, base_V, shift_KV in read_layers(hidden_RLTD[:, :, token], head, lens):
             values_LKT[layer, :, token] = measure_all((metric,), base_V, shift_KV)[0].cpu()
             peak_LT[layer, token] = peak(base_V)
         if progress is not None:

@@ -1,4 +1,4 @@
-"""What one forward pass left behind."""
+"""The hidden states that one forward pass gives: a trace."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from analysis.common.errors import InputError
 
 if TYPE_CHECKING:
-    # The page lists the positions before it can wait for torch.
+    # The page lists the positions before torch is loaded.
     from torch import Tensor
 
     from analysis.inference.prompt import Prompt
 
 POSITIONS = ("query", "prompt")
-"""The kept positions: the last token of the query (the paper's) and the last of the prompt."""
+"""The kept positions: the query's last token (the paper's) and the prompt's last token."""
 
 MEAN = "mean"
-"""In place of a position: the mean over all tokens of the query, which no trace holds."""
+"""In place of a position: the mean over all tokens of the query, which traces do not hold."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the layers held for base and adapters.
+    """The hidden states of base and adapters after every layer, at the kept positions.
 
     Attributes:
         prompt: What the model read.
@@ -31,7 +31,7 @@ class Trace:
         hidden_RLPD: Residual stream after each block and before the final norm,
             `[1 + adapters, layers, positions, width]`; row 0 is the base, the positions are
             `POSITIONS`. On the CPU, in the model's own precision.
-        seconds: How long the forward pass took.
+        seconds: The duration of the forward pass.
         module_inputs: Input of each adapted module in the base's row, `[positions, inputs]` by name
             of the module. On the CPU, in the model's own precision.
     """

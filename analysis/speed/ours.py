@@ -10,10 +10,10 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.limits import Limits
 from analysis.engine import Engine
+from analysis.inference.head import Head
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
-from analysis.measure.lens import Head
 from analysis.measure.normalisation import normalise
 from analysis.models.adapters import Adapter
 

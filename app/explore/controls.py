@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from analysis.measure.lens import LENSES
-from analysis.measure.metrics import METRICS
+from analysis.measure.lenses import lenses
+from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import MEAN, POSITIONS
 from analysis.methods import methods
@@ -178,7 +178,7 @@ def build(collection: Collection, stored: bool = False) -> Controls:
 
 
 def _softness(normalisation: str) -> gr.Slider:
-    return gr.Slider(interactive=NORMALISATIONS[normalisation].tempered)
+    return gr.Slider(interactive=NORMALISATIONS[normalisation].uses_temperature)
 
 
 def _drawing(heat: float) -> tuple[gr.Slider, gr.Number]:
@@ -200,10 +200,10 @@ def fields(collection: Collection) -> list[Field]:
     return [
         Field("q", link_fields.query, ""),
         Field("adapters", link_fields.some_of(*names), names),
-        Field("lens", link_fields.one_of(*LENSES), collection.lens),
+        Field("lens", link_fields.one_of(*lenses()), collection.lens),
         Field("show", link_fields.one_of("weights", "divergence", "what-if"), "weights"),
         Field("at", link_fields.one_of(*POSITIONS, MEAN), "query"),
-        Field("metric", link_fields.one_of(*METRICS), "kl"),
+        Field("metric", link_fields.one_of(*metrics()), "kl"),
         Field("weigh", link_fields.one_of(*NORMALISATIONS), "sum"),
         Field("softness", link_fields.number(0.01, 5), 1),
         Field("layers", link_fields.like(SPAN), ""),

@@ -44,9 +44,9 @@ def probe(loader: Loader, request_queue: RequestQueue, session: Session, lines: 
         if run is None or snapshot is None:
             raise InputError("There is no run to check yet: ask the question first.")
         typed = list(dict.fromkeys(line for line in lines.splitlines() if line.strip()))
-        if len(typed) > robustness.MOST_VARIANTS:
+        if len(typed) > robustness.MAX_VARIANTS:
             raise InputError(
-                f"{len(typed)} variants are given, and at most {robustness.MOST_VARIANTS} are "
+                f"{len(typed)} variants are given, and at most {robustness.MAX_VARIANTS} are "
                 "traced: leave some out."
             )
         variants = [run.query, *typed] if typed else list(robustness.variants(run.query))
@@ -56,7 +56,7 @@ def probe(loader: Loader, request_queue: RequestQueue, session: Session, lines: 
             work = _weights(engine, run.trace.adapters, query, snapshot.view_settings, said)
             weights.append((yield from run_with_progress(session, ticket, work)))
         _still_shown(session, snapshot)
-        found = robustness.spread([done.value for done in weights])
+        found = robustness.weight_spread([done.value for done in weights])
         shown = robustness_views.spread(snapshot, found, variants)
         took = f"{len(variants)} variants in {sum(done.seconds for done in weights):.1f} s"
         yield {"spread": shown, "status": status_view("done", "Done", 1.0, took)}
@@ -75,7 +75,7 @@ def copy(loader: Loader, request_queue: RequestQueue, session: Session) -> Updat
     ticket = session.begin()
 
     def steps() -> Updates:
-        from analysis.measure.control_copies import compare
+        from analysis.measure.control_copies import compare_copies
 
         engine = yield from wait_for_engine(loader, session, ticket)
         run, snapshot, cell = session.run, session.snapshot, session.cell
@@ -95,7 +95,9 @@ def copy(loader: Loader, request_queue: RequestQueue, session: Session) -> Updat
             ),
         )
         _still_shown(session, snapshot)
-        found = compare(adapter, done.value, view_settings.normalisation, view_settings.temperature)
+        found = compare_copies(
+            adapter, done.value, view_settings.normalisation, view_settings.temperature
+        )
         took = f"{traced.said('traced')} · {done.said('read')}"
         yield {
             "copies": robustness_views.sanity(snapshot, found),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.common.errors import InputError
+from analysis.measure.metrics import metrics
 from analysis.measure.trace import MEAN
 from app.explore.divergences import cached_divergence
 from app.state.session import Session
@@ -176,7 +177,7 @@ class ViewService:
         note = _READ.format(token=token, lens=view_settings.lens)
         if view_settings.position == MEAN:
             note += " The divergence above is the mean over all tokens of the query."
-        if view_settings.metric != "kl":
+        if not metrics()[view_settings.metric].paper:
             note += " The parts are those of the KL divergence."
         return {"why": cell_view(grid_view, layer, adapter, behind, note)}
 

@@ -109,7 +109,7 @@ def with_settings(snapshot: Snapshot, view_settings: ViewSettings) -> Snapshot:
     own = replace(own, position=old.position)
     weights = snapshot.weights
     rule = NORMALISATIONS[own.normalisation]
-    tempered = rule.tempered and own.temperature != old.temperature
+    tempered = rule.uses_temperature and own.temperature != old.temperature
     if own.normalisation != old.normalisation or tempered:
         import torch
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from analysis.measure.lens import LENSES
-from analysis.measure.metrics import METRICS
-from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.lenses import Lens, lenses
+from analysis.measure.metrics import Metric, metrics
+from analysis.measure.normalisation import NORMALISATIONS, Normalisation
 from analysis.measure.trace import MEAN, POSITIONS
 
 SPAN = re.compile(r"\s*(\d{0,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?", re.ASCII)
@@ -19,7 +21,6 @@ _POSITIONS = {
     "prompt": "Prompt's last token",
     MEAN: "Mean over all tokens",
 }
-_LENSES = {"norm": "Normalised", "raw": "Raw · paper"}
 _READ_AT = {
     MEAN: "mean over all tokens of the query, each counting alike, the prompt form's left out"
 }
@@ -36,10 +37,10 @@ class ViewSettings:
     """How a run is looked at.
 
     Attributes:
-        lens: One of `analysis.measure.lens.LENSES`.
+        lens: Name of a lens.
         show: One of `SHOWN`.
         position: One of `analysis.measure.trace.POSITIONS`, or `MEAN`.
-        metric: One of `analysis.measure.metrics.METRICS`.
+        metric: Name of a metric.
         normalisation: One of `analysis.measure.normalisation.NORMALISATIONS`.
         temperature: Of a normalisation that has one.
         span: The layers that are shown, as somebody writes them: `6–11`, `6–`, `–11` or `6`;
@@ -85,8 +86,9 @@ class ViewSettings:
 
     @property
     def unit(self) -> str:
-        """What a divergence is counted in."""
-        return " nats" if self.metric in ("kl", "reverse-kl", "js") else ""
+        """The unit of a divergence, after a space; empty where it has none."""
+        unit = metrics()[self.metric].unit
+        return f" {unit}" if unit else ""
 
     @property
     def measure(self) -> str:
@@ -102,9 +104,9 @@ class ViewSettings:
         rule = NORMALISATIONS[self.normalisation]
         return [
             f"{self.lens} lens",
-            METRICS[self.metric].label,
+            metrics()[self.metric].label,
             _READ_AT.get(self.position, f"last token of the {self.position}"),
-            rule.label.lower() + (f" at T = {self.temperature:g}" if rule.tempered else ""),
+            rule.label.lower() + (f" at T = {self.temperature:g}" if rule.uses_temperature else ""),
         ]
 
     def described(self) -> str:
@@ -117,30 +119,30 @@ class ViewSettings:
 
     def _unlike_paper(self) -> list[str]:
         differences_from = []
-        if self.lens != "raw":
-            differences_from.append("raw lens")
-        if not METRICS[self.metric].paper:
-            differences_from.append("KL divergence")
+        if self.lens != _of_paper(lenses()).name:
+            differences_from.append(f"{_of_paper(lenses()).name} lens")
+        if not metrics()[self.metric].paper:
+            differences_from.append(_of_paper(metrics()).label)
         if self.position != "query":
             differences_from.append("query's last token")
         if not NORMALISATIONS[self.normalisation].paper:
-            differences_from.append("share of the sum")
+            differences_from.append(_of_paper(NORMALISATIONS).label.lower())
         return differences_from
 
 
 def lens_choices() -> list[tuple[str, str]]:
     """Labels and names of the lenses."""
-    return [(_LENSES.get(name, name), name) for name in LENSES]
+    return _choices(lenses())
 
 
 def metric_choices() -> list[tuple[str, str]]:
     """Labels and names of the metrics."""
-    return [(one.label + _paper(one.paper), one.name) for one in METRICS.values()]
+    return _choices(metrics())
 
 
 def normalisation_choices() -> list[tuple[str, str]]:
     """Labels and names of the normalisations."""
-    return [(one.label + _paper(one.paper), one.name) for one in NORMALISATIONS.values()]
+    return _choices(NORMALISATIONS)
 
 
 def position_choices() -> list[tuple[str, str]]:
@@ -153,5 +155,16 @@ def show_choices(pinned: bool) -> list[tuple[str, str]]:
     return [(_SHOWN[name], name) for name in SHOWN if pinned or name != "difference"]
 
 
-def _paper(is_paper: bool) -> str:
-    return " · paper" if is_paper else ""
+Choice = TypeVar("Choice", Lens, Metric, Normalisation)
+
+
+def _choices(listed: Mapping[str, Choice]) -> list[tuple[str, str]]:
+    """Labels, with a mark on the paper's, and names."""
+    return [
+        (f"{choice.label} · paper" if choice.paper else choice.label, choice.name)
+        for choice in listed.values()
+    ]
+
+
+def _of_paper(listed: Mapping[str, Choice]) -> Choice:
+    return next(choice for choice in listed.values() if choice.paper)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.measure.metrics import METRICS
+from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import MEAN
 from app.widgets import text
@@ -74,7 +74,7 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
     values, weight = snapshot.divergence[layer], f"{snapshot.weights[layer][adapter]:.3f}"
     view_settings = snapshot.view_settings
     rule = NORMALISATIONS[view_settings.normalisation]
-    metric = METRICS[view_settings.metric]
+    metric = metrics()[view_settings.metric]
     mean = "mean of " if view_settings.position == MEAN else ""
     lines = [
         "p, q: how probable each next token is without and with the adapter",
@@ -89,14 +89,14 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
 
         (terms,) = rule.terms_of(torch.tensor([values]), view_settings.temperature).tolist()
     if rule.name != "sum":
-        at = f", T = {view_settings.temperature:g}" if rule.tempered else ""
+        at = f", T = {view_settings.temperature:g}" if rule.uses_temperature else ""
         lines.append(f"{rule.label.lower()}: {rule.formula}{at}")
     said = [text.number(term) for term in sorted(terms, reverse=True)[:_TERMS]]
     if len(terms) > _TERMS:
         said.append(text.number(sum(sorted(terms)[:-_TERMS])))
     share = f"{text.number(terms[adapter])} / ({' + '.join(said)})"
-    if rule.even:
-        share = f"{1 - rule.even:g} · {share} + {rule.even:g} / {len(values)}"
+    if rule.uniform_share:
+        share = f"{1 - rule.uniform_share:g} · {share} + {rule.uniform_share:g} / {len(values)}"
     return [*lines, f"{share} = {weight}"]
 
 

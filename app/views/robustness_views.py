@@ -14,10 +14,10 @@ from app.widgets import heatmaps, text
 
 if TYPE_CHECKING:
     from analysis.measure.control_copies import CopyComparison
-    from analysis.measure.robustness import Spread
+    from analysis.measure.robustness import WeightSpread
 
 
-def spread(snapshot: Snapshot, found: Spread, variants: Sequence[str]) -> View:
+def spread(snapshot: Snapshot, found: WeightSpread, variants: Sequence[str]) -> View:
     """Weights over variants of the query: mean and spread, cells inside the noise shaded.
 
     Args:
@@ -27,7 +27,7 @@ def spread(snapshot: Snapshot, found: Spread, variants: Sequence[str]) -> View:
     """
     means, deviations, noise = (
         focused(snapshot, rows(values.tolist()))
-        for values in (found.mean_LK, found.deviation_LK, found.noise_LK)
+        for values in (found.mean_LK, found.deviation_LK, found.within_noise_LK)
     )
     cells = [
         [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(*both, strict=True)]
@@ -82,14 +82,14 @@ def sanity(snapshot: Snapshot, found: CopyComparison) -> View:
         snapshot: What is shown of the run.
         found: What was found.
     """
-    from analysis.measure.control_copies import COPIES
+    from analysis.measure.control_copies import COPY_FACTORS
 
     label = snapshot.labels[snapshot.adapters.index(found.adapter)]
     weights, divergence = (
         focused(snapshot, rows(values.tolist()))
         for values in (found.weights_LC, found.divergence_LC)
     )
-    heads = [label, *(f"{copy.capitalize()} (×{by:.0f})" for copy, by in COPIES.items())]
+    heads = [label, *(f"{copy.capitalize()} (×{by:.0f})" for copy, by in COPY_FACTORS.items())]
     cells = [
         [f"{weight:.2f}  ({text.number(value)})" for weight, value in zip(*both, strict=True)]
         for both in zip(weights, divergence, strict=True)
@@ -124,28 +124,28 @@ def _lessons(snapshot: Snapshot, found: CopyComparison, label: str) -> list[str]
     """What the copies teach, with the numbers of the layers that are shown."""
     shown = slice(snapshot.shown.start, snapshot.shown.stop)
     own, zero, twin, doubled = found.weights_LC[shown].mean(dim=0).tolist()
-    growth_L = found.growth_L[shown]
-    growth_L = growth_L[~growth_L.isnan()].sort().values
-    if not len(growth_L):
+    ratio_L = found.doubled_ratio_L[shown]
+    ratio_L = ratio_L[~ratio_L.isnan()].sort().values
+    if not len(ratio_L):
         return [f"{label} moves nothing here, and so do its copies: all share alike."]
     twins = (
         "exactly the same divergence"
-        if found.apart == 0
-        else f"the same divergence (at most {text.number(found.apart)} of it apart)"
+        if found.duplicate_error == 0
+        else f"the same divergence (at most {text.number(found.duplicate_error)} of it apart)"
     )
     least, middle, most = (
-        text.number(float(growth_L[place])) for place in (0, len(growth_L) // 2, -1)
+        text.number(float(ratio_L[place])) for place in (0, len(ratio_L) // 2, -1)
     )
     times = f"{middle} times the adapter's own (median over the layers, {least} to {most})"
     size = (
         f"Doubled says nothing new, yet its divergence is {times}, and it takes {doubled:.2f} of "
         "the weight: a divergence measures an adapter's size as well as its relevance."
-        if float(growth_L.median()) > 1
+        if float(ratio_L.median()) > 1
         else f"Doubled moves the base no farther here: its divergence is {times}."
     )
     return [
-        f"Zero adds nothing: its divergence is {text.number(found.zero)} in every layer, and so "
-        f"is its weight ({zero:.2f}).",
+        f"Zero adds nothing: its divergence is {text.number(found.zero_divergence)} in every "
+        f"layer, and so is its weight ({zero:.2f}).",
         f"The duplicate has {twins}, so one voice counted twice takes {own + twin:.2f} of the "
         f"weight on average, {own:.2f} each.",
         size,

@@ -13,6 +13,7 @@ from transformers import Cache, DynamicCache, PreTrainedModel, PreTrainedTokeniz
 from analysis.inference.decoding.answer_text import AnswerText
 from analysis.inference.decoding.sampling import Sampling, choose
 from analysis.inference.decoding.steps import End, Step, Token
+from analysis.inference.head import Head
 from analysis.inference.mixing.applied_rows import AppliedRows
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import ConstantWeights, Policy
@@ -22,7 +23,6 @@ from analysis.inference.mixing.policy_weights import (
     recorder_of,
 )
 from analysis.inference.tokens import token_text
-from analysis.measure.lens import Head
 
 
 @dataclass(frozen=True)

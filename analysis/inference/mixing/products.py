@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    # The page lists the lenses, which read through the head, before it can wait for torch.
-    from torch import Tensor
+import torch
+from torch import Tensor
 
 # With more states than this both orders take about as long.
 _FEW = 8
@@ -36,8 +34,6 @@ def transposed_is_faster(weight_MD: Tensor) -> bool:
     Args:
         weight_MD: A large matrix; for a small one the answer is no.
     """
-    import torch
-
     if weight_MD.device.type != "cpu" or len(weight_MD) < _TIMED_ROWS:
         return False
     part_MD = weight_MD[:_TIMED_ROWS]

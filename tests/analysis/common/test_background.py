@@ -14,9 +14,10 @@ from analysis.common.background import BackgroundWork
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.engine import Engine
-from analysis.measure import lens
+from analysis.inference.head import Head
 from analysis.measure.divergence import measure
-from analysis.measure.metrics import METRICS
+from analysis.measure.lenses import lenses
+from analysis.measure.metrics import metrics
 from analysis.measure.trace import POSITIONS
 from analysis.methods import fuse
 from tests import tiny
@@ -30,9 +31,9 @@ LONG = 60.0
 def heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many states each pass of the LM head reads."""
     passes: list[int] = []
-    logits = lens.Head.logits
+    logits = Head.logits
     monkeypatch.setattr(
-        lens.Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
+        Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
     )
     return passes
 
@@ -43,7 +44,7 @@ def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
     engine, model, _ = tiny.tiny_engine(tmp_path)
     trace = engine.trace(QUERY)
     with counted(model) as calls:
-        for name in lens.LENSES:
+        for name in lenses():
             heads.clear()
             first = engine.divergence(trace, name)
             engine.cell(trace, 1, "math", name)
@@ -53,7 +54,7 @@ def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
             heads.clear()
             for position in POSITIONS:
                 engine.cell(trace, 1, "math", name, position)
-                for metric in METRICS:
+                for metric in metrics():
                     found = engine.divergence(trace, name, position, metric)
                     assert (found.lens, found.position, found.metric) == (name, position, metric)
             assert torch.equal(engine.divergence(trace, name).values_LK, first.values_LK)
@@ -71,7 +72,7 @@ def test_what_is_read_ahead_is_what_would_have_been_read(tmp_path: Path) -> None
     trace = engine.trace(QUERY)
     engine.read_ahead(trace, "raw", 0, "math")
     assert engine.background.wait(LONG)
-    for metric in METRICS:
+    for metric in metrics():
         (alone,) = measure(trace, engine._runner.head, "raw", "prompt", [metric])
         found = engine.divergence(trace, "raw", "prompt", metric)
         torch.testing.assert_close(found.values_LK, alone.values_LK, rtol=1e-12, atol=1e-300)

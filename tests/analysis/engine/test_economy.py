@@ -16,8 +16,9 @@ from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.engine import Engine
-from analysis.measure import lens
-from analysis.measure.metrics import METRICS
+from analysis.inference.head import Head
+from analysis.measure.lenses import lenses
+from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS, normalise, weigh
 from analysis.methods import fuse
 from tests import tiny
@@ -55,8 +56,8 @@ def test_a_trace_is_one_call_and_asking_again_is_none(made: tuple[Engine, PreTra
         assert calls == [(3, len(trace.prompt.ids))]
         assert engine.trace(QUERY) is trace
         for position in ("query", "prompt"):
-            for metric in METRICS:
-                for name in lens.LENSES:
+            for metric in metrics():
+                for name in lenses():
                     engine.divergence(trace, name, position, metric)
         engine.cell(trace, 1, "math")
         assert len(calls) == 1
@@ -71,14 +72,14 @@ def test_only_a_new_lens_or_position_reads_the_layers_again(
     engine, _ = made
     trace = engine.trace(QUERY)
     passes: list[int] = []
-    logits = lens.Head.logits
+    logits = Head.logits
     monkeypatch.setattr(
-        lens.Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
+        Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
     )
     engine.divergence(trace)
     engine.divergence(trace)
     assert len(passes) == 1
-    for metric in METRICS:
+    for metric in metrics():
         engine.divergence(trace, metric=metric)
     assert len(passes) == 2  # the other metrics share one pass
     engine.divergence(trace, "raw")

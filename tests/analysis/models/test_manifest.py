@@ -8,7 +8,7 @@ import pytest
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.measure.lens import LENSES
+from analysis.measure.lenses import lenses
 from analysis.models.base_model import load_base
 from analysis.models.manifest import (
     Base,
@@ -170,7 +170,7 @@ def test_adapters_are_chosen_by_name() -> None:
 def test_bundled_collections_are_sound(name: str) -> None:
     collection = load_collection(name)
     assert collection.name == name
-    assert collection.lens in LENSES
+    assert collection.lens in lenses()
     for adapter in collection.adapters:
         assert (adapter.folder / "adapter_model.safetensors").is_file()
         assert adapter.label and adapter.license and adapter.note

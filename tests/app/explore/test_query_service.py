@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from analysis.inference.decoding.steps import Step
-from analysis.measure.lens import Head
-from analysis.measure.metrics import METRICS
+from analysis.inference.head import Head
+from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import POSITIONS
 from analysis.models.manifest import load_collection
@@ -418,7 +418,7 @@ def test_what_is_read_ahead_is_looked_at_without_model_or_head(
     # Both would be called: the model for a trace, the head for a divergence or a cell.
     monkeypatch.setattr(Head, "logits", None)
     monkeypatch.setattr(visit.engine, "_runner", None)
-    ways = itertools.product(METRICS, POSITIONS, NORMALISATIONS)
+    ways = itertools.product(metrics(), POSITIONS, NORMALISATIONS)
     for metric, position, normalisation in ways:
         view_settings = ViewSettings(metric=metric, position=position, normalisation=normalisation)
         shown = visit.view_service.change_settings(visit.session, view_settings)

@@ -1,31 +1,17 @@
-"""From a hidden state to a distribution over the vocabulary.
-
-Lenses differ in what they do before the LM head: `raw` nothing (the paper's formula,
-`z = W_LM h`), `norm` the model's final norm (the logit lens as commonly used). What they show of
-early layers are not calibrated probabilities.
-
-A lens reads the base's logits and, for each adapter, the shift that the adapter adds to them. The
-shift is computed from the difference of the hidden states, before the head: the difference of two
-logits would have lost its digits.
-"""
+"""The part of a model between the last block and the logits: final norm, LM head, cap."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.inference.mixing.products import product, transposed_is_faster
 
-if TYPE_CHECKING:
-    # The page lists the lenses before it can wait for torch.
-    from torch import Tensor
-    from transformers import PreTrainedModel
-
-# Logits of as many layers at a time as fit in this: few products with the large head, flat memory.
-_BUDGET_BYTES = 280_000_000
 _NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm")
 
 
@@ -54,8 +40,6 @@ class Head:
         Raises:
             InputError: The model's final norm or LM head cannot be found.
         """
-        from torch import Tensor, nn
-
         linear = model.get_output_embeddings()
         inner = model.base_model
         norm = next((getattr(inner, name) for name in _NORMS if hasattr(inner, name)), None)
@@ -100,63 +84,3 @@ class Head:
         cap = self.softcap
         before_V, after_NV = (base_V / cap).tanh(), ((base_V + shift_NV) / cap).tanh()
         return cap * before_V, cap * (shift_NV / cap).tanh() * (1 - before_V * after_NV)
-
-
-def _raw(hidden: Tensor, head: Head) -> Tensor:
-    return hidden
-
-
-def _norm(hidden: Tensor, head: Head) -> Tensor:
-    return head.norm(hidden)
-
-
-LENSES: dict[str, Callable[[Tensor, Head], Tensor]] = {"norm": _norm, "raw": _raw}
-
-
-def check_lens(lens: str) -> None:
-    """Refuses a lens that is not there.
-
-    Raises:
-        InputError: There is no such lens.
-    """
-    if lens not in LENSES:
-        raise InputError(f"There is no lens {lens!r}: take one of {', '.join(LENSES)}.")
-
-
-def read(
-    hidden_RLD: Tensor, head: Head, lens: str = "norm"
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Reads every layer through a lens, a few layers at a time.
-
-    Args:
-        hidden_RLD: Hidden states, the base's row first, `[1 + adapters, layers, width]`.
-        head: The model's head.
-        lens: One of `LENSES`.
-
-    Yields:
-        The layer, the base's logits `[vocabulary]`, and each adapter's shift of them
-        `[adapters, vocabulary]`.
-
-    Raises:
-        InputError: There is no such lens.
-    """
-    import torch
-
-    check_lens(lens)
-    if hidden_RLD.dtype != torch.float64:
-        hidden_RLD = hidden_RLD.float()
-    with torch.inference_mode():
-        states_RLD = LENSES[lens](hidden_RLD.to(head.weight_VD.device), head)
-        states_RLD = torch.cat([states_RLD[:1], states_RLD[1:] - states_RLD[:1]])
-        rows, layers, width = states_RLD.shape
-        bytes_a_layer = rows * head.weight_VD.shape[0] * 4
-        groups = -(-layers // max(1, _BUDGET_BYTES // bytes_a_layer))
-        step = -(-layers // groups)  # groups of about the same size: a small one is slow
-        for first in range(0, layers, step):
-            group_RGD = states_RLD[:, first : first + step]
-            logits_GRV = head.logits(group_RGD.transpose(0, 1).reshape(-1, width)).view(
-                -1, rows, head.weight_VD.shape[0]
-            )
-            for offset, logits_RV in enumerate(logits_GRV):
-                base_V, shift_KV = head.finish(logits_RV[0], logits_RV[1:])
-                yield first + offset, base_V, shift_KV
