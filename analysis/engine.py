@@ -175,7 +175,7 @@ class Engine(TraceReader):
         if trace is None:
             began = time.perf_counter()
             places = [prompt.query_last, prompt.last]
-            with self.background.request():
+            with self.background.paused():
                 hidden_RLPD = self._runner.hidden(
                     prompt.ids,
                     adapters,
@@ -212,7 +212,7 @@ class Engine(TraceReader):
             return kept
         check_lens(lens)
         check_metrics((metric,))
-        with self.background.request():
+        with self.background.paused():
             hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(len(prompt.ids)), progress)
             every = read_every(
                 prompt, chosen, hidden_RLTD, self._runner.head, lens, metric, progress
@@ -255,7 +255,7 @@ class Engine(TraceReader):
         return self._answering(steps)
 
     def _answering(self, steps: Iterator[Step]) -> Iterator[Step]:
-        with self.background.request():
+        with self.background.paused():
             yield from steps
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:

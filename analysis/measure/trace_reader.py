@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from analysis.common.background import BackgroundWork
+from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
@@ -31,7 +31,7 @@ class TraceReader:
         self._head = head
         self._token = token
         self._kept = kept
-        self.background = BackgroundWork()
+        self.background = BackgroundJobs()
 
     def divergence(
         self,
@@ -61,7 +61,7 @@ class TraceReader:
         if kept is not None:
             return kept
         metrics = ("kl",) if metric == "kl" else (metric, *(set(METRICS) - {metric}))
-        with self.background.request():
+        with self.background.paused():
             return self._measure(trace, lens, position, metrics, progress)
 
     def _measure(
@@ -106,7 +106,7 @@ class TraceReader:
                 if any(self._kept.get((*key, metric)) is None for metric in METRICS):
                     self._measure(trace, lens, position, tuple(METRICS), step)
 
-        self.background.put(job)
+        self.background.submit(job)
 
     def cell(
         self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
@@ -117,7 +117,7 @@ class TraceReader:
             InputError: There is no such layer, adapter, lens or position.
         """
         self._check_cell(trace, layer, adapter)
-        with self.background.request():
+        with self.background.paused():
             return self._explain(trace, layer, adapter, lens, position)
 
     def _explain(
