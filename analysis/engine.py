@@ -13,10 +13,10 @@ from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
 from analysis.inference.decoding import Sampling, Step
-from analysis.inference.prompt import Message, Prompt, build_prompt
+from analysis.inference.prompt import Message, Prompt
 from analysis.inference.rows import Row
 from analysis.inference.runner import ModelRunner
-from analysis.inference.tokens import token_text
+from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.control_copies import COPIES, copy_name
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lens import check_lens
@@ -53,9 +53,9 @@ class Engine(TraceReader):
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._tokenizer = tokenizer
+        self._vocabulary = Vocabulary(tokenizer)
         self._prompt = prompt
-        self._runner = ModelRunner(model, tokenizer, adapters)
+        self._runner = ModelRunner(model, self._vocabulary, adapters)
         super().__init__(self._runner.head, self.token, ByteCache(self.limits.kept_bytes))
 
     @classmethod
@@ -103,18 +103,13 @@ class Engine(TraceReader):
         Raises:
             InputError: It cannot be read, or is too long.
         """
-        with self._runner.lock:
-            return build_prompt(
-                self._tokenizer,
-                self._prompt,
-                query,
-                plain=plain,
-                most_tokens=self.limits.prompt_tokens,
-            )
+        return self._vocabulary.prompt(
+            self._prompt, query, plain=plain, most_tokens=self.limits.prompt_tokens
+        )
 
     def token(self, token_id: int) -> str:
         """A token as text for people; not escaped."""
-        return token_text(self._tokenizer, token_id)
+        return self._vocabulary.token(token_id)
 
     def trace(
         self,

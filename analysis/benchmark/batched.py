@@ -10,6 +10,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.inference.decoding import AnswerText
 from analysis.inference.mixture import AppliedRows, Mixture
+from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import Adapter
 
 ROWS = 25
@@ -32,7 +33,7 @@ class Batched:
         adapters: Sequence[Adapter],
         stop: tuple[str, ...] = (),
     ) -> None:
-        self._model, self._tokenizer, self._stop = model, tokenizer, stop
+        self._model, self._vocabulary, self._stop = model, Vocabulary(tokenizer), stop
         self._mixture = Mixture(model, adapters)
         self.adapters, self.layers = self._mixture.adapters, self._mixture.layers
 
@@ -69,7 +70,7 @@ class Batched:
             [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
         )
         position_RT = (mask_RT.cumsum(dim=1) - 1).clamp(min=0)
-        texts = [AnswerText(self._tokenizer, self._stop) for _ in prompts]
+        texts = [AnswerText(self._vocabulary, self._stop) for _ in prompts]
         answers = ["" for _ in prompts]
         alive = list(range(len(prompts)))
         applied = self._mixture.rows(weights_RLK)
@@ -87,7 +88,7 @@ class Batched:
             tokens = logits_RV.argmax(dim=-1).tolist()
             going = []
             for place, (row, token) in enumerate(zip(alive, tokens, strict=True)):
-                delta, ended = "", token == self._tokenizer.eos_token_id
+                delta, ended = "", token in self._vocabulary.end_tokens
                 if not ended:
                     delta, ended = texts[row].push(token, step == new_tokens - 1)
                 answers[row] += delta

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.inference.decoding import AnswerText, End, Sampling, Step, Token, choose
 from analysis.inference.forward_passes import ForwardPasses, as_rows, collected
 from analysis.inference.mixture import Mixture
-from analysis.inference.tokens import token_text
+from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.lens import Head
 from analysis.models.adapters import Adapter
 
@@ -27,7 +27,7 @@ class ModelRunner:
 
     Args:
         model: The base model, in evaluation mode.
-        tokenizer: Its tokenizer.
+        vocabulary: Its tokenizer, behind a lock.
         adapters: The adapters, from `load_adapter`.
 
     Raises:
@@ -37,16 +37,15 @@ class ModelRunner:
     def __init__(
         self,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        vocabulary: Vocabulary,
         adapters: Sequence[Adapter],
     ) -> None:
         self._model = model
-        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
         self.head = Head.of(model)
         self._mixture = Mixture(model, adapters, self.head.transposed)
-        self._ends = _end_tokens(model, tokenizer)
-        # One model: two forward passes at once would see each other's hooks; and tokenizers
-        # change their state while they work.
+        self._ends = _end_tokens(model) | vocabulary.end_tokens
+        # One model: two forward passes at once would see each other's hooks.
         self.lock = threading.Lock()
         self._forward_passes = ForwardPasses(model, self._mixture, self.lock)
         self._check_head()
@@ -110,7 +109,7 @@ class ModelRunner:
         """
         rows = len(weights_RLK)
         applied = self._mixture.rows(weights_RLK)
-        texts = [AnswerText(self._tokenizer, stop) for _ in range(rows)]
+        texts = [AnswerText(self._vocabulary, stop) for _ in range(rows)]
         generators = [torch.Generator().manual_seed(sampling.seed) for _ in range(rows)]
         alive = list(range(rows))
         cache = DynamicCache(config=self._model.config)
@@ -130,7 +129,7 @@ class ModelRunner:
                         end = "stop string"
                     elif token in self._ends:
                         end = "end token"
-                    shown = token_text(self._tokenizer, token)
+                    shown = self._vocabulary.token(token)
                     tokens.append(Token(row, token, shown, delta, probability, end))
                 going = [place for place, token in enumerate(tokens) if token.end is None]
                 if going and len(going) < len(alive):
@@ -160,12 +159,8 @@ class ModelRunner:
             )
 
 
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends: set[int] = set()
+def _end_tokens(model: PreTrainedModel) -> frozenset[int]:
     configured = model.generation_config.eos_token_id if model.generation_config else None
-    for value in (configured, tokenizer.eos_token_id):
-        if isinstance(value, int):
-            ends.add(value)
-        elif value is not None:
-            ends.update(value)
-    return frozenset(ends)
+    if configured is None:
+        return frozenset()
+    return frozenset([configured] if isinstance(configured, int) else configured)
