@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.cache import ByteCache
@@ -55,8 +56,9 @@ class Engine(TraceReader):
         self.limits = limits or Limits()
         self._vocabulary = Vocabulary(tokenizer)
         self._prompt = prompt
-        self._runner = ModelRunner(model, self._vocabulary, adapters)
-        super().__init__(self._runner.head, self.token, ByteCache(self.limits.kept_bytes))
+        kept = ByteCache(self.limits.kept_bytes)
+        self._runner = ModelRunner(model, self._vocabulary, adapters, self.limits, kept)
+        super().__init__(self._runner.head, self.token, kept)
 
     @classmethod
     def load(
@@ -165,8 +167,7 @@ class Engine(TraceReader):
         progress: Progress | None,
     ) -> Trace:
         """The trace that is kept under `names`; where there is none, one forward pass."""
-        key = (prompt, names)
-        trace: Trace | None = self._kept.get(key)
+        trace = self.kept_trace(prompt, names)
         if trace is None:
             began = time.perf_counter()
             places = [prompt.query_last, prompt.last]
@@ -176,12 +177,12 @@ class Engine(TraceReader):
                     adapters,
                     places,
                     progress,
-                    # Kept keys and values of a frame belong to rows of weight 1.
-                    frame=prompt.query_first if scales is None else 0,
+                    # The kept keys and values of a prefix belong to rows of weight 1.
+                    prefix=prompt.query_first if scales is None else 0,
                     scales=scales,
                 )
             trace = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
-            self._kept.put(key, trace, hidden_RLPD.nbytes)
+            self._keep((prompt, names), trace)
         return trace
 
     def every_token(
@@ -194,25 +195,30 @@ class Engine(TraceReader):
     ) -> EveryToken:
         """The divergence at every token of a prompt.
 
-        Runs the model once and the LM head on every state: seconds to minutes.
+        Runs the model and the LM head on every state: seconds to minutes. The states in memory at
+        a time take at most `Limits.state_bytes`, or those of one token.
 
         Raises:
             InputError: The prompt is too long for it, or a name is not there.
         """
         chosen = self._chosen(adapters)
         self.limits.check_every_token(len(prompt.ids))
-        key = (prompt, chosen, lens, metric, "every token")
-        kept: EveryToken | None = self._kept.get(key)
+        kept = self.kept_every_token(prompt, chosen, lens, metric)
         if kept is not None:
             return kept
         check_lens(lens)
         check_metrics((metric,))
+        part = max(1, self.limits.state_bytes // self._runner.token_bytes(1 + len(chosen)))
+
+        def states(places: range, told: Progress) -> Tensor:
+            # A state depends on its own token and those before it: the tokens behind need not run.
+            return self._runner.hidden(prompt.ids[: places.stop], chosen, places, told)
+
         with self.background.paused():
-            hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(len(prompt.ids)), progress)
             every = read_every(
-                prompt, chosen, hidden_RLTD, self._runner.head, lens, metric, progress
+                prompt, chosen, states, part, self._runner.head, lens, metric, progress
             )
-        self._kept.put(key, every, every.values_LKT.nbytes + every.peak_LT.nbytes)
+        self._keep((prompt, chosen, lens, metric, "every token"), every)
         return every
 
     def answer(

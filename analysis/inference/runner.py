@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
+from analysis.common.limits import Limits
 from analysis.common.progress import Progress
 from analysis.inference.decoding import AnswerText, End, Sampling, Step, Token, choose
-from analysis.inference.forward_passes import ForwardPasses, as_rows, collected
+from analysis.inference.forward_passes import ForwardPasses
+from analysis.inference.layer_states import collected
 from analysis.inference.mixture import Mixture
+from analysis.inference.prefixes import as_rows
 from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.lens import Head
 from analysis.models.adapters import Adapter
@@ -29,6 +33,8 @@ class ModelRunner:
         model: The base model, in evaluation mode.
         vocabulary: Its tokenizer, behind a lock.
         adapters: The adapters, from `load_adapter`.
+        limits: The caps; of them only `pass_tokens` and `kept_bytes` matter here.
+        kept: Where the beginning of a prompt is kept; a cache of its own by default.
 
     Raises:
         InputError: The model is of a family whose parts cannot be found.
@@ -39,7 +45,10 @@ class ModelRunner:
         model: PreTrainedModel,
         vocabulary: Vocabulary,
         adapters: Sequence[Adapter],
+        limits: Limits | None = None,
+        kept: ByteCache | None = None,
     ) -> None:
+        limits = limits or Limits()
         self._model = model
         self._vocabulary = vocabulary
         self.head = Head.of(model)
@@ -47,7 +56,13 @@ class ModelRunner:
         self._ends = _end_tokens(model) | vocabulary.end_tokens
         # One model: two forward passes at once would see each other's hooks.
         self.lock = threading.Lock()
-        self._forward_passes = ForwardPasses(model, self._mixture, self.lock)
+        self._forward_passes = ForwardPasses(
+            model,
+            self._mixture,
+            self.lock,
+            limits.pass_tokens,
+            ByteCache(limits.kept_bytes) if kept is None else kept,
+        )
         self._check_head()
 
     @property
@@ -60,13 +75,17 @@ class ModelRunner:
         """Number of layers."""
         return self._mixture.layers
 
+    def token_bytes(self, rows: int) -> int:
+        """Bytes of one token's states after all blocks, of so many rows."""
+        return rows * self.layers * self.head.weight_VD.shape[1] * self._model.dtype.itemsize
+
     def hidden(
         self,
         ids: Sequence[int],
         adapters: Sequence[str],
         places: Sequence[int],
         progress: Progress | None = None,
-        frame: int = 0,
+        prefix: int = 0,
         scales: Sequence[float] | None = None,
     ) -> Tensor:
         """Runs the base and each adapter alone, as rows.
@@ -78,14 +97,14 @@ class ModelRunner:
             adapters: The adapters after the base.
             places: The tokens whose states are kept.
             progress: Told after each layer; what it raises stops the pass.
-            frame: How many tokens at the beginning are the same for every query, before all
-                places. A long frame is run once and its keys and values are kept.
-            scales: What each adapter's row weighs it by, 1 by default; not together with a frame.
+            prefix: How many tokens at the beginning are the same for every query, before all
+                places. A long prefix runs once, and its keys and values are kept.
+            scales: What each adapter's row weighs it by, 1 by default; not together with a prefix.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
-        return self._forward_passes.hidden(ids, adapters, places, progress, frame, scales)
+        return self._forward_passes.hidden(ids, adapters, places, progress, prefix, scales)
 
     def decode(
         self,
