@@ -16,9 +16,9 @@ from analysis.inference.decoding.answering import Answering
 from analysis.inference.decoding.answers import Answer, answer_all
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.mixing.rows import Row
-from analysis.inference.prompt import Message, Prompt, answer_ids, build_prompt
+from analysis.inference.prompt import Message, Prompt
 from analysis.inference.runner import ModelRunner
-from analysis.inference.tokens import token_text
+from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
 from analysis.measure.context import Context
 from analysis.measure.control_copies import COPY_FACTORS, copy_name
@@ -58,11 +58,12 @@ class Engine(TraceReader):
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._tokenizer = tokenizer
+        self._vocabulary = Vocabulary(tokenizer)
         self._prompt = prompt
         self.facts = AdapterFacts(adapters)
-        self._runner = ModelRunner(model, tokenizer, adapters)
-        super().__init__(self._runner.head, self.token, ByteCache(self.limits.kept_bytes))
+        kept = ByteCache(self.limits.kept_bytes)
+        self._runner = ModelRunner(model, self._vocabulary, adapters, self.limits, kept)
+        super().__init__(self._runner.head, self.token, kept)
 
     @classmethod
     def load(
@@ -114,18 +115,13 @@ class Engine(TraceReader):
         Raises:
             InputError: It cannot be read, or is too long.
         """
-        with self._runner.lock:
-            return build_prompt(
-                self._tokenizer,
-                self._prompt,
-                query,
-                plain=plain,
-                most_tokens=self.limits.prompt_tokens,
-            )
+        return self._vocabulary.prompt(
+            self._prompt, query, plain=plain, most_tokens=self.limits.prompt_tokens
+        )
 
     def token(self, token_id: int) -> str:
         """A token as text for people; not escaped."""
-        return token_text(self._tokenizer, token_id)
+        return self._vocabulary.token(token_id)
 
     def trace(
         self,
@@ -181,23 +177,22 @@ class Engine(TraceReader):
         progress: Progress | None,
     ) -> Trace:
         """The trace that is kept under `names`; where there is none, one forward pass."""
-        key = (prompt, names)
-        trace: Trace | None = self._kept.get(key)
+        trace = self.kept_trace(prompt, names)
         if trace is None:
             began = time.perf_counter()
             places = [prompt.query_last, prompt.last]
-            with self.background.request():
+            with self.background.paused():
                 hidden_RLPD = self._runner.hidden(
                     prompt.ids,
                     adapters,
                     places,
                     progress,
-                    # Kept keys and values of a frame belong to rows of weight 1.
-                    frame=prompt.query_first if scales is None else 0,
+                    # The kept keys and values of a prefix belong to rows of weight 1.
+                    prefix=prompt.query_first if scales is None else 0,
                     scales=scales,
                 )
             trace = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
-            self._kept.put(key, trace, hidden_RLPD.nbytes)
+            self._keep((prompt, names), trace)
         return trace
 
     def every_token(
@@ -210,25 +205,30 @@ class Engine(TraceReader):
     ) -> EveryToken:
         """The divergence at every token of a prompt.
 
-        Runs the model once and the LM head on every state: seconds to minutes.
+        Runs the model and the LM head on every state: seconds to minutes. The states in memory at
+        a time take at most `Limits.state_bytes`, or those of one token.
 
         Raises:
             InputError: The prompt is too long for it, or a name is not there.
         """
         chosen = self._chosen(adapters)
         self.limits.check_every_token(len(prompt.ids))
-        key = (prompt, chosen, lens, metric, "every token")
-        kept: EveryToken | None = self._kept.get(key)
+        kept = self.kept_every_token(prompt, chosen, lens, metric)
         if kept is not None:
             return kept
         check_lens(lens)
         check_metrics((metric,))
-        with self.background.request():
-            hidden_RLTD = self._runner.hidden(prompt.ids, chosen, range(len(prompt.ids)), progress)
+        part = max(1, self.limits.state_bytes // self._runner.token_bytes(1 + len(chosen)))
+
+        def states(places: range, told: Progress) -> Tensor:
+            # A state depends on its own token and those before it: the tokens behind need not run.
+            return self._runner.hidden(prompt.ids[: places.stop], chosen, places, told)
+
+        with self.background.paused():
             every = read_every(
-                prompt, chosen, hidden_RLTD, self._runner.head, lens, metric, progress
+                prompt, chosen, states, part, self._runner.head, lens, metric, progress
             )
-        self._kept.put(key, every, every.values_LKT.nbytes + every.peak_LT.nbytes)
+        self._keep((prompt, chosen, lens, metric, "every token"), every)
         return every
 
     def context(
@@ -356,7 +356,7 @@ class Engine(TraceReader):
         for prompt in prompts:
             self.limits.check_answer(len(prompt.ids), 1, new_tokens)
         stops = [self._stop(prompt) for prompt in prompts]
-        with self.background.request():
+        with self.background.paused():
             return answer_all(self._runner, prompts, rows, stops, new_tokens, batch_rows, progress)
 
     def answer_losses(
@@ -377,15 +377,14 @@ class Engine(TraceReader):
         """
         for row in rows:
             row.check(self.adapters, self.layers)
-        with self.background.request():
+        with self.background.paused():
             return self._runner.answer_losses(
                 [prompt.ids for prompt in prompts], answers, [row.policy for row in rows]
             )
 
     def answer_ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a whole answer: its text, then the end token."""
-        with self._runner.lock:
-            return answer_ids(self._tokenizer, text)
+        return self._vocabulary.answer_ids(text)
 
     def _stop(self, prompt: Prompt) -> tuple[str, ...]:
         return self._prompt.stop if self._prompt and prompt.frame == "form" else ()

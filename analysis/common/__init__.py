@@ -1,1 +1,1 @@
-"""What every room uses: errors, progress, limits, caches, background work."""
+"""What every room uses: errors, progress, limits, caches, background jobs."""

@@ -7,17 +7,21 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
+from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
+from analysis.common.limits import Limits
 from analysis.common.progress import Progress
 from analysis.inference.decoding.lock_step import Decoding, DecodingModel
 from analysis.inference.decoding.sampling import Sampling
-from analysis.inference.forward_passes import ForwardPasses, collected
+from analysis.inference.forward_passes import ForwardPasses
 from analysis.inference.head import Head
+from analysis.inference.layer_states import collected
 from analysis.inference.likelihood import answer_losses
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import Policy
+from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import Adapter
 
 
@@ -29,8 +33,10 @@ class ModelRunner:
 
     Args:
         model: The base model, in evaluation mode.
-        tokenizer: Its tokenizer.
+        vocabulary: Its tokenizer, behind a lock.
         adapters: The adapters, from `load_adapter`.
+        limits: The caps; of them only `pass_tokens` and `kept_bytes` matter here.
+        kept: Where the beginning of a prompt is kept; a cache of its own by default.
 
     Raises:
         InputError: The model is of a family whose parts cannot be found.
@@ -39,20 +45,27 @@ class ModelRunner:
     def __init__(
         self,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        vocabulary: Vocabulary,
         adapters: Sequence[Adapter],
+        limits: Limits | None = None,
+        kept: ByteCache | None = None,
     ) -> None:
+        limits = limits or Limits()
         self._model = model
-        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
         self.head = Head.of(model)
         self._mixture = Mixture(model, adapters, self.head.transposed)
-        # One model: two forward passes at once would see each other's hooks; and tokenizers
-        # change their state while they work.
+        # One model: two forward passes at once would see each other's hooks.
         self.lock = threading.Lock()
-        self._forward_passes = ForwardPasses(model, self._mixture, self.lock)
-        self._decoding = DecodingModel(
-            model, tokenizer, self.head, self._mixture, _end_tokens(model, tokenizer), self.lock
+        self._forward_passes = ForwardPasses(
+            model,
+            self._mixture,
+            self.lock,
+            limits.pass_tokens,
+            ByteCache(limits.kept_bytes) if kept is None else kept,
         )
+        ends = _end_tokens(model) | vocabulary.end_tokens
+        self._decoding = DecodingModel(model, vocabulary, self.head, self._mixture, ends, self.lock)
         self._check_head()
 
     @property
@@ -70,13 +83,17 @@ class ModelRunner:
         """Number of layers."""
         return self._mixture.layers
 
+    def token_bytes(self, rows: int) -> int:
+        """Bytes of one token's states after all blocks, of so many rows."""
+        return rows * self.layers * self.head.weight_VD.shape[1] * self._model.dtype.itemsize
+
     def hidden(
         self,
         ids: Sequence[int],
         adapters: Sequence[str],
         places: Sequence[int],
         progress: Progress | None = None,
-        frame: int = 0,
+        prefix: int = 0,
         scales: Sequence[float] | None = None,
     ) -> Tensor:
         """Runs the base and each adapter alone, as rows.
@@ -88,14 +105,14 @@ class ModelRunner:
             adapters: The adapters after the base.
             places: The tokens whose states are kept.
             progress: Told after each layer; what it raises stops the pass.
-            frame: How many tokens at the beginning are the same for every query, before all
-                places. A long frame is run once and its keys and values are kept.
-            scales: What each adapter's row weighs it by, 1 by default; not together with a frame.
+            prefix: How many tokens at the beginning are the same for every query, before all
+                places. A long prefix runs once, and its keys and values are kept.
+            scales: What each adapter's row weighs it by, 1 by default; not together with a prefix.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
-        return self._forward_passes.hidden(ids, adapters, places, progress, frame, scales)
+        return self._forward_passes.hidden(ids, adapters, places, progress, prefix, scales)
 
     def decode(
         self,
@@ -153,12 +170,8 @@ class ModelRunner:
             )
 
 
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends: set[int] = set()
+def _end_tokens(model: PreTrainedModel) -> frozenset[int]:
     configured = model.generation_config.eos_token_id if model.generation_config else None
-    for value in (configured, tokenizer.eos_token_id):
-        if isinstance(value, int):
-            ends.add(value)
-        elif value is not None:
-            ends.update(value)
-    return frozenset(ends)
+    if configured is None:
+        return frozenset()
+    return frozenset([configured] if isinstance(configured, int) else configured)

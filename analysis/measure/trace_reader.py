@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from analysis.common.background import BackgroundWork
+from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
+from analysis.common.sizes import size_of
 from analysis.inference.head import Head
+from analysis.inference.prompt import Prompt
 from analysis.measure.cell_explanation import CellExplanation, explain
 from analysis.measure.divergence import Divergence, measure
+from analysis.measure.every_token import EveryToken
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics, metrics
 from analysis.measure.trace import POSITIONS, Trace
-
-# The size of a cell explanation, roughly: some tokens as text, with some numbers each.
-_CELL_BYTES = 8_000
 
 
 class TraceReader:
@@ -32,7 +32,21 @@ class TraceReader:
         self._head = head
         self._token = token
         self._kept = kept
-        self.background = BackgroundWork()
+        self.background = BackgroundJobs()
+
+    def kept_trace(self, prompt: Prompt, adapters: tuple[str, ...]) -> Trace | None:
+        """The trace of a prompt, or None where it is not kept (any more); runs nothing."""
+        trace: Trace | None = self._kept.get((prompt, adapters))
+        return trace
+
+    def kept_every_token(
+        self, prompt: Prompt, adapters: tuple[str, ...], lens: str, metric: str
+    ) -> EveryToken | None:
+        """The view of every token of a prompt, or None where it is not kept; runs nothing."""
+        every_token: EveryToken | None = self._kept.get(
+            (prompt, adapters, lens, metric, "every token")
+        )
+        return every_token
 
     def divergence(
         self,
@@ -58,13 +72,14 @@ class TraceReader:
         Raises:
             InputError: There is no such lens, position or metric.
         """
-        key = (trace.prompt, trace.adapters, lens, position)
-        kept: Divergence | None = self._kept.get((*key, metric))
+        kept: Divergence | None = self._kept.get(
+            (trace.prompt, trace.adapters, lens, position, metric)
+        )
         if kept is not None:
             return kept
         check_metrics((metric,))
         names = (metric,) if metrics()[metric].paper else (metric, *(set(metrics()) - {metric}))
-        with self.background.request():
+        with self.background.paused():
             return self._measure(trace, lens, position, names, progress)
 
     def _measure(
@@ -79,7 +94,7 @@ class TraceReader:
         results = measure(trace, self._head, lens, position, names, progress)
         for result in results:
             key = (trace.prompt, trace.adapters, lens, position, result.metric)
-            self._kept.put(key, result, result.values_LK.nbytes)
+            self._keep(key, result)
         return results[0]
 
     def read_ahead(self, trace: Trace, lens: str, layer: int, adapter: str) -> None:
@@ -110,7 +125,7 @@ class TraceReader:
                 if any(self._kept.get((*key, metric)) is None for metric in metrics()):
                     self._measure(trace, lens, position, tuple(metrics()), step)
 
-        self.background.put(job)
+        self.background.submit(job)
 
     def cell(
         self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
@@ -121,7 +136,7 @@ class TraceReader:
             InputError: There is no such layer, adapter, lens or position.
         """
         self._check_cell(trace, layer, adapter)
-        with self.background.request():
+        with self.background.paused():
             return self._explain(trace, layer, adapter, lens, position)
 
     def _explain(
@@ -134,8 +149,12 @@ class TraceReader:
         rows = [0, 1 + trace.adapters.index(adapter)]
         states_RD = trace.at(position)[rows, layer]
         cell = explain(states_RD, self._head, lens, layer, adapter, self._token)
-        self._kept.put(key, cell, _CELL_BYTES)
+        self._keep(key, cell)
         return cell
+
+    def _keep(self, key: tuple[object, ...], value: object) -> None:
+        # The key counts too: it holds a prompt, which can be larger than the value.
+        self._kept.put(key, value, size_of(key, value))
 
     @staticmethod
     def _check_cell(trace: Trace, layer: int, adapter: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis.inference.forward_passes import blocks_of
+from analysis.inference.layer_states import find_blocks
 from analysis.training.recipe import Quiet
 from analysis.training.texts.batches import Batch, TokenExample, bucket, collate
 
@@ -115,7 +115,7 @@ def _states(model: Any, batch: Batch) -> list[Tensor]:
     def keep(_: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
         states.append(output if isinstance(output, Tensor) else output[0])
 
-    blocks = blocks_of(inner, inner.config.get_text_config().num_hidden_layers)
+    blocks = find_blocks(inner, inner.config.get_text_config().num_hidden_layers)
     handles = [block.register_forward_hook(keep) for block in blocks]
     try:
         inner.model(

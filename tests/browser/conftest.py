@@ -97,7 +97,7 @@ def serve(collection: Collection) -> Iterator[Site]:
     site.layers.free()
     demo.close()
     # What still computes in a thread when Python ends takes the whole process down.
-    assert engine.background.wait(300)
+    assert engine.background.wait_until_done(300)
 
 
 def _watch(site: Site) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from transformers import PreTrainedTokenizerBase
+from analysis.inference.vocabulary import Vocabulary
 
 
 class AnswerText:
     """Turns one row's tokens into text as they come.
 
     Args:
-        tokenizer: The base model's.
+        vocabulary: The base model's.
         stop: Texts that end the answer; they are cut off.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: tuple[str, ...]) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, vocabulary: Vocabulary, stop: tuple[str, ...]) -> None:
+        self._vocabulary = vocabulary
         self._stop = stop
         self._ids: list[int] = []
         self._shown = 0
@@ -30,11 +30,7 @@ class AnswerText:
             What the text grew by, and whether a stop string was met.
         """
         self._ids.append(token)
-        text = str(
-            self._tokenizer.decode(
-                self._ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-        )
+        text = self._vocabulary.text(self._ids)
         met = [place for stop in self._stop if (place := text.find(stop)) >= 0]
         if met:
             text = text[: min(met)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from analysis.common.background import BackgroundWork
+from analysis.common.background import BackgroundJobs
 from analysis.inference.decoding.lock_step import Decoding
 from analysis.inference.decoding.steps import Step
 from analysis.inference.mixing.policy_weights import PolicyWeights
@@ -18,7 +18,7 @@ class Answering(Iterator[Step]):
         background: Rests meanwhile.
     """
 
-    def __init__(self, decoding: Decoding, background: BackgroundWork) -> None:
+    def __init__(self, decoding: Decoding, background: BackgroundJobs) -> None:
         self._decoding = decoding
         self._background = background
         self._steps = self._run()
@@ -35,7 +35,7 @@ class Answering(Iterator[Step]):
         return self._decoding.policy_weights()
 
     def _run(self) -> Generator[Step, None, None]:
-        with self._background.request():
+        with self._background.paused():
             try:
                 yield from self._decoding
             finally:

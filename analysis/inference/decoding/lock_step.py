@@ -8,7 +8,7 @@ from threading import Lock
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Cache, DynamicCache, PreTrainedModel
 
 from analysis.inference.decoding.answer_text import AnswerText
 from analysis.inference.decoding.sampling import Sampling, choose
@@ -22,7 +22,7 @@ from analysis.inference.mixing.policy_weights import (
     constant_weights,
     recorder_of,
 )
-from analysis.inference.tokens import token_text
+from analysis.inference.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class DecodingModel:
 
     Attributes:
         model: The base model, in evaluation mode.
-        tokenizer: The tokenizer of the base.
+        vocabulary: The tokenizer of the base, behind a lock of its own.
         head: The model's head.
         mixture: The adapters.
         ends: Tokens that end an answer.
-        lock: Held while the model or the tokenizer works; free between two steps.
+        lock: Held while the model works; free between two steps.
     """
 
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    vocabulary: Vocabulary
     head: Head
     mixture: Mixture
     ends: frozenset[int]
@@ -75,7 +75,7 @@ class Decoding(Iterator[Step]):
         self._new_tokens = new_tokens
         self._sampling = sampling
         self._recorders = [recorder_of(policy, parts.mixture.layers) for policy in policies]
-        self._texts = [AnswerText(parts.tokenizer, stop) for _ in prompts]
+        self._texts = [AnswerText(parts.vocabulary, stop) for _ in prompts]
         self._generators = [torch.Generator().manual_seed(sampling.seed) for _ in prompts]
         self._steps = self._run([list(prompt) for prompt in prompts])
 
@@ -152,7 +152,7 @@ class Decoding(Iterator[Step]):
                 end = "stop string"
             elif ends:
                 end = "end token"
-            text = token_text(self._parts.tokenizer, id_)
+            text = self._parts.vocabulary.token(id_)
             tokens.append(Token(row, id_, text, delta, probability, end))
         return tokens
 

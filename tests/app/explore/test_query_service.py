@@ -414,7 +414,7 @@ def test_what_is_read_ahead_is_looked_at_without_model_or_head(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask(QUERY)
-    assert visit.engine.background.wait(60)
+    assert visit.engine.background.wait_until_done(60)
     # Both would be called: the model for a trace, the head for a divergence or a cell.
     monkeypatch.setattr(Head, "logits", None)
     monkeypatch.setattr(visit.engine, "_runner", None)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from analysis.common.errors import InputError
 from analysis.inference.decoding.answer_text import AnswerText
 from analysis.inference.decoding.sampling import Sampling, choose
+from analysis.inference.vocabulary import Vocabulary
 from tests import tiny
 
 WORDS = tiny.tokenizer()
@@ -99,7 +100,7 @@ def streamed(
     ids: list[int], stop: tuple[str, ...] = (), byte_level: bool = False
 ) -> tuple[list[str], bool]:
     """The deltas of an answer of these tokens, and whether a stop string ended it."""
-    answer = AnswerText(tiny.tokenizer(byte_level=byte_level), stop)
+    answer = AnswerText(Vocabulary(tiny.tokenizer(byte_level=byte_level)), stop)
     deltas = []
     for place, token in enumerate(ids):
         delta, stopped = answer.push(token, place == len(ids) - 1)
@@ -168,7 +169,7 @@ def test_any_text_in_any_tokens(byte_level: bool, text: str, flags: list[bool]) 
 
 @given(ids=st.lists(st.integers(0, len(WORDS) - 1), max_size=16))
 def test_any_tokens_give_text_that_only_grows(ids: list[int]) -> None:
-    answer, shown = AnswerText(WORDS, ()), ""
+    answer, shown = AnswerText(Vocabulary(WORDS), ()), ""
     for place, token in enumerate(ids):
         delta, stopped = answer.push(token, place == len(ids) - 1)
         shown += delta
