@@ -182,7 +182,7 @@ class Engine(TraceReader):
             began = time.perf_counter()
             places = [prompt.query_last, prompt.last]
             with self.background.paused():
-                hidden_RLPD = self._runner.hidden(
+                found = self._runner.trace(
                     prompt.ids,
                     adapters,
                     places,
@@ -191,7 +191,8 @@ class Engine(TraceReader):
                     prefix=prompt.query_first if scales is None else 0,
                     scales=scales,
                 )
-            trace = Trace(prompt, names, hidden_RLPD, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
             self._keep((prompt, names), trace)
         return trace
 

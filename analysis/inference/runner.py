@@ -15,7 +15,7 @@ from analysis.common.limits import Limits
 from analysis.common.progress import Progress
 from analysis.inference.decoding.lock_step import Decoding, DecodingModel
 from analysis.inference.decoding.sampling import Sampling
-from analysis.inference.forward_passes import ForwardPasses
+from analysis.inference.forward_passes import ForwardPasses, PassStates
 from analysis.inference.head import Head
 from analysis.inference.layer_states import collected
 from analysis.inference.likelihood import answer_losses
@@ -112,7 +112,23 @@ class ModelRunner:
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
-        return self._forward_passes.hidden(ids, adapters, places, progress, prefix, scales)
+        return self._forward_passes.run(
+            ids, adapters, places, progress, prefix, scales, with_inputs=False
+        ).hidden_RLPD
+
+    def trace(
+        self,
+        ids: Sequence[int],
+        adapters: Sequence[str],
+        places: Sequence[int],
+        progress: Progress | None = None,
+        prefix: int = 0,
+        scales: Sequence[float] | None = None,
+    ) -> PassStates:
+        """As `hidden`, and keeps the inputs of the adapted modules in the base's row, too."""
+        return self._forward_passes.run(
+            ids, adapters, places, progress, prefix, scales, with_inputs=True
+        )
 
     def decode(
         self,

@@ -103,21 +103,23 @@ def serve(collection: Collection) -> Iterator[Site]:
 def _watch(site: Site) -> None:
     """Counts the engine's work and lets a test hold it."""
     trace, answer = site.engine.trace, site.engine.answer
-    hidden = site.engine._runner.hidden
 
-    def counted_pass(
-        ids: Any, adapters: Any, places: Any, progress: Any = None, *more: Any, **named: Any
-    ) -> Any:
-        place = len(site.passes)
-        site.passes.append(0)
+    def counted_pass(run: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(
+            ids: Any, adapters: Any, places: Any, progress: Any = None, *more: Any, **named: Any
+        ) -> Any:
+            place = len(site.passes)
+            site.passes.append(0)
 
-        def layer(what: str, share: float) -> None:
-            site.passes[place] += 1
-            site.layers.wait()
-            if progress is not None:
-                progress(what, share)
+            def layer(what: str, share: float) -> None:
+                site.passes[place] += 1
+                site.layers.wait()
+                if progress is not None:
+                    progress(what, share)
 
-        return hidden(ids, adapters, places, layer, *more, **named)
+            return run(ids, adapters, places, layer, *more, **named)
+
+        return counted
 
     def counted_trace(*args: Any, **named: Any) -> Any:
         site.calls.append("trace")
@@ -139,7 +141,9 @@ def _watch(site: Site) -> None:
 
         return PacedAnswering(steps, paced())
 
-    site.engine._runner.hidden = counted_pass  # type: ignore[method-assign]
+    runner = site.engine._runner
+    runner.hidden = counted_pass(runner.hidden)  # type: ignore[method-assign]
+    runner.trace = counted_pass(runner.trace)  # type: ignore[method-assign]
     site.engine.trace = counted_trace  # type: ignore[method-assign]
     site.engine.answer = counted_answer  # type: ignore[method-assign]
 

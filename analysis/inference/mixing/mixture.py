@@ -50,6 +50,8 @@ class Mixture:
         modules = dict(model.named_modules())
         names = sorted({name for adapter in adapters for name in adapter.factors})
         self._sites = [site_of(name, modules, self.layers, adapters) for name in names]
+        self.modules = {site.name: site.module for site in self._sites}
+        """The modules that adapters cover, by name."""
         # Below its first layer an adapter has moved nothing; an adapter that is zero never does.
         self.first_layer_K = tuple(first_layer(adapter, self.layers) for adapter in adapters)
 

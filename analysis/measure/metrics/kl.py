@@ -23,6 +23,8 @@ _SERIES = 0.3
 # Below this divergence `expm1(x) − x` in float32 may have lost digits that count: its error
 # relative to the divergence is at most about ε / √divergence.
 _CANCELS = 5e-5
+# A mean that is larger after it was taken off says that the shift is too large for its precision.
+_MOST_LEFT = 0.5
 
 
 def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
@@ -55,14 +57,15 @@ def kl_of_shift(base: BaseDistribution, shift_V: Tensor) -> Tensor:
     """
     base_V, p_V = base.logits_V, base.softmax_V
     x_V = shift_V - p_V.dot(shift_V)
+    # The mean that was taken off is itself rounded; what is left of it is known, and small but
+    # for shifts whose last digit is larger than 1.
+    left = p_V.dot(x_V).double()
     low, high = float(x_V.amin()), float(x_V.amax())
-    if high > _LARGEST[base_V.itemsize]:
+    if high > _LARGEST[base_V.itemsize] or abs(float(left)) > _MOST_LEFT:
         if base_V.itemsize == 4:
             return kl_of_shift(base.in_float64, shift_V.double())
         # So large a shift leaves no small difference to protect: the textbook formula serves.
-        return ((base_V + x_V).logsumexp(0) - base_V.logsumexp(0)).clamp_min(0.0)
-    # The mean that was taken off is itself rounded; what is left of it is small and known.
-    left = p_V.dot(x_V).double()
+        return ((base_V + x_V).logsumexp(0) - base_V.logsumexp(0) - left).clamp_min(0.0)
 
     def value(excess_V: Tensor) -> Tensor:
         return ((p_V.dot(excess_V).double() + left).log1p() - left).clamp_min(0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mpmath
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -146,6 +146,7 @@ _SIZE = st.floats(-(2.0**100), 2.0**100, width=32) | st.floats(-50, 50, width=32
 @pytest.mark.parametrize("name", metrics())
 @settings(max_examples=60)
 @given(st.lists(st.tuples(_SIZE, _SIZE), min_size=2, max_size=12))
+@example([(0.0, 2.0**60), (6.0, 2.0**60), (-36.0, 0.0), (0.0, 2.0**60)])
 def test_never_negative_nan_or_infinite(
     name: str, dtype: torch.dtype, logits: list[tuple[float, float]]
 ) -> None:

@@ -305,7 +305,7 @@ def test_variants_and_copies_stop_when_they_are_told_to(
 ) -> None:
     query = f"{QUERY} {id(visit.session)}"
     visit.ask(query)
-    passes, hidden = [], visit.engine._runner.hidden
+    passes, run = [], visit.engine._runner.trace
 
     def held(*given: Any, **named: Any) -> Any:
         passes.append(0)
@@ -319,9 +319,9 @@ def test_variants_and_copies_stop_when_they_are_told_to(
             tell(what, share)
 
         given[3] = layer
-        return hidden(*given, **named)
+        return run(*given, **named)
 
-    monkeypatch.setattr(visit.engine._runner, "hidden", held)
+    monkeypatch.setattr(visit.engine._runner, "trace", held)
     shown = last(begin(visit))
     assert shown["status"]["state"] == "stopped" and not shown["busy"]
     with visit.engine._runner.lock:  # held as long as a pass runs
