@@ -7,7 +7,7 @@ trace = engine.trace("María tiene 3 manzanas y compra 5 más. ¿Cuántas tiene?
 divergence = engine.divergence(trace)            # [layers, adapters]
 weights = normalise(divergence.values_LK)        # qa-FLoRA, each layer sums to 1
 
-context = engine.context(trace.prompt)
+context = engine.context(trace)
 for step in engine.answer(trace.prompt, fuse(["base", "static", "qa-flora"], context)):
     print(step)
 """

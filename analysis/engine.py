@@ -234,7 +234,7 @@ class Engine(TraceReader):
 
     def context(
         self,
-        prompt: Prompt,
+        prompt: Prompt | Trace,
         adapters: Sequence[str] | None = None,
         lens: str = "norm",
         *,
@@ -244,8 +244,8 @@ class Engine(TraceReader):
         """The facts that fusion methods may use for a prompt; nothing is computed yet.
 
         Args:
-            prompt: From `prompt`.
-            adapters: The adapters to fuse; all by default.
+            prompt: A prompt, or a trace of it, which then need not be made.
+            adapters: The adapters to fuse; by default those of the trace, or all.
             lens: The lens that divergences are read through.
             position: The token that is read.
             progress: Told how far the work is, once a method asks for a fact.
@@ -255,7 +255,15 @@ class Engine(TraceReader):
         """
         check_lens(lens)
         check_position(position)
-        return Context(prompt, self._chosen(adapters), lens, position, self, progress)
+        if isinstance(prompt, Prompt):
+            return Context(prompt, self._chosen(adapters), lens, position, self, progress)
+        trace = prompt
+        if adapters is not None and tuple(adapters) != trace.adapters:
+            raise InputError(
+                f"The trace is of {', '.join(trace.adapters)}, not of {', '.join(adapters)}: trace "
+                "these adapters."
+            )
+        return Context(trace.prompt, trace.adapters, lens, position, self, progress, trace)
 
     def baseline(
         self,

@@ -76,6 +76,8 @@ class Context:
         position: The token that is read.
         engine: Computes and keeps the facts.
         progress: Told how far the work is.
+        trace: The trace of the prompt where it was made already; None where a method that needs it
+            has it made.
     """
 
     prompt: Prompt
@@ -84,6 +86,7 @@ class Context:
     position: str
     engine: ContextEngine = field(repr=False)
     progress: Progress | None = field(default=None, repr=False)
+    trace: Trace | None = field(default=None, repr=False)
 
     @property
     def available(self) -> tuple[str, ...]:
@@ -153,4 +156,6 @@ class Context:
         return self.engine.facts.derived(key, make)
 
     def _trace(self) -> Trace:
+        if self.trace is not None:
+            return self.trace
         return self.engine.trace(self.prompt, self.adapters, progress=self.progress)

@@ -71,7 +71,7 @@ def chosen(
         labels: The adapters' labels by name.
     """
     # The paper's rule at the paper's token, whatever other settings the grid shows.
-    context = engine.context(run.trace.prompt, run.trace.adapters, settings.lens)
+    context = engine.context(run.trace, lens=settings.lens)
     fused = fuse(settings.methods, context) if settings.methods else []
     rows = [(row, _heading(row.name, labels)) for row in fused]
     painted, shown = extra

@@ -87,7 +87,7 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
 def _fused(settings: AnswerSettings) -> str:
     if not settings.methods:
         return "[]"
-    context = f"engine.context(trace.prompt, trace.adapters, {settings.lens!r})"
+    context = f"engine.context(trace, lens={settings.lens!r})"
     return f"fuse({list(settings.methods)!r}, {context})"
 
 

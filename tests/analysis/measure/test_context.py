@@ -41,6 +41,19 @@ def test_nothing_runs_before_a_fact_is_asked_for(made: tuple[Engine, PreTrainedM
         assert len(calls) == 1
 
 
+def test_a_trace_that_is_there_is_not_made_again(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    trace = engine.trace(QUERY, ["math"])
+    with counted(model) as calls:
+        context = engine.context(trace)
+        assert context.adapters == ("math",)
+        context.divergence()
+        context.module_inputs()
+        assert calls == []
+    with pytest.raises(InputError, match=r"is of math, not of code"):
+        engine.context(trace, ["code"])
+
+
 def test_divergences_are_the_engines(made: tuple[Engine, PreTrainedModel]) -> None:
     engine, _ = made
     prompt = engine.prompt(QUERY)
