@@ -20,6 +20,7 @@ from analysis.inference.prompt import Message, Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
+from analysis.measure.collection_check import check_collection
 from analysis.measure.context import Context
 from analysis.measure.control_copies import COPY_FACTORS, copy_name
 from analysis.measure.every_token import EveryToken, read_every
@@ -31,6 +32,7 @@ from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
 from analysis.models.manifest import Collection, PromptForm, choose_adapters
+from analysis.models.provenance import Computation
 
 
 class Engine(TraceReader):
@@ -67,18 +69,19 @@ class Engine(TraceReader):
 
     @classmethod
     def load(
-        cls, collection: Collection, progress: Progress | None = None, dtype: str = "auto"
+        cls, collection: Collection, progress: Progress | None = None, dtype: str = "float32"
     ) -> Engine:
         """Loads a collection's base model and adapters.
 
         Args:
             collection: Which.
             progress: Told what is done.
-            dtype: One of `base.DTYPES`.
+            dtype: One of `base_model.DTYPES`.
 
         Raises:
             InputError: One of them cannot be used; the message says which and why.
         """
+        check_collection(collection)
         report = progress or (lambda what, share: None)
         report("loading the base model", 0.0)
         model, tokenizer = load_base(collection.base, progress, dtype)
@@ -96,9 +99,9 @@ class Engine(TraceReader):
         return self._runner.adapters
 
     @property
-    def dtype(self) -> str:
-        """Precision of the base model, such as `float32`."""
-        return self._runner.dtype
+    def computation(self) -> Computation:
+        """Precision and device of the base model."""
+        return Computation(self._runner.dtype, self._runner.device)
 
     @property
     def layers(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from analysis.measure.collection_check import check_collection
 from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
 from app import first_paint
 from app.explore import tab
@@ -31,7 +32,9 @@ def chosen_collection() -> Collection:
     Raises:
         InputError: It cannot be used.
     """
-    return load_collection(os.environ.get(COLLECTION) or DEFAULT_COLLECTION)
+    collection = load_collection(os.environ.get(COLLECTION) or DEFAULT_COLLECTION)
+    check_collection(collection)
+    return collection
 
 
 def build(collection: Collection, loader: Loader) -> gr.Blocks:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.benchmark.scoring import answers_in, is_number
+from analysis.benchmark.numbers import is_number
+from analysis.benchmark.scoring import answers_in
 from analysis.benchmark.statistics import as_dict, share
 from analysis.common.errors import InputError
 from analysis.engine import Engine
@@ -110,7 +111,7 @@ def compare(
                 problem.id,
                 method,
                 text,
-                is_number(text, problem.answer),
+                is_number(text, problem.answer, language),
                 in_language(text),
             )
             for problem, text in zip(problems, texts, strict=True)

@@ -43,9 +43,9 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
     """The argument of commands that load a base for more than training."""
     parser.add_argument(
         "--dtype",
-        default="auto",
+        default="float32",
         metavar="D",
-        help="float32 or bfloat16 (default: float32 on the CPU, bfloat16 on a GPU)",
+        help="float32 or bfloat16 (default: %(default)s; bfloat16 moves weights by up to 0.3)",
     )
 
 

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         "tokens": list(trace.prompt.tokens),
         "divergence": divergence.values_LK.tolist(),
         "weights": weights_LK.tolist(),
+        "dtype": engine.computation.dtype,
+        "device": engine.computation.device,
         "seconds": {
             "load": loaded - began,
             "trace": traced - loaded,

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from transformers import PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
+from analysis.inference.prompt_encoding import Piece, encode
 from analysis.inference.tokens import token_text
 from analysis.models.manifest import PromptForm
 
@@ -57,14 +58,6 @@ class Prompt:
         return len(self.ids) - 1
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """A part of the prompt's text: of the frame, or of what somebody wrote."""
-
-    text: str
-    content: bool
-
-
 def build_prompt(
     tokenizer: PreTrainedTokenizerBase,
     form: PromptForm | None,
@@ -88,18 +81,8 @@ def build_prompt(
     """
     messages = [{"role": "user", "content": query}] if isinstance(query, str) else list(query)
     _check(messages, most_tokens)
-    if plain:
-        if len(messages) > 1:
-            raise InputError("A plain prompt is one query: leave the prompt form on for messages.")
-        frame: Frame = "plain"
-        pieces = [_Piece(tokenizer.bos_token or "", False), _Piece(messages[-1]["content"], True)]
-    elif form is not None:
-        frame, pieces = "form", _fill(_form_turns(form, messages), messages)
-    elif tokenizer.chat_template:
-        frame, pieces = "template", _fill(_render(tokenizer, messages), messages)
-    else:
-        return build_prompt(tokenizer, None, query, plain=True, most_tokens=most_tokens)
-    ids, control, span = _encode(tokenizer, pieces)
+    frame, pieces = _pieces(tokenizer, form, messages, plain=plain)
+    ids, control, span = encode(tokenizer, pieces)
     if len(ids) > most_tokens:
         raise InputError(
             f"The prompt has {len(ids)} tokens, and at most {most_tokens} are read: shorten it."
@@ -113,6 +96,35 @@ def build_prompt(
         query_last=span[1],
         frame=frame,
     )
+
+
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, form: PromptForm | None, query: str
+) -> tuple[int, ...]:
+    """The ids of a query's prompt alone, as `build_prompt` gives them: cheap for many rows."""
+    _, pieces = _pieces(tokenizer, form, [{"role": "user", "content": query}], plain=False)
+    ids, _, _ = encode(tokenizer, pieces)
+    return tuple(ids)
+
+
+def _pieces(
+    tokenizer: PreTrainedTokenizerBase,
+    form: PromptForm | None,
+    messages: Sequence[Message],
+    *,
+    plain: bool,
+) -> tuple[Frame, list[Piece]]:
+    """The frame around messages, and the text of both, piece by piece."""
+    begin = str(tokenizer.bos_token or "")
+    if plain and len(messages) > 1:
+        raise InputError("A plain prompt is one query: leave the prompt form on for messages.")
+    if form is not None and not plain:
+        return "form", _fill(_form_turns(form, messages, begin), messages)
+    if tokenizer.chat_template and not plain:
+        return "template", _fill(_render(tokenizer, messages), messages)
+    if len(messages) > 1:
+        raise InputError("This tokenizer has no chat template: ask one query without messages.")
+    return "plain", [Piece(begin, False), Piece(messages[-1]["content"], True)]
 
 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
@@ -167,8 +179,15 @@ def _mark(index: int) -> str:
     return f"{_OPEN}{index}{_CLOSE}"
 
 
-def _form_turns(form: PromptForm, messages: Sequence[Message]) -> str:
-    """The form once for each question, earlier answers after theirs, control tokens only once."""
+def _form_turns(form: PromptForm, messages: Sequence[Message], begin: str) -> str:
+    """The form once for each question, earlier answers after theirs.
+
+    Args:
+        form: The collection's prompt form.
+        messages: The messages.
+        begin: The tokenizer's begin token, which later turns leave out; empty where it has none.
+    """
+    later = form.form.removeprefix(begin)
     text = ""
     for index, message in enumerate(messages):
         if message["role"] == "system":
@@ -176,8 +195,7 @@ def _form_turns(form: PromptForm, messages: Sequence[Message]) -> str:
         if message["role"] == "assistant":
             text += _mark(index) + "\n"
         else:
-            turn = re.sub(r"^(<[^>]*>)+", "", form.form) if text else form.form
-            text += turn.replace("{query}", _mark(index))
+            text += (later if text else form.form).replace("{query}", _mark(index))
     return text
 
 
@@ -193,75 +211,14 @@ def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> 
     return text
 
 
-def _fill(rendered: str, messages: Sequence[Message]) -> list[_Piece]:
+def _fill(rendered: str, messages: Sequence[Message]) -> list[Piece]:
     parts = re.split(f"{_OPEN}(\\d+){_CLOSE}", rendered)
     if [int(index) for index in parts[1::2]] != list(range(len(messages))):
         raise InputError("The chat template does not show every message once: shorten the talk.")
     pieces = []
     for place, part in enumerate(parts):
         if place % 2:
-            pieces.append(_Piece(messages[int(part)]["content"], True))
+            pieces.append(Piece(messages[int(part)]["content"], True))
         else:
-            pieces.append(_Piece(part, False))
+            pieces.append(Piece(part, False))
     return pieces
-
-
-def _encode(
-    tokenizer: PreTrainedTokenizerBase, pieces: Sequence[_Piece]
-) -> tuple[list[int], list[bool], tuple[int, int]]:
-    """Tokenises the pieces as one text, but for control tokens, which only frames may hold.
-
-    Frame and content are tokenised together between control tokens, so that a token may span the
-    seam, as it would in the whole text.
-
-    Returns:
-        The ids, which of them are control tokens, and the first and last that hold a part of the
-        last content, which is the query.
-    """
-    pattern = re.compile("|".join(map(re.escape, _control_tokens(tokenizer))) or r"(?!)")
-    ids: list[int] = []
-    control: list[bool] = []
-    span = (0, 0)
-    pending = ""
-    query: tuple[int, int] | None = None  # where the last content stands in `pending`
-
-    def flush() -> None:
-        nonlocal pending, query, span
-        encoded: Any = tokenizer(
-            pending,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_offsets_mapping=True,
-        )
-        if query is not None:
-            inside = [
-                len(ids) + place
-                for place, (start, end) in enumerate(encoded["offset_mapping"])
-                if start < query[1] and end > query[0] and end > start
-            ]
-            if not inside:
-                raise InputError("The tokenizer makes no token of the query: type another one.")
-            span = (inside[0], inside[-1])
-        ids.extend(encoded["input_ids"])
-        control.extend([False] * len(encoded["input_ids"]))
-        pending, query = "", None
-
-    for piece in pieces:
-        start = 0
-        for match in () if piece.content else pattern.finditer(piece.text):
-            pending += piece.text[start : match.start()]
-            flush()
-            ids.append(int(tokenizer.convert_tokens_to_ids(match.group())))  # type: ignore[arg-type]
-            control.append(True)
-            start = match.end()
-        if piece.content:
-            query = (len(pending), len(pending) + len(piece.text))
-        pending += piece.text[start:]
-    flush()
-    return ids, control, span
-
-
-def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    added = tokenizer.added_tokens_decoder.values()
-    texts = {token.content for token in added if token.special}
-    return sorted(texts, key=len, reverse=True)

@@ -79,6 +79,11 @@ class ModelRunner:
         return str(self._model.dtype).removeprefix("torch.")
 
     @property
+    def device(self) -> str:
+        """Kind of the device that the base model runs on, such as `cpu`."""
+        return self._model.device.type
+
+    @property
     def layers(self) -> int:
         """Number of layers."""
         return self._mixture.layers

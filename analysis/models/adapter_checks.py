@@ -19,10 +19,10 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from analysis.common.digests import file_digest
 from analysis.common.errors import InputError
+from analysis.models.adapter_files import CONFIG, TENSORS
 from analysis.models.manifest import AdapterEntry
-
-CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 
 # What a mixture handles: PEFT resolves these at injection, or they do not touch the mathematics.
 _HANDLED = {
@@ -67,6 +67,23 @@ def read_config(entry: AdapterEntry) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise InputError(f"Adapter {entry.name}: {path} holds no JSON object.")
     return config
+
+
+def check_digest(entry: AdapterEntry) -> None:
+    """Refuses weights that are not those that the manifest names; without a digest all are taken.
+
+    Raises:
+        InputError: The digest of the weights' file is another.
+    """
+    path = entry.folder / TENSORS
+    if not entry.sha256 or not path.is_file():
+        return
+    found = file_digest(path)
+    if found != entry.sha256:
+        raise InputError(
+            f"Adapter {entry.name}: {TENSORS} has SHA-256 {found}, and the manifest names "
+            f"{entry.sha256}: fetch the file again, or correct the manifest."
+        )
 
 
 def check_config(config: Mapping[str, Any], name: str) -> None:

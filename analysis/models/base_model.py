@@ -18,22 +18,22 @@ from analysis.common.progress import Progress
 from analysis.models import bundled_base
 from analysis.models.manifest import Base
 
-DTYPES = ("auto", "float32", "bfloat16")
+DTYPES = ("float32", "bfloat16")
 
 
 def load_base(
-    base: Base, progress: Progress | None = None, dtype: str = "auto"
+    base: Base, progress: Progress | None = None, dtype: str = "float32"
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Loads a base model, ready to be read from.
+    """Loads a base model, ready to be read from, on a GPU where there is one.
 
     Args:
-        base: Which.
-        progress: Told what is done.
-        dtype: One of `DTYPES`; `auto` is bfloat16 on a GPU and float32 on the CPU, where early
-            layers differ by less than bfloat16 can tell.
+        base: The base of a collection.
+        progress: Told how far the loading is.
+        dtype: One of `DTYPES`. float32 by default, on GPUs too: bfloat16 moves a weight of
+            qa-FLoRA by 0.07 on average, and by up to 0.32.
 
     Raises:
-        InputError: It cannot be loaded.
+        InputError: The base cannot be loaded, or there is no such dtype.
     """
     if dtype not in DTYPES:
         raise InputError(f"There is no dtype {dtype!r}: take one of {', '.join(DTYPES)}.")
@@ -42,9 +42,7 @@ def load_base(
         location = str(bundled_base.prepare(progress))
     elif base.source == "folder" and not Path(location).is_dir():
         raise InputError(f"The base's folder {location} is not there: correct the manifest.")
-    gpu = torch.cuda.is_available()
-    precision = ("bfloat16" if gpu else "float32") if dtype == "auto" else dtype
-    disable_progress_bar()  # `progress` is the one bar
+    disable_progress_bar()  # `progress` is the only bar
     local = base.source != "hub"
     try:
         tokenizer = AutoTokenizer.from_pretrained(
@@ -56,8 +54,8 @@ def load_base(
             trust_remote_code=False,
             local_files_only=local,
             use_safetensors=True,
-            dtype=getattr(torch, precision),
-            device_map="auto" if gpu else None,
+            dtype=getattr(torch, dtype),
+            device_map="auto" if torch.cuda.is_available() else None,
         )
     except (OSError, ValueError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from analysis.common.errors import InputError
+from analysis.models.manifest_table import ManifestTable
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / "assets" / "collections"
 DEFAULT_COLLECTION = "gemma-3-270m"
 
 Kind = Literal["language", "task", "other"]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -52,6 +54,7 @@ class AdapterEntry:
         folder: Where its PEFT files lie.
         license: What its weights are under.
         note: One line about what it is for.
+        sha256: Digest of its weights' file; empty where the manifest names none.
     """
 
     name: str
@@ -60,6 +63,7 @@ class AdapterEntry:
     folder: Path
     license: str = ""
     note: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,15 +124,10 @@ def load_collection(name_or_path: str | Path = DEFAULT_COLLECTION) -> Collection
     """
     path = _manifest_path(name_or_path)
     try:
-        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML ({error}): correct it.") from error
-    try:
-        return _read(manifest, path)
-    except KeyError as error:
-        raise InputError(f"{path} lacks {error}: add it to the manifest.") from error
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"{path} has an entry of the wrong type ({error}): correct it.") from error
+    return _read(content, path)
 
 
 def choose_adapters(names: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
@@ -163,72 +162,78 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     )
 
 
-def _read(manifest: dict[str, Any], path: Path) -> Collection:
-    adapters = tuple(_adapter(entry, path) for entry in manifest.get("adapters", []))
+_TOP = ("name", "title", "lens", "base", "prompt", "adapters")
+_BASE = ("embedded", "folder", "hub", "revision", "license")
+_PROMPT = ("form", "stop")
+_ADAPTER = ("name", "label", "kind", "folder", "license", "note", "sha256")
+
+
+def _read(content: dict[str, Any], path: Path) -> Collection:
+    top = ManifestTable(path, "", content, _TOP)
+    name = top.text("name")
+    adapters = tuple(_adapter(table, path) for table in top.tables("adapters", _ADAPTER))
     names = [adapter.name for adapter in adapters]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{path} names adapter {name!r} twice: give each its own name.")
+    for adapter in names:
+        if names.count(adapter) > 1:
+            raise top.error(f"names adapter {adapter!r} twice: give each its own name")
     return Collection(
-        name=_text(manifest["name"]),
-        title=_text(manifest.get("title", manifest["name"])),
-        base=_base(manifest["base"], path),
+        name=name,
+        title=top.text("title", name),
+        base=_base(top.table("base", _BASE), path),
         adapters=adapters,
-        prompt=_prompt(manifest["prompt"], path) if "prompt" in manifest else None,
-        lens=_text(manifest.get("lens", "norm")),
+        prompt=_prompt(top.table("prompt", _PROMPT)) if top.has("prompt") else None,
+        lens=top.text("lens", "norm"),
         folder=path.parent,
     )
 
 
-def _base(entry: dict[str, Any], path: Path) -> Base:
-    given = [key for key in ("embedded", "folder", "hub") if entry.get(key)]
+def _base(table: ManifestTable, path: Path) -> Base:
+    given = [key for key in ("folder", "hub") if table.has(key)]
+    given += ["embedded"] if table.flag("embedded") else []
     if len(given) != 1:
-        raise InputError(
-            f"{path}: [base] must have exactly one of embedded = true, folder and hub; "
-            f"it has {' and '.join(given) or 'none'}."
+        raise table.error(
+            "must have exactly one of embedded = true, folder and hub; it has "
+            f"{' and '.join(given) or 'none'}"
         )
-    license_ = _text(entry.get("license", ""))
+    license_ = table.text("license", "", empty=True)
     if given == ["embedded"]:
         return Base("embedded", license=license_)
     if given == ["folder"]:
-        return Base("folder", str(path.parent / _text(entry["folder"])), license=license_)
-    if "revision" not in entry:
-        raise InputError(
-            f"{path}: [base] names the hub id {entry['hub']!r} without a revision: add "
-            'revision = "<commit>", so that the model cannot change under the collection.'
+        return Base("folder", str(path.parent / table.text("folder")), license=license_)
+    hub = table.text("hub")
+    if not table.has("revision"):
+        raise table.error(
+            f'names the hub id {hub!r} without a revision: add revision = "<commit>", so that the '
+            "model cannot change under the collection"
         )
-    return Base("hub", _text(entry["hub"]), _text(entry["revision"]), license_)
+    return Base("hub", hub, table.text("revision"), license_)
 
 
-def _adapter(entry: dict[str, Any], path: Path) -> AdapterEntry:
-    name, kind = _text(entry["name"]), _text(entry.get("kind", "other"))
+def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
+    name, kind = table.text("name"), table.text("kind", "other")
     if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{path}: adapter name {name!r} cannot be used: take letters, digits, '.', '_' and "
-            "'-', at most 64, and put anything else in the label."
+        raise table.error(
+            f"has name = {name!r}: take letters, digits, '.', '_' and '-', at most 64, and put "
+            "anything else into the label"
         )
     if kind not in get_args(Kind):
-        raise InputError(
-            f"{path}: adapter {name} has kind {kind!r}: take one of {', '.join(get_args(Kind))}."
-        )
+        raise table.error(f"has kind = {kind!r}: take one of {', '.join(get_args(Kind))}")
+    sha256 = table.text("sha256", "").lower()
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise table.error(f"has sha256 = {sha256!r}: write the 64 hexadecimal digits")
     return AdapterEntry(
         name=name,
-        label=_text(entry.get("label", name)),
+        label=table.text("label", name),
         kind=cast(Kind, kind),
-        folder=path.parent / _text(entry["folder"]),
-        license=_text(entry.get("license", "")),
-        note=_text(entry.get("note", "")),
+        folder=path.parent / table.text("folder"),
+        license=table.text("license", "", empty=True),
+        note=table.text("note", "", empty=True),
+        sha256=sha256,
     )
 
 
-def _prompt(entry: dict[str, Any], path: Path) -> PromptForm:
-    form = _text(entry["form"])
+def _prompt(table: ManifestTable) -> PromptForm:
+    form = table.text("form")
     if form.count("{query}") != 1:
-        raise InputError(f"{path}: the prompt form {form!r} must hold {{query}} exactly once.")
-    return PromptForm(form, tuple(_text(stop) for stop in entry.get("stop", [])))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} should be text")
-    return value
+        raise table.error(f"has form = {form!r}: it must hold {{query}} exactly once")
+    return PromptForm(form, table.texts("stop"))

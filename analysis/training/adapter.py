@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import CONFIG, TENSORS
+from analysis.models.adapter_files import CONFIG, TENSORS
 from analysis.training.recipe import Recipe
 
 

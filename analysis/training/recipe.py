@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.common.errors import InputError
+from analysis.models.manifest import PromptForm
 
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -75,6 +76,11 @@ class Recipe:
     seed: int = 0
     quiet: Quiet | None = None
 
+    @property
+    def prompt_form(self) -> PromptForm | None:
+        """The form that questions are asked in; None for the tokenizer's chat template."""
+        return PromptForm(self.form) if self.form else None
+
 
 def read_recipe(path: Path, changes: dict[str, Any]) -> Recipe:
     """A recipe from a TOML file, with some of its fields replaced.
@@ -117,6 +123,11 @@ def make_recipe(content: dict[str, Any], where: str, folder: Path = Path()) -> R
     for field in ("rank", "alpha", "lr", "tokens", "batch_tokens", "whole_head_every"):
         if getattr(recipe, field) <= 0:
             raise InputError(f"{where}: {field} is {getattr(recipe, field)}; it must be above 0.")
+    if recipe.form and recipe.form.count("{query}") != 1:
+        raise InputError(
+            f"{where}: form is {recipe.form!r}; it must hold {{query}} exactly once, or be empty "
+            "for the tokenizer's chat template."
+        )
     return recipe
 
 

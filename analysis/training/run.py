@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import TENSORS
+from analysis.models.adapter_files import TENSORS
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.card import card, earlier
 from analysis.training.loop import train
@@ -97,12 +97,12 @@ def run_recipe(
     sets: dict[str, list[TokenExample]] = {}
     for path in dev:
         sets[path.stem] = [
-            encode(tokenizer, row, recipe.form) for row in read_rows(path)[:dev_rows]
+            encode(tokenizer, row, recipe.prompt_form) for row in read_rows(path)[:dev_rows]
         ]
     if any(source.word_problems for source in recipe.sources):
         problems = word_problems(0, split="dev")
         sets["word problems, dev"] = [
-            encode(tokenizer, next(problems), recipe.form) for _ in range(dev_rows)
+            encode(tokenizer, next(problems), recipe.prompt_form) for _ in range(dev_rows)
         ]
     trained, progress = train(
         model, recipe, examples, sets, work, say, start=_start(start), foreign=foreign

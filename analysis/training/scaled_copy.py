@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import CONFIG, TENSORS
+from analysis.models.adapter_files import CONFIG, TENSORS
 
 
 def scaled_copy(adapter: Path, folder: Path, factor: float) -> Path:

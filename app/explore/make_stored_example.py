@@ -14,7 +14,7 @@ from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.state.examples import load_examples
 from app.state.session import Session
-from app.state.stored_example import FILE, LISTS, answer_settings
+from app.state.stored_example import FILE, LISTS, answer_settings, weights_of
 from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 
@@ -43,6 +43,8 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     prompt = asdict(run.trace.prompt)
     return {
         "collection": collection.name,
+        "weights": weights_of(collection),
+        "computed_in": asdict(run.computation),
         "snapshot": asdict(snapshot),
         "prompt": prompt | {"last": run.trace.prompt.last},
         "cells": [

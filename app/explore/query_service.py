@@ -93,7 +93,7 @@ class QueryService:
                 lambda progress: engine.trace(prompt, adapters, progress=progress),
             )
             before = session.run
-            run = Run(ticket, query, traced.value, settings)
+            run = Run(ticket, query, traced.value, settings, engine.computation)
             if before is not None and before.trace is run.trace:
                 run.every_token.update(before.every_token)
             read = yield from self._read(engine, session, ticket, run)

@@ -37,9 +37,11 @@ def take(
     run, answer_stream, snapshot = session.run, session.answer_stream, session.snapshot
     assert snapshot is not None
     what_if = session.what_if
+    source = run or example
+    computation = source.computation if source else None
     bundle = ExportBundle(
         collection,
-        provenance(collection),
+        provenance(collection, computation),
         snapshot,
         painted=what_if.weights if what_if and what_if.touched else None,
         pinned=session.pinned,
@@ -75,6 +77,7 @@ def to_json(bundle: ExportBundle) -> str:
             "revision": source.revision,
             "files": [asdict(file) for file in source.base_files],
         },
+        "computed_in": source.computation and asdict(source.computation),
         "query": snapshot.query,
         "prompt": prompt and {"ids": prompt.ids, "tokens": prompt.tokens, "frame": prompt.frame},
         "adapters": [

@@ -132,6 +132,8 @@ def _answers(bundle: ExportBundle) -> str:
 
 def _facts(source: Provenance) -> str:
     facts = {**source.versions, "collection": source.manifest, "base": source.base}
+    if source.computation:
+        facts |= {"dtype": source.computation.dtype, "device": source.computation.device}
     if source.revision:
         facts["revision"] = source.revision
     facts |= {file.name: f"sha256 {file.sha256}" for file in source.base_files}

@@ -16,7 +16,7 @@ from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collecti
 from analysis.measure.normalisation import weigh
 
 # {place}
-engine = Engine.load(load_collection({manifest!r}))
+engine = Engine.load(load_collection({manifest!r}), dtype={dtype!r})
 trace = engine.trace({query!r}, {adapters!r})
 {divergence}
 weights = weigh(divergence.values_LK, {normalisation!r}, {temperature!r})
@@ -61,6 +61,7 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     written = _WEIGHTS.format(
         place=place,
         manifest=source.manifest,
+        dtype=source.computation.dtype if source.computation else "float32",
         query=snapshot.query,
         adapters=list(snapshot.adapters),
         divergence=(_OVER if view_settings.position == MEAN else _AT).format(

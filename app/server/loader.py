@@ -84,7 +84,9 @@ class Loader:
         self.shown.wait(patience)
         try:
             self._engine = self._load(self._tell)
-            self._now = Loading("ready", 1.0, "ready")
+            computed = self._engine.computation
+            ready = f"ready · {computed.dtype} on {computed.device.upper()}"
+            self._now = Loading(ready, 1.0, "ready")
         except InputError as error:
             self._now = Loading(str(error), 1.0, "failed")
         except Exception:

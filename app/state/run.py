@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from analysis.models.provenance import Computation
 from app.state.numbers import Numbers, rows
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Run:
         query: What was asked, as typed.
         trace: What the model left.
         answer_settings: How it is answered.
+        computation: Precision and device of the model.
         every_token: What was read at every token of it, by lens and metric; grows on demand.
     """
 
@@ -84,4 +86,5 @@ class Run:
     query: str
     trace: Trace
     answer_settings: AnswerSettings
+    computation: Computation
     every_token: dict[tuple[str, str], EveryToken] = field(default_factory=dict)

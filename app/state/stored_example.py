@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection
+from analysis.models.provenance import Computation, provenance
 from app.state.numbers import rows
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights
 from app.state.snapshot import Snapshot
@@ -39,6 +40,7 @@ class StoredExample:
         cells: What is behind each divergence, `[layers][adapters]`.
         answers: What the answers panel shows.
         answer_weights: The weights behind each answer.
+        computation: Precision and device of the model.
     """
 
     snapshot: Snapshot
@@ -46,10 +48,23 @@ class StoredExample:
     cells: tuple[tuple[CellExplanation, ...], ...]
     answers: View
     answer_weights: tuple[AnswerWeights, ...]
+    computation: Computation
 
     def answer_record(self) -> AnswerRecord:
         """The settings and weights behind the answers."""
         return AnswerRecord(answer_settings(self.snapshot.view_settings), self.answer_weights)
+
+
+def weights_of(collection: Collection) -> dict[str, list[str]]:
+    """Digests of the weights that a stored run belongs to: of the base, and of each adapter."""
+    try:
+        made_with = provenance(collection)
+    except OSError:
+        return {}  # a file is missing, of which the loading of the model will tell
+    return {
+        "base": [file.sha256 for file in made_with.base_files] or [made_with.base],
+        "adapters": [file.sha256 for file in made_with.adapters],
+    }
 
 
 def load(collection: Collection, path: Path | None = None) -> StoredExample | None:
@@ -59,7 +74,7 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
     names = [adapter.name for adapter in collection.adapters]
-    if stored["collection"] != collection.name or stored["snapshot"]["adapters"] != names:
+    if stored["weights"] != weights_of(collection) or stored["snapshot"]["adapters"] != names:
         return None
     given = stored["snapshot"]
     labels = labels_of(collection)
@@ -82,6 +97,7 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
         cells,
         answers,
         tuple(_answer_weights(one) for one in stored["answer_weights"]),
+        Computation(**stored["computed_in"]),
     )
 
 

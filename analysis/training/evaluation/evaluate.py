@@ -24,7 +24,7 @@ def evaluate(
     rows: int = 100,
     problems: int = 100,
     own_only: bool = False,
-    dtype: str = "auto",
+    dtype: str = "float32",
 ) -> Evaluation:
     """Measures a collection's adapters.
 
@@ -74,7 +74,7 @@ def evaluate(
     return Evaluation(
         collection=collection.name,
         base=collection.base.title,
-        dtype=engine.dtype,
+        dtype=engine.computation.dtype,
         rows=rows,
         delta_norms={name: engine.facts.delta_norm(name) for name in names},
         sets=tuple(set_losses),

@@ -2,15 +2,14 @@
 
 import random
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
-from analysis.common.errors import InputError
+from analysis.inference.prompt import answer_ids, prompt_ids
+from analysis.models.manifest import PromptForm
 from analysis.training.texts.examples import TextExample
-
-DEFAULT_FORM = "<bos>User: {query}\nAssistant: "
 
 
 @dataclass(frozen=True)
@@ -39,24 +38,19 @@ class Batch:
         return int(self.mask_RT.sum())
 
 
-def encode(tokenizer: Any, row: TextExample, form: str = DEFAULT_FORM) -> TokenExample:
-    """Tokenise a row as the engine asks: form, query, form; the answer on its own, then end.
+def encode(
+    tokenizer: PreTrainedTokenizerBase, example: TextExample, form: PromptForm | None
+) -> TokenExample:
+    """Tokenises an example as the engine asks: its prompt, then its answer with the end token.
 
-    The query may hold the text of a control token; it is encoded as text.
+    Args:
+        tokenizer: The base model's.
+        example: The example; control tokens that it spells stay text.
+        form: The prompt form; None for the tokenizer's chat template.
     """
-    before, found, after = form.partition("{query}")
-    if not found:
-        raise InputError(f"The prompt form {form!r} has no {{query}}. Put it where the query goes.")
-    first = "<bos>"
-    bos = [tokenizer.bos_token_id] if before.startswith(first) else []
-    text = before.removeprefix(first) + row.instruction + after
-    prompt = bos + _ids(tokenizer, text)
-    return TokenExample(tuple(prompt), (*_ids(tokenizer, row.output), tokenizer.eos_token_id))
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
-    return ids
+    return TokenExample(
+        prompt_ids(tokenizer, form, example.instruction), answer_ids(tokenizer, example.output)
+    )
 
 
 def bucket(examples: list[TokenExample], batch_tokens: int, seed: int) -> list[list[TokenExample]]:

@@ -49,7 +49,7 @@ def draw(
     sources = [open_source(spec, data, recipe.seed) for spec in specs]
     rows = take_tokens(
         mix(sources, recipe.seed),
-        lambda row: len(encode(tokenizer, row, recipe.form)),
+        lambda row: len(encode(tokenizer, row, recipe.prompt_form)),
         tokens,
     )
-    return rows, [encode(tokenizer, row, recipe.form) for row in rows]
+    return rows, [encode(tokenizer, row, recipe.prompt_form) for row in rows]

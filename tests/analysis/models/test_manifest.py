@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -91,27 +92,42 @@ def test_bases_of_every_source(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[base", "not valid TOML"),
-        ("", "lacks 'base'"),
+        ("", r"lacks \[base\]"),
         ("[base]\n", "exactly one of embedded.*none"),
-        ('[base]\nembedded = true\nfolder = "x"\n', "exactly one.*embedded and folder"),
+        ('[base]\nembedded = true\nfolder = "x"\n', "exactly one.*folder and embedded"),
+        ('[base]\nembedded = "yes"\n', "embedded = 'yes'.*true or false"),
         ('[base]\nhub = "a/b"\n', "'a/b' without a revision"),
-        ("[base]\nfolder = 3\n", "wrong type.*3"),
-        ("base = 3\n", "wrong type"),
-        (BASE + '[[adapters]]\nname = "a"\n', "lacks 'folder'"),
-        (BASE + '[[adapters]]\nfolder = "a"\n', "lacks 'name'"),
+        ('[base]\nhub = ""\nrevision = "c"\n', "hub = ''"),
+        ("[base]\nfolder = 3\n", "folder = 3.*in quotes"),
+        ("base = 3\n", r"\[base\] is 3.*table"),
+        (
+            '[base]\nfolder = "base"\nrevison = "x"\n',
+            r"\[base\].*unknown field 'revison'.*revision",
+        ),
+        ("title = 3\n" + BASE, "title = 3.*in quotes"),
+        ('lenss = "raw"\n' + BASE, "unknown field 'lenss'.*lens"),
+        ("lens = 3\n" + BASE, "lens = 3"),
+        (BASE + '[[adapters]]\nname = "a"\n', r"\[\[adapters\]\] number 1 lacks folder"),
+        (BASE + ADAPTER + '[[adapters]]\nfolder = "a"\n', "number 2 lacks name"),
         (BASE + ADAPTER + ADAPTER, "'a' twice"),
-        (BASE + '[[adapters]]\nname = "a b"\nfolder = "a"\n', "'a b' cannot be used.*label"),
-        (BASE + '[[adapters]]\nname = "<img>"\nfolder = "a"\n', "'<img>' cannot be used"),
-        (BASE + '[[adapters]]\nname = ""\nfolder = "a"\n', "'' cannot be used"),
+        (BASE + '[[adapters]]\nname = "a b"\nfolder = "a"\n', "name = 'a b'.*label"),
+        (BASE + '[[adapters]]\nname = "<img>"\nfolder = "a"\n', "name = '<img>'"),
+        (BASE + '[[adapters]]\nname = ""\nfolder = "a"\n', "name = ''"),
         (BASE + ADAPTER + 'kind = "tongue"\n', "'tongue'.*language, task, other"),
-        (BASE + ADAPTER + "label = 3\n", "wrong type"),
-        (BASE + '[adapters]\nname = "a"\n', "wrong type"),
-        (BASE + "[prompt]\n", "lacks 'form'"),
+        (BASE + ADAPTER + "label = 3\n", "label = 3.*in quotes"),
+        (BASE + ADAPTER + 'label = "  "\n', "label = '  '.*leave label out"),
+        (BASE + ADAPTER + 'weight = "1"\n', "unknown field 'weight'"),
+        (BASE + ADAPTER + 'sha256 = "abc"\n', "sha256 = 'abc'.*64"),
+        (BASE + '[adapters]\nname = "a"\n', r"adapters = \{.*\[\[adapters\]\] above each"),
+        ('adapters = ["a"]\n' + BASE, r"\[\[adapters\]\] number 1 is 'a'.*table"),
+        (BASE + "[prompt]\n", "lacks form"),
+        (BASE + "[prompt]\nform = 3\n", "form = 3.*in quotes"),
         (BASE + '[prompt]\nform = "User:"\n', "{query} exactly once"),
         (BASE + '[prompt]\nform = "{query}{query}"\n', "{query} exactly once"),
-        (BASE + '[prompt]\nform = "{query}"\nstop = [3]\n', "wrong type"),
+        (BASE + '[prompt]\nform = "{query}"\nstop = [3]\n', "has 3 in stop"),
+        (BASE + '[prompt]\nform = "{query}"\nstop = [""]\n', "has '' in stop.*not empty"),
+        (BASE + '[prompt]\nform = "{query}"\nstop = "\\nUser:"\n', r"stop = '\\nUser:'.*a list"),
     ],
-    ids=range(20),
 )
 def test_a_manifest_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = written(tmp_path, text)
@@ -119,6 +135,27 @@ def test_a_manifest_that_cannot_be_used_is_refused(tmp_path: Path, text: str, me
         load_collection(path)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_default_lens_that_is_not_there_is_refused_when_the_collection_is_used(
+    manifest: Path, tmp_path: Path
+) -> None:
+    text = manifest.read_text().replace('lens = "norm"', 'lens = "blurred"')
+    path = manifest.with_name("blurred.toml")
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"lens = 'blurred'.*norm, raw"):
+        Engine.load(load_collection(path))
+
+
+def test_an_adapter_with_another_digest_than_the_manifest_names_is_refused(tmp_path: Path) -> None:
+    path = tiny.tiny_collection(tmp_path, ("math",))
+    weights = tmp_path / "adapters" / "math" / "adapter_model.safetensors"
+    digest = sha256(weights.read_bytes()).hexdigest()
+    path.write_text(path.read_text() + f'sha256 = "{digest.upper()}"\n')
+    assert Engine.load(load_collection(path)).adapters == ("math",)
+    path.write_text(path.read_text().replace(digest.upper(), "0" * 64))
+    with pytest.raises(InputError, match=rf"math.*{digest}.*{'0' * 64}"):
+        Engine.load(load_collection(path))
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

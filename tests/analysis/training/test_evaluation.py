@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.benchmark.composite import BUNDLED, compare, read_problems
-from analysis.benchmark.scoring import answers_in, final_number, is_number, parses
+from analysis.benchmark.numbers import final_number, is_number
+from analysis.benchmark.scoring import answers_in, parses
 from analysis.benchmark.statistics import share, wilson
 from analysis.common.errors import InputError
 from analysis.engine import Engine
@@ -92,11 +93,41 @@ def test_choices_are_compared_per_token(right: str, found: int) -> None:
         ("It is -4", -4),
         ("答案是8。", 8),
         ("none", None),
+        ("It is 3.5.", 3.5),
+        ("12,000,000.25", 12_000_000.25),
+        ("17−20 = −3", -3),
     ],
 )
 def test_the_final_number_is_found(text: str, number: float | None) -> None:
     assert final_number(text) == number
     assert is_number(text, 19) == (number == 19)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "number"),
+    [
+        ("es", "Son 1.200 euros.", 1200),
+        ("es", "Son 1.200,50 euros.", 1200.5),
+        ("es", "3,5 kilos", 3.5),
+        ("es", "3.5 kilos", 3.5),
+        ("es", "12.000.000", 12_000_000),
+        ("de", "1.200", 1200),
+        ("ru", "Всего 1 200 рублей.", 1200),
+        ("ru", "Всего 1\u00a0200,5 рублей.", 1200.5),
+        ("ru", "1\u202f200\u202f000", 1_200_000),
+        ("ru", "в классах 5 и 12 детей", 12),
+        ("fr", "10 300", 10_300),
+        ("zh", "一共1,200元。", 1200),
+        ("zh", "3.5公斤", 3.5),
+        ("en", "1.200 is read as in English", 1.2),
+        ("es", "12 + 30 = 42", 42),
+        ("es", "La respuesta es 8.", 8),
+    ],
+)
+def test_numbers_are_read_as_the_language_writes_them(
+    language: str, text: str, number: float
+) -> None:
+    assert final_number(text, language) == pytest.approx(number)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_the_stored_example_can_be_pinned_and_heard_and_says_what_it_lacks() -> 
 
 
 def test_while_something_runs_it_can_be_stopped_and_nothing_else_begins() -> None:
-    run = Run(1, "q", None, None)  # type: ignore[arg-type]
+    run = Run(1, "q", None, None, None)  # type: ignore[arg-type]
     session = _session(snapshot=PICTURE, run=run)
     session.begin()
     assert set(button_reasons.reasons(session)) == {"ask", "hear", "every", "check", "copy"}

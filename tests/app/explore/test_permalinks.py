@@ -61,7 +61,7 @@ def test_a_run_comes_back_as_it_was_asked_and_is_looked_at(permalinks: Permalink
     session = _session(ViewSettings("raw", "divergence", "prompt", "js", "softmax", 0.5, "1-2"))
     methods = ("base", "qa-flora", "adapter:code", "adapter:math")
     answer_settings = AnswerSettings(methods, 32, Sampling(0.7, 0.9, 5), "raw")
-    session.run = Run(3, "How many?", None, answer_settings)  # type: ignore[arg-type]
+    session.run = Run(3, "How many?", None, answer_settings, None)  # type: ignore[arg-type]
     link = _link(permalinks, session)
     again = Session()
     values, shown = permalinks.open(again, link)
