@@ -11,18 +11,21 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils.logging import disable_progress_bar
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.models import bundled_base
 from analysis.models.manifest import Base
+from analysis.models.silence import silent_transformers
 
 DTYPES = ("float32", "bfloat16")
 
 
 def load_base(
-    base: Base, progress: Progress | None = None, dtype: str = "float32"
+    base: Base,
+    progress: Progress | None = None,
+    dtype: str = "float32",
+    device: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Loads a base model, ready to be read from, on a GPU where there is one.
 
@@ -31,6 +34,7 @@ def load_base(
         progress: Told how far the loading is.
         dtype: One of `DTYPES`. float32 by default, on GPUs too: bfloat16 moves a weight of
             qa-FLoRA by 0.07 on average, and by up to 0.32.
+        device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.
 
     Raises:
         InputError: The base cannot be loaded, or there is no such dtype.
@@ -42,21 +46,21 @@ def load_base(
         location = str(bundled_base.prepare(progress))
     elif base.source == "folder" and not Path(location).is_dir():
         raise InputError(f"The base's folder {location} is not there: correct the manifest.")
-    disable_progress_bar()  # `progress` is the only bar
     local = base.source != "hub"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            location, revision=revision, trust_remote_code=False, local_files_only=local
-        )
-        model = AutoModelForCausalLM.from_pretrained(
-            location,
-            revision=revision,
-            trust_remote_code=False,
-            local_files_only=local,
-            use_safetensors=True,
-            dtype=getattr(torch, dtype),
-            device_map="auto" if torch.cuda.is_available() else None,
-        )
+        with silent_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                location, revision=revision, trust_remote_code=False, local_files_only=local
+            )
+            model = AutoModelForCausalLM.from_pretrained(
+                location,
+                revision=revision,
+                trust_remote_code=False,
+                local_files_only=local,
+                use_safetensors=True,
+                dtype=getattr(torch, dtype),
+                device_map="auto" if device is None and torch.cuda.is_available() else device,
+            )
     except (OSError, ValueError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"The base model {location} cannot be loaded: {line}") from error

@@ -8,13 +8,12 @@ safetensors folder that every later start opens in about a second.
 
 import errno
 import hashlib
-import io
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -24,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
+from analysis.models.silence import silent_transformers
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 FREE_BYTES = 900_000_000  # the joined file (253 MB), the model (536 MB), the tokenizer (33 MB)
@@ -197,7 +197,7 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
         "trust_remote_code": False,
     }
     report("converting the model (about half a minute)", 0.04)
-    with _quietly():
+    with silent_transformers():
         model: Any = AutoModelForCausalLM.from_pretrained(
             joined.parent,
             dtype=torch.float32,
@@ -205,21 +205,16 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
             **source,
         )
     report("converting the tokenizer (about half a minute)", 0.6)
-    with _quietly():
+    with silent_transformers():
         tokenizer = AutoTokenizer.from_pretrained(joined.parent, **source)
     report("saving the base", 0.95)
-    with _quietly():
+    with silent_transformers():
         model.half().save_pretrained(out)
         tokenizer.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)  # written for its owner alone: a cache may be shared
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     config["dtype"] = "float32"
     (out / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-
-
-def _quietly() -> AbstractContextManager[object]:
-    """Keep transformers' own progress bars from cutting through ours."""
-    return redirect_stderr(io.StringIO())
 
 
 @contextmanager

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_files import TENSORS
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Base
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
 from analysis.training.card import card, earlier
 from analysis.training.loop import train
@@ -21,30 +22,24 @@ from analysis.training.texts.sources import draw
 from analysis.training.texts.word_problems import word_problems
 
 
-def load_base(folder: str | None, dtype: str = "auto", device: str = "auto") -> tuple[Any, Any]:
-    """The base and its tokenizer; the embedded base if no folder is named."""
-    if folder is None:
-        from analysis.models.bundled_base import prepare
+def base_to_train_on(folder: str | None, dtype: str, device: str) -> tuple[Any, Any]:
+    """The frozen base and its tokenizer.
 
-        folder = str(prepare())
-    if not Path(folder).is_dir():
-        raise InputError(f"There is no base folder {folder!r}. Leave --base out for the embedded.")
+    Args:
+        folder: Folder of the base; None for the embedded one.
+        dtype: `float32`, `bfloat16`, or `auto`: bfloat16 where the hardware multiplies in it.
+        device: `cpu`, `cuda`, or `auto`: a GPU where there is one.
+
+    Raises:
+        InputError: The base cannot be loaded.
+    """
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if dtype == "auto":
         # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
         fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
         dtype = "bfloat16" if fast else "float32"
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=getattr(torch, dtype),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(
-        folder, trust_remote_code=False, local_files_only=True
-    )
-    return model.to(device).requires_grad_(False), tokenizer
+    base = Base("embedded") if folder is None else Base("folder", folder)
+    return load_base(base, dtype=dtype, device=device)
 
 
 def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
@@ -90,7 +85,7 @@ def run_recipe(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
-    model, tokenizer = load_base(base, dtype, device)
+    model, tokenizer = base_to_train_on(base, dtype, device)
     rows, examples = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens)
     foreign, foreign_drawn = _foreign(recipe, data, tokenizer, examples)
     say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
