@@ -74,7 +74,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Importing torch takes seconds: what does not need it, such as `--help`, does not pay.
+    # Importing torch takes seconds, which `--help` and the first page need not wait for.
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'analysis' has no attribute {name!r}")
     return getattr(import_module(f"analysis.{_MODULE_OF[name]}"), name)

@@ -1,4 +1,4 @@
-"""The engine: traces and answers, within its limits, and keeps what it has computed."""
+"""The engine: traces and answers within limits, and keeps the results for later requests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from analysis.models.provenance import Computation
 class Engine(TraceReader):
     """Answers every question about one base model and its adapters, for any number of requests.
 
-    What a request computed is kept, read-only, for the next one that asks the same.
+    Results are kept, read-only, for later requests with the same question.
 
     Args:
         model: The base model, in evaluation mode.
@@ -75,7 +75,7 @@ class Engine(TraceReader):
 
         Args:
             collection: Which.
-            progress: Told what is done.
+            progress: Told how far the loading is.
             dtype: One of `base_model.DTYPES`.
 
         Raises:
@@ -109,7 +109,7 @@ class Engine(TraceReader):
         return self._runner.layers
 
     def prompt(self, query: str | Sequence[Message], *, plain: bool = False) -> Prompt:
-        """What the model would read.
+        """The prompt of a query.
 
         Args:
             query: A query, or messages that end with the user's.
@@ -140,7 +140,7 @@ class Engine(TraceReader):
             query: A query, messages that end with the user's, or a prompt.
             adapters: Which to run; all by default.
             plain: Put nothing around the query but a begin token.
-            progress: Told after each layer; what it raises stops the pass.
+            progress: Told after each layer; an exception that it raises stops the pass.
 
         Raises:
             InputError: The query or the adapters cannot be used.
@@ -158,7 +158,7 @@ class Engine(TraceReader):
         Args:
             trace: Whose prompt is run.
             adapter: Which adapter.
-            progress: Told after each layer; what it raises stops the pass.
+            progress: Told after each layer; an exception that it raises stops the pass.
 
         Raises:
             InputError: The trace has no such adapter.
@@ -316,7 +316,7 @@ class Engine(TraceReader):
         closing the iterator leaves the model as it was.
 
         Args:
-            prompt: What all rows read.
+            prompt: The prompt of all rows.
             rows: The rows.
             new_tokens: The longest an answer may get.
             sampling: How tokens are chosen; the most probable by default.
@@ -358,7 +358,7 @@ class Engine(TraceReader):
             rows: A row for each prompt.
             new_tokens: The longest an answer may get.
             batch_rows: How many are decoded together.
-            progress: Told after each step; what it raises stops the work.
+            progress: Told after each batch; an exception that it raises stops the work.
 
         Raises:
             InputError: A row cannot be run, or an answer is longer than the limits allow.

@@ -1,7 +1,7 @@
 """A question that needs two adapters: word problems asked in another language.
 
 The mathematics adapter alone may find the number and answer in English; the language adapter alone
-answers in the language and gets the number wrong. What counts is both.
+answers in the language and gets the number wrong. An answer counts if both are right.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one method answered, and whether number and language are right."""
+    """The answer of one method, and whether its number and language are right."""
 
     problem: str
     method: str
@@ -93,7 +93,7 @@ def compare(
 
     Returns:
         `scores` (method → `number`, `language` and `both`, each a share with its 95 % Wilson
-        interval), `answers`, and what was asked for.
+        interval), `answers`, and the settings.
     """
     in_language = answers_in(language)
     began = time.monotonic()

@@ -32,7 +32,7 @@ class Share:
 
 
 def as_dict(found: Share) -> dict[str, float]:
-    """A share as JSON: its value, and what it was made of."""
+    """A share as JSON: its value, counts and interval."""
     return {"share": found.value, **asdict(found)}
 
 

@@ -1,7 +1,7 @@
 """The subcommands of `python -m analysis`, one file each, found by name.
 
 A command module offers `add(subparsers)`, which adds its parser and sets `run` to a function from
-the parsed arguments to an exit code. What several of them share stands here.
+the parsed arguments to an exit code. This module holds the arguments that several commands share.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`python -m analysis evaluate-adapters`: is each adapter good at what it is for?"""
+"""`python -m analysis evaluate-adapters`: losses and scores of each adapter."""
 
 import argparse
 import json

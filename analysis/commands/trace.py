@@ -22,7 +22,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trace the query and print what it gave."""
+    """Trace the query; print divergence and weights."""
     from analysis.engine import Engine
     from analysis.measure.lenses import check_lens
     from analysis.measure.normalisation import normalise

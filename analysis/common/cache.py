@@ -1,4 +1,4 @@
-"""What has been computed once and is kept for a while."""
+"""A cache of results, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ByteCache:
     Values are shared between requests: they must not be changed.
 
     Args:
-        most_bytes: What all values may hold together.
+        most_bytes: The most bytes of all values together.
     """
 
     def __init__(self, most_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""What one request may ask for."""
+"""Limits of one request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from analysis.common.errors import InputError
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for; more is refused, never cut.
+    """Limits of one request. A larger request is refused, never cut.
 
     Attributes:
         prompt_tokens: Of a prompt.
@@ -17,8 +17,7 @@ class Limits:
         rows: Answers side by side.
         adapters: In one trace.
         every_token: Prompt tokens of a view of every token.
-        kept_bytes: Of traces, what was read from them and prompt prefixes, kept for the next
-            request.
+        kept_bytes: Of traces, results and prompt prefixes that are kept for later requests.
         state_bytes: Of the states of a view of every token that are in memory at a time. A prompt
             with more runs in parts, each of which runs the tokens before it again.
         pass_tokens: Tokens of one forward pass on a CPU, all rows together. With more, activations

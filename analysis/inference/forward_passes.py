@@ -1,4 +1,4 @@
-"""What a prompt leaves in the layers, for the base and each adapter alone."""
+"""Forward passes of a prompt through the base and each adapter alone."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ForwardPasses:
             ids: The prompt.
             adapters: The adapters after the base.
             places: The tokens whose states are kept.
-            progress: Told after each layer; what it raises stops the pass.
+            progress: Told after each layer; an exception that it raises stops the pass.
             prefix: How many tokens at the beginning are the same for every query.
             scales: Weight of each adapter's row; 1 by default.
             with_inputs: Keep the inputs of the adapted modules in the base's row, too.

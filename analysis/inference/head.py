@@ -24,7 +24,7 @@ class Head:
         bias_V: Its bias, or None.
         norm: The final norm, computing in float32 or better.
         softcap: Logits are `softcap · tanh(logits / softcap)`; None where they are not capped.
-        transposed: Whether few states are multiplied the other way round; see `product`.
+        transposed: The order of products with few states; see `product`.
     """
 
     weight_VD: Tensor = field(repr=False)

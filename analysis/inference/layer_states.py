@@ -36,7 +36,7 @@ class LayerStates:
         done: int,
         layer_done: Callable[[int], None],
     ) -> Iterator[None]:
-        """Keeps what the blocks give while one pass runs.
+        """Keeps the outputs of the blocks while one pass runs.
 
         Args:
             blocks: The model's.
@@ -47,7 +47,7 @@ class LayerStates:
 
         def keep(layer: int, states_rPD: Tensor) -> None:
             if not len(self.hidden_RLPD):
-                # An ordinary tensor to whoever computes with it later.
+                # Not an inference tensor: callers compute with it outside of inference mode.
                 with torch.inference_mode(False):
                     self.hidden_RLPD = torch.empty(
                         *self._shape, states_rPD.shape[-1], dtype=states_rPD.dtype

@@ -31,7 +31,7 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model reads.
+    """The text that the model reads, and its tokens.
 
     Attributes:
         text: The whole prompt as text, control tokens spelled out.
@@ -40,7 +40,7 @@ class Prompt:
         control: Whether each token is a control token of the frame, as many as ids.
         query_first: Index of the first token that holds a part of the query.
         query_last: Index of the last one.
-        frame: What was put around the query: the collection's prompt `form`, the tokenizer's chat
+        frame: The text around the query: the collection's prompt `form`, the tokenizer's chat
             `template`, or nothing but a begin token (`plain`).
     """
 
@@ -167,7 +167,7 @@ def _check(messages: Sequence[Message], most_tokens: int) -> None:
     except UnicodeEncodeError as error:
         raise InputError(f"The query is not valid Unicode ({error.reason}): retype it.") from error
     characters = sum(len(message["content"]) for message in messages)
-    # Tokenising is linear, but not free: what cannot fit is refused before it.
+    # Tokenising takes time: a query that cannot fit is refused before.
     if characters > 32 * most_tokens:
         raise InputError(
             f"The query has {characters} characters, far more than the {most_tokens} tokens "
@@ -205,7 +205,7 @@ def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> 
     ]
     try:
         text = tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
-    except Exception as error:  # jinja2 raises what the template's author chose
+    except Exception as error:  # templates raise errors of any type
         raise InputError(f"The chat template refuses these messages: {error}.") from error
     assert isinstance(text, str)
     return text

@@ -17,7 +17,7 @@ _ANCHOR = "\ue002"
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the prompt's text: of the frame, or of what somebody wrote."""
+    """A part of the prompt's text: of the frame, or of a message."""
 
     text: str
     content: bool

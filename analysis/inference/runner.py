@@ -109,10 +109,10 @@ class ModelRunner:
             ids: The prompt.
             adapters: The adapters after the base.
             places: The tokens whose states are kept.
-            progress: Told after each layer; what it raises stops the pass.
+            progress: Told after each layer; an exception that it raises stops the pass.
             prefix: How many tokens at the beginning are the same for every query, before all
                 places. A long prefix runs once, and its keys and values are kept.
-            scales: What each adapter's row weighs it by, 1 by default; not together with a prefix.
+            scales: Weight of each adapter in its row, 1 by default; not together with a prefix.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.

@@ -51,7 +51,7 @@ def measure(
         lens: Name of a lens.
         position: One of `trace.POSITIONS`.
         metrics: Names of metrics; they share one pass of the head.
-        progress: Told after each layer; what it raises stops the work.
+        progress: Told after each layer; an exception that it raises stops the work.
 
     Returns:
         A divergence for each metric.

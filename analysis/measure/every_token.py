@@ -25,7 +25,7 @@ class EveryToken:
     """How far each adapter moves the base's distribution at every token.
 
     Attributes:
-        prompt: What the model read.
+        prompt: The prompt.
         adapters: Names of the adapters.
         values_LKT: `[layers, adapters, tokens]`, float64, finite and at least 0.
         peak_LT: The largest probability of the base's distribution, `[layers, tokens]`.
@@ -71,7 +71,7 @@ def read_every(
     Of the states only those of one part are in memory at a time; the results of all tokens are.
 
     Args:
-        prompt: What the model read.
+        prompt: The prompt.
         adapters: The adapters behind the base.
         states: Runs the model and gives its states after each block at some tokens,
             `[1 + adapters, layers, tokens, width]`, the base's first.
@@ -79,8 +79,8 @@ def read_every(
         head: The LM head with the final norm.
         lens: One of `lens.LENSES`.
         metric: One of `metrics.METRICS`.
-        progress: Told after each layer of a forward pass and after each token; what it raises
-            stops the reading.
+        progress: Told after each layer of a forward pass and after each token; an exception that
+            it raises stops the work.
     """
     tell = progress or (lambda what, share: None)
     count = len(prompt.ids)

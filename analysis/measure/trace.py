@@ -26,7 +26,7 @@ class Trace:
     """The hidden states of base and adapters after every layer, at the kept positions.
 
     Attributes:
-        prompt: What the model read.
+        prompt: The prompt.
         adapters: Names of the adapters, in the order of the rows after the first.
         hidden_RLPD: Residual stream after each block and before the final norm,
             `[1 + adapters, layers, positions, width]`; row 0 is the base, the positions are

@@ -67,7 +67,7 @@ class TraceReader:
             lens: Name of a lens.
             position: One of `trace.POSITIONS`.
             metric: Name of a metric.
-            progress: Told after each layer; what it raises stops the work.
+            progress: Told after each layer; an exception that it raises stops the work.
 
         Raises:
             InputError: There is no such lens, position or metric.

@@ -1,6 +1,6 @@
 """Reading adapters, and refusing those that cannot be mixed.
 
-An adapter is checked as data before PEFT sees it: the configuration against what is known to be
+An adapter is checked as data before PEFT sees it: the configuration against settings that are
 harmless and mixable, the tensors against the base model. PEFT then resolves ranks, scalings and
 module names, exactly as it would to run the adapter.
 """
@@ -29,7 +29,7 @@ _INJECTED = "default"
 
 @dataclass(frozen=True)
 class Factor:
-    """What an adapter adds to one linear: `ΔW x = B (A x)`.
+    """The change of one linear module by an adapter: `ΔW x = B (A x)`.
 
     Attributes:
         a_rI: `[rank, inputs]`.

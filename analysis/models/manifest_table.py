@@ -15,7 +15,7 @@ class ManifestTable:
     Args:
         path: The manifest, named in errors.
         name: Name of the table in errors, such as `[base]`; empty for the top of the file.
-        content: The table's value, whatever its type.
+        content: The table's value, of any type.
         known: The fields that the table may have.
 
     Raises:

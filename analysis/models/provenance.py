@@ -97,7 +97,7 @@ def provenance(collection: Collection, computation: Computation | None = None) -
 
 
 def versions() -> dict[str, str]:
-    """Versions of this product, of Python and of what computes."""
+    """Versions of this product, of Python and of the libraries that compute."""
     project = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]
     found = {"fusion-lens": str(project["version"]), "python": platform.python_version()}
     for package in _PACKAGES:
@@ -111,7 +111,8 @@ def versions() -> dict[str, str]:
 def _base_files(collection: Collection) -> tuple[File, ...]:
     base = collection.base
     if base.source == "embedded":
-        from analysis.models.bundled_base import GEMMA  # imports what the page need not wait for
+        # The first page need not wait for its imports.
+        from analysis.models.bundled_base import GEMMA
 
         return (File("gemma-3-270m-q4_k_m.gguf", GEMMA.sha256),)
     if base.source == "hub":

@@ -1,4 +1,4 @@
-"""The engine at work on one prompt, and what no exact way can do without."""
+"""The engine at work on one prompt, and the work that no exact way can avoid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Ours:
     Args:
         model: The base.
         tokenizer: Its tokenizer. It loses its end token, as the base does: an answer that ended
-            would leave the others less to do.
+            would leave less work for the other rows.
         adapters: The adapters.
         tokens: Tokens of the prompt.
     """
@@ -42,7 +42,7 @@ class Ours:
         self.model = model
         self.head = Head.of(model)
         self.names = tuple(adapter.name for adapter in adapters)
-        # Nothing is kept: the second time costs what the first did.
+        # Nothing is kept, so that every round does the whole work.
         self._engine = Engine(model, tokenizer, adapters, limits=Limits(kept_bytes=0))
         generator = torch.Generator().manual_seed(0)
         vocabulary = self.head.weight_VD.shape[0]
@@ -59,7 +59,7 @@ class Ours:
 
     @torch.inference_mode()
     def floor(self) -> None:
-        """What no exact way can do without: the base on k+1 rows, the head on their last tokens."""
+        """The unavoidable work: the base on k+1 rows, the head on their last tokens."""
         rows = 1 + len(self.names)
         self.model.base_model(input_ids=self.ids_1T.expand(rows, -1), use_cache=False)
         states_ND = torch.ones(rows * self._engine.layers, self.head.weight_VD.shape[1])

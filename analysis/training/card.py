@@ -24,11 +24,11 @@ def card(
 
     Args:
         recipe: The run's.
-        base_name: What the base is called.
+        base_name: Name of the base.
         sources: Where rows came from, for `own` rows and for `foreign` ones.
-        facts: What the run counted.
-        progress: What was seen on the way.
-        first: Of the card of the adapter that the run went on from, what `earlier` took.
+        facts: Counts of the run.
+        progress: History of the run.
+        first: From `earlier`, for the adapter that the run continued; None for a new adapter.
     """
     rows = _rows(sources["own"])
     dev = "\n".join(f"| {name} | {step} | {loss:.3f} |" for step, name, loss in progress.dev)
@@ -83,7 +83,7 @@ The adapter was trained on `{recipe.form!r}` and answers in that form only.
 
 
 def earlier(folder: Path) -> str | None:
-    """What the card in an adapter's folder says of its data and training, None without a card."""
+    """The data and training sections of an adapter's card; None without a card."""
     path = folder / "README.md"
     if not path.is_file():
         return None

@@ -28,7 +28,7 @@ STATE = "training-state.pt"
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """What was seen on the way.
+    """Losses and changes during a run.
 
     Attributes:
         train: `(step, loss per answer token)`.
@@ -82,7 +82,7 @@ def train(
         foreign: rows whose change is charged for, if any.
 
     Returns:
-        The PEFT model with the trained adapter, and what was seen on the way.
+        The PEFT model with the trained adapter, and the history of the run.
     """
     model = add_adapter(base, recipe)
     if start is not None:
@@ -156,7 +156,7 @@ def _step(
     """One optimiser step: the mean loss, the change on foreign rows if any, the tokens seen."""
     for group in optimizer.param_groups:
         group["lr"] = recipe.lr * schedule(step, len(batches), recipe.warmup)
-    # Drawn from the step alone, so a resumed run draws what an unbroken one would.
+    # Drawn from the step alone, so that a resumed run draws the same weight.
     weight = random.Random(f"{recipe.seed} {step}").uniform(*recipe.weight_range)
     model.train()
     batch = collate(batches[step])

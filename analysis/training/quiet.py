@@ -1,4 +1,4 @@
-"""Quiet training: what an adapter changes in rows that are none of its own costs loss.
+"""Quiet training: a penalty on changes in rows of other domains.
 
 An adapter that was trained on rows of its own kind alone moves every text, also where it has
 nothing to say. Fusion by divergence then weighs habit and size instead of relevance. So a batch of
@@ -22,7 +22,7 @@ SAMPLE_TOKENS = 2_000
 
 @dataclass(frozen=True)
 class ForeignRows:
-    """What a run is to leave alone, and the rows that its change is reported on.
+    """The rows that a run must not change, and the rows whose change is reported.
 
     Attributes:
         batches: Rows, a batch for each step that charges for them.
@@ -108,7 +108,7 @@ def mean(change_L: Sequence[float]) -> float:
 
 
 def _states(model: Any, batch: Batch) -> list[Tensor]:
-    """What each block hands on, `[rows, tokens, width]`."""
+    """The output of each block, `[rows, tokens, width]`."""
     inner = model.get_base_model()
     states: list[Tensor] = []
 

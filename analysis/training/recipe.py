@@ -1,4 +1,4 @@
-"""What one adapter is trained with: a recipe, given as TOML or as options."""
+"""Recipes: the settings of one training run, from TOML or from options."""
 
 import tomllib
 from dataclasses import dataclass, fields, replace
@@ -31,7 +31,7 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class Quiet:
-    """What an adapter is to leave alone: foreign rows, and what a change of them costs.
+    """The foreign rows that an adapter must not change, and the penalty for changes.
 
     Attributes:
         rows: TOML files whose `[[source]]` tables say where foreign rows come from, each file as
@@ -39,7 +39,7 @@ class Quiet:
         weight: Of the mean relative change on foreign rows, beside the loss per answer token.
         every: A batch of foreign rows, of `batch_tokens` too, comes with the first of so many
             steps.
-        sources: What `rows` held.
+        sources: The sources that the files of `rows` name.
     """
 
     rows: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Recipe:
 
     `weight_range` is the adapter weight drawn per batch. The softmax is over the first
     `head_vocabulary` tokens and those in the answers, but over all of them on every
-    `whole_head_every`-th batch. `quiet` says what the adapter is to leave as it is, if anything.
+    `whole_head_every`-th batch. `quiet` names the rows that the adapter must not change, if any.
     """
 
     name: str
@@ -106,7 +106,7 @@ def make_recipe(content: dict[str, Any], where: str, folder: Path = Path()) -> R
 
     Args:
         content: The fields.
-        where: What errors call the recipe.
+        where: Name of the recipe in errors.
         folder: Where the files of its `quiet` rows are looked for.
 
     Raises:

@@ -84,7 +84,7 @@ def run_recipe(
     start: Path | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
+    """Draw rows, train, and write adapter and card to `out`; returns the facts in the card."""
     model, tokenizer = base_to_train_on(base, dtype, device)
     rows, examples = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens)
     foreign, foreign_drawn = _foreign(recipe, data, tokenizer, examples)

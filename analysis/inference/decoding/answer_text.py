@@ -24,10 +24,10 @@ class AnswerText:
 
         Args:
             token: Its id.
-            last: Whether no other follows, so that what only began a stop string is text.
+            last: Whether this is the last token, so that the beginning of a stop text is shown.
 
         Returns:
-            What the text grew by, and whether a stop string was met.
+            The new text, and whether a stop text was met.
         """
         self._ids.append(token)
         text = self._vocabulary.text(self._ids)

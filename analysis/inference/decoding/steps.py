@@ -10,14 +10,14 @@ End = Literal["end token", "stop string", "length"]
 
 @dataclass(frozen=True)
 class Token:
-    """What one row did in one step.
+    """The token that one row chose in one step.
 
     Attributes:
         row: Index of the row.
         id: The token that was chosen.
         text: The token as text for people.
-        delta: What the answer grew by: whole characters only, never a part of a stop string.
-        probability: What the row's distribution gave the token, before temperature and top-p.
+        delta: The new text of the answer: whole characters only, never a part of a stop text.
+        probability: Its probability in the row's distribution, before temperature and top-p.
         end: Why the row ends with this token, or None.
     """
 

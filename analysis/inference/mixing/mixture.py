@@ -1,8 +1,8 @@
 """Per-row, per-layer weighted LoRA inside the base model.
 
 A batch has rows, and each row carries its own weights over the adapters, layer by layer. The model
-holds nothing of a request: the rows' hooks are put on for one forward pass and taken off after it,
-whatever happened in between.
+holds nothing of a request: the rows' hooks are put on for one forward pass and always taken off
+after it, also after an error.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
 
 @dataclass(frozen=True)
 class Site:
-    """One linear of the base and what the adapters that cover it add.
+    """One linear module of the base, with the matrices of the adapters that cover it.
 
     Attributes:
         module: The linear.

@@ -62,12 +62,12 @@ def check_metrics(names: Sequence[str]) -> None:
 
 
 def measure_all(names: Sequence[str], base_V: Tensor, shift_NV: Tensor) -> Tensor:
-    """The values of several metrics, which share what costs most.
+    """The values of several metrics, which share the most expensive parts.
 
     Args:
         names: Names of metrics.
         base_V: Logits of the base, `[vocabulary]`, float32 or float64.
-        shift_NV: What each adapter adds to them, `[n, vocabulary]`.
+        shift_NV: Shift of the logits by each adapter, `[n, vocabulary]`.
 
     Returns:
         `[metrics, n]` in float64, finite and at least 0.

@@ -25,7 +25,7 @@ class Pair:
 
     Args:
         base: The base's distribution.
-        shift_V: What the adapter adds to the base's logits, `[vocabulary]`.
+        shift_V: Shift of the base's logits by the adapter, `[vocabulary]`.
     """
 
     def __init__(self, base: BaseDistribution, shift_V: Tensor) -> None:

@@ -32,7 +32,7 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
 
     Args:
         base_V: Logits of the base, `[vocabulary]`, float32 or float64.
-        shift_NV: What each adapter adds to them, `[n, vocabulary]`.
+        shift_NV: Shift of the logits by each adapter, `[n, vocabulary]`.
 
     Returns:
         `[n]` in float64, finite and at least 0.
@@ -40,7 +40,7 @@ def kl(base_V: Tensor, shift_NV: Tensor) -> Tensor:
     import torch
 
     base = BaseDistribution(base_V)
-    # One adapter at a time: its shift and what is made of it stay in a core's cache, and equal
+    # One adapter at a time, so that its intermediate results stay in a core's cache, and equal
     # shifts give equal numbers.
     return torch.stack([kl_of_shift(base, shift_V) for shift_V in shift_NV])
 
@@ -50,15 +50,15 @@ def kl_of_shift(base: BaseDistribution, shift_V: Tensor) -> Tensor:
 
     Args:
         base: The base's distribution.
-        shift_V: What the adapter adds to the base's logits, `[vocabulary]`, in their precision.
+        shift_V: Shift of the logits by the adapter, `[vocabulary]`, in their precision.
 
     Returns:
         A tensor without dimensions, in float64, finite and at least 0.
     """
     base_V, p_V = base.logits_V, base.softmax_V
     x_V = shift_V - p_V.dot(shift_V)
-    # The mean that was taken off is itself rounded; what is left of it is known, and small but
-    # for shifts whose last digit is larger than 1.
+    # The subtracted mean is rounded. The mean that is left is known; it is small unless the last
+    # digit of the shifts is larger than 1.
     left = p_V.dot(x_V).double()
     low, high = float(x_V.amin()), float(x_V.amax())
     if high > _LARGEST[base_V.itemsize] or abs(float(left)) > _MOST_LEFT:

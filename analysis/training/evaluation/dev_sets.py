@@ -1,4 +1,4 @@
-"""What each adapter is measured on: its dev set, and a score of its own."""
+"""The dev set of each adapter, and the score that the adapter is for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DevSet:
     Attributes:
         name: The file's, or the generator's.
         adapter: Whose own it is.
-        rows: What the loss is measured on.
+        rows: The rows whose loss is measured.
     """
 
     name: str
@@ -38,7 +38,7 @@ class DevSet:
 
 @dataclass(frozen=True)
 class OwnScore:
-    """What an adapter is for, as a share of answers that are right.
+    """A score that an adapter is for: the share of answers that are right.
 
     Attributes:
         adapter: Whose score it is.

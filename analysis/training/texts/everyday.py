@@ -68,7 +68,7 @@ def read_frames(path: Path) -> dict[str, Any]:
 
 
 def _values(content: dict[str, Any], field: str) -> list[Any]:
-    """What can stand for a field: texts of a slot, or the records that have it."""
+    """The values of a field: texts of a slot, or the records that have the field."""
     name, _, key = field.partition(".")
     if not key:
         slot: list[Any] = content.get("slots", {}).get(name, [])

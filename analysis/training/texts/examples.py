@@ -1,4 +1,4 @@
-"""Training rows: reading, filtering, mixing by weight, and a report of what was used."""
+"""Training rows: reading, filtering, mixing by weight, and a report of their sources."""
 
 import json
 import random
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TextExample:
-    """One example: what is asked, what should be answered, and where it comes from."""
+    """One example: a question, its answer, and their source."""
 
     instruction: str
     output: str

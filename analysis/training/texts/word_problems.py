@@ -59,7 +59,7 @@ def numbers(rng: random.Random, op: str) -> tuple[int, int, int]:
 
 
 def _people(rng: random.Random, parts: dict[str, Any]) -> dict[str, str]:
-    """What the placeholders of one problem stand for."""
+    """The words for the placeholders of one problem."""
     woman = rng.random() < 0.5
     name = rng.choice(parts["women" if woman else "men"])
     friend = rng.choice([n for n in parts["women"] + parts["men"] if n != name])
