@@ -1,4 +1,4 @@
-"""How answers come about: which rows are decoded, and what the page shows meanwhile."""
+"""Answers a run: chooses the rows to decode, and streams their tokens to the page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
-from analysis.methods import Reading, fuse, methods
-from app.server.requests import Update, Updates, run_with_progress
+from analysis.methods import Reading, fuse
+from app.explore.updates import Update, Updates
+from app.server.requests import run_with_progress
 from app.state import what_if
-from app.state.answer_stream import AnswerStream, Heading
+from app.state.answer_stream import AnswerStream
+from app.state.answers_panel import Heading, heading_of, reference_among
 from app.state.run import AnswerRecord, AnswerSettings, Run
 from app.state.session import Session, Stopped
-from app.widgets.status import status_view
+from app.state.what_if import GridAnswers
+from app.widgets.status import StatusPanel
 from app.widgets.text import listed
 
 if TYPE_CHECKING:
@@ -21,72 +24,67 @@ if TYPE_CHECKING:
     from analysis.engine import Engine
     from analysis.inference.rows import Row
 
-REFERENCE = "qa-flora"
 MOST_ANSWERS = 6
-"""As many answers as can be read side by side."""
+"""The most answers that fit side by side."""
+
+AnswerRow: TypeAlias = "tuple[Row, Heading]"
+"""A row to decode, and the heading of its answer."""
 
 
-Answered: TypeAlias = "tuple[Row, Heading]"
-"""A row that is decoded, and what stands above its answer."""
-
-
-def check_count(chosen: Sequence[str], extra: tuple[bool, bool]) -> None:
-    """Refuses more answers than can be read side by side.
+def check_count(methods: Sequence[str], grid_answers: GridAnswers) -> None:
+    """Refuses more answers than fit side by side.
 
     Args:
-        chosen: Names of the methods.
-        extra: From `painting.extra`.
+        methods: Names of the methods.
+        grid_answers: The weights of the grid that answer too.
 
     Raises:
-        InputError: There are too many.
+        InputError: There are too many answers.
     """
-    labels = (what_if.LABEL, what_if.SHOWN_LABEL)
-    more = [f"“{label}”" for label, there in zip(labels, extra, strict=True) if there]
-    answers = len(chosen) + len(more)
-    if answers > MOST_ANSWERS:
-        among = f", {listed(more)} among them," if more else ""
+    labels = [f"“{label}”" for label in grid_answers.labels]
+    count = len(methods) + len(labels)
+    if count > MOST_ANSWERS:
+        including = f" (including {listed(labels)})" if labels else ""
         raise InputError(
-            f"{answers} answers are chosen{among} and at most {MOST_ANSWERS} fit side by side: "
-            f"untick {'one' if answers == MOST_ANSWERS + 1 else answers - MOST_ANSWERS} under "
-            "“Answers”. Your query and what is shown are kept."
+            f"You chose {count} answers{including}, but at most {MOST_ANSWERS} fit side by side: "
+            f"untick {count - MOST_ANSWERS} under “Answers”. Your query and the grid are kept."
         )
 
 
-def chosen(
+def answer_rows(
     engine: Engine,
     session: Session,
     run: Run,
     settings: AnswerSettings,
-    extra: tuple[bool, bool],
+    grid_answers: GridAnswers,
     labels: Mapping[str, str],
-) -> list[Answered]:
-    """What is answered: the methods' rows, the painted one and the one that is shown.
+) -> list[AnswerRow]:
+    """The rows that answer a run: those of the methods, then those of the grid.
 
     Args:
         engine: Reads divergences.
-        session: The visitor's.
-        run: What was traced.
-        settings: How it is to be answered.
-        extra: From `painting.extra`.
+        session: The visitor's session.
+        run: The run.
+        settings: The answer settings.
+        grid_answers: The weights of the grid that answer too.
         labels: The adapters' labels by name.
     """
     trace = run.trace
-    # The paper's rule at the paper's token; other settings are there to look at.
+    # The paper's rule at the paper's token: other view settings change the grid only.
     paper = Reading(
         trace.adapters,
         trace.layers,
         lambda: engine.divergence(trace, settings.lens).values_LK,
     )
-    # An adapter can be heard alone where it is not among those that are fused.
+    # Any adapter can answer alone, also one that is not fused.
     alone = Reading(engine.adapters, trace.layers, paper.divergence)
     rows = [
-        (fuse([name], alone if ":" in name else paper)[0], _heading(name, labels))
+        (fuse([name], alone if ":" in name else paper)[0], heading_of(name, labels))
         for name in settings.methods
     ]
-    painted, shown = extra
-    if painted and session.what_if is not None:
+    if grid_answers.painted and session.what_if is not None:
         rows.append(what_if.painted_row(session.what_if))
-    if shown and session.snapshot is not None:
+    if grid_answers.shown and session.snapshot is not None:
         rows.append(what_if.shown_row(session.snapshot))
     return rows
 
@@ -96,22 +94,22 @@ def answer(
     session: Session,
     run: Run,
     settings: AnswerSettings,
-    rows: list[Answered],
+    rows: list[AnswerRow],
     costs: tuple[str, ...],
 ) -> Updates:
     """Streams the answers to a run.
 
     Args:
-        engine: Decodes them.
-        session: The visitor's.
-        run: What was traced.
-        settings: How it is to be answered.
-        rows: From `chosen`.
-        costs: What was done before, and what it took.
+        engine: Decodes the answers.
+        session: The visitor's session.
+        run: The run.
+        settings: The answer settings.
+        rows: From `answer_rows`.
+        costs: The costs of the steps before, in words.
     """
     if not rows:
-        took = " · ".join(costs)
-        yield {"status": status_view("done", "Done. No answer was asked for.", 1.0, took)}
+        detail = " · ".join(costs)
+        yield {"status": StatusPanel("done", "Done. No answer is selected.", 1.0, detail)}
         return
     steps = engine.answer(
         run.trace.prompt,
@@ -120,12 +118,12 @@ def answer(
         sampling=settings.sampling,
     )
     names = [heading.name for _, heading in rows]
-    # Without qa-FLoRA's, the others are compared with the first.
-    reference = names.index(REFERENCE) if REFERENCE in names else 0
-    answer_stream = AnswerStream(run.number, [heading for _, heading in rows], reference)
+    answer_stream = AnswerStream(
+        run.number, [heading for _, heading in rows], reference_among(names)
+    )
     session.answer_stream = answer_stream
     session.answer_record = AnswerRecord(settings, tuple(row for row, _ in rows))
-    yield {"answers": answer_stream.view(), "status": status_view("working", "Answering")}
+    yield {"answers": answer_stream.panel(), "status": StatusPanel("working", "Answering")}
 
     def decode(progress: Progress) -> None:
         with closing(steps):  # type: ignore[type-var]
@@ -134,25 +132,17 @@ def answer(
                 answer_stream.push(step)
                 progress("answering", (step.index + 1) / settings.new_tokens)
 
-    def grown(what: str, share: float, _: float) -> Update:
-        said = status_view("working", "Answering", share, f"{answer_stream.speed:.1f} tokens/s")
-        return {"answers": answer_stream.news(), "status": said}
+    def new_tokens(what: str, share: float, _: float) -> Update:
+        status = StatusPanel("working", "Answering", share, f"{answer_stream.speed:.1f} tokens/s")
+        return {"answers": answer_stream.update(), "status": status}
 
     try:
-        yield from run_with_progress(session, run.number, decode, grown)
+        yield from run_with_progress(session, run.number, decode, new_tokens)
     except Stopped:
         answer_stream.finish("stopped")
-        if session.run is run:  # nothing newer is shown
-            yield {"answers": answer_stream.view()}
+        if session.run is run:  # the page shows no newer run
+            yield {"answers": answer_stream.panel()}
         raise
     answer_stream.finish("done")
-    took = " · ".join((*costs, answer_stream.cost))
-    yield {"answers": answer_stream.view(), "status": status_view("done", "Done", 1.0, took)}
-
-
-def _heading(name: str, labels: Mapping[str, str]) -> Heading:
-    rule, _, adapter = name.partition(":")
-    method = methods()[rule]
-    if adapter:
-        return Heading(name, f"{labels[adapter]} alone", method.summary)
-    return Heading(name, method.label, method.summary)
+    detail = " · ".join((*costs, answer_stream.cost))
+    yield {"answers": answer_stream.panel(), "status": StatusPanel("done", "Done", 1.0, detail)}

@@ -1,68 +1,74 @@
-"""The page's address: the link of what is shown, and what a link brings back."""
+"""Permalinks of the Explore tab: the link of what the page shows, and opening a link."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.models.manifest import Collection
 from app.explore import controls
-from app.explore.view_service import Update, ViewService
+from app.explore.updates import Update
+from app.explore.view_service import ViewService
 from app.state import link_fields
+from app.state.link_fields import LinkFields
 from app.state.session import Session
-from app.views.cell_view import View
-from app.views.files_view import files_view
-from app.widgets.status import status_view
+from app.views.export_panel import ExportPanel, Permalink
+from app.widgets.status import StatusPanel
 from app.widgets.text import listed
 
-_LONG = "The question is too long for a link, which has the settings alone."
+_LONG = "The question is too long for a link; the link has the settings only."
 
 
 class Permalinks:
-    """Links to what a collection's page shows.
+    """Makes and opens links to the Explore tab.
 
     Args:
-        collection: What the page is about.
-        view_service: Shows what is there as a link wants it.
+        fields: The fields of the controls.
+        view_service: Shows a run under the settings of a link.
     """
 
-    def __init__(self, collection: Collection, view_service: ViewService) -> None:
-        self._fields = controls.fields(collection)
-        self._keys = [field.key for field in self._fields]
+    def __init__(self, fields: LinkFields, view_service: ViewService) -> None:
+        self._fields = fields
         self._view_service = view_service
 
-    def of(self, session: Session) -> View:
-        """The files' panel with the link of what is shown; of nothing there is none."""
+    def export_panel(self, session: Session) -> ExportPanel:
+        """The export panel with the link of what the page shows."""
         run, snapshot = session.run, session.snapshot
         if snapshot is None:
-            return files_view(False)
-        settings = controls.settings(
-            self._fields,
+            return ExportPanel.empty()
+        values = controls.values_of(
             snapshot.query,
             snapshot.adapters,
             session.view_settings,
             run.answer_settings if run else None,
         )
-        link = {"text": link_fields.encode(self._fields, settings), "keys": self._keys}
+        link = Permalink(self._fields.encode(values), self._fields.keys)
         note = "" if link_fields.fits(snapshot.query) else _LONG
-        return files_view(True, link, run.number if run else 0, note)
+        return ExportPanel(True, link, run.number if run else 0, note)
 
-    def open(self, session: Session, given: Mapping[str, str]) -> tuple[list[Any], Update]:
-        """Brings back what a link is about.
+    def open(self, session: Session, given: Mapping[str, str]) -> tuple[dict[str, Any], Update]:
+        """Opens a link.
 
-        A query is left to be asked; settings alone are how what is there is looked at.
+        If the link has a query, that query waits to be asked. Otherwise the link's view settings
+        apply to the run that the page shows.
+
+        Args:
+            session: The visitor's session.
+            given: The keys and values of the link.
 
         Returns:
-            The values of query, adapters, look and answers, in the order of the controls, with None
-            for a query that stays; nothing where the link has no settings. And what the page shows.
+            The controls' new values by name, and the update of the page; both are empty for a
+            link without settings.
         """
-        if not any(key in given for key in self._keys):
-            return [], {}
-        (query, adapters, *rest), unusable = link_fields.decode(self._fields, given)
-        session.linked = bool(query.strip())
-        view_settings = controls.view_settings_of(*rest[: controls.LOOKS])
-        shown = {} if session.linked else self._view_service.change_settings(session, view_settings)
+        if not any(key in given for key in self._fields.keys):
+            return {}, {}
+        values, unusable = self._fields.decode(given)
+        session.linked = bool(values["query"].strip())
+        update: Update = {}
+        if not session.linked:
+            del values["query"]  # the query box keeps its text
+            view_settings = controls.view_settings_of(values)
+            update = self._view_service.change_settings(session, view_settings)
         if unusable:
-            said = f"The link's {listed(unusable)} cannot be used here and was left out."
-            shown["status"] = status_view("idle", said)
-        return [query if session.linked else None, adapters, *rest], shown
+            text = f"The value of {listed(unusable)} in the link is not valid and was ignored."
+            update["status"] = StatusPanel("idle", text)
+        return values, update

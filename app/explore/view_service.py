@@ -1,58 +1,57 @@
-"""What happens when somebody looks: nothing here runs the model."""
+"""Serves changes of view settings: reads kept traces, never runs the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import MEAN
 from app.explore.divergences import cached_divergence
+from app.explore.updates import Update
 from app.state.session import Session
-from app.state.snapshot import Snapshot, take, with_settings
+from app.state.snapshot import Snapshot, snapshot_of, with_settings
 from app.state.view_settings import ViewSettings
 from app.state.what_if import WhatIfWeights
-from app.views import figure_panels, grid_views
-from app.views.cell_view import cell_view
+from app.views import charts_panel, grid_views
+from app.views.charts_panel import ChartsPanel
+from app.views.explanation_panel import explanation_panel
+from app.views.grid_panel import grid_panel
 from app.views.grid_views import GridView
-from app.views.prompt_view import prompt_view
+from app.views.prompt_panel import prompt_panel
 from app.widgets import text
-from app.widgets.status import status_view
+from app.widgets.status import StatusPanel
 
 if TYPE_CHECKING:
     from app.server.loader import Loader
     from app.state.run import Run
     from app.state.stored_example import StoredExample
 
-Update = dict[str, Any]
-
 _READ = (
-    "Read at the token “{token}” through the {lens} lens. What a lens shows of early layers is "
-    "not a calibrated probability."
+    "Read at the token “{token}” with the {lens} lens. In early layers, these are not calibrated "
+    "probabilities."
 )
-
-_UNREAD = "Every token has to be read for this, once for each lens and metric."
-_STORED = "This is the stored example: ask it yourself to read it in another way."
+_UNREAD = "The model has to read every token for this, once for each lens and metric."
+_STORED = "The stored example has no such numbers. Ask the question yourself to see them."
 
 
 def same_numbers(one: Snapshot, other: Snapshot) -> bool:
-    """Whether two pictures show the same numbers, however these are drawn."""
-    drawn = replace(
+    """Whether two snapshots have the same numbers, whichever of them the grid shows."""
+    return other == replace(
         one,
         view_settings=replace(one.view_settings, show=other.view_settings.show),
         number=other.number,
     )
-    return drawn == other
 
 
 class ViewService:
-    """Shows what a visitor wants to see of the run that is there.
+    """Shows the run of a visitor under the view settings.
 
     Args:
-        loader: Has the engine.
+        loader: Gives the engine once it is loaded.
         labels: The adapters' labels by name.
-        example: The stored run that is there before there is another.
+        example: The stored run, which the page shows before the first question.
     """
 
     def __init__(
@@ -63,98 +62,95 @@ class ViewService:
         self._example = example
 
     def change_settings(self, session: Session, view_settings: ViewSettings) -> Update:
-        """The run, looked at differently."""
+        """The run under other view settings."""
         session.view_settings = view_settings
-        return self.again(session)
+        return self.redraw(session)
 
-    def again(self, session: Session) -> Update:
-        """The run that is there now, as the visitor wants to see it now."""
+    def redraw(self, session: Session) -> Update:
+        """The newest run under the newest view settings."""
         while True:
             run, view_settings = session.run, session.view_settings
             try:
                 snapshot = self._snapshot(session, run, view_settings)
             except InputError as error:
-                return {"status": status_view("error", str(error))}
-            # A lens takes its time: meanwhile a trace may have ended, or the look have changed.
+                return {"status": StatusPanel("error", str(error))}
+            # Reading takes time: meanwhile a new run may be there, or new view settings.
             if session.run is run and session.view_settings is view_settings:
                 break
         if snapshot is None:
             return {}
         before = session.snapshot
         session.show(snapshot)
-        shown = self.shown(session)
+        update = self.panels(session)
         if before is not None and not same_numbers(before, snapshot):
-            # What was tried with other numbers says nothing about these.
-            shown |= {"spread": figure_panels.no_profile(), "copies": figure_panels.no_profile()}
+            # The robustness checks were made with the numbers before.
+            update["variants"] = update["copies"] = ChartsPanel.empty()
         if snapshot.view_settings.needs != view_settings.needs and not session.busy:
-            shown["status"] = status_view("idle", _STORED if run is None else _UNREAD)
-        return shown
+            update["status"] = StatusPanel("idle", _STORED if run is None else _UNREAD)
+        return update
 
     def _snapshot(
         self, session: Session, run: Run | None, view_settings: ViewSettings
     ) -> Snapshot | None:
         engine = self._loader.engine
         if run is None or engine is None:
-            # The stored example holds the divergences of one reading.
+            # The stored example holds the divergences of one lens, metric and position.
             return session.snapshot and with_settings(session.snapshot, view_settings)
-        reading = cached_divergence(engine, run, view_settings)
-        if reading is None:
+        divergence = cached_divergence(engine, run, view_settings)
+        if divergence is None:
             view_settings = replace(view_settings, position="query")
-            reading = cached_divergence(engine, run, view_settings)
-        assert reading is not None
-        return take(reading, run, view_settings, self._labels)
+            divergence = cached_divergence(engine, run, view_settings)
+        assert divergence is not None
+        return snapshot_of(divergence, run, view_settings, self._labels)
 
-    def shown(self, session: Session) -> Update:
-        """All that depends on the picture, the pin, the painting and the cell."""
+    def panels(self, session: Session) -> Update:
+        """The panels that depend on the snapshot, the pin, the painted weights and the cell."""
         snapshot = session.snapshot
         if snapshot is None:
             return {}
-        source = session.run.trace if session.run is not None else self._example
-        read: Update = {}
-        if source is not None:
-            read["prompt"] = prompt_view(source.prompt, snapshot.view_settings.position)
-        return {
-            **read,
-            **self._drawn(session, snapshot),
-            **self.why(session),
+        update: Update = {
+            **self._figures(session, snapshot),
+            **self.explanation(session),
             **self.tokens(session),
         }
+        source = session.run.trace if session.run is not None else self._example
+        if source is not None:
+            update["prompt"] = prompt_panel(source.prompt, snapshot.view_settings.position)
+        return update
 
     @staticmethod
     def _grid_view(session: Session, snapshot: Snapshot) -> GridView:
         painted = session.what_if.weights if session.what_if else None
         return grid_views.grid_view(snapshot, session.pinned, painted)
 
-    def _drawn(self, session: Session, snapshot: Snapshot) -> Update:
-        """What is drawn of the picture: the same numbers as grid and as lines."""
+    def _figures(self, session: Session, snapshot: Snapshot) -> Update:
+        """The same numbers as a grid and as lines."""
         grid_view = self._grid_view(session, snapshot)
         return {
-            "grid": figure_panels.grid(
-                grid_view, session.cell, session.pinned, session.run is None
-            ),
-            "profile": figure_panels.profile(grid_view),
+            "grid": grid_panel(grid_view, session.cell, session.pinned, session.run is None),
+            "profile": charts_panel.profile(grid_view),
         }
 
     def select(self, session: Session, layer: int, adapter: int) -> Update:
-        """A cell was chosen."""
+        """Selects a cell and explains it."""
         if not session.select(layer, adapter):
             return {}
-        return {**self.why(session), **self.tokens(session)}
+        return {**self.explanation(session), **self.tokens(session)}
 
     @staticmethod
     def tokens(session: Session) -> Update:
-        """The selected adapter at every token, if that has been read."""
+        """The divergence of the selected cell at every token, if every token has been read."""
         run, snapshot = session.run, session.snapshot
         every_token = (
             run.every_token.get(snapshot.view_settings.reading) if run and snapshot else None
         )
         if every_token is None or snapshot is None:
-            return {"tokens": figure_panels.no_profile()}
-        cell = session.cell or (snapshot.shown.start, 0)
-        return {"tokens": figure_panels.every_token(snapshot, cell, every_token)}
+            return {"tokens": ChartsPanel.empty()}
+        cell = session.cell or (snapshot.visible_layers.start, 0)
+        return {"tokens": charts_panel.every_token(snapshot, cell, every_token)}
 
-    def why(self, session: Session) -> Update:
-        """Why the selected cell is what it is."""
+    def explanation(self, session: Session) -> Update:
+        """The explanation of the selected cell."""
         snapshot, cell = session.snapshot, session.cell
         if snapshot is None or cell is None:
             return {}
@@ -164,43 +160,51 @@ class ViewService:
         position = "query" if view_settings.position == MEAN else view_settings.position
         if run is not None and engine is not None:
             prompt, name = run.trace.prompt, snapshot.adapters[adapter]
-            behind = engine.cell(run.trace, layer, name, view_settings.lens, position)
-            # Another metric or position is then there at once.
+            tokens = engine.cell(run.trace, layer, name, view_settings.lens, position)
+            # Prepares the other metrics and positions, which the visitor may choose next.
             engine.read_ahead(run.trace, view_settings.lens, layer, name)
         elif self._example is not None:
-            prompt, behind = self._example.prompt, self._example.cells[layer][adapter]
+            prompt, tokens = self._example.prompt, self._example.cells[layer][adapter]
         else:
-            return {"why": cell_view(grid_view, layer, adapter, None)}
-        place = prompt.query_last if position == "query" else prompt.last
-        token = text.visible(prompt.tokens[place])
+            return {"explanation": explanation_panel(grid_view, layer, adapter, None)}
+        index = prompt.query_last if position == "query" else prompt.last
+        token = text.visible(prompt.tokens[index])
         note = _READ.format(token=token, lens=view_settings.lens)
         if view_settings.position == MEAN:
             note += " The divergence above is the mean over all tokens of the query."
         if view_settings.metric != "kl":
-            note += " The parts are those of the KL divergence."
-        return {"why": cell_view(grid_view, layer, adapter, behind, note)}
+            note += " The shares are those of the KL divergence."
+        return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}
 
     def paint(
         self, session: Session, layer: int, adapter: int, weight: float, scope: str
     ) -> Update:
-        """A cell was painted."""
+        """Paints cells with a weight.
+
+        Args:
+            session: The visitor's session.
+            layer: The layer of the clicked cell.
+            adapter: The adapter's index.
+            weight: The weight that the cells get.
+            scope: One of `what_if.SCOPES`.
+        """
         if session.snapshot is None or session.what_if is None:
             return {}
         if not session.select(layer, adapter):
             return {}
-        shown = session.snapshot.shown
-        session.what_if = session.what_if.paint(layer, adapter, weight, scope, shown)
-        return {**self._drawn(session, session.snapshot), **self.why(session)}
+        visible_layers = session.snapshot.visible_layers
+        session.what_if = session.what_if.paint(layer, adapter, weight, scope, visible_layers)
+        return {**self._figures(session, session.snapshot), **self.explanation(session)}
 
-    def unpaint(self, session: Session) -> Update:
-        """The painting begins anew."""
+    def reset_painting(self, session: Session) -> Update:
+        """Resets the painted weights to those of the run."""
         if session.snapshot is not None:
             session.what_if = WhatIfWeights.over(session.snapshot)
-        return self.shown(session)
+        return self.panels(session)
 
     def pin(self, session: Session) -> Update:
-        """What is shown becomes what others are compared with; a second time lets go of it."""
+        """Pins the shown snapshot for comparison, or unpins the pinned one."""
         session.pinned = session.snapshot if session.pinned is None else None
         if session.pinned is None and session.view_settings.show == "difference":
             session.view_settings = replace(session.view_settings, show="weights")
-        return self.again(session)
+        return self.redraw(session)

@@ -1,4 +1,4 @@
-"""A run: what a visitor asked for, and what the model left of it."""
+"""A run: a visitor's question, the trace of it, and how it is answered."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """How a query is to be answered.
+    """How to answer a query.
 
     Attributes:
         methods: Names of the methods, as `analysis.methods.fuse` takes them.
-        new_tokens: The longest an answer may get.
+        new_tokens: The most tokens that an answer may have.
         sampling: How tokens are chosen.
         lens: The lens that methods read divergences through.
     """
@@ -31,11 +31,11 @@ class AnswerSettings:
 
 @dataclass(frozen=True)
 class AnswerRecord:
-    """What the answers that are shown were made from.
+    """Settings and weights of the answers that are shown.
 
     Attributes:
-        settings: How they were asked for.
-        rows: The weights of each, in the order of the sheet.
+        settings: The answer settings.
+        rows: The rows that were decoded, in the order of the answers.
     """
 
     settings: AnswerSettings
@@ -47,11 +47,11 @@ class Run:
     """One traced query.
 
     Attributes:
-        number: Which of the visitor's requests it was.
-        query: What was asked, as typed.
-        trace: What the model left.
+        number: The number of the visitor's request.
+        query: The question, as typed.
+        trace: The trace of the question.
         answer_settings: How it is answered.
-        every_token: What was read at every token of it, by lens and metric; grows on demand.
+        every_token: The divergences at every token, by lens and metric; grows on demand.
     """
 
     number: int

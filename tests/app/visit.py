@@ -1,4 +1,4 @@
-"""A visitor's session with a run on it, made without a browser."""
+"""A visitor's session with a run, made without a browser."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from analysis.engine import Engine
 from analysis.inference.decoding import Sampling
 from analysis.models.manifest import Collection
 from app.explore.query_service import QueryService
+from app.explore.updates import Updates
 from app.explore.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
-from app.server.requests import Updates
 from app.state.run import AnswerSettings
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
