@@ -1,4 +1,4 @@
-"""A run as a Python file: the same numbers and answers, from `analysis` alone."""
+"""A run as a Python file that computes the same numbers and answers with `analysis`."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     """The file's text.
 
     Args:
-        source: What the run was made with.
-        snapshot: What is shown.
-        answer_record: What the answers were made from, if there are any.
+        source: Base, adapters and versions.
+        snapshot: The numbers that the page shows.
+        answer_record: Settings and weights of the answers, if there are any.
     """
     view_settings = snapshot.view_settings
     place = (
@@ -69,8 +69,8 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         ),
         normalisation=view_settings.normalisation,
         temperature=view_settings.temperature,
-        first=snapshot.shown.start,
-        last=snapshot.shown.stop - 1,
+        first=snapshot.visible_layers.start,
+        last=snapshot.visible_layers.stop - 1,
     )
     if answer_record is None:
         return written.replace("ConstantWeights, Engine, Row, Sampling, fuse, load", "Engine, load")
@@ -88,12 +88,11 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
 def _fused(settings: AnswerSettings) -> str:
     if not settings.methods:
         return "[]"
-    context = f"engine.context(trace, lens={settings.lens!r})"
-    return f"fuse({list(settings.methods)!r}, {context})"
+    return f"fuse({list(settings.methods)!r}, engine.context(trace, lens={settings.lens!r}))"
 
 
 def _more(answer_record: AnswerRecord) -> str:
-    """The rows that no method gives: their numbers."""
+    """The rows with weights of the grid, written out as numbers."""
     painted = answer_record.weights[len(answer_record.settings.methods) :]
     lines = ["import torch\n\n"] if painted else []
     for row in painted:

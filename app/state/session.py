@@ -1,4 +1,4 @@
-"""What one visitor's page remembers between events."""
+"""The session: the state of one visitor's page between events."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Session:
     Attributes:
         ticket: Number of the newest request.
         stopped: Number of the newest request that has ended, or is to end.
-        gives_way: Whether the newest request may be ended for what somebody wants to see instead.
+        gives_way: Whether a change of view settings may end the newest request.
         run: The run that is shown.
-        view_settings: How the visitor wants to see it; the newest of all wishes.
-        snapshot: What the grid shows of it.
+        view_settings: The newest view settings.
+        snapshot: The numbers that the grid shows.
         cell: The selected layer and adapter.
-        pinned: The picture to compare with.
+        pinned: The snapshot to compare with.
         what_if: The what-if weights.
         answer_stream: The answers that are shown.
-        answer_record: What they were made from.
-        linked: Whether a permalink's query waits to be asked.
+        answer_record: Settings and weights of these answers.
+        linked: Whether the query of a permalink waits to be asked.
     """
 
     ticket: int = 0
@@ -57,18 +57,18 @@ class Session:
         return self.ticket > self.stopped
 
     def begin(self, *, gives_way: bool = False) -> int:
-        """Takes a number for a new request; the ones before it end."""
+        """Takes a number for a new request and ends the older requests."""
         self.stopped = self.ticket
         self.ticket += 1
         self.gives_way = gives_way
         return self.ticket
 
     def stop(self) -> None:
-        """Asks the request that runs to end at its next step."""
+        """Ends the running request at its next step."""
         self.stopped = self.ticket
 
     def check(self, ticket: int) -> None:
-        """Raises Stopped where a request should go no further."""
+        """Raises Stopped if a request has to end."""
         if ticket <= self.stopped:
             raise Stopped
 
@@ -82,7 +82,7 @@ class Session:
         return progress
 
     def show(self, snapshot: Snapshot) -> None:
-        """Takes a picture as the one that is shown; keeps of the rest what still fits."""
+        """Shows a snapshot; keeps the selected cell and the painted weights if they still fit."""
         self.snapshot = snapshot
         if self.cell is None or not self._holds(snapshot, self.cell):
             self.cell = snapshot.strongest()
@@ -90,7 +90,7 @@ class Session:
             self.what_if = WhatIfWeights.over(snapshot)
 
     def select(self, layer: int, adapter: int) -> bool:
-        """Selects a cell, if there is one."""
+        """Selects a cell of the grid; False if the grid has no such cell."""
         if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
             return False
         self.cell = (layer, adapter)
@@ -98,4 +98,4 @@ class Session:
 
     @staticmethod
     def _holds(snapshot: Snapshot, cell: tuple[int, int]) -> bool:
-        return cell[0] in snapshot.shown and 0 <= cell[1] < snapshot.width
+        return cell[0] in snapshot.visible_layers and 0 <= cell[1] < snapshot.width

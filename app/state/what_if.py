@@ -1,4 +1,4 @@
-"""What-if weights: painted by hand over a method's."""
+"""What-if weights: painted by hand over the weights of the grid."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.state.answer_stream import Heading
-from app.state.numbers import Numbers, rows
-from app.state.snapshot import Snapshot
+from app.state.answers_panel import Heading
+from app.state.snapshot import Numbers, Snapshot, frozen
 
 if TYPE_CHECKING:
     from analysis.inference.mixing.rows import Row
 
 SCOPES = {
-    "cell": "This cell",
-    "layer": "Its whole layer",
-    "below": "Its adapter from here down",
-    "adapter": "Its adapter in all layers shown",
+    "cell": "This cell only",
+    "layer": "All adapters of this layer",
+    "below": "This adapter, from this layer down",
+    "adapter": "This adapter, in all layers shown",
 }
-NAME, LABEL = "what-if", "What if"
-SHOWN, SHOWN_LABEL = "shown", "As shown"
+PAINTED, PAINTED_LABEL = "what-if", "What-if weights"
+SHOWN, SHOWN_LABEL = "shown", "Shown weights"
 
 
 @dataclass(frozen=True)
 class WhatIfWeights:
-    """Weights that somebody painted.
+    """Weights that the visitor painted.
 
     Attributes:
         adapters: Names of the adapters.
@@ -39,28 +38,28 @@ class WhatIfWeights:
 
     @classmethod
     def over(cls, snapshot: Snapshot) -> WhatIfWeights:
-        """The weights of a picture, to paint over."""
+        """The weights of a snapshot, to paint over."""
         return cls(snapshot.adapters, snapshot.weights)
 
     def fits(self, snapshot: Snapshot) -> bool:
-        """Whether it can stay where another picture is shown."""
+        """Whether the painted weights have the adapters and layers of a snapshot."""
         return self.adapters == snapshot.adapters and len(self.weights) == snapshot.layers
 
     def paint(
-        self, layer: int, adapter: int, weight: float, scope: str, shown: range
+        self, layer: int, adapter: int, weight: float, scope: str, visible_layers: range
     ) -> WhatIfWeights:
-        """With one weight in some cells.
+        """A copy with one weight in some cells.
 
         Args:
-            layer: The layer that was meant.
-            adapter: The adapter's place.
-            weight: What the cells get.
+            layer: The layer of the clicked cell.
+            adapter: The adapter's index.
+            weight: The weight that the cells get.
             scope: One of `SCOPES`.
-            shown: The layers that are shown; no other is painted.
+            visible_layers: The layers that the page shows; no other layer is painted.
         """
 
-        def meant(row: int, column: int) -> bool:
-            if row not in shown:
+        def painted(row: int, column: int) -> bool:
+            if row not in visible_layers:
                 return False
             match scope:
                 case "layer":
@@ -72,35 +71,53 @@ class WhatIfWeights:
             return (row, column) == (layer, adapter)
 
         values = [
-            [weight if meant(row, column) else value for column, value in enumerate(weights)]
+            [weight if painted(row, column) else value for column, value in enumerate(weights)]
             for row, weights in enumerate(self.weights)
         ]
-        return WhatIfWeights(self.adapters, rows(values), touched=True)
+        return WhatIfWeights(self.adapters, frozen(values), touched=True)
 
 
-def extra(
+@dataclass(frozen=True)
+class GridAnswers:
+    """The weights of the grid that answer beside the methods.
+
+    Attributes:
+        painted: Whether the painted weights answer.
+        shown: Whether the weights that the grid shows answer.
+    """
+
+    painted: bool = False
+    shown: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of their answers."""
+        return [PAINTED_LABEL] * self.painted + [SHOWN_LABEL] * self.shown
+
+
+def grid_answers(
     what_if: WhatIfWeights | None, adapters: Sequence[str], show: str, with_shown: bool
-) -> tuple[bool, bool]:
-    """What is answered besides the methods: the painted weights, and the ones that are shown.
+) -> GridAnswers:
+    """Which weights of the grid answer beside the methods.
 
     Args:
         what_if: The what-if weights, if there are any.
-        adapters: Those of the run.
+        adapters: The adapters of the run.
         show: What the grid shows.
-        with_shown: Whether the weights that are shown are to be heard.
+        with_shown: Whether the visitor asked for an answer with the weights that are shown.
     """
     painted = what_if is not None and what_if.touched and what_if.adapters == tuple(adapters)
-    return painted, with_shown and not (painted and show == "what-if")
+    return GridAnswers(painted, with_shown and not (painted and show == "what-if"))
 
 
 def painted_row(what_if: WhatIfWeights) -> tuple[Row, Heading]:
-    """The painted weights, to answer with."""
-    heading = Heading(NAME, LABEL, "The weights that were painted.")
-    return _row(NAME, what_if.adapters, what_if.weights), heading
+    """The row of the painted weights, and the heading of its answer."""
+    heading = Heading(PAINTED, PAINTED_LABEL, "The weights that you painted.")
+    return _row(PAINTED, what_if.adapters, what_if.weights), heading
 
 
 def shown_row(snapshot: Snapshot) -> tuple[Row, Heading]:
-    """The weights that are shown, to answer with."""
+    """The row of the weights that are shown, and the heading of its answer."""
     heading = Heading(
         SHOWN, SHOWN_LABEL, f"The weights of the grid. {snapshot.view_settings.described()}"
     )

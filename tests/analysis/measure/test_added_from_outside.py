@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import torch
 
@@ -22,8 +23,10 @@ from analysis.measure.layer_reading import read_layers
 from analysis.measure.lenses import check_lens, lenses
 from analysis.measure.metrics import check_metrics, measure_all, metrics
 from analysis.models.manifest import load_collection
-from app.explore import controls
+from app.explore import control_column
+from app.explore.controls import Controls
 from app.state.view_settings import ViewSettings, lens_choices, metric_choices
+from app.widgets.labels import labels_of
 from tests import tiny
 from tests.added import added_file
 
@@ -76,9 +79,12 @@ def test_an_added_lens_and_metric_are_listed_everywhere(
     own = ViewSettings("by-layer", metric="total-variation")
     assert own.unit == " bananas"
     assert "by-layer lens, Total variation" in own.described()
-    fields = {field.key: field for field in controls.fields(load_collection(manifest))}
-    assert fields["lens"].read("by-layer") == "by-layer"
-    assert fields["metric"].read("total-variation") == "total-variation"
+    controls = Controls()
+    with gr.Blocks(analytics_enabled=False):
+        collection = load_collection(manifest)
+        control_column.build(controls, collection, labels_of(collection), stored=False)
+    assert controls.link_fields["lens"].read("by-layer") == "by-layer"
+    assert controls.link_fields["metric"].read("total-variation") == "total-variation"
     with pytest.raises(SystemExit):
         main(["trace", "--help"])
     assert "by-layer: A matrix of each layer." in " ".join(capsys.readouterr().out.split())

@@ -19,10 +19,8 @@ def test_the_examples_name_bundled_adapters() -> None:
     assert {example.alone for example in load_examples(collection)} <= names
 
 
-def test_an_example_brings_the_adapter_that_is_heard_alone_unless_none_is() -> None:
+def test_an_example_brings_the_adapter_that_answers_alone_unless_none_does() -> None:
     example = Example("Medicine in Russian", "Какие?", ("russian", "medical"), "medical")
-    assert controls.alone_beside(example, ["adapter:math"], ["math", "medical"]) == [
-        "adapter:medical"
-    ]
-    assert controls.alone_beside(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
-    assert controls.alone_beside(example, [], ["math", "medical"]) == []
+    assert controls.alone_for(example, ["adapter:math"], ["math", "medical"]) == ["adapter:medical"]
+    assert controls.alone_for(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
+    assert controls.alone_for(example, [], ["math", "medical"]) == []

@@ -1,4 +1,4 @@
-"""A trace, read as a look wants it."""
+"""Divergences of a run under view settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read(
     engine: Engine, trace: Trace, view_settings: ViewSettings, progress: Progress
 ) -> Divergence:
-    """The divergence as a look reads it; the mean over all tokens runs the model where it must."""
+    """The divergence under view settings; the mean over all tokens may run the model."""
     if view_settings.position == MEAN:
         return engine.every_token(
             trace.prompt, trace.adapters, *view_settings.reading, progress
@@ -29,9 +29,9 @@ def read(
 
 
 def cached_divergence(engine: Engine, run: Run, view_settings: ViewSettings) -> Divergence | None:
-    """The divergence as a look reads it, without the model; None where that needs it."""
+    """The divergence under view settings; None if that needs the model."""
     if view_settings.position == MEAN:
-        every_token = run.every_token.get(view_settings.reading)
+        every_token = run.every_token(*view_settings.reading)
         return every_token.mean() if every_token else None
     return engine.divergence(
         run.trace, view_settings.lens, view_settings.position, view_settings.metric

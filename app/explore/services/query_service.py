@@ -1,7 +1,6 @@
-"""What happens when somebody asks: steps that yield what the page shows next.
+"""Serves questions: traces the query, shows the grid, streams the answers, reads every token.
 
-Each generator yields dictionaries from a part of the page (`status`, `prompt`, `grid`, `answers`,
-`busy`) to its new content, and knows nothing of components.
+Each request is a generator of updates of the page. It does not know the page's components.
 """
 
 from __future__ import annotations
@@ -12,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import MEAN
-from app.explore import divergences
-from app.explore.answer_service import answer, check_count, chosen
-from app.explore.view_service import ViewService
+from app.explore.services import divergences
+from app.explore.services.answer_service import answer, answer_rows, check_count
+from app.explore.services.updates import Updates
+from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import (
     Outcome,
-    Update,
-    Updates,
+    RequestUpdate,
     run_request,
     run_with_progress,
     wait_for_engine,
 )
-from app.state import answer_stream, what_if
+from app.state import what_if
+from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
-from app.widgets.status import status_view
+from app.widgets.status import StatusPanel
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 
 class QueryService:
-    """Answers the page's requests with one engine.
+    """Serves the questions of all visitors with one engine.
 
     Args:
-        loader: Has the engine, or will have it.
-        request_queue: Says whose turn it is.
+        loader: Gives the engine once it is loaded.
+        request_queue: The queue of all requests to the engine.
         labels: The adapters' labels by name.
-        view_service: Shows what was traced.
+        view_service: Shows the runs.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class QueryService:
         """Traces a query, shows the grid, and streams the answers.
 
         Args:
-            session: The visitor's.
-            query: What is asked.
+            session: The visitor's session.
+            query: The question.
             adapters: Names of the adapters to trace.
-            view_settings: How the trace is shown, unless the visitor changes that meanwhile.
-            answer_settings: How it is to be answered.
-            with_shown: Answer with the weights on the grid, too, not only with painted weights.
+            view_settings: The view settings; the visitor may change them meanwhile.
+            answer_settings: Gives the answer settings, which import torch.
+            with_shown: Whether to answer with the weights that the grid shows, too.
         """
         ticket = session.begin()
         session.view_settings = view_settings
@@ -85,23 +85,30 @@ class QueryService:
             engine = yield from wait_for_engine(self._loader, session, ticket)
             prompt = engine.prompt(query)
             settings = answer_settings()
-            extra = what_if.extra(session.what_if, adapters, view_settings.show, with_shown)
-            check_count(settings.methods, extra)
+            grid_answers = what_if.grid_answers(
+                session.what_if, adapters, view_settings.show, with_shown
+            )
+            check_count(settings.methods, grid_answers)
             traced = yield from run_with_progress(
                 session,
                 ticket,
                 lambda progress: engine.trace(prompt, adapters, progress=progress),
             )
-            before = session.run
-            run = Run(ticket, query, traced.value, settings, engine.computation)
-            if before is not None and before.trace is run.trace:
-                run.every_token.update(before.every_token)
+            run = Run(
+                ticket,
+                query,
+                prompt,
+                traced.value.adapters,
+                settings,
+                engine.computation,
+                engine,
+            )
             read = yield from self._read(engine, session, ticket, run)
             session.run = run
-            # The answers to another question would be wrong below this one's grid.
-            yield {**self._view_service.again(session), "answers": answer_stream.empty(ticket)}
-            costs = (traced.said("traced"), read.said("read"))
-            rows = chosen(engine, session, run, settings, extra, self._labels)
+            # The page must not show the answers of the question before below the new grid.
+            yield {**self._view_service.redraw(session), "answers": AnswersPanel.empty(ticket)}
+            costs = (traced.cost("traced"), read.cost("read"))
+            rows = answer_rows(engine, session, run, settings, grid_answers, self._labels)
             yield from answer(engine, session, run, settings, rows, costs)
 
         yield from run_request(session, ticket, self._request_queue, steps())
@@ -114,45 +121,45 @@ class QueryService:
             engine = yield from wait_for_engine(self._loader, session, ticket)
             run = session.run
             if run is None:
-                raise InputError("There is no run to look into yet: ask the question first.")
+                raise InputError("The page has no run yet: ask a question first.")
             read = yield from self._every_token(engine, session, ticket, run, session.view_settings)
-            shown = self._view_service.again(session)
-            took = f"{len(run.trace.prompt.ids)} tokens {read.said('read')}"
-            yield {**shown, "status": status_view("done", "Done", 1.0, took)}
+            detail = f"{len(run.prompt.ids)} tokens {read.cost('read')}"
+            status = StatusPanel("done", "Done", 1.0, detail)
+            yield {**self._view_service.redraw(session), "status": status}
 
         yield from run_request(session, ticket, self._request_queue, steps())
 
     def read_tokens_if_needed(self, session: Session) -> Updates:
-        """Reads every token where what is wanted needs it, unless something runs that may not end.
+        """Reads every token if the view settings need it and no request runs that must finish.
 
-        What runs is then `followed` by it.
+        After such a request, `then_read_tokens` reads them.
         """
         if self.needs_every_token(session) and (session.gives_way or not session.busy):
             yield from self.every_token(session)
 
     def then_read_tokens(self, session: Session, steps: Updates) -> Updates:
-        """A request's steps; once it is done, what the visitor has turned to meanwhile is read."""
+        """Runs a request, then reads every token if the view settings need it by then."""
         state = ""
         for changes in steps:
-            state = changes["status"]["state"] if "status" in changes else state
+            state = changes["status"].state if "status" in changes else state
             yield changes
         if state == "done":
             yield from self.read_tokens_if_needed(session)
 
     @staticmethod
     def needs_every_token(session: Session) -> bool:
-        """Whether what is wanted needs every token of the run, and they are not read yet."""
+        """Whether the view settings need every token of the run, and these are not read yet."""
         run, view_settings = session.run, session.view_settings
         return (
             run is not None
             and view_settings.position == MEAN
-            and view_settings.reading not in run.every_token
+            and run.every_token(*view_settings.reading) is None
         )
 
     def _read(
         self, engine: Engine, session: Session, ticket: int, run: Run
-    ) -> Generator[Update, None, Outcome[Any]]:
-        """Reads a run as the visitor wants it, also where that changes meanwhile."""
+    ) -> Generator[RequestUpdate, None, Outcome[Any]]:
+        """Reads a run under the newest view settings, which may change meanwhile."""
         while True:
             view_settings = session.view_settings
             done: Outcome[Any]
@@ -167,14 +174,12 @@ class QueryService:
     @staticmethod
     def _every_token(
         engine: Engine, session: Session, ticket: int, run: Run, view_settings: ViewSettings
-    ) -> Generator[Update, None, Outcome[EveryToken]]:
-        trace = run.trace
+    ) -> Generator[RequestUpdate, None, Outcome[EveryToken]]:
         done = yield from run_with_progress(
             session,
             ticket,
             lambda progress: engine.every_token(
-                trace.prompt, trace.adapters, *view_settings.reading, progress
+                run.prompt, run.adapters, *view_settings.reading, progress
             ),
         )
-        run.every_token[view_settings.reading] = done.value
         return done

@@ -1,5 +1,5 @@
-// Why a cell is what it is: the arithmetic, and the tokens behind it.
-FusionLens.define("why", (root) => {
+// The explanation of a cell: its arithmetic, and the tokens behind it.
+FusionLens.define("explanation", (root) => {
   const { el } = FusionLens;
   const heading = el("h2", {}, "Why this cell?");
   const body = el("div", { className: "body", at: { "aria-live": "polite" } });
@@ -8,7 +8,7 @@ FusionLens.define("why", (root) => {
   const tokens = (value) => {
     const names = ["token", "base", value.adapter, "points", "rank"];
     const titles = ["", "", value.adapter, "Change in percentage points", "Change of rank"];
-    const head = names.map((name, place) => el("th", { scope: "col", dir: "auto", title: titles[place] }, name));
+    const head = names.map((name, index) => el("th", { scope: "col", dir: "auto", title: titles[index] }, name));
     for (const changed of head.slice(3)) changed.prepend(el("span", { className: "sr-only" }, "change in "));
     const rows = value.tokens.map((token) =>
       el(
@@ -18,7 +18,7 @@ FusionLens.define("why", (root) => {
         el("td", {}, token.base),
         el("td", {}, token.adapter),
         el("td", {}, token.change),
-        el("td", { className: "move", data: { way: token.way } }, token.move),
+        el("td", { className: "move", data: { direction: token.direction } }, token.move),
       ),
     );
     return [
@@ -28,14 +28,14 @@ FusionLens.define("why", (root) => {
   };
 
   const shares = (value) => [
-    el("h3", {}, "What the divergence is made of"),
+    el("h3", {}, "Each token's share of the divergence"),
     el(
       "ul",
       { className: "shares" },
-      ...value.shares.map((one) => {
+      ...value.shares.map((row) => {
         const bar = el("span", { className: "share", at: { "aria-hidden": "true" } });
-        bar.style.setProperty("--share", one.share);
-        return el("li", {}, el("bdi", { className: "mono" }, one.text), bar, el("span", { className: "percent" }, one.said));
+        bar.style.setProperty("--share", row.share);
+        return el("li", {}, el("bdi", { className: "mono" }, row.text), bar, el("span", { className: "percent" }, row.percent));
       }),
     ),
   ];
@@ -50,7 +50,7 @@ FusionLens.define("why", (root) => {
         ...(value.note ? [el("p", { className: "note" }, value.note)] : []),
       );
       root.dataset.cell = value.title;
-      FusionLens.tell("why", value.cell);
+      FusionLens.send("explained", value.cell);
     },
   };
 });
