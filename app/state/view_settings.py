@@ -17,9 +17,9 @@ SPAN = re.compile(r"\s*(\d{0,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?", re.
 
 SHOWN = ("weights", "divergence", "difference", "what-if")
 _POSITIONS = {
-    "query": "Last token of the query · paper",
-    "prompt": "Last token of the prompt",
-    MEAN: "Mean over the query's tokens",
+    "query": "Query's last token · paper",
+    "prompt": "Prompt's last token",
+    MEAN: "Mean over query tokens",
 }
 _READ_AT = {MEAN: "mean over all tokens of the query (equal weights, without the prompt form)"}
 _SHOWN = {

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from analysis.inference.mixing.rows import Row
 
 SCOPES = {
-    "cell": "This cell only",
-    "layer": "All adapters of this layer",
-    "below": "This adapter, from this layer down",
-    "adapter": "This adapter, in all layers shown",
+    "cell": "This cell",
+    "layer": "Whole layer",
+    "below": "Adapter from here down",
+    "adapter": "Adapter in all shown layers",
 }
 PAINTED, PAINTED_LABEL = "what-if", "What-if weights"
 SHOWN, SHOWN_LABEL = "shown", "Shown weights"

@@ -40,7 +40,7 @@ def test_the_model_runs_once_for_a_trace_and_once_for_its_answers(site: Site, vi
     page.get_by_role("button", name="More view settings").click()
     _choose(page, "#metric", "Hellinger")
     expect(note).to_contain_text("Hellinger")
-    _choose(page, "#position", "Last token of the prompt")
+    _choose(page, "#position", "Prompt's last token")
     expect(note).to_contain_text("last token of the prompt")
     _choose(page, "#normalisation", "Largest only")
     expect(note).to_contain_text("largest only")

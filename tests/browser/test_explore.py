@@ -93,7 +93,7 @@ def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page
     expect(note).to_contain_text("Jensen–Shannon")
     _choose(page, "#normalisation", "Softmax")
     expect(note).to_contain_text("softmax at T = 1")
-    _choose(page, "#position", "Last token of the prompt")
+    _choose(page, "#position", "Prompt's last token")
     expect(note).to_contain_text("last token of the prompt")
     assert sum(_numbers(page)[0]) == pytest.approx(1.0, abs=0.02)
     assert site.calls == []
@@ -104,7 +104,7 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
     expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
     page.locator("#brush-weight input[type=number]").fill("0")
     page.locator("#brush-weight input[type=number]").press("Tab")
-    _choose(page, "#brush-scope", "This adapter, in all layers")
+    _choose(page, "#brush-scope", "Adapter in all shown layers")
     page.focus("#grid .figure")
     page.keyboard.press("Home")
     for key in ("ArrowLeft", "ArrowLeft", "Enter"):
@@ -113,7 +113,7 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
     assert [row[0] for row in _numbers(page)] == [0.0, 0.0, 0.0]
     expect(page.locator("#profile h2")).to_have_text("Painted weight over the layers")
     # In the table as well, and each stroke where the keys are by then.
-    _choose(page, "#brush-scope", "This cell only")
+    _choose(page, "#brush-scope", "This cell")
     page.locator("#brush-weight input[type=number]").fill("2")
     page.locator("#brush-weight input[type=number]").press("Tab")
     page.focus("#grid .table")

@@ -45,7 +45,7 @@ def test_layers_and_the_mean_over_all_tokens_need_no_new_question(site: Site, pa
     assert heads.all_inner_texts() == ["1", "2"]
     expect(page.locator("#grid .note")).to_contain_text("Only layers 1–2 of 3 are shown")
     page.get_by_role("button", name="More view settings").click()
-    _choose(page, "#position", "Mean over the query's tokens")
+    _choose(page, "#position", "Mean over query tokens")
     expect(page.locator("#grid .note")).to_contain_text("equal weights")
     settled(page)
     expect(page.locator("#tokens .fl-panel")).to_have_attribute("data-drawn", re.compile("-tokens"))
