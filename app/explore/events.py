@@ -55,7 +55,7 @@ def connect(handlers: Handlers) -> None:
     buttons["stop"].click(handlers.stop, {session}, None, **_AT_ONCE)
 
     # Examples, permalinks and history
-    chosen = [controls[name] for name in ("query", "adapters", "alone")]
+    chosen = [controls[name] for name in ("query", "adapters", "alone")] + [panels["status"]]
     layout.examples.example(
         handlers.choose_example, {session, controls["alone"]}, chosen, **_AT_ONCE
     ).then(**ask)
@@ -79,15 +79,16 @@ def connect(handlers: Handlers) -> None:
     ).then(**request(handlers.read_tokens_if_needed))
     # The grid sends one cell at a time, and no stroke of the brush may be dropped.
     every = _VIEW | {"trigger_mode": "multiple"}
+    status = panels["status"]
     panels["grid"].cell(
-        handlers.select_cell, {session}, [panels["explanation"], panels["tokens"]], **every
+        handlers.select_cell, {session}, [panels["explanation"], panels["tokens"], status], **every
     )
     panels["grid"].paint(
         handlers.paint_cell,
         {session, *controls.of("what-if")},
         outputs,
-        **every | {"concurrency_id": "paint", "concurrency_limit": 1},
+        **every,
     )
     layout.reset_painting.click(handlers.reset_painting, {session}, outputs, **_VIEW)
     buttons["pin"].click(handlers.pin, {session}, [*outputs, controls["show"]], **_VIEW)
-    panels["export"].export(handlers.export, {session}, panels["export"], **_VIEW)
+    panels["export"].export(handlers.export, {session}, [panels["export"], status], **_VIEW)

@@ -11,6 +11,7 @@ import gradio as gr
 
 from app.explore import controls
 from app.explore.controls import Data, Values
+from app.explore.guard import guarded
 from app.explore.layout import Layout
 from app.explore.page_updates import Changes, PageUpdates
 from app.explore.services.permalinks import Permalinks
@@ -82,8 +83,7 @@ class Handlers:
     def ask_linked(self, data: Data) -> Iterator[Changes]:
         """Asks the query of the permalink that was opened, if it has one."""
         session, values = self._read(data)
-        if session.linked:
-            session.linked = False
+        if session.take_linked():
             yield from self._ask(session, values)
         else:
             yield gr.skip()
@@ -134,6 +134,7 @@ class Handlers:
 
     # Views: they read what is there, and never run the model.
 
+    @guarded
     def change_view(self, data: Data) -> Any:
         """Shows the run under the view settings of the controls."""
         session, values = self._read(data)
@@ -143,12 +144,14 @@ class Handlers:
         update = self.view_service.change_settings(session, view_settings)
         return self.page.changes(session, update) or gr.skip()
 
+    @guarded
     def select_cell(self, data: Data, event: gr.EventData) -> Changes:
         """Selects a cell of the grid and explains it."""
         session, _ = self._read(data)
         update = self.view_service.select(session, int(event.layer), int(event.adapter))
         return self.page.changes(session, update) or gr.skip()
 
+    @guarded
     def paint_cell(self, data: Data, event: gr.EventData) -> Changes:
         """Paints cells of the grid with the brush."""
         session, values = self._read(data)
@@ -158,14 +161,17 @@ class Handlers:
             int(event.adapter),
             float(values["brush_weight"]),
             values["brush_scope"],
+            int(event.stroke),
         )
         return self.page.changes(session, update) or gr.skip()
 
+    @guarded
     def reset_painting(self, data: Data) -> Changes:
         """Resets the painted weights."""
         session, _ = self._read(data)
         return self.page.changes(session, self.view_service.reset_painting(session)) or gr.skip()
 
+    @guarded
     def pin(self, data: Data) -> Changes:
         """Pins the shown run, or unpins the pinned one."""
         session, _ = self._read(data)
@@ -174,10 +180,12 @@ class Handlers:
 
     # Links, examples and files.
 
+    @guarded
     def open_page(self, data: Data, request: gr.Request) -> Changes:
         """Opens the permalink in the page's address."""
         return self._open(data[self.session], request.query_params)
 
+    @guarded
     def reopen_run(self, data: Data, event: gr.EventData) -> Changes:
         """Opens the permalink of a run in the history."""
         return self._open(data[self.session], link_fields.pairs(str(event.link)))
@@ -187,6 +195,7 @@ class Handlers:
         restored = self.layout.controls.components(values)
         return {**restored, **self.page.changes(session, update)} or gr.skip()
 
+    @guarded
     def choose_example(self, data: Data, event: gr.EventData) -> Changes:
         """Sets query and adapters of an example question."""
         _, values = self._read(data)
@@ -204,6 +213,7 @@ class Handlers:
         """Selects all adapters."""
         return list(self.context.labels)
 
+    @guarded
     def export(self, data: Data, event: gr.EventData) -> Changes:
         """Makes a file for the browser to save."""
         session, _ = self._read(data)

@@ -14,6 +14,7 @@ from app.explore.services.permalinks import Permalinks
 from app.state import view_settings
 from app.state.session import Session
 from app.widgets.panels import encode
+from app.widgets.status import StatusPanel
 
 Changes: TypeAlias = dict[Any, Any]
 """New values by component, as a listener gives them to Gradio."""
@@ -61,6 +62,10 @@ class PageUpdates:
             unlocked = gr.update(interactive=True, info="")
             changes |= dict.fromkeys(self._layout.controls.locked, unlocked)
         return changes
+
+    def message(self, status: StatusPanel) -> Changes:
+        """A change of the status line alone."""
+        return {self._layout.panels["status"]: encode(status)}
 
     def pin_changes(self, session: Session) -> Changes:
         """The button that pins, and the choices that need a pinned run."""

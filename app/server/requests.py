@@ -45,7 +45,7 @@ _QUEUE_TICK = 0.5
 # After so many seconds, the status line shows how long the work has taken.
 _LONG = 2.0
 
-_FAILED = "The request failed. The server log gives the reason. Your query is kept."
+FAILED = "The request failed. The server log gives the reason. Your query is kept."
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,10 @@ def run_request(
         ended = {"status": StatusPanel("stopped", "Stopped. Ask again whenever you like.")}
     except Exception:
         _log.exception("A request failed")
-        ended = {"status": StatusPanel("error", _FAILED)}
+        ended = {"status": StatusPanel("error", FAILED)}
     finally:
         # Also when the visitor has left: work in a thread then ends at its next step.
-        session.stopped = max(session.stopped, ticket)
+        newest = session.end(ticket)
     # A request that a newer request has ended no longer updates the page.
-    if ticket == session.ticket:
+    if newest:
         yield {**ended, "busy": False}

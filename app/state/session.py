@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import AnswerStream
 from app.state.run import AnswerRecord, Run
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
-from app.state.what_if import WhatIfWeights
+from app.state.what_if import Stroke, WhatIfWeights
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
@@ -22,6 +23,9 @@ class Stopped(Exception):
 @dataclass(eq=False)
 class Session:
     """One visitor's page. Compared by identity, as Gradio's state wants it.
+
+    Several events of one visitor may run at the same time. Each change of the session is one step
+    under its lock; longer work replaces values that no event changes in place.
 
     Attributes:
         ticket: Number of the newest request.
@@ -36,6 +40,7 @@ class Session:
         answer_stream: The answers that are shown.
         answer_record: Settings and weights of these answers.
         linked: Whether the query of a permalink waits to be asked.
+        lock: Held during each change.
     """
 
     ticket: int = 0
@@ -51,6 +56,14 @@ class Session:
     answer_record: AnswerRecord | None = None
     linked: bool = False
 
+    def __post_init__(self) -> None:
+        # Not a field: Gradio copies the fields of its states, and locks have no copies.
+        self.lock = threading.RLock()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Session:
+        # Gradio copies the first session for each visitor. Its values never change in place.
+        return replace(self)
+
     @property
     def busy(self) -> bool:
         """Whether a request runs."""
@@ -58,14 +71,28 @@ class Session:
 
     def begin(self, *, gives_way: bool = False) -> int:
         """Takes a number for a new request and ends the older requests."""
-        self.stopped = self.ticket
-        self.ticket += 1
-        self.gives_way = gives_way
-        return self.ticket
+        with self.lock:
+            self.stopped = self.ticket
+            self.ticket += 1
+            self.gives_way = gives_way
+            return self.ticket
 
     def stop(self) -> None:
         """Ends the running request at its next step."""
-        self.stopped = self.ticket
+        with self.lock:
+            self.stopped = self.ticket
+
+    def end(self, ticket: int) -> bool:
+        """Ends a request, and tells whether it is still the newest one."""
+        with self.lock:
+            self.stopped = max(self.stopped, ticket)
+            return ticket == self.ticket
+
+    def take_linked(self) -> bool:
+        """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
+        with self.lock:
+            linked, self.linked = self.linked, False
+            return linked
 
     def check(self, ticket: int) -> None:
         """Raises Stopped if a request has to end."""
@@ -83,18 +110,58 @@ class Session:
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows a snapshot; keeps the selected cell and the painted weights if they still fit."""
-        self.snapshot = snapshot
-        if self.cell is None or not self._holds(snapshot, self.cell):
-            self.cell = snapshot.strongest()
-        if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
-            self.what_if = WhatIfWeights.over(snapshot)
+        with self.lock:
+            self.snapshot = snapshot
+            if self.cell is None or not self._holds(snapshot, self.cell):
+                self.cell = snapshot.strongest()
+            if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
+                self.what_if = WhatIfWeights.over(snapshot)
 
     def select(self, layer: int, adapter: int) -> bool:
         """Selects a cell of the grid; False if the grid has no such cell."""
-        if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
-            return False
-        self.cell = (layer, adapter)
-        return True
+        with self.lock:
+            if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
+                return False
+            self.cell = (layer, adapter)
+            return True
+
+    def paint(
+        self, layer: int, adapter: int, weight: float, scope: str, number: int | None = None
+    ) -> bool:
+        """Paints cells of the grid, and selects the clicked one.
+
+        Args:
+            layer: The layer of the clicked cell.
+            adapter: The adapter's index.
+            weight: The weight that the cells get.
+            scope: One of `what_if.SCOPES`.
+            number: Order of the stroke; after all strokes so far by default.
+
+        Returns:
+            False if the grid has no such cell.
+        """
+        with self.lock:
+            if self.snapshot is None or self.what_if is None or not self.select(layer, adapter):
+                return False
+            if number is None:
+                number = 1 + max((one.number for one in self.what_if.strokes), default=0)
+            visible_layers = self.snapshot.visible_layers
+            stroke = Stroke(number, layer, adapter, weight, scope, visible_layers)
+            self.what_if = self.what_if.paint(stroke)
+            return True
+
+    def reset_painting(self) -> None:
+        """Resets the painted weights to those of the run."""
+        with self.lock:
+            if self.snapshot is not None:
+                self.what_if = WhatIfWeights.over(self.snapshot)
+
+    def pin(self) -> None:
+        """Pins the shown snapshot for comparison, or unpins the pinned one."""
+        with self.lock:
+            self.pinned = self.snapshot if self.pinned is None else None
+            if self.pinned is None and self.view_settings.show == "difference":
+                self.view_settings = replace(self.view_settings, show="weights")
 
     @staticmethod
     def _holds(snapshot: Snapshot, cell: tuple[int, int]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.state.answers_panel import Heading
@@ -23,58 +23,82 @@ SHOWN, SHOWN_LABEL = "shown", "Shown weights"
 
 
 @dataclass(frozen=True)
+class Stroke:
+    """One stroke of the brush.
+
+    Attributes:
+        number: Order of the strokes; a later stroke paints over an earlier one.
+        layer: The layer of the clicked cell.
+        adapter: The adapter's index.
+        weight: The weight that the cells get.
+        scope: One of `SCOPES`.
+        visible_layers: The layers that the page showed; no other layer is painted.
+    """
+
+    number: int
+    layer: int
+    adapter: int
+    weight: float
+    scope: str
+    visible_layers: range
+
+    def covers(self, row: int, column: int) -> bool:
+        """Whether the stroke paints a cell."""
+        if row not in self.visible_layers:
+            return False
+        match self.scope:
+            case "layer":
+                return row == self.layer
+            case "below":
+                return row >= self.layer and column == self.adapter
+            case "adapter":
+                return column == self.adapter
+        return (row, column) == (self.layer, self.adapter)
+
+
+@dataclass(frozen=True)
 class WhatIfWeights:
     """Weights that the visitor painted.
 
     Attributes:
         adapters: Names of the adapters.
-        weights: `[layers][adapters]`.
-        touched: Whether anything was painted.
+        unpainted: The weights below the strokes, `[layers][adapters]`.
+        strokes: The strokes by ascending number.
     """
 
     adapters: tuple[str, ...]
-    weights: Numbers
-    touched: bool = False
+    unpainted: Numbers
+    strokes: tuple[Stroke, ...] = ()
 
     @classmethod
     def over(cls, snapshot: Snapshot) -> WhatIfWeights:
         """The weights of a snapshot, to paint over."""
         return cls(snapshot.adapters, snapshot.weights)
 
+    @property
+    def touched(self) -> bool:
+        """Whether anything was painted."""
+        return bool(self.strokes)
+
+    @property
+    def weights(self) -> Numbers:
+        """The painted weights, `[layers][adapters]`."""
+        values = [list(row) for row in self.unpainted]
+        for stroke in self.strokes:
+            for row, weights in enumerate(values):
+                for column in range(len(weights)):
+                    if stroke.covers(row, column):
+                        weights[column] = stroke.weight
+        return frozen(values)
+
     def fits(self, snapshot: Snapshot) -> bool:
         """Whether the painted weights have the adapters and layers of a snapshot."""
-        return self.adapters == snapshot.adapters and len(self.weights) == snapshot.layers
+        return self.adapters == snapshot.adapters and len(self.unpainted) == snapshot.layers
 
-    def paint(
-        self, layer: int, adapter: int, weight: float, scope: str, visible_layers: range
-    ) -> WhatIfWeights:
-        """A copy with one weight in some cells.
-
-        Args:
-            layer: The layer of the clicked cell.
-            adapter: The adapter's index.
-            weight: The weight that the cells get.
-            scope: One of `SCOPES`.
-            visible_layers: The layers that the page shows; no other layer is painted.
-        """
-
-        def painted(row: int, column: int) -> bool:
-            if row not in visible_layers:
-                return False
-            match scope:
-                case "layer":
-                    return row == layer
-                case "below":
-                    return row >= layer and column == adapter
-                case "adapter":
-                    return column == adapter
-            return (row, column) == (layer, adapter)
-
-        values = [
-            [weight if painted(row, column) else value for column, value in enumerate(weights)]
-            for row, weights in enumerate(self.weights)
-        ]
-        return WhatIfWeights(self.adapters, frozen(values), touched=True)
+    def paint(self, stroke: Stroke) -> WhatIfWeights:
+        """A copy with one more stroke, which may arrive after later strokes."""
+        strokes = sorted((*self.strokes, stroke), key=lambda one: one.number)
+        return replace(self, strokes=tuple(strokes))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ FusionLens.define("grid", (root, trigger) => {
   // The selected layer and the adapter's index in the run. Not every adapter has a column.
   let selected = null;
   let drawn = false;
+  // Strokes are numbered, since their requests may overtake each other.
+  let strokes = 0;
   // The selected layer and column; null if the grid does not have them.
   const position = () => {
     const column = value && selected ? value.places.indexOf(selected[1]) : -1;
@@ -40,7 +42,7 @@ FusionLens.define("grid", (root, trigger) => {
     description.textContent = value.descriptions[layer - value.first][column];
     drawCrosshair();
     markCell();
-    if (paint && value.paintable) trigger("paint", { layer, adapter });
+    if (paint && value.paintable) trigger("paint", { layer, adapter, stroke: ++strokes });
     request();
   };
 

@@ -13,7 +13,6 @@ from app.explore.services.updates import Update
 from app.state.session import Session
 from app.state.snapshot import Snapshot, snapshot_of, with_settings
 from app.state.view_settings import ViewSettings
-from app.state.what_if import WhatIfWeights
 from app.views import charts_panel, grid_views
 from app.views.charts_panel import ChartsPanel
 from app.views.explanation_panel import explanation_panel
@@ -175,34 +174,27 @@ class ViewService:
         return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}
 
     def paint(
-        self, session: Session, layer: int, adapter: int, weight: float, scope: str
+        self,
+        session: Session,
+        layer: int,
+        adapter: int,
+        weight: float,
+        scope: str,
+        number: int | None = None,
     ) -> Update:
-        """Paints cells with a weight.
-
-        Args:
-            session: The visitor's session.
-            layer: The layer of the clicked cell.
-            adapter: The adapter's index.
-            weight: The weight that the cells get.
-            scope: One of `what_if.SCOPES`.
-        """
-        if session.snapshot is None or session.what_if is None:
+        """Paints cells with a weight; the arguments are those of `Session.paint`."""
+        if not session.paint(layer, adapter, weight, scope, number):
             return {}
-        if not session.select(layer, adapter):
-            return {}
-        visible_layers = session.snapshot.visible_layers
-        session.what_if = session.what_if.paint(layer, adapter, weight, scope, visible_layers)
-        return {**self._figures(session, session.snapshot), **self.explanation(session)}
+        snapshot = session.snapshot
+        assert snapshot is not None
+        return {**self._figures(session, snapshot), **self.explanation(session)}
 
     def reset_painting(self, session: Session) -> Update:
         """Resets the painted weights to those of the run."""
-        if session.snapshot is not None:
-            session.what_if = WhatIfWeights.over(session.snapshot)
+        session.reset_painting()
         return self.panels(session)
 
     def pin(self, session: Session) -> Update:
         """Pins the shown snapshot for comparison, or unpins the pinned one."""
-        session.pinned = session.snapshot if session.pinned is None else None
-        if session.pinned is None and session.view_settings.show == "difference":
-            session.view_settings = replace(session.view_settings, show="weights")
+        session.pin()
         return self.redraw(session)

@@ -1,4 +1,5 @@
 import dataclasses
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,15 @@ from hypothesis import strategies as st
 from analysis.measure.normalisation import NORMALISATIONS
 from app.state.snapshot import Snapshot, difference, with_settings
 from app.state.view_settings import ViewSettings
-from app.state.what_if import GridAnswers, WhatIfWeights, grid_answers, painted_row, shown_row
+from app.state.what_if import (
+    SCOPES,
+    GridAnswers,
+    Stroke,
+    WhatIfWeights,
+    grid_answers,
+    painted_row,
+    shown_row,
+)
 from app.views import charts_panel, grid_views
 from app.views.explanation_panel import arithmetic, explanation_panel
 from app.views.grid_panel import grid_panel
@@ -101,7 +110,7 @@ def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
 
 def test_painted_weights_are_shown_as_such() -> None:
     loud = dataclasses.replace(with_settings(A, ViewSettings(show="what-if")), peaks=(1.0, 0.5))
-    painted = WhatIfWeights.over(loud).paint(0, 1, 2.0, "cell", range(2)).weights
+    painted = WhatIfWeights.over(loud).paint(Stroke(1, 0, 1, 2.0, "cell", range(2))).weights
     seen = grid_views.grid_view(loud, None, painted)
     view = grid_panel(seen, (0, 1))
     trace = view.figure["data"][0]
@@ -154,7 +163,7 @@ def test_strongest_cell_is_where_the_lens_says_something() -> None:
 )
 def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...], ...]) -> None:
     before = WhatIfWeights.over(_snapshot(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
-    after = before.paint(1, 1, 2.0, scope, range(3))
+    after = before.paint(Stroke(1, 1, 1, 2.0, scope, range(3)))
     assert after.weights == painted and after.touched and not before.touched
     row, _ = painted_row(after)
     assert row.policy.weights_LK.tolist() == [list(row) for row in painted]
@@ -163,9 +172,47 @@ def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...
 @pytest.mark.parametrize("scope", ["layer", "below", "adapter"])
 def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
     weights = ((0.5, 0.5),) * 4
-    after = WhatIfWeights.over(_snapshot(("a", "b"), weights)).paint(1, 1, 2.0, scope, range(1, 3))
+    stroke = Stroke(1, 1, 1, 2.0, scope, range(1, 3))
+    after = WhatIfWeights.over(_snapshot(("a", "b"), weights)).paint(stroke)
     assert after.weights[0] == after.weights[3] == (0.5, 0.5)
     assert after.weights[1][1] == 2.0
+
+
+@given(
+    strokes=st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 1),
+            st.sampled_from([0.0, 0.5, 1.0, 2.0]),
+            st.sampled_from(list(SCOPES)),
+        ),
+        max_size=6,
+    ),
+    random=st.randoms(use_true_random=False),
+)
+def test_strokes_count_in_their_order_however_they_arrive(
+    strokes: list[tuple[int, int, float, str]], random: Random
+) -> None:
+    before = WhatIfWeights.over(_snapshot(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
+    numbered = [Stroke(number, *stroke, range(3)) for number, stroke in enumerate(strokes)]
+    in_order, arrived = before, before
+    for stroke in numbered:
+        in_order = in_order.paint(stroke)
+    for stroke in random.sample(numbered, len(numbered)):
+        arrived = arrived.paint(stroke)
+    assert arrived == in_order
+    expected = [list(row) for row in before.weights]
+    for layer, adapter, weight, scope in strokes:
+        for row in range(3):
+            for column in range(2):
+                if {
+                    "cell": (row, column) == (layer, adapter),
+                    "layer": row == layer,
+                    "below": row >= layer and column == adapter,
+                    "adapter": column == adapter,
+                }[scope]:
+                    expected[row][column] = weight
+    assert [list(row) for row in arrived.weights] == expected
 
 
 @pytest.mark.parametrize(
@@ -182,7 +229,9 @@ def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
 def test_shown_and_painted_weights_can_answer(
     touched: bool, show: str, with_shown: bool, expected: tuple[bool, bool]
 ) -> None:
-    what_if = dataclasses.replace(WhatIfWeights.over(A), touched=touched)
+    what_if = WhatIfWeights.over(A)
+    if touched:
+        what_if = what_if.paint(Stroke(1, 0, 0, 1.0, "cell", range(2)))
     assert grid_answers(what_if, ["a", "b"], show, with_shown) == GridAnswers(*expected)
     assert grid_answers(what_if, ["b"], show, with_shown) == GridAnswers(False, with_shown)
 
