@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis.benchmark.numbers import is_number
+from analysis.benchmark.results import CompositeResult, MethodScores, ProblemAnswer
 from analysis.benchmark.scoring import answers_in
-from analysis.benchmark.statistics import as_dict, share
+from analysis.benchmark.statistics import share
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.methods import fuse
@@ -30,17 +30,6 @@ class Problem:
     id: str
     instruction: str
     answer: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer of one method, and whether its number and language are right."""
-
-    problem: str
-    method: str
-    text: str
-    number: bool
-    language: bool
 
 
 def read_problems(path: Path, most: int | None = None) -> list[Problem]:
@@ -78,7 +67,7 @@ def compare(
     say: Callable[[str], None],
     lens: str = "norm",
     new_tokens: int = 64,
-) -> dict[str, Any]:
+) -> CompositeResult:
     """Answer every problem with every method, greedily, and score the answers.
 
     Args:
@@ -92,22 +81,21 @@ def compare(
         new_tokens: The longest an answer may get.
 
     Returns:
-        `scores` (method → `number`, `language` and `both`, each a share with its 95 % Wilson
-        interval), `answers`, and the settings.
+        Scores and answers of all methods.
     """
     in_language = answers_in(language)
     began = time.monotonic()
     prompts = [engine.prompt(problem.instruction) for problem in problems]
     rows = [fuse(methods, engine.context(prompt, adapters, lens)) for prompt in prompts]
     say(f"weights for {len(problems)} problems, {time.monotonic() - began:.0f} s")
-    answers: list[Answer] = []
+    answers: list[ProblemAnswer] = []
     for place, method in enumerate(methods):
         found_answers = engine.answer_all(
             prompts, [of_prompt[place] for of_prompt in rows], new_tokens=new_tokens
         )
         texts = [found.text.strip() for found in found_answers]
         answers += [
-            Answer(
+            ProblemAnswer(
                 problem.id,
                 method,
                 text,
@@ -117,23 +105,25 @@ def compare(
             for problem, text in zip(problems, texts, strict=True)
         ]
         found = _scores(answers, method)
-        counts = ", ".join(f"{what} {one['right']}" for what, one in found.items())
+        counts = (
+            f"number {found.number.right}, language {found.language.right}, both {found.both.right}"
+        )
         say(f"{method}: {counts} of {len(problems)} right, {time.monotonic() - began:.0f} s")
-    return {
-        "language": language,
-        "adapters": list(adapters),
-        "lens": lens,
-        "problems": len(problems),
-        "scores": {method: _scores(answers, method) for method in methods},
-        "answers": [vars(answer) for answer in answers],
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    return CompositeResult(
+        language=language,
+        adapters=tuple(adapters),
+        lens=lens,
+        problems=len(problems),
+        scores={method: _scores(answers, method) for method in methods},
+        answers=tuple(answers),
+        seconds=round(time.monotonic() - began, 1),
+    )
 
 
-def _scores(answers: Sequence[Answer], method: str) -> dict[str, Any]:
+def _scores(answers: Sequence[ProblemAnswer], method: str) -> MethodScores:
     own = [answer for answer in answers if answer.method == method]
-    return {
-        "number": as_dict(share(answer.number for answer in own)),
-        "language": as_dict(share(answer.language for answer in own)),
-        "both": as_dict(share(answer.number and answer.language for answer in own)),
-    }
+    return MethodScores(
+        number=share(answer.number for answer in own),
+        language=share(answer.language for answer in own),
+        both=share(answer.number and answer.language for answer in own),
+    )

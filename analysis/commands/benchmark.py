@@ -1,14 +1,19 @@
 """`python -m analysis benchmark`: do adapters compose?"""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.commands import add_lens
 from analysis.common.errors import InputError
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+
+if TYPE_CHECKING:
+    from analysis.benchmark.results import CompositeResult
 
 _LENS = "norm"
 
@@ -53,16 +58,16 @@ def run(args: argparse.Namespace) -> int:
         lambda line: print(line, file=sys.stderr, flush=True),
         lens=args.lens or _LENS,
     )
-    print(json.dumps(result, ensure_ascii=False) if args.json else _table(result))
+    print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else _table(result))
     return 0
 
 
-def _table(result: dict[str, Any]) -> str:
+def _table(result: CompositeResult) -> str:
     lines = ["| method | number | language | both |", "|---|---|---|---|"]
-    for method, found in result["scores"].items():
+    for method, found in result.scores.items():
         cells = [
-            f"{100 * one['share']:.0f} % ({100 * one['low']:.0f}-{100 * one['high']:.0f})"
-            for one in (found["number"], found["language"], found["both"])
+            f"{100 * one.value:.0f} % ({100 * one.low:.0f}-{100 * one.high:.0f})"
+            for one in (found.number, found.language, found.both)
         ]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -136,5 +136,6 @@ def build(
             add_button("pin", "Pin this run", size="sm")
             add_panel("explanation", "explanation", ExplanationPanel.empty(_SELECT))
     add_panel("answers", "answers", AnswersPanel.empty())
+    add_panel("rule_weights", "charts", ChartsPanel.empty())
     add_panel("export", "export", ExportPanel.empty(), events=("export",))
     return Layout(controls, example_buttons, panels, buttons, all_adapters, reset_painting)

@@ -16,6 +16,7 @@ from app.state.answers_panel import Heading, heading_of, reference_among
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
 from app.state.what_if import GridAnswers
+from app.views.rule_weights_panel import rule_weights_panel
 from app.widgets.status import StatusPanel
 from app.widgets.text import listed
 
@@ -87,6 +88,7 @@ def answer(
     settings: AnswerSettings,
     rows: list[AnswerRow],
     costs: tuple[str, ...],
+    labels: Mapping[str, str],
 ) -> Updates:
     """Streams the answers to a run.
 
@@ -97,6 +99,7 @@ def answer(
         settings: The answer settings.
         rows: From `answer_rows`.
         costs: The costs of the steps before, in words.
+        labels: The adapters' labels by name.
     """
     if not rows:
         detail = " · ".join(costs)
@@ -141,6 +144,15 @@ def answer(
             yield {"answers": answer_stream.panel()}
         raise
     answer_stream.finish("done")
-    session.answer_record = record()
+    session.answer_record = answered = record()
     detail = " · ".join((*costs, answer_stream.cost))
-    yield {"answers": answer_stream.panel(), "status": StatusPanel("done", "Done", 1.0, detail)}
+    update: Update = {
+        "answers": answer_stream.panel(),
+        "status": StatusPanel("done", "Done", 1.0, detail),
+    }
+    if session.snapshot is not None:
+        titles = {heading.name: heading.label for _, heading in rows}
+        update["rule_weights"] = rule_weights_panel(
+            run.number, answered.weights, titles, labels, session.snapshot.visible_layers
+        )
+    yield update

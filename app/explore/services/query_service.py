@@ -29,6 +29,7 @@ from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
+from app.views.charts_panel import ChartsPanel
 from app.widgets.status import StatusPanel
 
 if TYPE_CHECKING:
@@ -106,10 +107,14 @@ class QueryService:
             read = yield from self._read(engine, session, ticket, run)
             session.run = run
             # The page must not show the answers of the question before below the new grid.
-            yield {**self._view_service.redraw(session), "answers": AnswersPanel.empty(ticket)}
+            yield {
+                **self._view_service.redraw(session),
+                "answers": AnswersPanel.empty(ticket),
+                "rule_weights": ChartsPanel.empty(),
+            }
             costs = (traced.cost("traced"), read.cost("read"))
             rows = answer_rows(engine, session, run, settings, grid_answers, self._labels)
-            yield from answer(engine, session, run, settings, rows, costs)
+            yield from answer(engine, session, run, settings, rows, costs, self._labels)
 
         yield from run_request(session, ticket, self._request_queue, steps())
 

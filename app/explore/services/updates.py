@@ -24,6 +24,7 @@ class Update(RequestUpdate, total=False):
         tokens: The divergence at every token.
         explanation: The explanation of the selected cell.
         answers: The answers.
+        rule_weights: The weights that rules gave while they answered.
         variants: The weights over variants of the query.
         copies: The selected adapter beside its copies.
         export: Files and permalink.
@@ -35,6 +36,7 @@ class Update(RequestUpdate, total=False):
     tokens: ChartsPanel
     explanation: ExplanationPanel
     answers: AnswersPanel
+    rule_weights: ChartsPanel
     variants: ChartsPanel
     copies: ChartsPanel
     export: ExportPanel

@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
+from analysis.benchmark import results
 from analysis.benchmark.composite import BUNDLED, compare, read_problems
 from analysis.benchmark.numbers import final_number, is_number
+from analysis.benchmark.results import CompositeResult
 from analysis.benchmark.scoring import answers_in, parses
 from analysis.benchmark.statistics import share, wilson
 from analysis.common.errors import InputError
+from analysis.common.schema import check_schema
 from analysis.engine import Engine
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
@@ -185,8 +188,8 @@ def test_a_share_counts() -> None:
     assert (found.right, found.of, found.value) == (3, 4, 0.75)
 
 
-def _texts(result: dict[str, Any]) -> dict[tuple[str, str], str]:
-    return {(one["problem"], one["method"]): one["text"] for one in result["answers"]}
+def _texts(result: CompositeResult) -> dict[tuple[str, str], str]:
+    return {(one.problem, one.method): one.text for one in result.answers}
 
 
 def _texts_of_the_engine(manifest: Path, methods: list[str]) -> dict[tuple[str, str], str]:
@@ -213,12 +216,15 @@ def test_every_method_answers_every_problem(manifest: Path) -> None:
         lambda line: None,
         new_tokens=4,
     )
-    assert list(result["scores"]) == methods
+    assert list(result.scores) == methods
     assert _texts(result) == _texts_of_the_engine(manifest, methods)
-    for found in result["scores"].values():
-        assert found["both"]["right"] <= min(found["number"]["right"], found["language"]["right"])
-        assert found["number"]["of"] == 2
-    json.dumps(result)
+    for found in result.scores.values():
+        assert found.both.right <= min(found.number.right, found.language.right)
+        assert found.number.of == 2
+    content = json.loads(json.dumps(result.as_json()))
+    check_schema(content, results.SCHEMA, results.VERSION)
+    with pytest.raises(InputError, match=r"version 1, and .* version 2 is read"):
+        check_schema(content, results.SCHEMA, 2)
 
 
 def test_the_bundled_problems_can_be_read() -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import threading
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.common.sizes import size_of
+from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.decoding.steps import Step
 from analysis.inference.head import Head
 from analysis.measure.metrics import metrics
@@ -18,12 +24,14 @@ from analysis.measure.trace import POSITIONS
 from analysis.models.manifest import load_collection
 from app.explore.services.robustness_service import check_copies, check_variants
 from app.explore.services.updates import Updates
+from app.export import files
 from app.state.answers_panel import AnswersPanel
+from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
 from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
-from tests.tiny import tiny_collection
+from tests.tiny import tiny_collection, tiny_engine
 
 QUERY = "¿Cuántas manzanas tiene?"
 
@@ -423,3 +431,41 @@ def test_what_is_read_ahead_is_looked_at_without_model_or_head(
         shown = visit.view_service.change_settings(visit.session, view_settings)
         assert "status" not in shown
         assert shown["explanation"].tokens and shown["grid"].id
+
+
+def test_a_rules_weights_are_shown_with_their_spread_and_exported(visit: Visit) -> None:
+    shown = visit.ask(f"{QUERY} {id(visit.session)}", methods=("static", "arrow"))
+    (chart,) = shown["rule_weights"].charts
+    record = visit.session.answer_record
+    assert record is not None
+    static, arrow = record.weights
+    assert static.deviation is None and arrow.deviation is not None
+    trace = chart.figure["data"][0]
+    assert trace["z"] == [list(row) for row in arrow.mean]
+    assert trace["text"][0][0] == f"{arrow.mean[0][0]:.2f} ± {arrow.deviation[0][0]:.2f}"
+    assert max(max(row) for row in arrow.deviation) > 0
+    content = json.loads(files.export("json", visit.collection, visit.session).text)
+    row = content["answers"]["rows"][1]
+    assert (row["name"], row["adapters"]) == ("arrow", list(arrow.adapters))
+    assert row["weights"] == [list(one) for one in arrow.mean]
+    assert row["weights_deviation"] == [list(one) for one in arrow.deviation]
+    assert content["answers"]["rows"][0]["weights_deviation"] is None
+    assert not visit.ask(f"{QUERY} {id(visit)}", methods=("static",))["rule_weights"].charts
+
+
+def test_a_run_that_is_no_longer_kept_says_how_to_go_on(tmp_path: Path) -> None:
+    limits = Limits(kept_bytes=60_000)
+    engine, _, _ = tiny_engine(tmp_path, {"spanish": {}, "math": {}}, limits=limits)
+    runs = []
+    for number in range(40):
+        prompt = engine.prompt(f"{QUERY} {number}")
+        trace = engine.trace(prompt)
+        settings = AnswerSettings(("base",), 4, Sampling(), "norm")
+        run = Run(number, "q", prompt, trace.adapters, settings, engine.computation, engine)
+        assert run.trace is trace
+        runs.append(run)
+    with pytest.raises(InputError, match=r"no longer kept.*ask it again"):
+        _ = runs[0].trace
+    assert runs[-1].trace.prompt == runs[-1].prompt
+    # Whatever many visitors asked, their runs hold names and prompts, no states.
+    assert sum(size_of(run.prompt, run.adapters) for run in runs) < 40 * 20_000
