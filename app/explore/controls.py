@@ -84,27 +84,29 @@ class Controls:
 
     def of(self, *parts: Part) -> list[Component]:
         """The components of some parts of the work."""
-        return [one.component for one in self.by_name.values() if one.part in parts]
+        return [control.component for control in self.by_name.values() if control.part in parts]
 
     @property
     def linked(self) -> dict[str, Component]:
         """The components that a permalink restores, by name."""
-        return {name: one.component for name, one in self.by_name.items() if one.link}
+        return {name: control.component for name, control in self.by_name.items() if control.link}
 
     @property
     def locked(self) -> list[Component]:
         """The components that the stored example does not allow."""
-        return [one.component for one in self.by_name.values() if one.locked]
+        return [control.component for control in self.by_name.values() if control.locked]
 
     @property
     def link_fields(self) -> dict[str, Field]:
         """The fields of a permalink, by name."""
-        return {name: one.link for name, one in self.by_name.items() if one.link}
+        return {name: control.link for name, control in self.by_name.items() if control.link}
 
     def values(self, data: Data) -> Values:
         """The controls' values by name, from the values by component."""
         return {
-            name: data[one.component] for name, one in self.by_name.items() if one.component in data
+            name: data[control.component]
+            for name, control in self.by_name.items()
+            if control.component in data
         }
 
     def components(self, values: Values) -> dict[Component, Any]:

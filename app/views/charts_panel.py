@@ -117,8 +117,8 @@ def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryTok
     values_LKT = every_token.values_LKT
     of_adapter = frozen(values_LKT[visible.start : visible.stop, adapter].tolist())
     in_layer = frozen(values_LKT[layer].tolist())
-    layers = [str(one) for one in visible]
     label = labels[adapter]
+    layers = [str(number) for number in visible]
     unit, measure = snapshot.view_settings.unit, snapshot.view_settings.measure
     charts = (
         Chart(
@@ -128,11 +128,11 @@ def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryTok
                 of_adapter,
                 tokens,
                 layers,
-                _hover(of_adapter, [f"layer {one} · {label}" for one in layers], tokens, unit),
+                _hover(of_adapter, [f"layer {n} · {label}" for n in layers], tokens, unit),
                 axis="layer",
                 measure=measure,
             ),
-            _by_token(of_adapter, [f"layer {one}" for one in layers], tokens),
+            _by_token(of_adapter, [f"layer {number}" for number in layers], tokens),
             "adapter",
             "One adapter, all layers",
         ),
@@ -143,7 +143,7 @@ def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryTok
                 in_layer,
                 tokens,
                 labels,
-                _hover(in_layer, [f"layer {layer} · {one}" for one in labels], tokens, unit),
+                _hover(in_layer, [f"layer {layer} · {name}" for name in labels], tokens, unit),
                 axis="",
                 measure=measure,
             ),
