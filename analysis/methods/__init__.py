@@ -1,17 +1,17 @@
 """The methods: rules from a query to a row's policy, one file each, found by name.
 
-A method's file holds a `METHOD`. Adding a method is adding its file: no other file names it. The
-page lists the methods before torch is imported, so their files import torch only when they run.
+A method's file holds a `METHOD`. To add a method, add its file: discovery lists it on the page, on
+the command line and in permalinks. The page lists the methods before torch is imported, so their
+files import torch only when they run.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.common.discovery import discover
 from analysis.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,14 +41,9 @@ class Method:
     of_adapter: bool = False
 
 
-def methods() -> dict[str, Method]:
+def methods() -> Mapping[str, Method]:
     """All methods by name, in their order."""
-    found: list[Method] = [
-        importlib.import_module(f"{__name__}.{module.name}").METHOD
-        for module in pkgutil.iter_modules(__path__)
-    ]
-    ordered = sorted(found, key=lambda method: (method.order, method.name))
-    return {method.name: method for method in ordered}
+    return discover(__name__, tuple(__path__), "METHOD", Method)
 
 
 def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, str]]:

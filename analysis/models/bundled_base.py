@@ -123,9 +123,9 @@ def _make(folder: Path, report: Progress) -> None:
     try:
         work.mkdir()
         joined = work / "joined.gguf"
-        _join(chunks, joined, report)
+        join_chunks(chunks, joined, report)
         _verify(joined, GEMMA, report)
-        _convert(joined, work, report)
+        convert_weights(joined, work, report)
         joined.unlink()
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or we would not be here
         work.replace(folder)
@@ -153,7 +153,8 @@ def _chunk_paths(source: ModelFile) -> list[Path]:
     return paths
 
 
-def _join(chunks: list[Path], joined: Path, report: Progress) -> None:
+def join_chunks(chunks: list[Path], joined: Path, report: Progress) -> None:
+    """Writes the chunks into one file, in order."""
     total, done = sum(chunk.stat().st_size for chunk in chunks), 0
     with joined.open("wb") as out:
         for chunk in chunks:
@@ -181,7 +182,7 @@ def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
         )
 
 
-def _convert(joined: Path, out: Path, report: Progress) -> None:
+def convert_weights(joined: Path, out: Path, report: Progress) -> None:
     """Save the GGUF file as a safetensors model and a tokenizer.
 
     float16 halves the folder. Its rounding (at most 2^-11 of a value) is far below the 4-bit

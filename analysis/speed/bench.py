@@ -94,7 +94,7 @@ def measure_speed(
         run.trace(number)
     run.decode()
     speed = run.result()
-    if not _has_bfloat16():
+    if not has_bfloat16():
         return speed
     weights_LK = normalise(ours.trace())
     half = Ours(model.bfloat16(), tokenizer, made, tokens)
@@ -212,7 +212,8 @@ class _Run:
         self._disagreement[name] = max(largest, self._disagreement.get(name, 0.0))
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
+    """Whether this machine computes bfloat16 in hardware."""
     return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from app.state.session import Session
 from app.state.view_settings import ViewSettings
 from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
+from tests.passes import Passes, unwatch
 from tests.tiny import tiny_collection, tiny_engine
 
 QUERY = "¿Cuántas manzanas tiene?"
@@ -306,33 +307,26 @@ def _copies(visit: Visit) -> Updates:
     return check_copies(visit.loader, visit.request_queue, visit.session)
 
 
+@pytest.fixture
+def passes(visit: Visit) -> Iterator[Passes]:
+    """The engine's forward passes."""
+    yield Passes(visit.engine)
+    unwatch(visit.engine)
+
+
 @pytest.mark.parametrize("begin", [_variants, _copies])
 def test_variants_and_copies_stop_when_they_are_told_to(
-    visit: Visit, begin: Callable[[Visit], Updates], monkeypatch: pytest.MonkeyPatch
+    visit: Visit, begin: Callable[[Visit], Updates]
 ) -> None:
-    query = f"{QUERY} {id(visit.session)}"
-    visit.ask(query)
-    passes, run = [], visit.engine._runner.trace
-
-    def held(*given: Any, **named: Any) -> Any:
-        passes.append(0)
-        given = list(given)
-        tell = given[3]
-
-        def layer(what: str, share: float) -> None:
-            passes[-1] += 1
-            if passes == [1]:
-                visit.session.stop()
-            tell(what, share)
-
-        given[3] = layer
-        return run(*given, **named)
-
-    monkeypatch.setattr(visit.engine._runner, "trace", held)
-    shown = last(begin(visit))
+    visit.ask(f"{QUERY} {id(visit.session)}")
+    passes = Passes(visit.engine, on_layer=visit.session.stop)
+    try:
+        shown = last(begin(visit))
+        passes.wait_until_idle()
+    finally:
+        unwatch(visit.engine)
     assert shown["status"].state == "stopped" and not shown["busy"]
-    with visit.engine._runner.lock:  # held as long as a pass runs
-        assert passes == [1]
+    assert passes.layers == [1]
     assert "variants" not in shown and "copies" not in shown
 
 
@@ -418,19 +412,20 @@ def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
 
 
 def test_what_is_read_ahead_is_looked_at_without_model_or_head(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask(QUERY)
     assert visit.engine.background.wait_until_done(60)
-    # Both would be called: the model for a trace, the head for a divergence or a cell.
+    passes.layers.clear()
+    # A divergence or a cell would call the head.
     monkeypatch.setattr(Head, "logits", None)
-    monkeypatch.setattr(visit.engine, "_runner", None)
     ways = itertools.product(metrics(), POSITIONS, NORMALISATIONS)
     for metric, position, normalisation in ways:
         view_settings = ViewSettings(metric=metric, position=position, normalisation=normalisation)
         shown = visit.view_service.change_settings(visit.session, view_settings)
         assert "status" not in shown
         assert shown["explanation"].tokens and shown["grid"].id
+    assert passes.layers == []
 
 
 def test_a_rules_weights_are_shown_with_their_spread_and_exported(visit: Visit) -> None:
