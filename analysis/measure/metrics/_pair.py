@@ -37,6 +37,10 @@ class Pair:
         """`KL(p ‖ q)`, computed in the precision of the logits."""
         return kl_of_shift(self._base, self._shift_V)
 
+    @cached_property
+    def _shift_in_float64_V(self) -> Tensor:
+        return self._shift_V.double()
+
     @property
     def p_V(self) -> Tensor:
         """The base's probabilities."""
@@ -47,12 +51,12 @@ class Pair:
         """The adapter's probabilities."""
         # Not from `log_ratio_V`, which has lost its digits where a shift is huge: q must add up
         # to 1.
-        return (self._base.in_float64.logits_V + self._shift_V.double()).softmax(0)
+        return (self._base.in_float64.logits_V + self._shift_in_float64_V).softmax(0)
 
     @cached_property
     def log_ratio_V(self) -> Tensor:
         """`log(q / p)`, without cancellation."""
-        shift_V = self._shift_V.double()
+        shift_V = self._shift_in_float64_V
         return shift_V - self.p_V.dot(shift_V) - kl_of_shift(self._base.in_float64, shift_V)
 
     @cached_property
