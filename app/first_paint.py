@@ -1,23 +1,24 @@
-"""The first view: the stored example as plain markup, there before any of the page's scripts.
+"""The first paint: the stored example as plain markup, shown before the page's scripts have run.
 
-Gradio's page shows nothing until its scripts have run, which takes a browser some seconds. Until
-the real grid is drawn, this stands in its place with the same numbers; then `assets/js/grid.js`
-takes it away.
+Gradio's page shows nothing until its scripts have run, which takes a browser some seconds. The
+first paint shows the same numbers in the same places. `assets/js/grid.js` removes it once the grid
+is drawn.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from analysis.models.manifest import Collection
-from app.explore.layout import FOLDED
+from app.explore.layout import FOLDED_CONTROLS
 from app.state.examples import load_examples
 from app.state.stored_example import StoredExample
-from app.views import figure_panels, grid_views
-from app.views.cell_view import View, cell_view
-from app.views.prompt_view import prompt_view
+from app.views import grid_views
+from app.views.explanation_panel import explanation_panel
+from app.views.grid_panel import GridPanel, grid_panel
+from app.views.prompt_panel import prompt_panel
 from app.widgets import text, theme
 from app.widgets.panels import ASSETS, CSS
 
@@ -30,28 +31,31 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def markup(collection: Collection, example: StoredExample) -> str:
-    """The first view.
+def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) -> str:
+    """The markup of the first paint.
 
     Args:
-        collection: Whose page it is.
+        collection: The collection of the page.
         example: Its stored example.
+        tabs: The titles of the tabs.
     """
     snapshot = example.snapshot
     layer, adapter = snapshot.strongest()
     grid_view = grid_views.grid_view(snapshot)
-    grid = figure_panels.grid(grid_view, (layer, adapter), example=True)
-    why = cell_view(grid_view, layer, adapter, None)
+    grid = grid_panel(grid_view, (layer, adapter), stored=True)
+    explanation = explanation_panel(grid_view, layer, adapter, None)
     about = "".join(
-        f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(query)}</dd>' for name, query in grid["about"]
+        f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(query)}</dd>' for name, query in grid.about
     )
-    chips = "".join(
-        f'<span class="chip">{_safe(one.label)}</span>' for one in load_examples(collection)
+    examples = "".join(
+        f'<span class="example">{_safe(question.label)}</span>'
+        for question in load_examples(collection)
     )
-    steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in why["arithmetic"])
+    steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in explanation.arithmetic)
     adapters = "".join(f"<li>{_safe(label)}</li>" for label in snapshot.labels)
+    titles = "".join(f"<span>{_safe(title)}</span>" for title in tabs)
     styles = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
-    # Read aloud it would break off in the middle, when the page takes over.
+    # Hidden from screen readers: the page replaces it while they would read it.
     return f"""<div id="first-paint" aria-hidden="true" inert>
 <style>{styles}</style>
 <div class="page">
@@ -59,28 +63,29 @@ def markup(collection: Collection, example: StoredExample) -> str:
 <p class="tagline">Watch LoRA adapters fuse, layer by layer</p></div>
 <div class="model"><span class="dot"></span><div><span>{_safe(collection.title)}</span>
 <span class="state">opening the page</span></div></div><span class="theme">◐</span></div></div>
-<div class="tabs"><span>Explore</span></div>
-<div class="asked"><div class="box"><b>Query</b>
+<div class="tabs">{titles}</div>
+<div class="question"><div class="box"><b>Query</b>
 <div class="query" dir="auto">{_safe(snapshot.query)}</div></div>
 <span class="button primary">Ask</span>
 <span class="button">Stop</span></div>
-<div class="fl fl-chips"><div class="fl-panel"><span class="lead">Try</span>{chips}</div></div>
-<p class="read">▶ {_safe(prompt_view(example.prompt)["summary"])}</p>
-<div class="columns"><div class="left"><p class="folded">{_safe(FOLDED)}</p>
+<div class="fl fl-examples"><div class="fl-panel">
+<span class="lead">Examples</span>{examples}</div></div>
+<p class="read">▶ {_safe(prompt_panel(example.prompt).summary)}</p>
+<div class="columns"><div class="left"><p class="folded">{_safe(FOLDED_CONTROLS)}</p>
 <b>Adapters</b><ul>{adapters}</ul></div>
-<div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid["title"])}</h2>
-<span class="tag">{_safe(grid["tag"])}</span></div>
-<dl class="about">{about}</dl><p class="sentence">{_safe(grid["sentence"])}</p>
+<div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid.title)}</h2>
+<span class="tag">{_safe(grid.tag)}</span></div>
+<dl class="about">{about}</dl><p class="sentence">{_safe(grid.sentence)}</p>
 {_cells(grid)}</div></div>
-<div class="fl fl-why"><div class="fl-panel"><h2>Why this cell?</h2><div class="body">
-<p class="cell">{_safe(why["title"])}</p>{steps}</div></div></div></div></div>
+<div class="fl fl-explanation"><div class="fl-panel"><h2>Why this cell?</h2><div class="body">
+<p class="cell">{_safe(explanation.title)}</p>{steps}</div></div></div></div></div>
 <script>{_SCRIPT.read_text(encoding="utf-8")}</script></div>
 """
 
 
-def _cells(grid: View) -> str:
-    """The grid's picture as elements, in the places where Plotly will draw it."""
-    (trace,), layout = grid["figure"]["data"], grid["figure"]["layout"]
+def _cells(grid: GridPanel) -> str:
+    """The grid's figure as elements, in the places where Plotly draws it."""
+    (trace,), layout = grid.figure["data"], grid.figure["layout"]
     colours = trace["meta"]["colours"]
     veiled = {round(shape["y0"] + 0.5) for shape in layout["shapes"]}
     heads = "".join(
@@ -88,17 +93,17 @@ def _cells(grid: View) -> str:
         for wide, narrow in zip(layout["xaxis"]["ticktext"], layout["meta"]["narrow"], strict=True)
     )
     rows = ""
-    for layer, values, said in zip(trace["y"], trace["z"], grid["text"], strict=True):
+    for layer, values, texts in zip(trace["y"], trace["z"], grid.cells, strict=True):
         cells = ""
-        for value, shown in zip(values, said, strict=True):
+        for value, written in zip(values, texts, strict=True):
             light, dark = (theme.colour(colours[mode], value) for mode in ("light", "dark"))
             inks = ";".join(
                 f"--{mode}-ink:{theme.ink(colour)}" for mode, colour in (("l", light), ("d", dark))
             )
-            cells += f'<i style="--l:{light};--d:{dark};{inks}">{_safe(shown)}</i>'
+            cells += f'<i style="--l:{light};--d:{dark};{inks}">{_safe(written)}</i>'
         kind = ' class="veiled"' if layer in veiled else ""
         rows += f"<div{kind}><em>{layer}</em>{cells}</div>"
-    return f'<div class="cells" style="--k:{len(grid["columns"])}"><div>{heads}</div>{rows}</div>'
+    return f'<div class="cells" style="--k:{len(grid.columns)}"><div>{heads}</div>{rows}</div>'
 
 
 def _safe(given: str) -> str:
@@ -106,10 +111,10 @@ def _safe(given: str) -> str:
 
 
 class FirstPaint:
-    """Middleware that puts the first view into the page's document.
+    """Middleware that puts the first paint into the page's document.
 
     Args:
-        app: What serves the page.
+        app: The application that serves the page.
         view: From `markup`.
     """
 
@@ -135,7 +140,9 @@ class FirstPaint:
             body.append(message.get("body", b""))
             if not message.get("more_body"):
                 page = b"".join(body).replace(b"<gradio-app", self._view + b"<gradio-app", 1)
-                headers = [one for one in start["headers"] if one[0].lower() != b"content-length"]
+                headers = [
+                    header for header in start["headers"] if header[0].lower() != b"content-length"
+                ]
                 start["headers"] = [*headers, (b"content-length", str(len(page)).encode())]
                 await send(start)
                 await send({"type": "http.response.body", "body": page})

@@ -1,81 +1,116 @@
-"""The page: its tabs, its look, and how it is served."""
+"""The page: its tabs, its theme, and how it is served."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
+import pkgutil
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from analysis.measure.default_lens import default_lens
+import app
+from analysis.measure.collection_check import check_collection
 from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
 from app import first_paint
-from app.explore import tab
 from app.first_paint import FirstPaint
 from app.server.loader import Loader
+from app.server.request_queue import RequestQueue
+from app.server.tabs import Tab, TabContext
 from app.state import stored_example
-from app.views.masthead_view import masthead_view
+from app.state.link_fields import LinkFields
+from app.views.masthead_panel import masthead_panel
 from app.widgets import panels
+from app.widgets.labels import labels_of
 from app.widgets.theme import theme
 
 COLLECTION = "FUSION_LENS_COLLECTION"
 """The environment variable that names another collection."""
 
-_TABS = (tab,)
 _POLL_SECONDS = 0.5
 
 
-def chosen_collection() -> Collection:
+def collection_from_environment() -> Collection:
     """The collection that the environment names, or the bundled one.
 
     Raises:
-        InputError: It cannot be used.
+        InputError: The collection cannot be used.
     """
     collection = load_collection(os.environ.get(COLLECTION) or DEFAULT_COLLECTION)
-    default_lens(collection)
+    check_collection(collection)
     return collection
 
 
+def find_tabs() -> list[Tab]:
+    """The tabs in their order: the `TAB` of each package of `app` that has a module `tab`."""
+    modules = [
+        f"{app.__name__}.{package.name}.tab"
+        for package in pkgutil.iter_modules(app.__path__)
+        if package.ispkg
+    ]
+    tabs = [importlib.import_module(name).TAB for name in modules if importlib.util.find_spec(name)]
+    return sorted(tabs, key=lambda tab: (tab.order, tab.title))
+
+
 def build(collection: Collection, loader: Loader) -> gr.Blocks:
-    """The whole page."""
-    demo = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
-    with demo:
-        head = panels.panel("masthead", masthead_view(collection, loader.now), elem_id="masthead")
+    """The whole page.
+
+    Args:
+        collection: The collection of the page.
+        loader: Gives the engine once it is loaded.
+    """
+    page = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
+    context = TabContext(
+        page=page,
+        collection=collection,
+        labels=labels_of(collection),
+        loader=loader,
+        request_queue=RequestQueue(),
+        link_fields=LinkFields(),
+        stored_example=stored_example.load(collection),
+    )
+    with page:
+        masthead = panels.panel(
+            "masthead", masthead_panel(collection, loader.now), elem_id="masthead"
+        )
         with gr.Tabs():
-            for one in _TABS:
-                with gr.Tab(one.TITLE, id=one.TITLE):
-                    one.build(collection, loader, demo)
+            for tab in find_tabs():
+                with gr.Tab(tab.title, id=tab.title):
+                    tab.build(context)
         timer = gr.Timer(_POLL_SECONDS)
 
-        def tick() -> tuple[str, gr.Timer]:
-            loader.shown.set()
-            now = loader.now
-            shown = panels.encode(masthead_view(collection, now))
-            return shown, gr.Timer(active=now.state == "loading")
+        def update_masthead() -> tuple[str, gr.Timer]:
+            loader.page_opened.set()
+            loading = loader.now
+            content = panels.encode(masthead_panel(collection, loading))
+            return content, gr.Timer(active=loading.state == "loading")
 
-        quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-        timer.tick(tick, None, [head, timer], **quiet)
-    # Without it a request could pass by the queue and its limits.
-    demo.queue(api_open=False, max_size=64, default_concurrency_limit=16)
-    return demo
+        timer.tick(update_masthead, None, [masthead, timer], show_progress="hidden", queue=False)
+    # With an open API, a request could bypass the queue and its limits.
+    page.queue(api_open=False, max_size=64, default_concurrency_limit=16)
+    return page
 
 
 def launch_options(collection: Collection) -> dict[str, Any]:
-    """What `launch` needs besides an address, to serve a collection's page."""
-    stored = stored_example.load(collection)
-    view = (
-        [] if stored is None else [Middleware(FirstPaint, first_paint.markup(collection, stored))]
+    """The options of Gradio's `launch` that serve a collection's page, without the address."""
+    example = stored_example.load(collection)
+    titles = [tab.title for tab in find_tabs()]
+    middleware = (
+        []
+        if example is None
+        else [Middleware(FirstPaint, first_paint.markup(collection, example, titles))]
     )
     return {
         "theme": theme(),
         "css_paths": [panels.CSS],
         "head": panels.head(),
-        "app_kwargs": {"routes": panels.routes(), "middleware": view},
+        "app_kwargs": {"routes": panels.routes(), "middleware": middleware},
         "footer_links": [],
-        # Requests that wait for their turn each hold a thread; looking must never wait for one.
+        # Each request in the queue holds a thread; changes of view settings need free threads.
         "max_threads": 64,
-        # Gradio asks itself for the page and gives up where that takes 3 s, as on a busy machine.
+        # Gradio asks itself for the page and gives up after 3 s, which a busy machine exceeds.
         "_frontend": False,
         "ssr_mode": False,
         "enable_monitoring": False,

@@ -1,4 +1,8 @@
-"""The science knows nothing of the page: no gradio, plotly or app is reachable from analysis."""
+"""The rooms: imports go one way, and a new part is a new file.
+
+Ranks are listed low to high: a module may import from its own room and from lower ranks, also
+inside functions.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import analysis
+import pytest
 
-ROOT = Path(analysis.__file__).parent
-FORBIDDEN = {"gradio", "gradio_client", "plotly", "app"}
+ROOT = Path(__file__).resolve().parents[1]
+ANALYSIS = (
+    "common", "models", "inference", "measure", "engine", "methods", "benchmark", "training",
+    "speed", "commands",
+)  # fmt: skip
+APP = ("widgets", "state", "server", "views", "export", "explore", "page")
+# These stand beside the ranks: the package's own face, which imports on demand, and the starters.
+FACES = {"analysis/__init__.py", "analysis/__main__.py", "app/__init__.py"}
+# Files that belong to a rank of another name.
+ROOM_OF_FILE = {"first_paint": "page"}
+PAGE_LIBRARIES = {"gradio", "gradio_client", "plotly"}
+# Rooms of the page that draw nothing: values, and functions from values to plain data.
+PURE = ("state", "views", "export")
+MOST_MODULES = 14
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -21,32 +37,85 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide where they lead"
-            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call):
             called, first = ast.unparse(node.func), next(iter(node.args), None)
             if called.endswith(("import_module", "__import__")) and isinstance(first, ast.Constant):
                 yield str(first.value)
 
 
-def test_no_file_of_analysis_imports_the_page() -> None:
-    files = sorted(ROOT.rglob("*.py"))
-    assert len(files) > 20
+def files(package: str) -> list[Path]:
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert len(found) > 20
+    return [path for path in found if str(path.relative_to(ROOT)) not in FACES]
+
+
+def room(name: str) -> str:
+    """The room of a dotted name such as `app.state.run`; "" for the package alone."""
+    _, _, inside = name.partition(".")
+    first = inside.partition(".")[0]
+    return ROOM_OF_FILE.get(first, first)
+
+
+@pytest.mark.parametrize(("package", "ranks"), [("analysis", ANALYSIS), ("app", APP)])
+def test_imports_go_down_the_ranks(package: str, ranks: tuple[str, ...]) -> None:
+    upwards = []
+    for path in files(package):
+        own = path.relative_to(ROOT).with_suffix("")
+        here = room(".".join(own.parts))
+        assert here in ranks, f"{own} is in no room of {ranks}"
+        for name in imported(path):
+            # The package alone is where rooms are looked for.
+            if name.split(".")[0] != package or name == package:
+                continue
+            there = room(name)
+            # The face of `analysis` hands on names of any rank: nothing inside may use it.
+            if there not in ranks or ranks.index(there) > ranks.index(here):
+                upwards.append(f"{own} ({here}) imports {name} ({there})")
+    assert upwards == []
+
+
+def test_the_science_knows_nothing_of_the_page() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in files
+        for path in sorted((ROOT / "analysis").rglob("*.py"))
         for name in imported(path)
-        if name.split(".")[0] in FORBIDDEN
+        if name.split(".")[0] in {*PAGE_LIBRARIES, "app"}
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_pure_rooms_of_the_page_are_free_of_gradio(pure: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted((ROOT / "app" / pure).rglob("*.py"))
+        for name in imported(path)
+        if name.split(".")[0] in PAGE_LIBRARIES
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["analysis", "app"])
+def test_no_folder_is_crowded(package: str) -> None:
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    crowded = {
+        str(folder.relative_to(ROOT)): count
+        for folder in folders
+        if (count := len(list(folder.glob("*.py"))) - 1) > MOST_MODULES
+    }
+    assert crowded == {}
 
 
 def test_the_walk_sees_imports_inside_functions(tmp_path: Path) -> None:
     path = tmp_path / "sly.py"
     path.write_text(
         "def f():\n    import plotly.express\n    from gradio import Blocks\n"
-        "    importlib.import_module('app.shell')\n"
+        "    importlib.import_module('app.page')\n    from app import first_paint\n"
     )
-    assert {name.split(".")[0] for name in imported(path)} == FORBIDDEN - {"gradio_client"}
+    assert set(imported(path)) == {
+        "plotly.express", "gradio.Blocks", "app.page", "app.first_paint"
+    }  # fmt: skip
 
 
 EVERYTHING = f"""
@@ -54,7 +123,7 @@ import importlib, importlib.abc, pkgutil, sys
 
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {sorted(FORBIDDEN)!r}:
+        if name.split(".")[0] in {sorted({*PAGE_LIBRARIES, "app"})!r}:
             raise ImportError(f"{{name}} is reachable")
 
 sys.meta_path.insert(0, Refuse())
@@ -73,11 +142,7 @@ print(count)
 
 def test_all_of_analysis_imports_where_the_page_cannot_be() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", EVERYTHING],
-        cwd=ROOT.parent,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", EVERYTHING], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 30
@@ -90,7 +155,7 @@ def test_help_needs_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     for command in ("prepare", "trace", "answer"):

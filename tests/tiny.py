@@ -104,6 +104,37 @@ def tokenizer(*, byte_level: bool = False, chat: bool = False) -> PreTrainedToke
     return fast
 
 
+@cache
+def prefix_tokenizer(scheme: str) -> PreTrainedTokenizerFast:
+    """A tokenizer that may put a space before a text, as SentencePiece ones do.
+
+    Args:
+        scheme: `always`, `first` or `never`, as `tokenizers` calls them.
+    """
+    state = json.loads(tokenizer().backend_tokenizer.to_str())
+    state["normalizer"] = None
+    state["pre_tokenizer"] = {
+        "type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": False
+    }  # fmt: skip
+    state["decoder"] = {
+        "type": "Sequence",
+        "decoders": [
+            {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": False},
+            {"type": "ByteFallback"},
+            {"type": "Fuse"},
+        ],
+    }
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(state)),
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        additional_special_tokens=["<start_of_turn>", "<end_of_turn>"],
+        clean_up_tokenization_spaces=False,
+    )
+
+
 def _llama_like(kind: Callable[..., PretrainedConfig], **more: Any) -> PretrainedConfig:
     sizes = {
         "hidden_size": WIDTH,

@@ -1,7 +1,7 @@
 """A question that needs two adapters: word problems asked in another language.
 
 The mathematics adapter alone may find the number and answer in English; the language adapter alone
-answers in the language and gets the number wrong. What counts is both.
+answers in the language and gets the number wrong. An answer counts if both are right.
 """
 
 from __future__ import annotations
@@ -11,21 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from analysis.benchmark.batched import Batched
-from analysis.benchmark.scoring import answers_in, is_number
-from analysis.benchmark.statistics import as_dict, share
+from analysis.benchmark.numbers import is_number
+from analysis.benchmark.results import CompositeResult, MethodScores, ProblemAnswer
+from analysis.benchmark.scoring import answers_in
+from analysis.benchmark.statistics import share
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.inference.prompt import Prompt
-from analysis.methods import Reading, fuse
-from analysis.models.adapters import load_adapter
-from analysis.models.base_model import load_base
-from analysis.models.manifest import Collection
+from analysis.methods import fuse
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "tasks" / "es_word_problems.jsonl"
 
@@ -37,17 +30,6 @@ class Problem:
     id: str
     instruction: str
     answer: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one method answered, and whether number and language are right."""
-
-    problem: str
-    method: str
-    text: str
-    number: bool
-    language: bool
 
 
 def read_problems(path: Path, most: int | None = None) -> list[Problem]:
@@ -76,23 +58,8 @@ def read_problems(path: Path, most: int | None = None) -> list[Problem]:
     return problems[:most]
 
 
-class Bench:
-    """A collection, ready to answer many problems.
-
-    Args:
-        collection: Its base and adapters are loaded.
-    """
-
-    def __init__(self, collection: Collection) -> None:
-        model, tokenizer = load_base(collection.base)
-        adapters = [load_adapter(model, entry) for entry in collection.adapters]
-        stop = collection.prompt.stop if collection.prompt else ()
-        self.engine = Engine(model, tokenizer, adapters, collection.prompt)
-        self.batched = Batched(model, tokenizer, adapters, stop)
-
-
 def compare(
-    bench: Bench,
+    engine: Engine,
     problems: Sequence[Problem],
     language: str,
     adapters: Sequence[str],
@@ -100,11 +67,11 @@ def compare(
     say: Callable[[str], None],
     lens: str = "norm",
     new_tokens: int = 64,
-) -> dict[str, Any]:
+) -> CompositeResult:
     """Answer every problem with every method, greedily, and score the answers.
 
     Args:
-        bench: The collection's.
+        engine: The collection's.
         problems: Word problems.
         language: Code of the language they are asked in.
         adapters: The two to fuse.
@@ -114,62 +81,49 @@ def compare(
         new_tokens: The longest an answer may get.
 
     Returns:
-        `scores` (method → `number`, `language` and `both`, each a share with its 95 % Wilson
-        interval), `answers`, and what was asked for.
+        Scores and answers of all methods.
     """
     in_language = answers_in(language)
     began = time.monotonic()
-    prompts = [bench.engine.prompt(problem.instruction) for problem in problems]
-    weights_NMLK = torch.stack(
-        [_weights(bench, prompt, adapters, methods, lens) for prompt in prompts]
-    )
+    prompts = [engine.prompt(problem.instruction) for problem in problems]
+    rows = [fuse(methods, engine.context(prompt, adapters, lens)) for prompt in prompts]
     say(f"weights for {len(problems)} problems, {time.monotonic() - began:.0f} s")
-    answers: list[Answer] = []
+    answers: list[ProblemAnswer] = []
     for place, method in enumerate(methods):
-        texts = bench.batched.answers(
-            [prompt.ids for prompt in prompts], weights_NMLK[:, place], new_tokens
+        found_answers = engine.answer_all(
+            prompts, [of_prompt[place] for of_prompt in rows], new_tokens=new_tokens
         )
+        texts = [found.text.strip() for found in found_answers]
         answers += [
-            Answer(
+            ProblemAnswer(
                 problem.id,
                 method,
                 text,
-                is_number(text, problem.answer),
+                is_number(text, problem.answer, language),
                 in_language(text),
             )
             for problem, text in zip(problems, texts, strict=True)
         ]
         found = _scores(answers, method)
-        counts = ", ".join(f"{what} {one['right']}" for what, one in found.items())
+        counts = (
+            f"number {found.number.right}, language {found.language.right}, both {found.both.right}"
+        )
         say(f"{method}: {counts} of {len(problems)} right, {time.monotonic() - began:.0f} s")
-    return {
-        "language": language,
-        "adapters": list(adapters),
-        "lens": lens,
-        "problems": len(problems),
-        "scores": {method: _scores(answers, method) for method in methods},
-        "answers": [vars(answer) for answer in answers],
-        "seconds": round(time.monotonic() - began, 1),
-    }
-
-
-def _weights(
-    bench: Bench, prompt: Prompt, adapters: Sequence[str], methods: Sequence[str], lens: str
-) -> Tensor:
-    """What each method gives the adapters for a prompt: `[methods, layers, adapters]`."""
-    engine = bench.engine
-    reading = Reading(
-        tuple(adapters),
-        engine.layers,
-        lambda: engine.divergence(engine.trace(prompt, adapters), lens).values_LK,
+    return CompositeResult(
+        language=language,
+        adapters=tuple(adapters),
+        lens=lens,
+        problems=len(problems),
+        scores={method: _scores(answers, method) for method in methods},
+        answers=tuple(answers),
+        seconds=round(time.monotonic() - began, 1),
     )
-    return torch.stack([row.over(bench.batched.adapters) for row in fuse(methods, reading)])
 
 
-def _scores(answers: Sequence[Answer], method: str) -> dict[str, Any]:
+def _scores(answers: Sequence[ProblemAnswer], method: str) -> MethodScores:
     own = [answer for answer in answers if answer.method == method]
-    return {
-        "number": as_dict(share(answer.number for answer in own)),
-        "language": as_dict(share(answer.language for answer in own)),
-        "both": as_dict(share(answer.number and answer.language for answer in own)),
-    }
+    return MethodScores(
+        number=share(answer.number for answer in own),
+        language=share(answer.language for answer in own),
+        both=share(answer.number and answer.language for answer in own),
+    )

@@ -1,4 +1,4 @@
-"""Is an answer right? The number, the language, the syntax."""
+"""Scores of answers: the language, the syntax."""
 
 from __future__ import annotations
 
@@ -11,33 +11,9 @@ from analysis.common.errors import InputError
 
 # Relatives included, so that Portuguese does not count as Spanish.
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "pt", "ru", "zh")
-_NUMBER = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*")
-_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _FORMULA = re.compile(r"[\d+*/=<>×÷$€%^_\\-]+")
 _CLAUSES = re.compile(r"[.!?\n。！？]+\s*|, ")
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
-
-
-def final_number(text: str) -> float | None:
-    """The last number in an answer, or None if it has none.
-
-    "1,200" is twelve hundred, "3,5" is three and a half.
-    """
-    found = _NUMBER.findall(text)
-    if not found:
-        return None
-    number = found[-1]
-    if _THOUSANDS.fullmatch(number):
-        number = number.replace(",", "")
-    number = number.replace(",", ".")
-    whole, *decimals = number.split(".")
-    return float(".".join([whole, "".join(decimals)]) if decimals else whole)
-
-
-def is_number(text: str, answer: float) -> bool:
-    """Whether the last number in an answer is the right one."""
-    number = final_number(text)
-    return number is not None and abs(number - answer) < 1e-6
 
 
 def parses(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 Z_95 = 1.959963984540054
 
@@ -29,11 +29,6 @@ class Share:
     def value(self) -> float:
         """The share, 0 to 1; 0 of nothing."""
         return self.right / self.of if self.of else 0.0
-
-
-def as_dict(found: Share) -> dict[str, float]:
-    """A share as JSON: its value, and what it was made of."""
-    return {"share": found.value, **asdict(found)}
 
 
 def share(outcomes: Iterable[bool]) -> Share:

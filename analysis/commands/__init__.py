@@ -1,13 +1,14 @@
 """The subcommands of `python -m analysis`, one file each, found by name.
 
 A command module offers `add(subparsers)`, which adds its parser and sets `run` to a function from
-the parsed arguments to an exit code. What several of them share stands here.
+the parsed arguments to an exit code. This module holds the arguments that several commands share.
 """
 
 import argparse
 import sys
 
 from analysis.common.errors import InputError
+from analysis.measure.lenses import lenses
 from analysis.models.manifest import DEFAULT_COLLECTION
 
 
@@ -23,12 +24,19 @@ def add_query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapters", metavar="A,B", help="adapters to fuse, comma-separated (default: all)"
     )
-    parser.add_argument("--lens", metavar="LENS", help="norm or raw (default: the collection's)")
+    add_lens(parser, "the collection's")
     parser.add_argument(
         "--plain", action="store_true", help="put nothing around the query but a begin token"
     )
     add_dtype(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_lens(parser: argparse.ArgumentParser, default: str) -> None:
+    """The argument of commands that read divergences; `default` names the default for people."""
+    known = " ".join(f"{lens.name}: {lens.summary}" for lens in lenses().values())
+    help_text = f"{known} (default: {default})".replace("%", "%%")
+    parser.add_argument("--lens", metavar="LENS", help=help_text)
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +45,7 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         default="float32",
         metavar="D",
-        help="float32 or bfloat16, which moves weights by up to 0.3 (default: %(default)s)",
+        help="float32 or bfloat16 (default: %(default)s; bfloat16 moves weights by up to 0.3)",
     )
 
 

@@ -39,31 +39,23 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
-    from analysis.inference.decoding import Sampling
-    from analysis.measure.default_lens import default_lens
-    from analysis.measure.lens import check_lens
-    from analysis.methods import Reading, fuse, named
+    from analysis.inference.decoding.sampling import Sampling
+    from analysis.measure.lenses import check_lens
+    from analysis.methods import fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
-    lens = args.lens or default_lens(collection)
+    lens = args.lens or collection.lens
     check_lens(lens)
-    named(names, chosen)
+    named(names, collection.names)
     sampling = Sampling(args.temperature, args.top_p, args.seed)
     began = time.perf_counter()
     with progress_bar() as report:
         engine = Engine.load(collection, report, args.dtype)
         loaded = time.perf_counter()
         prompt = engine.prompt(query, plain=args.plain)
-        reading = Reading(
-            adapters=chosen,
-            layers=engine.layers,
-            divergence=lambda: (
-                engine.divergence(engine.trace(prompt, chosen, progress=report), lens).values_LK
-            ),
-        )
-        rows = fuse(names, reading)
+        rows = fuse(names, engine.context(prompt, chosen, lens, progress=report))
         fused = time.perf_counter()
         answers = {
             row.name: {"text": "", "tokens": 0, "mean_logprob": 0.0, "end": ""} for row in rows

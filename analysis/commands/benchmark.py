@@ -1,13 +1,21 @@
 """`python -m analysis benchmark`: do adapters compose?"""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from analysis.commands import add_lens
 from analysis.common.errors import InputError
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+
+if TYPE_CHECKING:
+    from analysis.benchmark.results import CompositeResult
+
+_LENS = "norm"
 
 
 def add(subparsers: Any) -> None:
@@ -26,7 +34,7 @@ def add(subparsers: Any) -> None:
         default="base,adapter:spanish,adapter:math,static,sum,qa-flora",
         help="the methods to compare",
     )
-    task.add_argument("--lens", default="norm", help="that divergences are read through")
+    add_lens(task, _LENS)
     task.add_argument("--most", type=int, help="only so many problems")
     task.add_argument("--json", action="store_true", help="print scores and answers as JSON")
     task.set_defaults(run=run)
@@ -35,30 +43,31 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer, score, and print a table."""
     # Imported here, so that the other subcommands start without it.
-    from analysis.benchmark.composite import BUNDLED, Bench, compare, read_problems
+    from analysis.benchmark.composite import BUNDLED, compare, read_problems
+    from analysis.engine import Engine
 
     if args.most is not None and args.most < 1:
         raise InputError(f"--most is {args.most}: take at least 1.")
     problems = read_problems(args.problems or BUNDLED, args.most)
     result = compare(
-        Bench(load_collection(args.collection)),
+        Engine.load(load_collection(args.collection)),
         problems,
         args.language,
         args.adapters.split(","),
         args.methods.split(","),
         lambda line: print(line, file=sys.stderr, flush=True),
-        lens=args.lens,
+        lens=args.lens or _LENS,
     )
-    print(json.dumps(result, ensure_ascii=False) if args.json else _table(result))
+    print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else _table(result))
     return 0
 
 
-def _table(result: dict[str, Any]) -> str:
+def _table(result: CompositeResult) -> str:
     lines = ["| method | number | language | both |", "|---|---|---|---|"]
-    for method, found in result["scores"].items():
+    for method, found in result.scores.items():
         cells = [
-            f"{100 * one['share']:.0f} % ({100 * one['low']:.0f}-{100 * one['high']:.0f})"
-            for one in (found["number"], found["language"], found["both"])
+            f"{100 * one.value:.0f} % ({100 * one.low:.0f}-{100 * one.high:.0f})"
+            for one in (found.number, found.language, found.both)
         ]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

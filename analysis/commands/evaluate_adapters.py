@@ -1,4 +1,4 @@
-"""`python -m analysis evaluate-adapters`: is each adapter good at what it is for?"""
+"""`python -m analysis evaluate-adapters`: losses and scores of each adapter."""
 
 import argparse
 import json
@@ -32,8 +32,8 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, and print losses, scores and curves."""
     # Imported here, so that the other subcommands start without it.
-    from analysis.training.evaluate import evaluate
-    from analysis.training.report import tables
+    from analysis.training.evaluation.evaluate import evaluate
+    from analysis.training.evaluation.report import tables
 
     result = evaluate(
         load_collection(args.collection),
@@ -44,5 +44,5 @@ def run(args: argparse.Namespace) -> int:
         own_only=args.own_only,
         dtype=args.dtype,
     )
-    print(json.dumps(result) if args.json else tables(result))
+    print(json.dumps(result.as_json()) if args.json else tables(result))
     return 0

@@ -1,4 +1,4 @@
-"""`python -m analysis speed`: what the analysis costs, in ratios within one run."""
+"""`python -m analysis speed`: the cost of the analysis, as ratios within one run."""
 
 from __future__ import annotations
 

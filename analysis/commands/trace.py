@@ -22,16 +22,15 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trace the query and print what it gave."""
+    """Trace the query; print divergence and weights."""
     from analysis.engine import Engine
-    from analysis.measure.default_lens import default_lens
-    from analysis.measure.lens import check_lens
+    from analysis.measure.lenses import check_lens
     from analysis.measure.normalisation import normalise
 
     query = query_of(args)
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
-    lens = args.lens or default_lens(collection)
+    lens = args.lens or collection.lens
     check_lens(lens)
     began = time.perf_counter()
     with progress_bar() as report:
@@ -52,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
         "layers": trace.layers,
         "lens": divergence.lens,
         "position": divergence.position,
-        "dtype": engine.dtype,
-        "device": engine.device,
         "frame": trace.prompt.frame,
         "tokens": list(trace.prompt.tokens),
         "divergence": divergence.values_LK.tolist(),
         "weights": weights_LK.tolist(),
+        "dtype": engine.computation.dtype,
+        "device": engine.computation.device,
         "seconds": {
             "load": loaded - began,
             "trace": traced - loaded,

@@ -38,7 +38,11 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--dev-rows", type=int, default=40, help="rows used of each dev file")
     parser.add_argument("--base", help="folder of the base (default: the embedded one)")
-    parser.add_argument("--base-name", default="gemma-3-270m", help="what the adapter calls it")
+    parser.add_argument(
+        "--base-name",
+        default="gemma-3-270m",
+        help="name of the base in the adapter's configuration",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
     parser.add_argument("--start", type=Path, help="folder of an adapter to go on from")
     parser.add_argument(
@@ -66,7 +70,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, write the adapter with its card to `--out`, print what was seen."""
+    """Train, write the adapter with its card to `--out`, print the result."""
     # Imported here, so that the other subcommands start without peft.
     from analysis.training.run import run_recipe
 

@@ -1,1 +1,1 @@
-"""What every room uses: errors, progress, limits, caches, background work."""
+"""Parts for all rooms: errors, progress, limits, caches, background jobs."""

@@ -1,4 +1,4 @@
-"""Work done ahead: what may be wanted soon, while nothing is wanted now."""
+"""Jobs that run in the background, only while no request runs."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from contextlib import contextmanager
 
 from analysis.common.progress import Progress
 
-# Of more jobs than these, the oldest are dropped: whoever wanted them has moved on.
-_MOST = 8
+Job = Callable[[Progress], None]
+
+# Where more jobs wait, the oldest are dropped: their visitors have moved on.
+_MAX_JOBS = 8
 # Seconds without a request before a job begins.
-_MOMENT = 0.3
+_IDLE_SECONDS = 0.3
 
 _log = logging.getLogger(__name__)
 
 
-class _Ended(Exception):
-    """The process ends."""
+class _Closed(Exception):
+    """The process ends, so the job must end too."""
 
 
-class BackgroundWork:
-    """A thread that does jobs one after the other, in moments without any request.
+class BackgroundJobs:
+    """A thread that runs jobs one after the other, only while no request runs.
 
-    It ends with the process, at its next step: a thread that is cut off inside torch aborts the
-    whole process.
+    At the end of the process the running job ends at its next step: a thread that is cut off
+    inside torch aborts the whole process.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: deque[Callable[[Progress], None]] = deque(maxlen=_MOST)
+        self._jobs: deque[Job] = deque(maxlen=_MAX_JOBS)
         self._requests = 0
-        self._works = False
-        self._over = False
-        _all.add(self)
+        self._running = False
+        self._closed = False
+        _instances.add(self)
 
     @contextmanager
-    def request(self) -> Iterator[None]:
-        """While this context lasts, jobs rest at their next step."""
+    def paused(self) -> Iterator[None]:
+        """Runs a request: within this context the running job pauses at its next step."""
         with self._changed:
             self._requests += 1
         try:
@@ -51,71 +53,72 @@ class BackgroundWork:
                 self._requests -= 1
                 self._changed.notify_all()
 
-    def put(self, job: Callable[[Progress], None]) -> None:
-        """Takes a job. It calls what it is given at each step, and rests in there."""
+    def submit(self, job: Job) -> None:
+        """Adds a job. The job calls the given function at each step, and may pause inside it."""
         with self._changed:
-            if self._over:
+            if self._closed:
                 return
             self._jobs.append(job)
-            if not self._works:
-                self._works = True
-                threading.Thread(target=self._work, name="read-ahead", daemon=True).start()
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="read-ahead", daemon=True).start()
 
-    def wait(self, seconds: float) -> bool:
-        """Waits until no job is left; whether that came about within some seconds."""
+    def wait_until_done(self, seconds: float) -> bool:
+        """Waits until no job is left, at most some seconds; returns whether none is left."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._works, seconds)
+            return self._changed.wait_for(lambda: not self._running, seconds)
 
-    def end(self) -> None:
-        """Forgets all jobs, and waits for the step that runs."""
+    def close(self) -> None:
+        """Drops all waiting jobs and waits until the running job has ended."""
         with self._changed:
-            self._over = True
+            self._closed = True
             self._jobs.clear()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._works)
+            self._changed.wait_for(lambda: not self._running)
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         while True:
             with self._changed:
                 if not self._jobs:
-                    # The next job begins a new thread.
-                    self._works = False
+                    # The next job starts a new thread.
+                    self._running = False
                     self._changed.notify_all()
                     return
                 job = self._jobs.popleft()
             try:
-                self._idle()
-                job(self._rest)
-            except _Ended:
+                self._wait_until_idle()
+                job(self._pause_for_requests)
+            except _Closed:
                 continue
             except Exception:
-                # Nobody waits for it: whoever wants it later runs it again and sees the error.
-                _log.exception("Work done ahead has failed")
+                # No request waits for this result: a later request computes it again and shows
+                # the error.
+                _log.exception("A background job failed")
 
-    def _idle(self) -> None:
-        """Waits for a quiet moment: one request is often followed by another at once."""
+    def _wait_until_idle(self) -> None:
+        """Waits until no request has run for a moment: requests often follow each other."""
         with self._changed:
-            while self._requests or self._changed.wait_for(self._wanted, _MOMENT):
-                self._free()
+            while self._requests or self._changed.wait_for(self._interrupted, _IDLE_SECONDS):
+                self._wait_for_requests()
 
-    def _rest(self, what: str, share: float) -> None:
+    def _pause_for_requests(self, what: str, share: float) -> None:
         with self._changed:
-            self._free()
+            self._wait_for_requests()
 
-    def _wanted(self) -> bool:
-        return self._over or self._requests > 0
+    def _interrupted(self) -> bool:
+        return self._closed or self._requests > 0
 
-    def _free(self) -> None:
-        """Waits until nothing is asked; the condition is held."""
-        self._changed.wait_for(lambda: self._over or self._requests == 0)
-        if self._over:
-            raise _Ended
+    def _wait_for_requests(self) -> None:
+        """Waits until no request runs; the caller holds the condition."""
+        self._changed.wait_for(lambda: self._closed or self._requests == 0)
+        if self._closed:
+            raise _Closed
 
 
-_all: weakref.WeakSet[BackgroundWork] = weakref.WeakSet()
+_instances: weakref.WeakSet[BackgroundJobs] = weakref.WeakSet()
 
 
 @atexit.register
-def _end_all() -> None:
-    for background in list(_all):
-        background.end()
+def _close_all() -> None:
+    for jobs in list(_instances):
+        jobs.close()

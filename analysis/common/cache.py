@@ -1,4 +1,4 @@
-"""What has been computed once and is kept for a while."""
+"""A cache of results, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class ByteCache:
     Values are shared between requests: they must not be changed.
 
     Args:
-        most_bytes: What all values may hold together.
+        most_bytes: The most bytes of all values together.
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._bytes = 0
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         # Guards the order and the sum, which two threads would otherwise both change.
@@ -37,9 +37,9 @@ class ByteCache:
         with self._lock:
             if key in self._values:
                 self._bytes -= self._values.pop(key)[1]
-            if size > self._most_bytes:
+            if size > self.most_bytes:
                 return
             self._values[key] = (value, size)
             self._bytes += size
-            while self._bytes > self._most_bytes:
+            while self._bytes > self.most_bytes:
                 self._bytes -= self._values.popitem(last=False)[1][1]

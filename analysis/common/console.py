@@ -1,4 +1,4 @@
-"""Progress on standard error, for the commands and for whoever starts the page."""
+"""Progress on standard error, for the commands and for the start of the page."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""What one request may ask for."""
+"""Limits of one request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from analysis.common.errors import InputError
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for; more is refused, never cut.
+    """Limits of one request. A larger request is refused, never cut.
 
     Attributes:
         prompt_tokens: Of a prompt.
@@ -17,7 +17,11 @@ class Limits:
         rows: Answers side by side.
         adapters: In one trace.
         every_token: Prompt tokens of a view of every token.
-        kept_bytes: Of traces and what was read from them, kept for the next request.
+        kept_bytes: Of traces, results and prompt prefixes that are kept for later requests.
+        state_bytes: Of the states of a view of every token that are in memory at a time. A prompt
+            with more runs in parts, each of which runs the tokens before it again.
+        pass_tokens: Tokens of one forward pass on a CPU, all rows together. With more, activations
+            exceed the memory that malloc reuses, and fresh pages cost about 20 % of the time.
     """
 
     prompt_tokens: int = 1024
@@ -26,6 +30,8 @@ class Limits:
     adapters: int = 64
     every_token: int = 256
     kept_bytes: int = 256_000_000
+    state_bytes: int = 128_000_000
+    pass_tokens: int = 2048
 
     def check_adapters(self, count: int) -> None:
         """Raises InputError for more adapters than one trace takes."""

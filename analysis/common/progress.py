@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of it that is done, 0 to 1.
+"""Called with the name of the work and the share that is done, 0 to 1.
 
-What it raises stops the work, which then leaves everything as it was.
+An exception that it raises stops the work, which leaves nothing behind.
 """

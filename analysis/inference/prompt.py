@@ -11,12 +11,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
-from analysis.inference.encoding import Piece, encode
+from analysis.inference.prompt_encoding import Piece, encode
 from analysis.inference.tokens import token_text
 from analysis.models.manifest import PromptForm
 
@@ -31,7 +31,7 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model reads.
+    """The text that the model reads, and its tokens.
 
     Attributes:
         text: The whole prompt as text, control tokens spelled out.
@@ -40,7 +40,7 @@ class Prompt:
         control: Whether each token is a control token of the frame, as many as ids.
         query_first: Index of the first token that holds a part of the query.
         query_last: Index of the last one.
-        frame: What was put around the query: the collection's prompt `form`, the tokenizer's chat
+        frame: The text around the query: the collection's prompt `form`, the tokenizer's chat
             `template`, or nothing but a begin token (`plain`).
     """
 
@@ -80,22 +80,20 @@ def build_prompt(
         InputError: There is nothing to read, too much, or the messages cannot be used.
     """
     messages = [{"role": "user", "content": query}] if isinstance(query, str) else list(query)
-    _check(messages)
-    _check_characters(messages, most_tokens)
-    frame, pieces = _pieces(tokenizer, form, messages, plain)
-    encoded = encode(tokenizer, pieces)
-    if len(encoded.ids) > most_tokens:
+    _check(messages, most_tokens)
+    frame, pieces = _pieces(tokenizer, form, messages, plain=plain)
+    ids, control, span = encode(tokenizer, pieces)
+    if len(ids) > most_tokens:
         raise InputError(
-            f"The prompt has {len(encoded.ids)} tokens, and at most {most_tokens} are read: "
-            "shorten it."
+            f"The prompt has {len(ids)} tokens, and at most {most_tokens} are read: shorten it."
         )
     return Prompt(
         text="".join(piece.text for piece in pieces),
-        ids=encoded.ids,
-        tokens=tuple(token_text(tokenizer, token) for token in encoded.ids),
-        control=encoded.control,
-        query_first=encoded.query_first,
-        query_last=encoded.query_last,
+        ids=tuple(ids),
+        tokens=tuple(token_text(tokenizer, token) for token in ids),
+        control=tuple(control),
+        query_first=span[0],
+        query_last=span[1],
         frame=frame,
     )
 
@@ -103,19 +101,40 @@ def build_prompt(
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, form: PromptForm | None, query: str
 ) -> tuple[int, ...]:
-    """The token ids of a query's prompt, of any length, without the rest that `Prompt` holds.
+    """The ids of a query's prompt alone, as `build_prompt` gives them: cheap for many rows."""
+    _, pieces = _pieces(tokenizer, form, [{"role": "user", "content": query}], plain=False)
+    ids, _, _ = encode(tokenizer, pieces)
+    return tuple(ids)
 
-    Args:
-        tokenizer: The base model's; its state is changed while it works, so one call at a time.
-        form: As for `build_prompt`.
-        query: The query.
 
-    Raises:
-        InputError: There is nothing to read.
+def _pieces(
+    tokenizer: PreTrainedTokenizerBase,
+    form: PromptForm | None,
+    messages: Sequence[Message],
+    *,
+    plain: bool,
+) -> tuple[Frame, list[Piece]]:
+    """The frame around messages, and the text of both, piece by piece."""
+    begin = str(tokenizer.bos_token or "")
+    if plain and len(messages) > 1:
+        raise InputError("A plain prompt is one query: leave the prompt form on for messages.")
+    if form is not None and not plain:
+        return "form", _fill(_form_turns(form, messages, begin), messages)
+    if tokenizer.chat_template and not plain:
+        return "template", _fill(_render(tokenizer, messages), messages)
+    if len(messages) > 1:
+        raise InputError("This tokenizer has no chat template: ask one query without messages.")
+    return "plain", [Piece(begin, False), Piece(messages[-1]["content"], True)]
+
+
+def answer_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """The tokens of a whole answer: its text on its own, then the tokenizer's end token.
+
+    The text may spell control tokens; it stays text.
     """
-    messages = [{"role": "user", "content": query}]
-    _check(messages)
-    return encode(tokenizer, _pieces(tokenizer, form, messages, plain=False)[1]).ids
+    encoded: Any = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+    end = tokenizer.eos_token_id
+    return (*encoded["input_ids"], *([int(end)] if isinstance(end, int) else []))
 
 
 def check_query(query: str) -> None:
@@ -130,24 +149,7 @@ def check_query(query: str) -> None:
         raise InputError("The query holds only control characters and spaces: type a question.")
 
 
-def _pieces(
-    tokenizer: PreTrainedTokenizerBase,
-    form: PromptForm | None,
-    messages: Sequence[Message],
-    plain: bool,
-) -> tuple[Frame, list[Piece]]:
-    """The kind of frame, and the prompt's text in pieces."""
-    begin = str(tokenizer.bos_token or "")
-    if not plain and form is not None:
-        return "form", _fill(_form_turns(form, messages, begin), messages)
-    if not plain and tokenizer.chat_template:
-        return "template", _fill(_render(tokenizer, messages), messages)
-    if len(messages) > 1:
-        raise InputError("A plain prompt is one query: leave the prompt form on for messages.")
-    return "plain", [Piece(begin, False), Piece(messages[-1]["content"], True)]
-
-
-def _check(messages: Sequence[Message]) -> None:
+def _check(messages: Sequence[Message], most_tokens: int) -> None:
     for message in messages:
         if not isinstance(message, dict) or set(message) != {"role", "content"}:
             raise InputError(f"{message!r} is no message: give its role and its content.")
@@ -164,11 +166,8 @@ def _check(messages: Sequence[Message]) -> None:
         "".join(message["content"] for message in messages).encode()
     except UnicodeEncodeError as error:
         raise InputError(f"The query is not valid Unicode ({error.reason}): retype it.") from error
-
-
-def _check_characters(messages: Sequence[Message], most_tokens: int) -> None:
-    """Refuses text that cannot fit before it is tokenised, which takes time."""
     characters = sum(len(message["content"]) for message in messages)
+    # Tokenising takes time: a query that cannot fit is refused before.
     if characters > 32 * most_tokens:
         raise InputError(
             f"The query has {characters} characters, far more than the {most_tokens} tokens "
@@ -181,13 +180,14 @@ def _mark(index: int) -> str:
 
 
 def _form_turns(form: PromptForm, messages: Sequence[Message], begin: str) -> str:
-    """The form once for each question, each earlier answer after its question, `begin` only once.
+    """The form once for each question, earlier answers after theirs.
 
     Args:
-        form: The prompt form.
-        messages: The conversation.
-        begin: The tokenizer's begin token.
+        form: The collection's prompt form.
+        messages: The messages.
+        begin: The tokenizer's begin token, which later turns leave out; empty where it has none.
     """
+    later = form.form.removeprefix(begin)
     text = ""
     for index, message in enumerate(messages):
         if message["role"] == "system":
@@ -195,8 +195,7 @@ def _form_turns(form: PromptForm, messages: Sequence[Message], begin: str) -> st
         if message["role"] == "assistant":
             text += _mark(index) + "\n"
         else:
-            turn = form.form.removeprefix(begin) if text else form.form
-            text += turn.replace("{query}", _mark(index))
+            text += (later if text else form.form).replace("{query}", _mark(index))
     return text
 
 
@@ -206,7 +205,7 @@ def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> 
     ]
     try:
         text = tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
-    except Exception as error:  # jinja2 raises what the template's author chose
+    except Exception as error:  # templates raise errors of any type
         raise InputError(f"The chat template refuses these messages: {error}.") from error
     assert isinstance(text, str)
     return text

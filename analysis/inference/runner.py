@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
+from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
+from analysis.common.limits import Limits
 from analysis.common.progress import Progress
-from analysis.inference.decoding import AnswerText, End, Sampling, Step, Token, choose
-from analysis.inference.forward_passes import ForwardPasses, as_rows, collected
-from analysis.inference.mixture import Mixture
-from analysis.inference.tokens import token_text
-from analysis.measure.lens import Head
+from analysis.inference.decoding.lock_step import Decoding, DecodingModel
+from analysis.inference.decoding.sampling import Sampling
+from analysis.inference.forward_passes import ForwardPasses, PassStates
+from analysis.inference.head import Head
+from analysis.inference.layer_states import collected
+from analysis.inference.likelihood import answer_losses
+from analysis.inference.mixing.mixture import Mixture
+from analysis.inference.mixing.policies import Policy
+from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import Adapter
 
 
@@ -27,8 +33,10 @@ class ModelRunner:
 
     Args:
         model: The base model, in evaluation mode.
-        tokenizer: Its tokenizer.
+        vocabulary: Its tokenizer, behind a lock.
         adapters: The adapters, from `load_adapter`.
+        limits: The caps; of them only `pass_tokens` and `kept_bytes` matter here.
+        kept: Where the beginning of a prompt is kept; a cache of its own by default.
 
     Raises:
         InputError: The model is of a family whose parts cannot be found.
@@ -37,18 +45,27 @@ class ModelRunner:
     def __init__(
         self,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        vocabulary: Vocabulary,
         adapters: Sequence[Adapter],
+        limits: Limits | None = None,
+        kept: ByteCache | None = None,
     ) -> None:
+        limits = limits or Limits()
         self._model = model
-        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
         self.head = Head.of(model)
         self._mixture = Mixture(model, adapters, self.head.transposed)
-        self._ends = _end_tokens(model, tokenizer)
-        # One model: two forward passes at once would see each other's hooks; and tokenizers
-        # change their state while they work.
+        # One model: two forward passes at once would see each other's hooks.
         self.lock = threading.Lock()
-        self._forward_passes = ForwardPasses(model, self._mixture, self.lock)
+        self._forward_passes = ForwardPasses(
+            model,
+            self._mixture,
+            self.lock,
+            limits.pass_tokens,
+            ByteCache(limits.kept_bytes) if kept is None else kept,
+        )
+        ends = _end_tokens(model) | vocabulary.end_tokens
+        self._decoding = DecodingModel(model, vocabulary, self.head, self._mixture, ends, self.lock)
         self._check_head()
 
     @property
@@ -57,9 +74,23 @@ class ModelRunner:
         return self._mixture.adapters
 
     @property
+    def dtype(self) -> str:
+        """Precision of the base model, such as `float32`."""
+        return str(self._model.dtype).removeprefix("torch.")
+
+    @property
+    def device(self) -> str:
+        """Kind of the device that the base model runs on, such as `cpu`."""
+        return self._model.device.type
+
+    @property
     def layers(self) -> int:
         """Number of layers."""
         return self._mixture.layers
+
+    def token_bytes(self, rows: int) -> int:
+        """Bytes of one token's states after all blocks, of so many rows."""
+        return rows * self.layers * self.head.weight_VD.shape[1] * self._model.dtype.itemsize
 
     def hidden(
         self,
@@ -67,7 +98,7 @@ class ModelRunner:
         adapters: Sequence[str],
         places: Sequence[int],
         progress: Progress | None = None,
-        frame: int = 0,
+        prefix: int = 0,
         scales: Sequence[float] | None = None,
     ) -> Tensor:
         """Runs the base and each adapter alone, as rows.
@@ -78,72 +109,72 @@ class ModelRunner:
             ids: The prompt.
             adapters: The adapters after the base.
             places: The tokens whose states are kept.
-            progress: Told after each layer; what it raises stops the pass.
-            frame: How many tokens at the beginning are the same for every query, before all
-                places. A long frame is run once and its keys and values are kept.
-            scales: What each adapter's row weighs it by, 1 by default; not together with a frame.
+            progress: Told after each layer; an exception that it raises stops the pass.
+            prefix: How many tokens at the beginning are the same for every query, before all
+                places. A long prefix runs once, and its keys and values are kept.
+            scales: Weight of each adapter in its row, 1 by default; not together with a prefix.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
-        return self._forward_passes.hidden(ids, adapters, places, progress, frame, scales)
+        return self._forward_passes.run(
+            ids, adapters, places, progress, prefix, scales, with_inputs=False
+        ).hidden_RLPD
+
+    def trace(
+        self,
+        ids: Sequence[int],
+        adapters: Sequence[str],
+        places: Sequence[int],
+        progress: Progress | None = None,
+        prefix: int = 0,
+        scales: Sequence[float] | None = None,
+    ) -> PassStates:
+        """As `hidden`, and keeps the inputs of the adapted modules in the base's row, too."""
+        return self._forward_passes.run(
+            ids, adapters, places, progress, prefix, scales, with_inputs=True
+        )
 
     def decode(
         self,
-        ids: Sequence[int],
-        weights_RLK: Tensor,
+        prompts: Sequence[Sequence[int]],
+        policies: Sequence[Policy],
         new_tokens: int,
         sampling: Sampling,
         stop: tuple[str, ...],
-    ) -> Iterator[Step]:
-        """Continues a prompt once for each row, in lock step.
+    ) -> Decoding:
+        """Continues prompts, one row each, in lock step.
 
         Args:
-            ids: The prompt, the same for all rows.
-            weights_RLK: The rows, `[rows, layers, adapters]`.
-            new_tokens: The longest an answer may get, at least 1.
+            prompts: Token ids of each row's prompt.
+            policies: Each row's policy.
+            new_tokens: The most tokens of an answer, at least 1.
             sampling: How tokens are chosen.
             stop: Texts that end an answer.
 
-        Yields:
-            One step at a time; the lock is free between two of them.
+        Returns:
+            An iterator over steps; the lock is free between two of them.
         """
-        rows = len(weights_RLK)
-        applied = self._mixture.rows(weights_RLK)
-        texts = [AnswerText(self._tokenizer, stop) for _ in range(rows)]
-        generators = [torch.Generator().manual_seed(sampling.seed) for _ in range(rows)]
-        alive = list(range(rows))
-        cache = DynamicCache(config=self._model.config)
-        ids_RT = as_rows(self._model, ids, rows)
-        for index in range(new_tokens):
-            with self.lock, torch.inference_mode():
-                with applied.on():
-                    output = self._model.base_model(input_ids=ids_RT, cache=cache, use_cache=True)
-                logits_RV = self.head.output(output.last_hidden_state[:, -1])
-                tokens = []
-                chosen = choose(logits_RV, sampling, [generators[row] for row in alive])
-                for row, (token, probability) in zip(alive, chosen, strict=True):
-                    last = token in self._ends or index == new_tokens - 1
-                    delta, stopped = texts[row].push(token, last)
-                    end: End | None = "length" if last else None
-                    if stopped:
-                        end = "stop string"
-                    elif token in self._ends:
-                        end = "end token"
-                    shown = token_text(self._tokenizer, token)
-                    tokens.append(Token(row, token, shown, delta, probability, end))
-                going = [place for place, token in enumerate(tokens) if token.end is None]
-                if going and len(going) < len(alive):
-                    # A row that has ended costs the others nothing.
-                    cache.batch_select_indices(torch.tensor(going, device=self._model.device))
-                    applied = self._mixture.rows(weights_RLK[[alive[place] for place in going]])
-            yield Step(index, tuple(tokens))
-            if not going:
-                return
-            alive = [alive[place] for place in going]
-            ids_RT = torch.tensor(
-                [[tokens[place].id] for place in going], device=self._model.device
-            )
+        return Decoding(self._decoding, prompts, policies, new_tokens, sampling, stop)
+
+    def answer_losses(
+        self,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+        policies: Sequence[Policy],
+    ) -> list[Tensor]:
+        """The cross-entropy of given answers, token by token, one row each.
+
+        Args:
+            prompts: Token ids of each row's prompt.
+            answers: Token ids of each row's answer.
+            policies: Each row's policy.
+
+        Returns:
+            For each row the losses of its answer's tokens in nats, `[tokens]` in float32.
+        """
+        with self.lock:
+            return answer_losses(self._decoding, prompts, answers, policies)
 
     def _check_head(self) -> None:
         """Compares the norm lens on the last block with the model's own logits."""
@@ -160,12 +191,8 @@ class ModelRunner:
             )
 
 
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends: set[int] = set()
+def _end_tokens(model: PreTrainedModel) -> frozenset[int]:
     configured = model.generation_config.eos_token_id if model.generation_config else None
-    for value in (configured, tokenizer.eos_token_id):
-        if isinstance(value, int):
-            ends.add(value)
-        elif value is not None:
-            ends.update(value)
-    return frozenset(ends)
+    if configured is None:
+        return frozenset()
+    return frozenset([configured] if isinstance(configured, int) else configured)

@@ -1,1 +1,1 @@
-"""What is read from a trace: lenses, metrics, divergence, weights, and tests of them."""
+"""Measures on traces: lenses, metrics, divergence, weights, explanations, robustness checks."""

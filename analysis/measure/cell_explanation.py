@@ -1,4 +1,4 @@
-"""Why a cell is what it is: the tokens behind one divergence."""
+"""The tokens of the vocabulary that make up the divergence of one layer and one adapter."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from analysis.measure.lens import Head, read
-from analysis.measure.metrics import kl
+from analysis.inference.head import Head
+from analysis.measure.layer_reading import read_layers
+from analysis.measure.metrics.kl import kl
 
 
 @dataclass(frozen=True)
 class TokenChange:
-    """What an adapter does to one token of the vocabulary.
+    """How an adapter changes the probability of one token of the vocabulary.
 
     Attributes:
-        id: The token.
-        text: The token as text for people.
+        id: The token's id.
+        text: The token as text for people; not escaped.
         base: Its probability in the base's distribution.
-        adapter: Its probability in the adapter's.
-        base_rank: Its place in the base's distribution, 1 the most probable.
-        adapter_rank: Its place in the adapter's.
-        share: Its share of the divergence: `p log(p/q) − p + q`, over the sum. These terms are
-            never negative and add up to the KL divergence, as `p log(p/q)` alone does.
+        adapter: Its probability in the adapter's distribution.
+        base_rank: Its rank in the base's distribution; the most probable token has rank 1.
+        adapter_rank: Its rank in the adapter's distribution.
+        share: Its share of the divergence: `p log(p/q) − p + q`, over the sum. These terms add up
+            to the KL divergence, as `p log(p/q)` alone does, and are never negative.
     """
 
     id: int
@@ -38,11 +39,11 @@ class TokenChange:
 
 @dataclass(frozen=True)
 class CellExplanation:
-    """One layer and one adapter, looked into.
+    """The tokens behind the divergence of one layer and one adapter.
 
     Attributes:
-        layer: The layer.
-        adapter: The adapter.
+        layer: The layer's number.
+        adapter: The adapter's name.
         divergence: `KL(p ‖ q)` in nats.
         base_top: The base's most probable tokens.
         adapter_top: The adapter's most probable tokens.
@@ -66,18 +67,21 @@ def explain(
     text_of: Callable[[int], str],
     top: int = 8,
 ) -> CellExplanation:
-    """Looks into one cell.
+    """Explains the KL divergence of one layer and one adapter by its tokens.
 
     Args:
         hidden_RD: The hidden states of base and adapter, `[2, width]`.
         head: The model's head.
-        lens: One of `lens.LENSES`.
-        layer: The layer they are from.
+        lens: Name of a lens.
+        layer: The layer that the hidden states are from.
         adapter: The adapter's name.
         text_of: From a token's id to its text.
         top: How many tokens to list.
+
+    Raises:
+        InputError: There is no such lens.
     """
-    _, base_V, shift_KV = next(iter(read(hidden_RD.unsqueeze(1), head, lens)))
+    _, base_V, shift_KV = next(read_layers(hidden_RD.unsqueeze(1), head, lens, [layer]))
     base_V, shift_V = base_V.double(), shift_KV[0].double()
     divergence = kl(base_V, shift_V.unsqueeze(0))[0]
     log_p_V = torch.log_softmax(base_V, 0)

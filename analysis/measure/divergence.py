@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from analysis.common.progress import Progress
-from analysis.measure.lens import Head, read
+from analysis.inference.head import Head
+from analysis.measure.layer_reading import read_layers
 from analysis.measure.metrics import check_metrics, measure_all
 from analysis.measure.trace import Trace
 
@@ -19,13 +20,12 @@ class Divergence:
     """How far each adapter moves the base's distribution, layer by layer.
 
     Attributes:
-        values_LK: `[layers, adapters]`, float64, finite and at least 0; in nats where the metric
-            is one of information.
+        values_LK: `[layers, adapters]`, float64, finite and at least 0, in the metric's unit.
         peak_L: The largest probability of the base's distribution, `[layers]`. Where it is 1, the
             lens saturates and the divergence says nothing.
-        lens: The lens it was read through.
-        position: The token it was read at.
-        metric: What was measured.
+        lens: Name of the lens.
+        position: One of `trace.POSITIONS`, or `trace.MEAN`.
+        metric: Name of the metric.
     """
 
     values_LK: Tensor
@@ -46,15 +46,15 @@ def measure(
     """The divergence of every adapter in every layer; runs the head, never the model.
 
     Args:
-        trace: What the forward pass left.
+        trace: The hidden states of base and adapters.
         head: The model's head.
-        lens: One of `lens.LENSES`.
+        lens: Name of a lens.
         position: One of `trace.POSITIONS`.
         metrics: Names of metrics; they share one pass of the head.
-        progress: Told after each layer; what it raises stops the work.
+        progress: Told after each layer; an exception that it raises stops the work.
 
     Returns:
-        One for each metric.
+        A divergence for each metric.
 
     Raises:
         InputError: There is no such lens, position or metric.
@@ -62,7 +62,7 @@ def measure(
     check_metrics(metrics)
     values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
     peak_L = torch.zeros(trace.layers, dtype=torch.float64)
-    for layer, base_V, shift_KV in read(trace.at(position), head, lens):
+    for layer, base_V, shift_KV in read_layers(trace.at(position), head, lens):
         values_MLK[:, layer] = measure_all(metrics, base_V, shift_KV).cpu()
         peak_L[layer] = peak(base_V)
         if progress is not None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from analysis.common.progress import Progress
+from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.measure.divergence import Divergence, peak
-from analysis.measure.lens import Head, read
+from analysis.measure.layer_reading import read_layers
 from analysis.measure.metrics import measure_all
 from analysis.measure.trace import MEAN
+
+# The part of the progress that the forward pass takes; the LM head takes far longer.
+_TRACING = 0.1
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,12 @@ class EveryToken:
     """How far each adapter moves the base's distribution at every token.
 
     Attributes:
-        prompt: What the model read.
+        prompt: The prompt.
         adapters: Names of the adapters.
         values_LKT: `[layers, adapters, tokens]`, float64, finite and at least 0.
         peak_LT: The largest probability of the base's distribution, `[layers, tokens]`.
-        lens: The lens it was read through.
-        metric: What was measured.
+        lens: Name of the lens.
+        metric: Name of the metric.
     """
 
     prompt: Prompt
@@ -38,8 +43,8 @@ class EveryToken:
     def mean(self) -> Divergence:
         """The mean over the tokens that hold a part of the query, each counting alike.
 
-        The frame around the query is left out: it is the same for every query. So the paper's
-        ablation over all tokens is read, whose prompts are the queries alone.
+        The frame around the query is left out, since it is the same for every query. The mean is
+        thus that of the paper's ablation over all tokens, whose prompts are the queries alone.
         """
         query = slice(self.prompt.query_first, self.prompt.query_last + 1)
         return Divergence(
@@ -54,30 +59,67 @@ class EveryToken:
 def read_every(
     prompt: Prompt,
     adapters: tuple[str, ...],
-    hidden_RLTD: Tensor,
+    states: Callable[[range, Progress], Tensor],
+    part: int,
     head: Head,
     lens: str,
     metric: str,
     progress: Progress | None = None,
 ) -> EveryToken:
-    """Reads a prompt's states at all its tokens.
+    """Reads a prompt's states at all its tokens, some tokens at a time.
+
+    Of the states only those of one part are in memory at a time; the results of all tokens are.
 
     Args:
-        prompt: What the model read.
+        prompt: The prompt.
         adapters: The adapters behind the base.
-        hidden_RLTD: States after each block, the base's first.
+        states: Runs the model and gives its states after each block at some tokens,
+            `[1 + adapters, layers, tokens, width]`, the base's first.
+        part: How many tokens' states are in memory at a time.
         head: The LM head with the final norm.
         lens: One of `lens.LENSES`.
         metric: One of `metrics.METRICS`.
-        progress: Told after each token; what it raises stops the reading.
+        progress: Told after each layer of a forward pass and after each token; an exception that
+            it raises stops the work.
     """
-    _, layers, count, _ = hidden_RLTD.shape
-    values_LKT = torch.zeros(layers, len(adapters), count, dtype=torch.float64)
-    peak_LT = torch.zeros(layers, count, dtype=torch.float64)
-    for token in range(count):
-        for layer, base_V, shift_KV in read(hidden_RLTD[:, :, token], head, lens):
-            values_LKT[layer, :, token] = measure_all((metric,), base_V, shift_KV)[0].cpu()
-            peak_LT[layer, token] = peak(base_V)
-        if progress is not None:
-            progress(f"reading token {token + 1} of {count}", (token + 1) / count)
-    return EveryToken(prompt, adapters, values_LKT, peak_LT, lens, metric)
+    tell = progress or (lambda what, share: None)
+    count = len(prompt.ids)
+    parts = []
+    for first in range(0, count, part):
+        places = range(first, min(first + part, count))
+
+        def told(what: str, share: float, places: range = places) -> None:
+            tell(what, (places.start + _TRACING * len(places) * share) / count)
+
+        # The states live in the call alone, so that they are gone before the next part runs.
+        parts.append(_read_part(states(places, told), places, count, head, lens, metric, tell))
+    return EveryToken(
+        prompt,
+        adapters,
+        values_LKT=torch.cat([values_LKt for values_LKt, _ in parts], dim=2),
+        peak_LT=torch.cat([peak_Lt for _, peak_Lt in parts], dim=1),
+        lens=lens,
+        metric=metric,
+    )
+
+
+def _read_part(
+    hidden_RLtD: Tensor,
+    places: range,
+    count: int,
+    head: Head,
+    lens: str,
+    metric: str,
+    tell: Progress,
+) -> tuple[Tensor, Tensor]:
+    """Divergences `[layers, adapters, t]` and the base's peaks `[layers, t]` at some tokens."""
+    rows, layers, tokens, _ = hidden_RLtD.shape
+    values_LKt = torch.zeros(layers, rows - 1, tokens, dtype=torch.float64)
+    peak_Lt = torch.zeros(layers, tokens, dtype=torch.float64)
+    for place, token in enumerate(places):
+        for layer, base_V, shift_KV in read_layers(hidden_RLtD[:, :, place], head, lens):
+            values_LKt[layer, :, place] = measure_all((metric,), base_V, shift_KV)[0].cpu()
+            peak_Lt[layer, place] = peak(base_V)
+        done = _TRACING + (1 - _TRACING) * (place + 1) / tokens
+        tell(f"reading token {token + 1} of {count}", (places.start + done * tokens) / count)
+    return values_LKt, peak_Lt

@@ -1,4 +1,4 @@
-"""From divergence to fusion weights."""
+"""Normalisations: rules from divergences to fusion weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from analysis.common.errors import InputError
 
 if TYPE_CHECKING:
-    # The page lists the normalisations before it can wait for torch.
+    # The page lists the normalisations before torch is loaded.
     from torch import Tensor
 
-# A layer's divergences that add up to less than this say nothing: float32 round-off of a real
-# difference is far above it, and a quotient of two such numbers would be noise.
-NOTHING = 1e-30
+# Where no divergence of a layer is larger, the layer counts as one without divergence: float32
+# round-off of a real difference is far above it, and quotients of such numbers would be noise.
+_NEGLIGIBLE = 1e-30
 
 
 def normalise(divergence_LK: Tensor) -> Tensor:
@@ -31,9 +31,9 @@ def normalise(divergence_LK: Tensor) -> Tensor:
     divergence_LK = divergence_LK.double()
     # Dividing by the largest first keeps sums of huge or tiny values finite.
     largest_L1 = divergence_LK.amax(dim=1, keepdim=True)
-    relative_LK = divergence_LK / largest_L1.clamp_min(NOTHING)
+    relative_LK = divergence_LK / largest_L1.clamp_min(_NEGLIGIBLE)
     share_LK = relative_LK / relative_LK.sum(dim=1, keepdim=True).clamp_min(1e-300)
-    return share_LK.where(largest_L1 > NOTHING, 1.0 / divergence_LK.shape[1])
+    return share_LK.where(largest_L1 > _NEGLIGIBLE, 1.0 / divergence_LK.shape[1])
 
 
 def _roots(divergence_LK: Tensor, temperature: float) -> Tensor:
@@ -41,7 +41,7 @@ def _roots(divergence_LK: Tensor, temperature: float) -> Tensor:
 
 
 def _exponentials(divergence_LK: Tensor, temperature: float) -> Tensor:
-    # Less the largest: the shares stay the same, and nothing overflows.
+    # The largest is subtracted, so that nothing overflows; the shares stay the same.
     return ((divergence_LK - divergence_LK.amax(dim=1, keepdim=True)) / temperature).exp()
 
 
@@ -51,27 +51,28 @@ def _largest(divergence_LK: Tensor, temperature: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """A way from divergences to weights that sum to 1 in every layer.
+    """A rule from divergences to weights that sum to 1 in every layer.
 
-    A weight is a term's share of its layer's terms, mixed with an equal share for all.
+    The rule turns each divergence into a term. A weight is the term's share of its layer's terms,
+    mixed with an equal share for every adapter.
 
     Attributes:
-        name: What commands call it.
-        label: What people read.
+        name: The name that commands and links use.
+        label: The name that people read.
         formula: Its formula.
         terms: From `[layers, adapters]` in float64 and a temperature to terms of the same shape,
             at least 0; None where the divergences themselves are the terms.
-        even: How much of the weight all adapters share alike, 0 to 1.
-        tempered: Whether the temperature matters.
-        paper: Whether it is the paper's.
+        uniform_share: How much of the weight the adapters share equally, 0 to 1.
+        uses_temperature: Whether the temperature changes the terms.
+        paper: Whether the normalisation is the paper's.
     """
 
     name: str
     label: str
     formula: str
     terms: Callable[[Tensor, float], Tensor] | None = None
-    even: float = 0.0
-    tempered: bool = False
+    uniform_share: float = 0.0
+    uses_temperature: bool = False
     paper: bool = False
 
     def terms_of(self, divergence_LK: Tensor, temperature: float) -> Tensor:
@@ -86,10 +87,10 @@ NORMALISATIONS = {
         Normalisation("sum", "Share of the sum", "d / Σ d", paper=True),
         Normalisation("root", "Share of the roots", "√d / Σ √d", _roots),
         Normalisation(
-            "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, tempered=True
+            "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, uses_temperature=True
         ),
         Normalisation("top-1", "Largest only", "1 for the largest; ties share", _largest),
-        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", even=0.5),
+        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", uniform_share=0.5),
     )
 }
 
@@ -107,6 +108,6 @@ def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float 
         raise InputError(f"The temperature is {temperature}: take a number above 0.")
     rule = NORMALISATIONS[normalisation]
     share_LK = normalise(rule.terms_of(divergence_LK, temperature))
-    if not rule.even:
+    if not rule.uniform_share:
         return share_LK
-    return (1 - rule.even) * share_LK + rule.even / share_LK.shape[1]
+    return (1 - rule.uniform_share) * share_LK + rule.uniform_share / share_LK.shape[1]

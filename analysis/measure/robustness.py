@@ -1,4 +1,4 @@
-"""Is a pattern real? How far weights spread over small changes of the same question."""
+"""How far weights vary over variants of a query that mean the same."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 
-MOST_VARIANTS = 8
+MAX_VARIANTS = 8
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Weights over several variants of a query.
+class WeightSpread:
+    """Mean and standard deviation of weights over variants of a query.
 
     Attributes:
         mean_LK: Their mean, `[layers, adapters]`; each layer sums to 1.
         deviation_LK: Their standard deviation, `[layers, adapters]`.
-        noise_LK: Whether the mean is nearer to 1/k than the deviation, `[layers, adapters]`: such
-            a cell says nothing about its adapter.
+        within_noise_LK: Whether the mean is nearer to 1/k than the deviation,
+            `[layers, adapters]`: such a weight says nothing about its adapter.
     """
 
     mean_LK: Tensor
     deviation_LK: Tensor
-    noise_LK: Tensor
+    within_noise_LK: Tensor
 
 
-def spread(weights: Sequence[Tensor]) -> Spread:
-    """The spread of weights over variants.
+def weight_spread(weights: Sequence[Tensor]) -> WeightSpread:
+    """The spread of weights over variants of a query.
 
     Args:
-        weights: One `[layers, adapters]` for each of at least two variants.
+        weights: The weights of each variant, `[layers, adapters]`; at least two variants.
 
     Raises:
-        InputError: There are fewer than two.
+        InputError: There are fewer than two variants.
     """
     if len(weights) < 2:
         raise InputError("A spread needs at least two variants of the query: add one.")
     weights_NLK = torch.stack(list(weights)).double()
     mean_LK = weights_NLK.mean(dim=0)
     deviation_LK = weights_NLK.std(dim=0)
-    noise_LK = (mean_LK - 1.0 / mean_LK.shape[1]).abs() < deviation_LK
-    return Spread(mean_LK, deviation_LK, noise_LK)
+    within_noise_LK = (mean_LK - 1.0 / mean_LK.shape[1]).abs() < deviation_LK
+    return WeightSpread(mean_LK, deviation_LK, within_noise_LK)
 
 
 def variants(query: str) -> tuple[str, ...]:
-    """Ways to write the same query that should change nothing that matters."""
+    """Spellings of a query that should not change its meaning, at most `MAX_VARIANTS`."""
     bare = query.strip()
     made = (
         bare,
@@ -59,4 +59,4 @@ def variants(query: str) -> tuple[str, ...]:
         bare.lower(),
         bare.replace(" ", "  "),
     )
-    return tuple(dict.fromkeys(one for one in made if one))[:MOST_VARIANTS]
+    return tuple(dict.fromkeys(variant for variant in made if variant))[:MAX_VARIANTS]

@@ -1,42 +1,46 @@
-"""What one forward pass left behind."""
+"""The hidden states that one forward pass gives: a trace."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
 
 if TYPE_CHECKING:
-    # The page lists the positions before it can wait for torch.
+    # The page lists the positions before torch is loaded.
     from torch import Tensor
 
     from analysis.inference.prompt import Prompt
 
 POSITIONS = ("query", "prompt")
-"""The kept positions: the last token of the query (the paper's) and the last of the prompt."""
+"""The kept positions: the query's last token (the paper's) and the prompt's last token."""
 
 MEAN = "mean"
-"""In place of a position: the mean over all tokens of the query, which no trace holds."""
+"""In place of a position: the mean over all tokens of the query, which traces do not hold."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the layers held for base and adapters.
+    """The hidden states of base and adapters after every layer, at the kept positions.
 
     Attributes:
-        prompt: What the model read.
+        prompt: The prompt.
         adapters: Names of the adapters, in the order of the rows after the first.
         hidden_RLPD: Residual stream after each block and before the final norm,
             `[1 + adapters, layers, positions, width]`; row 0 is the base, the positions are
             `POSITIONS`. On the CPU, in the model's own precision.
-        seconds: How long the forward pass took.
+        seconds: The duration of the forward pass.
+        module_inputs: Input of each adapted module in the base's row, `[positions, inputs]` by name
+            of the module. On the CPU, in the model's own precision.
     """
 
     prompt: Prompt
     adapters: tuple[str, ...]
     hidden_RLPD: Tensor = field(repr=False)
     seconds: float
+    module_inputs: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         rows, _, positions, _ = self.hidden_RLPD.shape
@@ -51,14 +55,34 @@ class Trace:
         """Number of layers."""
         return self.hidden_RLPD.shape[1]
 
+    def module_inputs_at(self, position: str) -> Mapping[str, Tensor]:
+        """Input of each adapted module in the base's row, at one kept position.
+
+        Returns:
+            `[inputs]` by name of the module.
+
+        Raises:
+            InputError: There is no such position.
+        """
+        check_position(position)
+        place = POSITIONS.index(position)
+        return {name: inputs_PI[place] for name, inputs_PI in self.module_inputs.items()}
+
     def at(self, position: str) -> Tensor:
         """Hidden states at one kept position, `[1 + adapters, layers, width]`.
 
         Raises:
             InputError: There is no such position.
         """
-        if position not in POSITIONS:
-            raise InputError(
-                f"There is no position {position!r}: take one of {', '.join(POSITIONS)}."
-            )
+        check_position(position)
         return self.hidden_RLPD[:, :, POSITIONS.index(position)]
+
+
+def check_position(position: str) -> None:
+    """Refuses a position that traces do not keep.
+
+    Raises:
+        InputError: There is no such position.
+    """
+    if position not in POSITIONS:
+        raise InputError(f"There is no position {position!r}: take one of {', '.join(POSITIONS)}.")

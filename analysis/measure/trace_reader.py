@@ -1,37 +1,52 @@
-"""What is read from traces: the LM head runs, the model never does."""
+"""Reads divergences and cells from traces: the LM head runs, the model never does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from analysis.common.background import BackgroundWork
+from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
+from analysis.common.sizes import size_of
+from analysis.inference.head import Head
+from analysis.inference.prompt import Prompt
 from analysis.measure.cell_explanation import CellExplanation, explain
 from analysis.measure.divergence import Divergence, measure
-from analysis.measure.lens import Head, check_lens
-from analysis.measure.metrics import METRICS
+from analysis.measure.every_token import EveryToken
+from analysis.measure.lenses import check_lens
+from analysis.measure.metrics import check_metrics, metrics
 from analysis.measure.trace import POSITIONS, Trace
-
-# About what a cell holds: some tokens as text, some numbers each.
-_CELL_BYTES = 8_000
 
 
 class TraceReader:
-    """Reads divergences and cells from traces, and keeps them for the next one that asks.
+    """Reads divergences and cells from traces, and keeps the results for later requests.
 
     Args:
         head: The LM head with the final norm.
-        token: A token id as text for people.
-        kept: Where what was computed is kept.
+        token: From a token id to its text for people.
+        kept: Keeps the results.
     """
 
     def __init__(self, head: Head, token: Callable[[int], str], kept: ByteCache) -> None:
         self._head = head
         self._token = token
         self._kept = kept
-        self.background = BackgroundWork()
+        self.background = BackgroundJobs()
+
+    def kept_trace(self, prompt: Prompt, adapters: tuple[str, ...]) -> Trace | None:
+        """The trace of a prompt, or None where it is not kept (any more); runs nothing."""
+        trace: Trace | None = self._kept.get((prompt, adapters))
+        return trace
+
+    def kept_every_token(
+        self, prompt: Prompt, adapters: tuple[str, ...], lens: str, metric: str
+    ) -> EveryToken | None:
+        """The view of every token of a prompt, or None where it is not kept; runs nothing."""
+        every_token: EveryToken | None = self._kept.get(
+            (prompt, adapters, lens, metric, "every token")
+        )
+        return every_token
 
     def divergence(
         self,
@@ -43,53 +58,57 @@ class TraceReader:
     ) -> Divergence:
         """The divergence of a trace's adapters; runs the LM head at most, never the model.
 
-        KL is computed on its own. The first other metric computes all of them in one pass, so
-        that changing between them costs nothing; after `read_ahead` it does not either.
+        The paper's metric is computed alone. The first request for another metric computes all
+        metrics in one pass of the LM head, so that later changes between them cost nothing, as
+        after `read_ahead`.
 
         Args:
             trace: From `trace`.
-            lens: One of `lens.LENSES`.
+            lens: Name of a lens.
             position: One of `trace.POSITIONS`.
-            metric: One of `metrics.METRICS`.
-            progress: Told after each layer; what it raises stops the work.
+            metric: Name of a metric.
+            progress: Told after each layer; an exception that it raises stops the work.
 
         Raises:
             InputError: There is no such lens, position or metric.
         """
-        key = (trace.prompt, trace.adapters, lens, position)
-        kept: Divergence | None = self._kept.get((*key, metric))
+        kept: Divergence | None = self._kept.get(
+            (trace.prompt, trace.adapters, lens, position, metric)
+        )
         if kept is not None:
             return kept
-        metrics = ("kl",) if metric == "kl" else (metric, *(set(METRICS) - {metric}))
-        with self.background.request():
-            return self._measure(trace, lens, position, metrics, progress)
+        check_metrics((metric,))
+        names = (metric,) if metrics()[metric].paper else (metric, *(set(metrics()) - {metric}))
+        with self.background.paused():
+            return self._measure(trace, lens, position, names, progress)
 
     def _measure(
         self,
         trace: Trace,
         lens: str,
         position: str,
-        metrics: Sequence[str],
+        names: Sequence[str],
         progress: Progress | None,
     ) -> Divergence:
-        """Computes and keeps some metrics; gives the first."""
-        results = measure(trace, self._head, lens, position, metrics, progress)
+        """Computes and keeps the divergences in some metrics; returns the first."""
+        results = measure(trace, self._head, lens, position, names, progress)
         for result in results:
             key = (trace.prompt, trace.adapters, lens, position, result.metric)
-            self._kept.put(key, result, result.values_LK.nbytes)
+            self._keep(key, result)
         return results[0]
 
     def read_ahead(self, trace: Trace, lens: str, layer: int, adapter: str) -> None:
-        """Reads in the background what is likely to be looked at next.
+        """Reads in the background the numbers that a visitor is likely to ask for next.
 
-        That is every metric at every kept position through the lens, and one cell at every
-        position. It runs the LM head only, and rests while any request of the engine runs.
+        These are the divergences in every metric at every kept position through the lens, and one
+        cell at every position. The job runs the LM head only, and pauses while a request of the
+        engine runs.
 
         Args:
             trace: From `trace`.
-            lens: The lens that is looked through.
-            layer: The layer that is looked into.
-            adapter: The adapter that is looked into.
+            lens: The lens that the page shows.
+            layer: The layer of the selected cell.
+            adapter: The adapter of the selected cell.
 
         Raises:
             InputError: There is no such lens, layer or adapter.
@@ -103,21 +122,21 @@ class TraceReader:
                 self._explain(trace, layer, adapter, lens, position)
             for position in POSITIONS:
                 key = (trace.prompt, trace.adapters, lens, position)
-                if any(self._kept.get((*key, metric)) is None for metric in METRICS):
-                    self._measure(trace, lens, position, tuple(METRICS), step)
+                if any(self._kept.get((*key, metric)) is None for metric in metrics()):
+                    self._measure(trace, lens, position, tuple(metrics()), step)
 
-        self.background.put(job)
+        self.background.submit(job)
 
     def cell(
         self, trace: Trace, layer: int, adapter: str, lens: str = "norm", position: str = "query"
     ) -> CellExplanation:
-        """Looks into one cell of a trace; runs the LM head on two states.
+        """Explains one cell of a trace; runs the LM head on two states.
 
         Raises:
             InputError: There is no such layer, adapter, lens or position.
         """
         self._check_cell(trace, layer, adapter)
-        with self.background.request():
+        with self.background.paused():
             return self._explain(trace, layer, adapter, lens, position)
 
     def _explain(
@@ -130,8 +149,12 @@ class TraceReader:
         rows = [0, 1 + trace.adapters.index(adapter)]
         states_RD = trace.at(position)[rows, layer]
         cell = explain(states_RD, self._head, lens, layer, adapter, self._token)
-        self._kept.put(key, cell, _CELL_BYTES)
+        self._keep(key, cell)
         return cell
+
+    def _keep(self, key: tuple[object, ...], value: object) -> None:
+        # The key counts too: it holds a prompt, which can be larger than the value.
+        self._kept.put(key, value, size_of(key, value))
 
     @staticmethod
     def _check_cell(trace: Trace, layer: int, adapter: str) -> None:

@@ -1,107 +1,90 @@
-"""The methods: rules from a query to weights, one file each, found by name.
+"""The methods: rules from a query to a row's policy, one file each, found by name.
 
-A method's file holds a `METHOD`. Adding one is adding its file: nothing here learns its name. The
-page lists the methods before it can wait for torch, so their files import it only when they run.
+A method's file holds a `METHOD`. To add a method, add its file: discovery lists it on the page, on
+the command line and in permalinks. The page lists the methods before torch is imported, so their
+files import torch only when they run.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
+from analysis.common.discovery import discover
 from analysis.common.errors import InputError
-from analysis.inference.rows import Row
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a method may look at.
-
-    Attributes:
-        adapters: Names of the adapters to fuse.
-        layers: Number of layers.
-        divergence: Gives the divergence, `[layers, adapters]`; calling it may run the model, so
-            methods that do not need it do not call it.
-    """
-
-    adapters: tuple[str, ...]
-    layers: int
-    divergence: Callable[[], Tensor]
+    from analysis.inference.mixing.policies import Policy
+    from analysis.inference.mixing.rows import Row
+    from analysis.measure.context import Context
 
 
 @dataclass(frozen=True)
 class Method:
-    """A rule from a query to weights.
+    """A rule from a query to a policy.
 
     Attributes:
-        name: What commands call it.
-        label: What people read.
+        name: Name on the command line and in links.
+        label: Name for people.
         summary: One sentence about the rule.
-        weights: From a reading, and the adapter that its name gives, to weights,
-            `[layers, adapters]`.
-        order: Where it stands among the others.
-        of_adapter: Whether its name gives an adapter after a colon (`adapter:math`).
+        policy: From a context, and the adapter that the method's name gives or "", to a policy.
+        order: Methods are listed by ascending order, then by name.
+        of_adapter: Whether the method's name gives an adapter after a colon (`adapter:math`).
     """
 
     name: str
     label: str
     summary: str
-    weights: Callable[[Reading, str], Tensor]
+    policy: Callable[[Context, str], Policy]
     order: int = 100
     of_adapter: bool = False
 
 
-@cache
-def methods() -> dict[str, Method]:
+def methods() -> Mapping[str, Method]:
     """All methods by name, in their order."""
-    found: list[Method] = [
-        importlib.import_module(f"{__name__}.{module.name}").METHOD
-        for module in pkgutil.iter_modules(__path__)
-    ]
-    return {method.name: method for method in sorted(found, key=lambda one: (one.order, one.name))}
+    return discover(__name__, tuple(__path__), "METHOD", Method)
 
 
-def named(names: Sequence[str], adapters: Sequence[str]) -> list[tuple[Method, str]]:
+def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, str]]:
     """The methods of some names, each with the adapter that its name gives, or "".
 
+    Args:
+        names: The methods' names, such as `static` and `adapter:math`.
+        available: Names of the adapters that are loaded.
+
     Raises:
-        InputError: There is no such method or adapter, or one was asked for twice.
+        InputError: There is no such method or adapter, or a name comes twice.
     """
+    known = methods()
     found = []
     for name in names:
         rule, colon, adapter = name.partition(":")
-        method = methods().get(rule)
+        method = known.get(rule)
         if method is None or bool(colon) != method.of_adapter:
-            known = [
-                f"{one.name}:NAME" if one.of_adapter else one.name for one in methods().values()
-            ]
-            raise InputError(f"There is no method {name!r}: take some of {', '.join(known)}.")
-        if method.of_adapter and adapter not in adapters:
+            listed = [f"{one.name}:NAME" if one.of_adapter else one.name for one in known.values()]
+            raise InputError(f"There is no method {name!r}: take some of {', '.join(listed)}.")
+        if method.of_adapter and adapter not in available:
             raise InputError(
-                f"Method {name!r} names none of the adapters: take one of {', '.join(adapters)}."
+                f"Method {name!r} names none of the adapters: take one of {', '.join(available)}."
             )
         if names.count(name) > 1:
             raise InputError(f"Method {name!r} is named twice: name it once.")
         found.append((method, adapter))
     if not found:
-        raise InputError(f"No method is named: take some of {', '.join(methods())}.")
+        raise InputError(f"No method is named: take some of {', '.join(known)}.")
     return found
 
 
-def fuse(names: Sequence[str], reading: Reading) -> list[Row]:
-    """The rows of some methods, each named as it was asked for.
+def fuse(names: Sequence[str], context: Context) -> list[Row]:
+    """The rows of some methods, each with the name that it was asked for by.
 
     Raises:
         InputError: As `named`.
     """
+    from analysis.inference.mixing.rows import Row
+
     return [
-        Row(name, reading.adapters, method.weights(reading, adapter))
-        for name, (method, adapter) in zip(names, named(names, reading.adapters), strict=True)
+        Row(name, method.policy(context, adapter))
+        for name, (method, adapter) in zip(names, named(names, context.available), strict=True)
     ]

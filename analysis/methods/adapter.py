@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.methods import Method, Reading
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.methods import Method
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from analysis.measure.context import Context
 
 
-def _weights(reading: Reading, adapter: str) -> Tensor:
+def _policy(context: Context, adapter: str) -> ConstantWeights:
     import torch
 
-    weights_LK = torch.zeros(reading.layers, len(reading.adapters), dtype=torch.float64)
-    weights_LK[:, reading.adapters.index(adapter)] = 1.0
-    return weights_LK
+    # The adapter need not be among those that are fused.
+    return ConstantWeights((adapter,), torch.ones(context.layers, 1, dtype=torch.float64))
 
 
 METHOD = Method(
     "adapter",
     "One adapter",
     "A single adapter, as it was trained to run.",
-    _weights,
+    _policy,
     order=40,
     of_adapter=True,
 )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.methods import Method, Reading
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.methods import Method
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from analysis.measure.context import Context
 
 
-def _weights(reading: Reading, adapter: str) -> Tensor:
+def _policy(context: Context, adapter: str) -> ConstantWeights:
     import torch
 
-    return torch.zeros(reading.layers, len(reading.adapters), dtype=torch.float64)
+    zeros_LK = torch.zeros(context.layers, len(context.adapters), dtype=torch.float64)
+    return ConstantWeights(context.adapters, zeros_LK)
 
 
-METHOD = Method("base", "Base", "The base model without any adapter.", _weights, order=0)
+METHOD = Method("base", "Base", "The base model without any adapter.", _policy, order=0)

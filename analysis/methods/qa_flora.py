@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.measure.normalisation import normalise
-from analysis.methods import Method, Reading
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.methods import Method
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from analysis.measure.context import Context
 
 
-def _weights(reading: Reading, adapter: str) -> Tensor:
-    return normalise(reading.divergence())
+def _policy(context: Context, adapter: str) -> ConstantWeights:
+    from analysis.measure.normalisation import normalise
+
+    return ConstantWeights(context.adapters, normalise(context.divergence()))
 
 
 METHOD = Method(
     "qa-flora",
     "qa-FLoRA",
     "In each layer, every adapter weighs its share of the divergence that this query causes.",
-    _weights,
+    _policy,
     order=30,
 )

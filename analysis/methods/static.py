@@ -1,22 +1,28 @@
-"""Static fusion: every adapter alike."""
+"""Static fusion: the same weight for every adapter."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.methods import Method, Reading
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.methods import Method
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from analysis.measure.context import Context
 
 
-def _weights(reading: Reading, adapter: str) -> Tensor:
+def _policy(context: Context, adapter: str) -> ConstantWeights:
     import torch
 
-    count = len(reading.adapters)
-    return torch.full((reading.layers, count), 1.0 / count, dtype=torch.float64)
+    count = len(context.adapters)
+    weights_LK = torch.full((context.layers, count), 1.0 / count, dtype=torch.float64)
+    return ConstantWeights(context.adapters, weights_LK)
 
 
 METHOD = Method(
-    "static", "Static", "Every adapter weighs 1/k in every layer, whatever the query.", _weights, 10
+    "static",
+    "Static",
+    "Every adapter weighs 1/k in every layer, whatever the query.",
+    _policy,
+    order=10,
 )

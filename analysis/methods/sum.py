@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.methods import Method, Reading
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.methods import Method
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from analysis.measure.context import Context
 
 
-def _weights(reading: Reading, adapter: str) -> Tensor:
+def _policy(context: Context, adapter: str) -> ConstantWeights:
     import torch
 
-    return torch.ones(reading.layers, len(reading.adapters), dtype=torch.float64)
+    ones_LK = torch.ones(context.layers, len(context.adapters), dtype=torch.float64)
+    return ConstantWeights(context.adapters, ones_LK)
 
 
 METHOD = Method(
-    "sum", "Sum", "Every adapter weighs 1: all that each learned is added up.", _weights, order=20
+    "sum", "Sum", "Every adapter weighs 1: all changes are added up.", _policy, order=20
 )

@@ -1,6 +1,6 @@
 """An adapter's files as data: refused before PEFT sees them where they cannot be mixed.
 
-The configuration is checked against what is known to be harmless and mixable, the tensors against
+The configuration is checked against settings that are harmless and mixable, the tensors against
 the base model. Weights come from safetensors alone: a pickle can run code when it is read.
 """
 
@@ -19,12 +19,12 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from analysis.common.digests import file_digest
 from analysis.common.errors import InputError
+from analysis.models.adapter_files import CONFIG, TENSORS
 from analysis.models.manifest import AdapterEntry
 
-CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
-
-# What a mixture handles: PEFT resolves these at injection, or they do not touch the mathematics.
+# Settings that a mixture handles: PEFT resolves them at injection, or they change no number.
 _HANDLED = {
     "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "target_modules",
     "exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out", "lora_dropout",
@@ -32,8 +32,8 @@ _HANDLED = {
     "inference_mode", "peft_type", "peft_version", "megatron_core", "runtime_config",
     "qalora_group_size", "eva_config", "ensure_weight_tying",
 }  # fmt: skip
-# Initialisations that leave the base weights as they are. The others (PiSSA, OLoRA, CorDA, LoftQ,
-# LoRA-GA) subtract from them: their A and B alone are not what was trained.
+# Initialisations that leave the base weights as they are. PiSSA, OLoRA, CorDA, LoftQ and LoRA-GA
+# subtract from the base weights, so that A and B alone are not the trained change.
 _PLAIN_STARTS = (True, False, "gaussian", "orthogonal", "eva")
 _REASONS = {
     "use_dora": "DoRA rescales the sum of base and adapter, so adapters cannot be added up",
@@ -69,8 +69,25 @@ def read_config(entry: AdapterEntry) -> dict[str, Any]:
     return config
 
 
+def check_digest(entry: AdapterEntry) -> None:
+    """Refuses weights that are not those that the manifest names; without a digest all are taken.
+
+    Raises:
+        InputError: The digest of the weights' file is another.
+    """
+    path = entry.folder / TENSORS
+    if not entry.sha256 or not path.is_file():
+        return
+    found = file_digest(path)
+    if found != entry.sha256:
+        raise InputError(
+            f"Adapter {entry.name}: {TENSORS} has SHA-256 {found}, and the manifest names "
+            f"{entry.sha256}: fetch the file again, or correct the manifest."
+        )
+
+
 def check_config(config: Mapping[str, Any], name: str) -> None:
-    """Refuses what is no LoRA, or a LoRA that cannot be mixed by weights.
+    """Refuses adapters that are not LoRA, and LoRAs that cannot be mixed by weights.
 
     Anything that is neither handled nor at its default is refused: a setting that a later PEFT
     adds may change the mathematics.

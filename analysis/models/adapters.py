@@ -1,6 +1,6 @@
 """Reading adapters, and refusing those that cannot be mixed.
 
-An adapter is checked as data before PEFT sees it: the configuration against what is known to be
+An adapter is checked as data before PEFT sees it: the configuration against settings that are
 harmless and mixable, the tensors against the base model. PEFT then resolves ranks, scalings and
 module names, exactly as it would to run the adapter.
 """
@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import check_config, check_tensors, read_config
+from analysis.models.adapter_checks import check_config, check_digest, check_tensors, read_config
 from analysis.models.manifest import AdapterEntry
 
 # PEFT makes its adapter's name an attribute of modules, which `half` and `v1.0` cannot be.
@@ -29,7 +29,7 @@ _INJECTED = "default"
 
 @dataclass(frozen=True)
 class Factor:
-    """What an adapter adds to one linear: `ΔW x = B (A x)`.
+    """The change of one linear module by an adapter: `ΔW x = B (A x)`.
 
     Attributes:
         a_rI: `[rank, inputs]`.
@@ -64,6 +64,7 @@ def load_adapter(model: PreTrainedModel, entry: AdapterEntry) -> Adapter:
     Raises:
         InputError: It is not there, damaged, unsafe, or nothing that can be mixed.
     """
+    check_digest(entry)
     check_config(read_config(entry), entry.name)
     shapes = check_tensors(entry, model)
     with _injected(model, entry) as layers:

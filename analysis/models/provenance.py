@@ -1,16 +1,15 @@
-"""What a run was made with: enough to make it again, and to notice where it would differ."""
+"""Provenance: the parts of a run, so that it can be made again and differences are noticed."""
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from analysis.models.adapter_checks import TENSORS
+from analysis.common.digests import file_digest
+from analysis.models.adapter_files import TENSORS
 from analysis.models.manifest import COLLECTIONS, AdapterEntry, Collection
 
 _PACKAGES = ("torch", "transformers", "peft")
@@ -31,18 +30,32 @@ class File:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """What a run was made with.
+class Computation:
+    """The precision and the device of a run.
 
     Attributes:
-        manifest: What `load_collection` takes: a bundled collection's name, or the file name of a
-            manifest that is not bundled.
-        bundled: Whether it ships with the product.
+        dtype: Precision of the base model, such as `float32`.
+        device: Kind of the device, such as `cpu`.
+    """
+
+    dtype: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The parts that a run was made with.
+
+    Attributes:
+        manifest: The argument for `load_collection`: the name of a bundled collection, or the file
+            name of another manifest.
+        bundled: Whether the manifest ships with the product, with the very adapters that it names.
         base: The base: the hub id, the folder's name, or `embedded`.
         revision: The hub revision; None elsewhere.
         base_files: The base's weights; none where a revision says it all.
         adapters: Each adapter's weights, in the collection's order.
-        versions: Of this product and of what computes, by name.
+        versions: Versions of this product, of Python and of the libraries that compute, by name.
+        computation: Precision and device; None where no model is loaded.
     """
 
     manifest: str
@@ -52,14 +65,24 @@ class Provenance:
     base_files: tuple[File, ...]
     adapters: tuple[File, ...]
     versions: dict[str, str]
+    computation: Computation | None = None
 
 
-def provenance(collection: Collection) -> Provenance:
-    """What a run of a collection is made with; reads each file of weights once a process."""
-    bundled = any(entry.folder.is_relative_to(COLLECTIONS) for entry in collection.adapters)
+def provenance(collection: Collection, computation: Computation | None = None) -> Provenance:
+    """The parts of a run of a collection; reads each file of weights once a process.
+
+    Args:
+        collection: The collection.
+        computation: Precision and device of the run.
+    """
+    adapters = tuple(_adapter_file(entry) for entry in collection.adapters)
+    bundled = collection.folder.parent == COLLECTIONS and all(
+        file.sha256 == entry.sha256
+        for file, entry in zip(adapters, collection.adapters, strict=True)
+    )
     base = collection.base
     return Provenance(
-        manifest=collection.name if bundled else "collection.toml",
+        manifest=collection.folder.name if bundled else "collection.toml",
         bundled=bundled,
         # A folder's place on this machine is nobody else's business.
         base={"embedded": "embedded", "folder": Path(base.location).name}.get(
@@ -67,13 +90,14 @@ def provenance(collection: Collection) -> Provenance:
         ),
         revision=base.revision,
         base_files=_base_files(collection),
-        adapters=tuple(_adapter_file(entry) for entry in collection.adapters),
+        adapters=adapters,
         versions=versions(),
+        computation=computation,
     )
 
 
 def versions() -> dict[str, str]:
-    """Versions of this product, of Python and of what computes."""
+    """Versions of this product, of Python and of the libraries that compute."""
     project = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]
     found = {"fusion-lens": str(project["version"]), "python": platform.python_version()}
     for package in _PACKAGES:
@@ -87,7 +111,8 @@ def versions() -> dict[str, str]:
 def _base_files(collection: Collection) -> tuple[File, ...]:
     base = collection.base
     if base.source == "embedded":
-        from analysis.models.bundled_base import GEMMA  # imports what the page need not wait for
+        # The first page need not wait for its imports.
+        from analysis.models.bundled_base import GEMMA
 
         return (File("gemma-3-270m-q4_k_m.gguf", GEMMA.sha256),)
     if base.source == "hub":
@@ -100,11 +125,4 @@ def _adapter_file(entry: AdapterEntry) -> File:
 
 
 def _file(path: Path) -> File:
-    state = path.stat()
-    return File(path.name, _digest(path, state.st_size, state.st_mtime_ns))
-
-
-@lru_cache(maxsize=256)
-def _digest(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return File(path.name, file_digest(path))

@@ -1,1 +1,1 @@
-"""What the analysis costs, in ratios within one run, against the ways it could be done instead."""
+"""The cost of the analysis, as ratios within one run to other ways to the same numbers."""

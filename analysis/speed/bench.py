@@ -22,15 +22,15 @@ from analysis.speed.ways import Hidden, Ways
 
 ROUNDS, NAIVE_ROUNDS = 7, 3
 DECODED_ROWS, DECODED_TOKENS = 4, 4
-# Divergences above this many nats are compared: below it, the other ways' float32 has no digits.
+# Divergences above this many nats are compared. Below, float32 of the compared ways has no digits.
 TOLD = 1e-4
-# What a round may spend on the naive way's head; the rest of its layers is then reckoned.
+# Seconds of a round for the head of the naive way; its time is scaled to all layers.
 NAIVE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class HalfPrecision:
-    """What bfloat16 saves and what it costs.
+    """Time and error of bfloat16.
 
     Attributes:
         over_float32: Its time over that of float32.
@@ -45,7 +45,7 @@ class HalfPrecision:
 
 @dataclass(frozen=True)
 class Speed:
-    """What one run measured.
+    """The measurements of one run.
 
     Attributes:
         ratios: Name → ratio.
@@ -55,8 +55,8 @@ class Speed:
         naive_layers: Of how many layers the naive way's head was run; its time in them was scaled
             to all layers, whose cost is the same.
         layers: How many layers there are.
-        peak_bytes: Memory that ours takes beyond what was held before it.
-        bfloat16: What bfloat16 does to time and weights; None on a CPU without instructions for it,
+        peak_bytes: Memory that ours takes in addition to the loaded model.
+        bfloat16: Time and error of bfloat16; None on a CPU without instructions for it,
             where it is many times slower.
     """
 
@@ -94,7 +94,7 @@ def measure_speed(
         run.trace(number)
     run.decode()
     speed = run.result()
-    if not _has_bfloat16():
+    if not has_bfloat16():
         return speed
     weights_LK = normalise(ours.trace())
     half = Ours(model.bfloat16(), tokenizer, made, tokens)
@@ -150,7 +150,7 @@ class _Run:
 
     def _naive(self, hidden: Hidden, passes: float, number: int) -> None:
         count, measured = len(self._ours_LK), self._naive_layers
-        # Spread evenly from the last layer down, others in each round.
+        # Spread evenly from the last layer down, different layers in each round.
         later = number * count // (measured * NAIVE_ROUNDS)
         layers = [count - 1 - later - place * count // measured for place in range(measured)]
         values_LK, read = timed(partial(self._ways.all_tokens, hidden, layers))
@@ -180,7 +180,7 @@ class _Run:
                 self._add(name, times * spent / DECODED_TOKENS)
 
     def result(self) -> Speed:
-        """What was measured."""
+        """The measurements."""
         times = self._times
         first = times["ours"][: len(times["naive"])]
         seconds = {name: statistics.median(values) for name, values in times.items()}
@@ -212,7 +212,8 @@ class _Run:
         self._disagreement[name] = max(largest, self._disagreement.get(name, 0.0))
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
+    """Whether this machine computes bfloat16 in hardware."""
     return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 

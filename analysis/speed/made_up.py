@@ -1,4 +1,4 @@
-"""Adapters made up of random numbers: what a pass costs does not depend on what was learned."""
+"""Adapters of random numbers: the cost of a pass does not depend on the numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analysis.common.errors import InputError
 from analysis.models.adapters import Adapter, Factor
 from analysis.models.manifest import AdapterEntry
 
-# ΔW is then as large as in the bundled adapters, whatever the rank: 5e-4 root mean square.
+# ΔW is then as large as in the bundled adapters at every rank: 5e-4 root mean square.
 _STRENGTH = 0.02
 
 

@@ -1,4 +1,4 @@
-"""The engine at work on one prompt, and what no exact way can do without."""
+"""The engine at work on one prompt, and the work that no exact way can avoid."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.limits import Limits
 from analysis.engine import Engine
+from analysis.inference.head import Head
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
-from analysis.inference.rows import Row
-from analysis.measure.lens import Head
 from analysis.measure.normalisation import normalise
 from analysis.models.adapters import Adapter
 
@@ -23,7 +24,7 @@ class Ours:
     Args:
         model: The base.
         tokenizer: Its tokenizer. It loses its end token, as the base does: an answer that ended
-            would leave the others less to do.
+            would leave less work for the other rows.
         adapters: The adapters.
         tokens: Tokens of the prompt.
     """
@@ -41,7 +42,7 @@ class Ours:
         self.model = model
         self.head = Head.of(model)
         self.names = tuple(adapter.name for adapter in adapters)
-        # Nothing is kept: the second time costs what the first did.
+        # Nothing is kept, so that every round does the whole work.
         self._engine = Engine(model, tokenizer, adapters, limits=Limits(kept_bytes=0))
         generator = torch.Generator().manual_seed(0)
         vocabulary = self.head.weight_VD.shape[0]
@@ -58,7 +59,7 @@ class Ours:
 
     @torch.inference_mode()
     def floor(self) -> None:
-        """What no exact way can do without: the base on k+1 rows, the head on their last tokens."""
+        """The unavoidable work: the base on k+1 rows, the head on their last tokens."""
         rows = 1 + len(self.names)
         self.model.base_model(input_ids=self.ids_1T.expand(rows, -1), use_cache=False)
         states_ND = torch.ones(rows * self._engine.layers, self.head.weight_VD.shape[1])
@@ -75,7 +76,10 @@ class Ours:
         """Continues rows, each a mixture of all adapters."""
         generator = torch.Generator().manual_seed(1)
         weights_RLK = torch.rand((rows, self._engine.layers, len(self.names)), generator=generator)
-        mixed = [Row(str(row), self.names, one_LK) for row, one_LK in enumerate(weights_RLK)]
+        mixed = [
+            Row(str(row), ConstantWeights(self.names, weights_LK))
+            for row, weights_LK in enumerate(weights_RLK)
+        ]
         return self._engine.answer(self.prompt, mixed, new_tokens=tokens, stop=())
 
     def decode_base(self, rows: int, tokens: int) -> Iterator[object]:

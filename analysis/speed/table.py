@@ -1,4 +1,4 @@
-"""A table of costs: what grows with adapters, prompt, rank and vocabulary, one at a time."""
+"""A table of costs over adapters, prompt, rank and vocabulary, one of them changed at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS, FEWEST_ROUNDS, ROUNDS = 16.0, 3, 7
 
 @dataclass(frozen=True)
 class Setting:
-    """What is analysed.
+    """The sizes of one analysis.
 
     Attributes:
         adapters: How many.
@@ -50,21 +50,21 @@ AXES: dict[str, tuple[Setting, ...]] = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What one setting costs.
+    """The costs of one setting.
 
     Attributes:
-        axis: What was varied.
+        axis: The size that was varied.
         setting: The setting.
         vocabulary: Of its base.
         rounds: How many were timed.
         seconds: Of the analysis, the median.
-        adapter_seconds: What each adapter adds to the base alone, the median.
+        adapter_seconds: Seconds that each adapter adds to the base alone, the median.
         over_usual: What an adapter adds, over what one adds at the usual setting, timed in the same
             rounds: a machine is not equally fast all the time.
-        over_floor: The analysis over what no exact way can do without.
+        over_floor: The analysis over the work that no exact way can avoid.
         decode_over_base: Tokens per second of fused rows over those of the base; None for another
             prompt, which costs both alike.
-        peak_bytes: Memory that the analysis takes beyond what was held before it.
+        peak_bytes: Memory that the analysis takes in addition to the loaded model.
     """
 
     axis: str

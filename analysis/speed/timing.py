@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two times, taken anew in every round.
+    """A ratio of two times, measured in every round.
 
     Attributes:
         median: Its median.
@@ -38,7 +38,7 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
 
 
 def timed(way: Callable[[], Result]) -> tuple[Result, float]:
-    """What a way finds, and how many seconds it takes."""
+    """The result of a way, and its seconds."""
     began = time.perf_counter()
     found = way()
     return found, time.perf_counter() - began
@@ -51,14 +51,14 @@ def take(steps: Iterator[object], count: int) -> None:
 
 
 def peak_bytes(way: Callable[[], object]) -> int:
-    """The most memory that a way holds beyond what was held before it."""
+    """The most memory that a way takes in addition to the memory before."""
     process = psutil.Process()
 
     def held() -> int:
         return int(process.memory_info().rss)
 
     if sys.platform == "linux":
-        # The C library returns what it holds but does not use, so that use can be seen.
+        # malloc returns unused memory to the system, so that the use can be measured.
         ctypes.CDLL(None).malloc_trim(0)
     before = held()
     peak, over = before, threading.Event()

@@ -13,7 +13,7 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from analysis.measure.metrics import kl
+from analysis.measure.metrics.kl import kl
 from analysis.speed.ours import Ours, greedy
 
 Hidden = list[tuple[Tensor, ...]]

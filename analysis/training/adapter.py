@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import CONFIG, TENSORS
+from analysis.models.adapter_files import CONFIG, TENSORS
 from analysis.training.recipe import Recipe
 
 
@@ -59,7 +59,7 @@ def adapter_tensors(model: Any) -> dict[str, Tensor]:
 
 
 def set_adapter_tensors(model: Any, tensors: dict[str, Tensor]) -> None:
-    """Put back what `adapter_tensors` gave."""
+    """Put back tensors from `adapter_tensors`."""
     set_peft_model_state_dict(model, tensors)
 
 

@@ -1,25 +1,36 @@
 """The model card that goes with an adapter."""
 
+import re
+from pathlib import Path
 from typing import Any
 
-from analysis.training.loop import Progress
+from analysis.training.loop import TrainingHistory
+from analysis.training.quiet import mean
 from analysis.training.recipe import Recipe
 
 TERMS = "https://ai.google.dev/gemma/terms"
+_FIRST = "\n## The run it went on from\n"
 
 
 def card(
     recipe: Recipe,
     base_name: str,
-    sources: list[dict[str, Any]],
+    sources: dict[str, list[dict[str, Any]]],
     facts: dict[str, Any],
-    progress: Progress,
+    progress: TrainingHistory,
+    first: str | None = None,
 ) -> str:
-    """A README for the adapter's folder: purpose, sources, recipe, results on the way, limits."""
-    rows = "\n".join(
-        f"| {item['source']} | {item['license']} | {item['rows']} | {item['unique']} |"
-        for item in sources
-    )
+    """A README for the adapter's folder: purpose, sources, recipe, results on the way, limits.
+
+    Args:
+        recipe: The run's.
+        base_name: Name of the base.
+        sources: Where rows came from, for `own` rows and for `foreign` ones.
+        facts: Counts of the run.
+        progress: History of the run.
+        first: From `earlier`, for the adapter that the run continued; None for a new adapter.
+    """
+    rows = _rows(sources["own"])
     dev = "\n".join(f"| {name} | {step} | {loss:.3f} |" for step, name, loss in progress.dev)
     low, high = recipe.weight_range
     weights = f"a weight drawn from {low}-{high} for each batch" if low < high else f"weight {low}"
@@ -48,13 +59,13 @@ Rows drawn, and how many of them were different:
 
 No rows are shipped with the adapter. Sources under share-alike or attribution licences are
 credited by this table.
-
+{_foreign_rows(sources["foreign"])}
 ## Training
 {facts["tokens"]} tokens ({facts["answer_tokens"]} of them answers), {facts["steps"]} steps of at
 most {recipe.batch_tokens} tokens, AdamW, learning rate {recipe.lr:g} with {recipe.warmup:.0%}
 warm-up and a cosine to 0, trained at {weights}, base weights in {facts["dtype"]}, softmax over
 the first {recipe.head_vocabulary} tokens of the vocabulary and those in the answers (over the whole
-of it on {whole}), seed {recipe.seed}.{started}
+of it on {whole}), seed {recipe.seed}.{_charge(recipe)}{started}
 
     {facts["command"]}
 
@@ -64,8 +75,76 @@ Norm of the weight change, all modules together: {facts["norm"]:.2f}.
 | set | after step | loss |
 |---|---|---|
 {dev}
-
+{_change(progress)}
 ## Prompt form and limits
 The adapter was trained on `{recipe.form!r}` and answers in that form only.
 {recipe.limits or "It belongs to a small model: check what it says."}
+{_FIRST + first if first else ""}"""
+
+
+def earlier(folder: Path) -> str | None:
+    """The data and training sections of an adapter's card; None without a card."""
+    path = folder / "README.md"
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    found = re.search(r"^## Data$.*?(?=^## (?!Data|Training))", text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return None
+    before = text.partition(_FIRST)[2]
+    return re.sub(r"^## ", "### ", found[0].strip(), flags=re.MULTILINE) + "\n" + before
+
+
+def _rows(sources: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"| {item['source']} | {item['license']} | {item['rows']} | {item['unique']} |"
+        for item in sources
+    )
+
+
+def _foreign_rows(sources: list[dict[str, Any]]) -> str:
+    if not sources:
+        return ""
+    return f"""
+Foreign rows, which it was trained to leave as the base has them:
+
+| source | licence | rows | different |
+|---|---|---|---|
+{_rows(sources)}
 """
+
+
+def _charge(recipe: Recipe) -> str:
+    quiet = recipe.quiet
+    if quiet is None:
+        return ""
+    often = "each step" if quiet.every == 1 else f"one step in {quiet.every}"
+    return f"""
+Quiet training: with {often} comes a batch of foreign rows, and beside the loss counts
+{quiet.weight:g} times how far the adapter at weight 1 moves the base's hidden states there, as
+‖Δh‖² / ‖h‖², the mean over layers and tokens."""
+
+
+def _change(progress: TrainingHistory) -> str:
+    if not progress.change:
+        return ""
+    kinds = list(dict.fromkeys(kind for _, kind, _ in progress.change))
+    found = [dict[int, Any]() for _ in kinds]
+    for step, kind, change_L in progress.change:
+        found[kinds.index(kind)][step] = change_L
+    columns = [
+        (f"{kind} rows, {when}", change_L)
+        for kind, by_step in zip(kinds, found, strict=True)
+        for when, change_L in (("before", by_step[min(by_step)]), ("after", by_step[max(by_step)]))
+    ]
+    layers = range(len(columns[0][1]))
+    lines = [
+        "| layer | " + " | ".join(name for name, _ in columns) + " |",
+        "|" + "---|" * (len(columns) + 1),
+        *(
+            f"| {layer} | " + " | ".join(f"{change_L[layer]:.4f}" for _, change_L in columns) + " |"
+            for layer in layers
+        ),
+        "| mean | " + " | ".join(f"{mean(change_L):.4f}" for _, change_L in columns) + " |",
+    ]
+    return "\n## How far it moves the hidden states\n" + "\n".join(lines) + "\n"

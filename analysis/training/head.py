@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analysis.training.batches import Batch
+from analysis.training.texts.batches import Batch
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -56,8 +56,8 @@ class Restriction:
 def restrict(model: Any, targets: set[int], common: int) -> Restriction:
     """The head's rows for `targets` and for the first `common` ids, which BPE found first.
 
-    What the rest of the vocabulary holds is left out of the softmax while training: a large
-    saving where the vocabulary is many times what the rows use. Evaluation never restricts.
+    Training leaves the rest of the vocabulary out of the softmax. It saves much time where the
+    vocabulary is far larger than the tokens in use. Evaluation never restricts the softmax.
     """
     head_VD = frozen_head(model)
     ids_C = torch.tensor(sorted(targets | set(range(min(common, len(head_VD))))))

@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,32 @@ from analysis.training.adapter import (
     add_adapter,
     set_adapter_tensors,
 )
-from analysis.training.batches import Example, bucket, collate
 from analysis.training.head import Restriction, batch_loss, restrict
+from analysis.training.quiet import ForeignRows, mean, mean_change, relative_change
 from analysis.training.recipe import Recipe
+from analysis.training.texts.batches import TokenExample, bucket, collate
 
 STATE = "training-state.pt"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What was seen on the way: `(step, loss per answer token)` in training and on dev sets."""
+class TrainingHistory:
+    """Losses and changes during a run.
+
+    Attributes:
+        train: `(step, loss per answer token)`.
+        dev: The same on dev sets: `(step, name, loss)`.
+        foreign: `(step, relative change on its foreign rows)`, the mean over layers.
+        change: `(step, kind of rows, relative change by layer)`, before and after.
+    """
 
     train: tuple[tuple[int, float], ...] = ()
     dev: tuple[tuple[int, str, float], ...] = ()
+    foreign: tuple[tuple[int, float], ...] = ()
+    change: tuple[tuple[int, str, tuple[float, ...]], ...] = ()
 
 
-def mean_loss(model: Any, examples: list[Example], batch_tokens: int = 2048) -> float:
+def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> float:
     """Loss per answer token over the whole vocabulary, without gradients."""
     total, count = 0.0, 0
     model.eval()
@@ -48,14 +58,15 @@ def mean_loss(model: Any, examples: list[Example], batch_tokens: int = 2048) -> 
 def train(
     base: Any,
     recipe: Recipe,
-    examples: list[Example],
-    dev: dict[str, list[Example]],
+    examples: list[TokenExample],
+    dev: dict[str, list[TokenExample]],
     work: Path,
     say: Callable[[str], None],
     evaluations: int = 3,
     checkpoint_seconds: float = 120.0,
     start: dict[str, Tensor] | None = None,
-) -> tuple[Any, Progress]:
+    foreign: ForeignRows | None = None,
+) -> tuple[Any, TrainingHistory]:
     """Train one adapter over `examples` once.
 
     Args:
@@ -68,9 +79,10 @@ def train(
         evaluations: how often dev loss is measured.
         checkpoint_seconds: time between checkpoints.
         start: tensors of an adapter to go on from, under PEFT's names.
+        foreign: rows whose change is charged for, if any.
 
     Returns:
-        The PEFT model with the trained adapter, and what was seen on the way.
+        The PEFT model with the trained adapter, and the history of the run.
     """
     model = add_adapter(base, recipe)
     if start is not None:
@@ -84,27 +96,51 @@ def train(
     if step:
         say(f"resumed at step {step} of {len(batches)}")
     measured_at = {round(len(batches) * i / evaluations) for i in range(1, evaluations + 1)}
+    if foreign is not None and not progress.change:
+        progress = _measure_change(model, foreign, step, progress, say)
     started = saved = time.monotonic()
     tokens = 0
     while step < len(batches):
-        loss, seen = _step(model, optimizer, trained, recipe, batches, step, restriction)
+        loss, change, seen = _step(
+            model, optimizer, trained, recipe, batches, step, restriction, foreign
+        )
         step, tokens = step + 1, tokens + seen
-        progress = Progress((*progress.train, (step, loss)), progress.dev)
+        progress = replace(progress, train=(*progress.train, (step, loss)))
+        if change is not None:
+            progress = replace(progress, foreign=(*progress.foreign, (step, change)))
         recent = [value for _, value in progress.train[-20:]]
         speed = tokens / (time.monotonic() - started)
+        quietness = "" if change is None else f"  change on foreign rows {change:.4f}"
         say(
             f"step {step}/{len(batches)}  loss {loss:.3f}  mean of last {len(recent)} "
-            f"{sum(recent) / len(recent):.3f}  {speed:.0f} tokens/s"
+            f"{sum(recent) / len(recent):.3f}{quietness}  {speed:.0f} tokens/s"
         )
         if step in measured_at:
             for name, rows in dev.items():
                 value = mean_loss(model, rows)
-                progress = Progress(progress.train, (*progress.dev, (step, name, value)))
+                progress = replace(progress, dev=(*progress.dev, (step, name, value)))
                 say(f"step {step}  dev loss on {name} {value:.4f}")
+        if foreign is not None and step == len(batches):
+            progress = _measure_change(model, foreign, step, progress, say)
         if time.monotonic() - saved > checkpoint_seconds or step == len(batches):
             _save(model, optimizer, recipe, len(batches), work, step, progress)
             saved = time.monotonic()
     return model, progress
+
+
+def _measure_change(
+    model: Any,
+    foreign: ForeignRows,
+    step: int,
+    progress: TrainingHistory,
+    say: Callable[[str], None],
+) -> TrainingHistory:
+    for kind, rows in foreign.samples.items():
+        change_L = tuple(mean_change(model, rows))
+        progress = replace(progress, change=(*progress.change, (step, kind, change_L)))
+        layers = " ".join(f"{value:.4f}" for value in change_L)
+        say(f"step {step}  change on {kind} rows {mean(change_L):.4f}, by layer {layers}")
+    return progress
 
 
 def _step(
@@ -112,14 +148,15 @@ def _step(
     optimizer: Any,
     trained: list[torch.nn.Parameter],
     recipe: Recipe,
-    batches: list[list[Example]],
+    batches: list[list[TokenExample]],
     step: int,
     restriction: Restriction,
-) -> tuple[float, int]:
-    """One optimiser step on batch `step`: the mean loss and the tokens seen."""
+    foreign: ForeignRows | None,
+) -> tuple[float, float | None, int]:
+    """One optimiser step: the mean loss, the change on foreign rows if any, the tokens seen."""
     for group in optimizer.param_groups:
         group["lr"] = recipe.lr * schedule(step, len(batches), recipe.warmup)
-    # Drawn from the step alone, so a resumed run draws what an unbroken one would.
+    # Drawn from the step alone, so that a resumed run draws the same weight.
     weight = random.Random(f"{recipe.seed} {step}").uniform(*recipe.weight_range)
     model.train()
     batch = collate(batches[step])
@@ -128,13 +165,19 @@ def _step(
     with adapter_weight(model, weight):
         loss = batch_loss(model, batch, None if whole else restriction) / len(batch.target_N)
         loss.backward()
+    rows, change, tokens = foreign and foreign.at(step), None, batch.tokens
+    if foreign is not None and rows:
+        charged = collate(rows)
+        mean_L = relative_change(model, charged)
+        (foreign.weight * mean_L.mean()).backward()
+        change, tokens = float(mean_L.detach().mean()), tokens + charged.tokens
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     value = float(loss.detach())
-    if not math.isfinite(value):
+    if not math.isfinite(value + (change or 0.0)):
         raise InputError(f"The loss is {value} at step {step}. Lower the learning rate.")
-    return value, batch.tokens
+    return value, change, tokens
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -146,7 +189,13 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def _save(
-    model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path, step: int, seen: Progress
+    model: Any,
+    optimizer: Any,
+    recipe: Recipe,
+    steps: int,
+    work: Path,
+    step: int,
+    seen: TrainingHistory,
 ) -> None:
     work.mkdir(parents=True, exist_ok=True)
     state = {
@@ -164,10 +213,10 @@ def _save(
 
 def _resume(
     model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path
-) -> tuple[int, Progress]:
+) -> tuple[int, TrainingHistory]:
     path = work / STATE
     if not path.is_file():
-        return 0, Progress()
+        return 0, TrainingHistory()
     state = torch.load(path, weights_only=True)
     if (state["recipe"], state["steps"]) != (repr(recipe), steps):
         raise InputError(
@@ -177,5 +226,5 @@ def _resume(
     set_adapter_tensors(model, state["adapter"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"])
-    seen = state["progress"]
-    return state["step"], Progress(tuple(map(tuple, seen["train"])), tuple(map(tuple, seen["dev"])))
+    # Whatever was a tuple has come back as one.
+    return state["step"], TrainingHistory(**state["progress"])

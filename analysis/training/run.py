@@ -8,35 +8,38 @@ import torch
 from safetensors.torch import load_file
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import TENSORS
+from analysis.models.adapter_files import TENSORS
 from analysis.models.base_model import load_base
 from analysis.models.manifest import Base
 from analysis.training.adapter import adapter_tensors, norm, save_adapter
-from analysis.training.batches import Example, bucket, encode
-from analysis.training.card import card
-from analysis.training.data import read_rows, report
+from analysis.training.card import card, earlier
 from analysis.training.loop import train
+from analysis.training.quiet import SAMPLE_TOKENS, ForeignRows, foreign_rows
 from analysis.training.recipe import Recipe
-from analysis.training.sources import draw
-from analysis.training.word_problems import word_problems
+from analysis.training.texts.batches import TokenExample, bucket, encode
+from analysis.training.texts.examples import TextExample, read_rows, report, take_tokens
+from analysis.training.texts.sources import draw
+from analysis.training.texts.word_problems import word_problems
 
 
-def training_base(folder: str | None, dtype: str, device: str) -> tuple[Any, Any]:
-    """The base to train on and its tokenizer; the embedded base if no folder is named."""
-    if folder is not None and not Path(folder).is_dir():
-        raise InputError(f"There is no base folder {folder!r}. Leave --base out for the embedded.")
-    base = Base("embedded") if folder is None else Base("folder", folder)
+def base_to_train_on(folder: str | None, dtype: str, device: str) -> tuple[Any, Any]:
+    """The frozen base and its tokenizer.
+
+    Args:
+        folder: Folder of the base; None for the embedded one.
+        dtype: `float32`, `bfloat16`, or `auto`: bfloat16 where the hardware multiplies in it.
+        device: `cpu`, `cuda`, or `auto`: a GPU where there is one.
+
+    Raises:
+        InputError: The base cannot be loaded.
+    """
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    return load_base(base, dtype=training_dtype(dtype, device), device=device)
-
-
-def training_dtype(dtype: str, device: str) -> str:
-    """The dtype of the base; `auto` is bfloat16 where the hardware multiplies in it."""
-    if dtype != "auto":
-        return dtype
-    # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
-    fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
-    return "bfloat16" if fast else "float32"
+    if dtype == "auto":
+        # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
+        fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+        dtype = "bfloat16" if fast else "float32"
+    base = Base("embedded") if folder is None else Base("folder", folder)
+    return load_base(base, dtype=dtype, device=device)
 
 
 def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
@@ -46,6 +49,23 @@ def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
     if not path.is_file():
         raise InputError(f"There is no adapter in {str(folder)!r}. Give the folder of one.")
     return {name: tensor.float() for name, tensor in load_file(path).items()}
+
+
+def _foreign(
+    recipe: Recipe, data: Path, tokenizer: Any, own: list[TokenExample]
+) -> tuple[ForeignRows | None, list[TextExample]]:
+    """The foreign rows of a run as batches, and those of them that it trains on."""
+    quiet = recipe.quiet
+    if quiet is None:
+        return None, []
+    steps = len(bucket(own, recipe.batch_tokens, recipe.seed))
+    tokens = -(-steps // quiet.every) * recipe.batch_tokens
+    rows, examples = draw(quiet.sources, data, tokenizer, recipe, tokens + SAMPLE_TOKENS)
+    used = len(take_tokens(iter(examples), len, tokens))
+    _, more = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens + SAMPLE_TOKENS)
+    samples = {"own": more[len(own) :], "foreign": examples[used:]}
+    found = foreign_rows(quiet, examples[:used], samples, recipe.batch_tokens, recipe.seed)
+    return found, rows[:used]
 
 
 def run_recipe(
@@ -64,21 +84,24 @@ def run_recipe(
     start: Path | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Draw rows, train, and write adapter and card to `out`; returns what the card reports."""
-    model, tokenizer = training_base(base, dtype, device)
-    rows, examples = draw(recipe, data, tokenizer)
+    """Draw rows, train, and write adapter and card to `out`; returns the facts in the card."""
+    model, tokenizer = base_to_train_on(base, dtype, device)
+    rows, examples = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens)
+    foreign, foreign_drawn = _foreign(recipe, data, tokenizer, examples)
     say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
-    sets: dict[str, list[Example]] = {}
+    sets: dict[str, list[TokenExample]] = {}
     for path in dev:
         sets[path.stem] = [
-            encode(tokenizer, row, recipe.form) for row in read_rows(path)[:dev_rows]
+            encode(tokenizer, row, recipe.prompt_form) for row in read_rows(path)[:dev_rows]
         ]
     if any(source.word_problems for source in recipe.sources):
         problems = word_problems(0, split="dev")
         sets["word problems, dev"] = [
-            encode(tokenizer, next(problems), recipe.form) for _ in range(dev_rows)
+            encode(tokenizer, next(problems), recipe.prompt_form) for _ in range(dev_rows)
         ]
-    trained, progress = train(model, recipe, examples, sets, work, say, start=_start(start))
+    trained, progress = train(
+        model, recipe, examples, sets, work, say, start=_start(start), foreign=foreign
+    )
     tensors = adapter_tensors(trained)
     facts = {
         "tokens": sum(map(len, examples)),
@@ -90,7 +113,12 @@ def run_recipe(
         "started": start is not None,
     }
     save_adapter(trained, out, base_name)
-    sources = report(rows)
-    text = card(recipe, base_name, sources, facts, progress)
+    sources = {"own": report(rows), "foreign": report(foreign_drawn)}
+    text = card(recipe, base_name, sources, facts, progress, earlier(start) if start else None)
     (out / "README.md").write_text(text, encoding="utf-8")
-    return facts | {"sources": sources, "dev": progress.dev}
+    return facts | {
+        "sources": sources["own"],
+        "foreign_sources": sources["foreign"],
+        "dev": progress.dev,
+        "change": progress.change,
+    }

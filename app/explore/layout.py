@@ -1,120 +1,141 @@
-"""What stands where in the Explore tab."""
+"""The layout of the Explore tab."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from analysis.models.manifest import Collection
-from app.explore import button_reasons, controls
-from app.state import answer_stream
+from app.explore import control_column
+from app.explore.button_hints import hints_panel
+from app.explore.controls import Controls
+from app.server.tabs import TabContext
+from app.state import link_fields
+from app.state.answers_panel import AnswersPanel
 from app.state.examples import Example
-from app.views import figure_panels
-from app.views.cell_view import no_cell
-from app.views.chips_view import chips_view
-from app.views.files_view import files_view
-from app.views.prompt_view import prompt_view
-from app.widgets.labels import labels_of
+from app.state.link_fields import Field
+from app.views.charts_panel import ChartsPanel
+from app.views.examples_panel import examples_panel
+from app.views.explanation_panel import ExplanationPanel
+from app.views.export_panel import ExportPanel
+from app.views.grid_panel import GridPanel
+from app.views.prompt_panel import PromptPanel
 from app.widgets.panels import panel
-from app.widgets.status import status_view
+from app.widgets.status import StatusPanel
 
-WELCOME = "Ask a question to see which adapter speaks at which layer."
-FOLDED = "Adapters, lens and answers"
-CHOOSE = "Click a cell of the grid, or walk to one with the arrow keys."
+FOLDED_CONTROLS = "Adapters, lens and answers"
+"""The button that shows the controls on a narrow page."""
+
+_WELCOME = "Ask a question to see the weight of each adapter in each layer."
+_SELECT = "Click a cell of the grid, or move to a cell with the arrow keys."
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The tab's parts.
+    """The parts of the tab.
 
     Attributes:
-        query: The question.
-        chips: Example questions.
-        controls: The column of controls.
-        panels: What `app` fills, by the names that its updates use.
-        buttons: What can be pressed, by the ids that `app.hints` uses.
-        variants: Variants of the question, one a line.
+        controls: The controls by name.
+        examples: The example questions.
+        panels: The panels by the names that updates use.
+        buttons: The buttons by their ids.
+        all_adapters: Selects all adapters; visible if some are not selected.
+        reset_painting: Resets the painted weights.
     """
 
-    query: gr.Textbox
-    chips: gr.HTML
-    controls: controls.Controls
-    panels: dict[str, gr.HTML]
-    buttons: dict[str, gr.Button]
-    variants: gr.Textbox
+    controls: Controls
+    examples: gr.HTML
+    panels: Mapping[str, gr.HTML]
+    buttons: Mapping[str, gr.Button]
+    all_adapters: gr.Button
+    reset_painting: gr.Button
 
 
 def build(
-    collection: Collection,
+    context: TabContext,
     examples: tuple[Example, ...],
     query: str,
-    stored: dict[str, Any],
-    reasons: dict[str, str],
+    disabled: Mapping[str, str],
 ) -> Layout:
-    """Lays out the tab.
+    """Lays out the tab with empty panels.
 
     Args:
-        collection: What the page is about.
-        examples: The questions to begin with.
-        query: What stands in the box.
-        stored: What panels show before anything is asked.
-        reasons: Why a button cannot be used yet, by its id.
+        context: The shared parts of the page.
+        examples: The example questions.
+        query: The text in the query box.
+        disabled: The ids of disabled buttons, each with the reason.
     """
+    controls = Controls()
     panels: dict[str, gr.HTML] = {}
     buttons: dict[str, gr.Button] = {}
 
-    def shows(name: str, kind: str, empty: object, **options: Any) -> None:
-        panels[name] = panel(kind, stored.get(name, empty), elem_id=name, **options)
+    def add_panel(name: str, kind: str, empty: object, **options: Any) -> None:
+        panels[name] = panel(kind, empty, elem_id=name, **options)
 
-    def button(name: str, label: str, **options: Any) -> None:
-        usable = name not in reasons
-        buttons[name] = gr.Button(label, interactive=usable, elem_id=name, **options)
+    def add_button(name: str, label: str, **options: Any) -> None:
+        enabled = name not in disabled
+        buttons[name] = gr.Button(label, interactive=enabled, elem_id=name, **options)
 
-    with gr.Row(elem_classes="ask"):
-        box = gr.Textbox(
-            query,
-            label="Query",
-            placeholder="Ask something that needs two adapters at once",
-            lines=1,
-            max_lines=8,
-            elem_id="query",
-            scale=1,
+    with gr.Row(elem_classes="query-row"):
+        controls.add(
+            "query",
+            gr.Textbox(
+                query,
+                label="Query",
+                placeholder="Ask a question that needs two adapters at once",
+                lines=1,
+                max_lines=8,
+                elem_id="query",
+                scale=1,
+            ),
+            "question",
+            Field("q", link_fields.query, ""),
         )
-        button("ask", "Ask", variant="primary", scale=0, min_width=96)
-        button("stop", "Stop", scale=0, min_width=96)
-    chips = panel("chips", chips_view(examples, labels_of(collection)), events=("chip",))
-    shows("status", "status", status_view("idle", ""))
-    shows("hints", "hints", button_reasons.view(reasons))
-    shows("prompt", "prompt", prompt_view(None))
-    shows("history", "history", {}, events=("reopen",))
+        add_button("ask", "Ask", variant="primary", scale=0, min_width=96)
+        add_button("stop", "Stop", scale=0, min_width=96)
+    example_buttons = panel(
+        "examples", examples_panel(examples, context.labels), events=("example",)
+    )
+    add_panel("status", "status", StatusPanel.empty())
+    add_panel("hints", "hints", hints_panel(disabled))
+    add_panel("prompt", "prompt", PromptPanel.empty())
+    # The browser keeps the history; the server gives this panel nothing.
+    add_panel("history", "history", {}, events=("reopen",))
     with gr.Row(elem_classes="workspace"):
         with gr.Column(elem_classes="controls", scale=0, min_width=232):
-            panel("fold", FOLDED)
-            given = controls.build(collection, bool(stored))
+            panel("fold", FOLDED_CONTROLS)
+            all_adapters, reset_painting = control_column.build(
+                controls, context.collection, context.labels, context.stored_example is not None
+            )
         with gr.Column(elem_classes="main", scale=1, min_width=280):
-            shows("grid", "grid", figure_panels.empty(WELCOME), events=("cell", "paint"))
-            with gr.Row(elem_classes="acts"):
-                button("hear", "Hear these weights", size="sm", scale=0)
-                button("every", "Look at every token", size="sm", scale=0)
-            shows("profile", "profile", figure_panels.no_profile())
-            shows("tokens", "profile", figure_panels.no_profile())
-            with gr.Accordion("Is it real?", open=False, elem_classes="real"):
-                variants = gr.Textbox(
-                    label="Variants of the question, one a line",
-                    placeholder="Left empty, small changes of spelling and white space are tried.",
-                    lines=3,
-                    max_lines=8,
-                    elem_id="variants",
+            add_panel("grid", "grid", GridPanel.empty(_WELCOME), events=("cell", "paint"))
+            with gr.Row(elem_classes="grid-actions"):
+                add_button("answer-shown", "Answer with these weights", size="sm", scale=0)
+                add_button("every-token", "Show every token", size="sm", scale=0)
+            add_panel("profile", "charts", ChartsPanel.empty())
+            add_panel("tokens", "charts", ChartsPanel.empty())
+            with gr.Accordion("Robustness checks", open=False, elem_classes="robustness"):
+                controls.add(
+                    "variants",
+                    gr.Textbox(
+                        label="Variants of the question, one on each line",
+                        placeholder="Leave this empty to try small changes of spelling and spaces.",
+                        lines=3,
+                        max_lines=8,
+                        elem_id="variant-lines",
+                    ),
+                    "check",
                 )
-                button("check", "Check the variants", size="sm")
-                shows("spread", "profile", figure_panels.no_profile())
-                button("copy", "Try copies of the selected adapter", size="sm")
-                shows("copies", "profile", figure_panels.no_profile())
+                add_button("check-variants", "Compare variants", size="sm")
+                add_panel("variants", "charts", ChartsPanel.empty())
+                add_button("check-copies", "Compare the selected adapter with copies", size="sm")
+                add_panel("copies", "charts", ChartsPanel.empty())
         with gr.Column(elem_classes="aside", scale=0, min_width=300):
-            button("pin", "Pin this run", size="sm")
-            shows("why", "why", no_cell(CHOOSE))
-    shows("answers", "answers", answer_stream.empty())
-    shows("take", "take", files_view(bool(stored)), events=("take",))
-    return Layout(box, chips, given, panels, buttons, variants)
+            add_button("pin", "Pin this run", size="sm")
+            add_panel("explanation", "explanation", ExplanationPanel.empty(_SELECT))
+    add_panel("answers", "answers", AnswersPanel.empty())
+    add_panel("rule_weights", "charts", ChartsPanel.empty())
+    add_panel("export", "export", ExportPanel.empty(), events=("export",))
+    return Layout(controls, example_buttons, panels, buttons, all_adapters, reset_painting)

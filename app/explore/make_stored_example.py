@@ -1,4 +1,4 @@
-"""Makes the stored example anew: `python -m app.explore.make_stored_example`."""
+"""Makes the stored example again: `python -m app.explore.make_stored_example`."""
 
 from __future__ import annotations
 
@@ -8,72 +8,88 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection, load_collection
-from app.explore.query_service import QueryService
-from app.explore.view_service import ViewService
+from app.explore.services.query_service import QueryService
+from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.state.examples import load_examples
 from app.state.session import Session
-from app.state.stored_example import FILE, LISTS, answer_settings
+from app.state.stored_example import FILE, LISTS, answer_settings, weights_of
 from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
+from app.widgets.status import StatusPanel
 
 if TYPE_CHECKING:
     from analysis.measure.cell_explanation import CellExplanation, TokenChange
 
-# As many tokens of a cell as the page shows.
+# The most tokens of a cell that the page shows.
 _TOP = 5
 
 
 def make(collection: Collection, loader: Loader) -> dict[str, Any]:
-    """Asks the first example question as a visitor would, and keeps what the page shows."""
+    """Asks the first example question as a visitor would, and returns the run as plain data."""
     labels = labels_of(collection)
-    session, shown = Session(), {}
+    session = Session()
+    status = StatusPanel.empty()
     view_settings = ViewSettings(lens=collection.lens)
     query_service = QueryService(loader, RequestQueue(), labels, ViewService(loader, labels))
     query = load_examples(collection)[0].query
-    for changes in query_service.ask(
+    for update in query_service.ask(
         session, query, list(labels), view_settings, lambda: answer_settings(view_settings)
     ):
-        shown.update(changes)
+        status = update.get("status", status)
     engine, run, snapshot = loader.engine, session.run, session.snapshot
-    assert engine is not None and run is not None and snapshot is not None, shown["status"]
-    prompt = asdict(run.trace.prompt)
+    assert engine is not None and run is not None and snapshot is not None, status
+    assert session.answer_stream is not None and session.answer_record is not None, status
+    prompt = asdict(run.prompt)
     return {
         "collection": collection.name,
+        "weights": weights_of(collection),
+        "computed_in": asdict(run.computation),
         "snapshot": asdict(snapshot),
-        "prompt": prompt | {"last": run.trace.prompt.last},
+        "prompt": prompt | {"last": run.prompt.last},
         "cells": [
             [
-                _kept(engine.cell(run.trace, layer, name, view_settings.lens))
+                _stored(engine.cell(run.trace, layer, name, view_settings.lens))
                 for name in snapshot.adapters
             ]
             for layer in range(snapshot.layers)
         ],
-        "answers": shown["answers"],
+        "answers": [
+            {
+                "name": card.name,
+                "tokens": card.tokens,
+                "end": card.end,
+                "first_difference": card.first_difference,
+            }
+            for card in session.answer_stream.panel().rows
+        ],
+        "answer_weights": [asdict(weights) for weights in session.answer_record.weights],
     }
 
 
 def write(made: dict[str, Any]) -> str:
-    """What `make` gave as a file's text: one line for each part."""
+    """The text of the file: one line for each part of the example."""
     parts = (f"{json.dumps(name)}: {json.dumps(made[name], ensure_ascii=False)}" for name in made)
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def _kept(cell: CellExplanation) -> dict[str, Any]:
-    """A cell as it is stored: each token once, and the lists as places among them."""
+def _stored(cell: CellExplanation) -> dict[str, Any]:
+    """A cell as it is stored: each token once, and the lists as indices into the tokens."""
     tokens: dict[int, TokenChange] = {}
     lists = {name: getattr(cell, name)[:_TOP] for name in LISTS}
-    for one in (one for listed in lists.values() for one in listed):
-        tokens.setdefault(one.id, one)
+    for token in (token for listed in lists.values() for token in listed):
+        tokens.setdefault(token.id, token)
     places = {id_: place for place, id_ in enumerate(tokens)}
     return {
         "layer": cell.layer,
         "adapter": cell.adapter,
         "divergence": _short(cell.divergence),
         "fields": [field.name for field in fields(next(iter(tokens.values())))],
-        "tokens": [[_short(value) for value in asdict(one).values()] for one in tokens.values()],
-        **{name: [places[one.id] for one in listed] for name, listed in lists.items()},
+        "tokens": [
+            [_short(value) for value in asdict(token).values()] for token in tokens.values()
+        ],
+        **{name: [places[token.id] for token in listed] for name, listed in lists.items()},
     }
 
 
@@ -82,7 +98,7 @@ def _short(value: Any) -> Any:
 
 
 def main() -> None:
-    """Makes the example of the bundled collection anew."""
+    """Makes the stored example of the bundled collection again."""
     from analysis.engine import Engine
 
     collection = load_collection()

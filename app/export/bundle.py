@@ -1,4 +1,4 @@
-"""What visitors take with them, whatever the file."""
+"""The export bundle: the contents of every exported file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.models.manifest import Collection
+from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerRecord
 from app.state.snapshot import Numbers, Snapshot
-from app.views.cell_view import View
 
 if TYPE_CHECKING:
     from analysis.inference.prompt import Prompt
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportBundle:
-    """What is taken along.
+    """The contents of an exported file.
 
     Attributes:
-        collection: What ran.
-        source: What it was made with.
-        snapshot: What is shown.
-        prompt: What the model read.
-        answers: What the answers' panel shows of the same question, if there are any.
-        answer_record: What they were made from.
+        collection: The collection.
+        source: Base, adapters and versions.
+        snapshot: The numbers that the page shows.
+        prompt: The prompt that the model read.
+        answers: The answers to the same question, if there are any.
+        answer_record: Settings and weights of these answers.
         painted: The what-if weights, if there are any.
-        pinned: What the picture is compared with, if with any.
+        pinned: The pinned snapshot, if there is one.
     """
 
     collection: Collection
     source: Provenance
     snapshot: Snapshot
     prompt: Prompt | None = None
-    answers: View | None = None
+    answers: AnswersPanel | None = None
     answer_record: AnswerRecord | None = None
     painted: Numbers | None = None
     pinned: Snapshot | None = None

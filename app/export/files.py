@@ -1,4 +1,4 @@
-"""What visitors take with them: a picture's numbers as files, made on demand and kept nowhere."""
+"""Exported files: made on demand from the session, and not stored."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection
+from analysis.models.provenance import provenance
 from app.export import html_report, python_snippet
 from app.export.bundle import ExportBundle
-from app.state.answer_stream import text_of
 from app.state.session import Session
 from app.state.snapshot import Snapshot, difference
-from app.views.cell_view import View
+from app.views.export_panel import SavedFile
 
 if TYPE_CHECKING:
+    from app.state.run import Run
     from app.state.stored_example import StoredExample
 
 
-def take(
+def export(
     kind: str, collection: Collection, session: Session, example: StoredExample | None = None
-) -> View:
-    """A file for the browser to save: its name, its type and its text.
+) -> SavedFile:
+    """A file for the browser to save.
 
     Args:
         kind: One of `KINDS`.
-        collection: What ran.
-        session: The visitor's, with a picture.
-        example: The stored run, which it is a picture of where there is no other.
+        collection: The collection.
+        session: The visitor's session; it shows a snapshot.
+        example: The stored run, which the page shows before the first question.
     """
-    from analysis.models.provenance import provenance  # imports what the page need not wait for
-
     run, answer_stream, snapshot = session.run, session.answer_stream, session.snapshot
     assert snapshot is not None
     what_if = session.what_if
+    source: Run | StoredExample | None = run or example
     bundle = ExportBundle(
         collection,
-        provenance(collection),
+        provenance(collection, source.computation if source else None),
         snapshot,
         painted=what_if.weights if what_if and what_if.touched else None,
         pinned=session.pinned,
     )
     if run is not None:
-        bundle = replace(bundle, prompt=run.trace.prompt)
-        # Where a newer question was stopped before its answers, the older ones are not its own.
+        bundle = replace(bundle, prompt=run.prompt)
+        # The answers belong to an older question if the newest was stopped before its answers.
         if answer_stream is not None and answer_stream.run == run.number:
             bundle = replace(
-                bundle, answers=answer_stream.view(), answer_record=session.answer_record
+                bundle, answers=answer_stream.panel(), answer_record=session.answer_record
             )
     elif example is not None:
         bundle = replace(
@@ -59,13 +59,13 @@ def take(
             answer_record=example.answer_record(),
         )
     media, make = _KINDS[kind]
-    return {"name": f"fusion-lens.{kind}", "media": media, "text": make(bundle)}
+    return SavedFile(f"fusion-lens.{kind}", media, make(bundle))
 
 
 def to_json(bundle: ExportBundle) -> str:
-    """Everything, with names: numbers, shapes, settings, answers and what made them."""
+    """The whole bundle: numbers, shapes, settings, answers and provenance."""
     snapshot, source, prompt = bundle.snapshot, bundle.source, bundle.prompt
-    shown = slice(snapshot.shown.start, snapshot.shown.stop)
+    visible = slice(snapshot.visible_layers.start, snapshot.visible_layers.stop)
     digests = dict(zip(bundle.collection.names, source.adapters, strict=True))
     content: dict[str, Any] = {
         "versions": source.versions,
@@ -75,6 +75,7 @@ def to_json(bundle: ExportBundle) -> str:
             "revision": source.revision,
             "files": [asdict(file) for file in source.base_files],
         },
+        "computed_in": source.computation and asdict(source.computation),
         "query": snapshot.query,
         "prompt": prompt and {"ids": prompt.ids, "tokens": prompt.tokens, "frame": prompt.frame},
         "adapters": [
@@ -82,63 +83,64 @@ def to_json(bundle: ExportBundle) -> str:
             for name, label in zip(snapshot.adapters, snapshot.labels, strict=True)
         ],
         "settings": asdict(snapshot.view_settings),
-        "shape": {"layers": len(snapshot.shown), "adapters": snapshot.width},
-        "layers": list(snapshot.shown),
-        "divergence": snapshot.divergence[shown],
-        "weights": snapshot.weights[shown],
-        "largest_base_probability": snapshot.peaks[shown],
-        "painted": bundle.painted and bundle.painted[shown],
+        "shape": {"layers": len(snapshot.visible_layers), "adapters": snapshot.width},
+        "layers": list(snapshot.visible_layers),
+        "divergence": snapshot.divergence[visible],
+        "weights": snapshot.weights[visible],
+        "largest_base_probability": snapshot.peaks[visible],
+        "painted": bundle.painted and bundle.painted[visible],
         "compared_with": bundle.pinned and _compared(bundle.pinned),
         "answers": _answers(bundle),
     }
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
-def _compared(pinned: Snapshot) -> View:
-    shown = slice(pinned.shown.start, pinned.shown.stop)
+def _compared(pinned: Snapshot) -> dict[str, Any]:
+    visible = slice(pinned.visible_layers.start, pinned.visible_layers.stop)
     return {
         "query": pinned.query,
         "adapters": pinned.adapters,
         "settings": asdict(pinned.view_settings),
-        "layers": list(pinned.shown),
-        "divergence": pinned.divergence[shown],
-        "weights": pinned.weights[shown],
+        "layers": list(pinned.visible_layers),
+        "divergence": pinned.divergence[visible],
+        "weights": pinned.weights[visible],
     }
 
 
-def _answers(bundle: ExportBundle) -> View | None:
+def _answers(bundle: ExportBundle) -> dict[str, Any] | None:
     answers, answer_record = bundle.answers, bundle.answer_record
     if answers is None or answer_record is None:
         return None
     settings = asdict(answer_record.settings)
     rows = [
         {
-            "name": view["name"],
-            "label": view["label"],
-            "adapters": row.adapters,
-            "weights": row.weights_LK.tolist(),
-            "text": text_of(view),
-            "tokens": view["tokens"],
-            "end": view["end"],
+            "name": card.name,
+            "label": card.label,
+            "adapters": weights.adapters,
+            "weights": weights.mean,
+            "weights_deviation": weights.deviation,
+            "text": card.text,
+            "tokens": card.tokens,
+            "end": card.end,
         }
-        for view, row in zip(answers["rows"], answer_record.rows, strict=True)
+        for card, weights in zip(answers.rows, answer_record.weights, strict=True)
     ]
     return {"settings": settings, "token_fields": ["text", "probability", "token"], "rows": rows}
 
 
 def to_csv(bundle: ExportBundle) -> str:
-    """One line for each cell that is shown."""
+    """One line for each cell of the visible layers."""
     snapshot = bundle.snapshot
     written = io.StringIO()
     table = csv.writer(written)
-    # Names, not labels: a label may begin with what a spreadsheet takes for a formula.
+    # Names, not labels: a spreadsheet could take the start of a label for a formula.
     columns = {"divergence": snapshot.divergence, "weight": snapshot.weights}
     if bundle.painted is not None:
         columns["painted weight"] = bundle.painted
     changed = difference(bundle.pinned, snapshot) if bundle.pinned else None
-    heads = [*columns, "weight less the pinned run's"] if changed else list(columns)
+    heads = [*columns, "weight minus pinned weight"] if changed else list(columns)
     table.writerow(["layer", "adapter", *heads])
-    for layer in snapshot.shown:
+    for layer in snapshot.visible_layers:
         for place, name in enumerate(snapshot.adapters):
             row: list[object] = [numbers[layer][place] for numbers in columns.values()]
             if changed is not None:

@@ -1,4 +1,4 @@
-"""A picture as one web page that needs nothing else: no script, no network."""
+"""The HTML report: a snapshot as one web page without scripts and without network requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import html
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.state.answer_stream import text_of
 from app.state.snapshot import Numbers, Snapshot, difference
 from app.views import grid_views
 from app.widgets import text
@@ -39,18 +38,18 @@ dd { margin: 0; overflow-wrap: anywhere }
 
 
 def write(bundle: ExportBundle) -> str:
-    """The page with what is taken along."""
+    """The page's markup."""
     snapshot = bundle.snapshot
-    view_settings, shown = snapshot.view_settings, snapshot.shown
-    weights = grid_views.focused(snapshot, snapshot.weights)
-    divergence = grid_views.focused(snapshot, snapshot.divergence)
+    view_settings, visible_layers = snapshot.view_settings, snapshot.visible_layers
+    weights = grid_views.in_visible_layers(snapshot, snapshot.weights)
+    divergence = grid_views.in_visible_layers(snapshot, snapshot.divergence)
     sentences = [
         grid_views.leaders(snapshot),
-        text.movers(divergence, snapshot.labels, view_settings.unit, shown).split(" The colour")[0],
+        text.movers(divergence, snapshot.labels, view_settings.unit, visible_layers),
         view_settings.described(),
-        text.focus(shown, snapshot.layers),
+        text.focus(visible_layers, snapshot.layers),
     ]
-    said = "".join(f"<p>{_escaped(sentence)}</p>\n" for sentence in sentences if sentence)
+    paragraphs = "".join(f"<p>{_escaped(sentence)}</p>\n" for sentence in sentences if sentence)
     most = max((value for row in divergence for value in row), default=0) or 1
     shares = [[value / most for value in row] for row in divergence]
     return f"""<!doctype html>
@@ -61,7 +60,7 @@ def write(bundle: ExportBundle) -> str:
 <h1>Fusion Lens</h1>
 <p>{_escaped(bundle.collection.title)}</p>
 <blockquote dir="auto">{_escaped(snapshot.query)}</blockquote>
-{said}<h2>Weights</h2>
+{paragraphs}<h2>Weights</h2>
 {_table(snapshot, weights, [[f"{value:.2f}" for value in row] for row in weights])}
 <h2>Divergence{_escaped(f" in{view_settings.unit}" if view_settings.unit else "")}</h2>
 {_table(snapshot, shares, [[text.number(value) for value in row] for row in divergence])}
@@ -72,12 +71,14 @@ def write(bundle: ExportBundle) -> str:
 
 
 def _table(snapshot: Snapshot, shades: Numbers | list[list[float]], cells: list[list[str]]) -> str:
-    heads = "".join(f'<th scope="col" dir="auto">{_escaped(one)}</th>' for one in snapshot.labels)
+    heads = "".join(
+        f'<th scope="col" dir="auto">{_escaped(label)}</th>' for label in snapshot.labels
+    )
     body = ""
-    for layer, row, said in zip(snapshot.shown, shades, cells, strict=True):
+    for layer, row, written in zip(snapshot.visible_layers, shades, cells, strict=True):
         line = "".join(
             f'<td style="--w:{shade:.3f}">{_escaped(cell)}</td>'
-            for shade, cell in zip(row, said, strict=True)
+            for shade, cell in zip(row, written, strict=True)
         )
         body += f'<tr><th scope="row">{layer}</th>{line}</tr>\n'
     return (
@@ -89,10 +90,10 @@ def _table(snapshot: Snapshot, shades: Numbers | list[list[float]], cells: list[
 def _painted(bundle: ExportBundle) -> str:
     if bundle.painted is None:
         return ""
-    painted = grid_views.focused(bundle.snapshot, bundle.painted)
+    painted = grid_views.in_visible_layers(bundle.snapshot, bundle.painted)
     cells = [[f"{value:.2f}" for value in row] for row in painted]
     table = _table(bundle.snapshot, painted, cells)
-    return f"<h2>What-if weights, as they were painted</h2>\n{table}\n"
+    return f"<h2>What-if weights</h2>\n{table}\n"
 
 
 def _compared(bundle: ExportBundle) -> str:
@@ -100,13 +101,13 @@ def _compared(bundle: ExportBundle) -> str:
     changed = difference(pinned, snapshot) if pinned else None
     if pinned is None or changed is None:
         return ""
-    values = grid_views.focused(snapshot, changed.values)
+    values = grid_views.in_visible_layers(snapshot, changed.values)
     cells = [[f"{value:+.2f}" for value in row] for row in values]
     shades = [[abs(value) for value in row] for row in values]
     labels = tuple(snapshot.labels[place] for place in changed.places)
     shared = replace(snapshot, adapters=changed.adapters, labels=labels)
     return (
-        "<h2>Weights less those of the pinned run</h2>\n"
+        "<h2>Weights minus the pinned weights</h2>\n"
         f'<blockquote dir="auto">{_escaped(pinned.query)}</blockquote>\n'
         f"<p>{_escaped(pinned.view_settings.described())}</p>\n{_table(shared, shades, cells)}\n"
     )
@@ -123,14 +124,16 @@ def _answers(bundle: ExportBundle) -> str:
         f"top-p {sampling.top_p:g}, seed {sampling.seed}"
     )
     written = f"<h2>Answers</h2>\n<p>{_escaped(how)}</p>\n"
-    for row in answers["rows"]:
-        written += f'<h3 dir="auto">{_escaped(row["label"])}</h3>'
-        written += f'<pre dir="auto">{_escaped(text_of(row))}</pre>\n'
+    for row in answers.rows:
+        written += f'<h3 dir="auto">{_escaped(row.label)}</h3>'
+        written += f'<pre dir="auto">{_escaped(row.text)}</pre>\n'
     return written
 
 
 def _facts(source: Provenance) -> str:
     facts = {**source.versions, "collection": source.manifest, "base": source.base}
+    if source.computation:
+        facts |= {"dtype": source.computation.dtype, "device": source.computation.device}
     if source.revision:
         facts["revision"] = source.revision
     facts |= {file.name: f"sha256 {file.sha256}" for file in source.base_files}
@@ -141,5 +144,5 @@ def _facts(source: Provenance) -> str:
 
 
 def _escaped(given: str) -> str:
-    # Line breaks stay; whatever else acts unseen is named, as on the page.
+    # Line breaks stay; other invisible characters become code points, as on the page.
     return "\n".join(html.escape(text.plain(line)) for line in given.split("\n"))

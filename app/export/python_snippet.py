@@ -1,4 +1,4 @@
-"""A run as a Python file: the same numbers and answers, from `analysis` alone."""
+"""A run as a Python file that computes the same numbers and answers with `analysis`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from analysis.models.provenance import Provenance
-    from app.state.run import AnswerRecord
+    from app.state.run import AnswerRecord, AnswerSettings
 
 _WEIGHTS = """\
-from analysis import Engine, Reading, Row, Sampling, fuse, load_collection
+from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collection
 from analysis.measure.normalisation import weigh
 
 # {place}
-engine = Engine.load(load_collection({manifest!r}))
+engine = Engine.load(load_collection({manifest!r}), dtype={dtype!r})
 trace = engine.trace({query!r}, {adapters!r})
 {divergence}
 weights = weigh(divergence.values_LK, {normalisation!r}, {temperature!r})
@@ -29,11 +29,7 @@ _OVER = "every = engine.every_token(trace.prompt, trace.adapters, {lens!r}, {met
     "divergence = every.mean()  # over the tokens of the query"
 )
 _ANSWERS = """
-paper = Reading(
-    trace.adapters, trace.layers, lambda: engine.divergence(trace, {lens!r}).values_LK
-)
-alone = Reading(engine.adapters, trace.layers, paper.divergence)
-rows = [fuse([name], alone if ":" in name else paper)[0] for name in {methods!r}]
+rows = {fused}
 {more}answers = [""] * len(rows)
 for step in engine.answer(
     trace.prompt,
@@ -52,9 +48,9 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     """The file's text.
 
     Args:
-        source: What the run was made with.
-        snapshot: What is shown.
-        answer_record: What the answers were made from, if there are any.
+        source: Base, adapters and versions.
+        snapshot: The numbers that the page shows.
+        answer_record: Settings and weights of the answers, if there are any.
     """
     view_settings = snapshot.view_settings
     place = (
@@ -65,6 +61,7 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     written = _WEIGHTS.format(
         place=place,
         manifest=source.manifest,
+        dtype=source.computation.dtype if source.computation else "float32",
         query=snapshot.query,
         adapters=list(snapshot.adapters),
         divergence=(_OVER if view_settings.position == MEAN else _AT).format(
@@ -72,15 +69,14 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         ),
         normalisation=view_settings.normalisation,
         temperature=view_settings.temperature,
-        first=snapshot.shown.start,
-        last=snapshot.shown.stop - 1,
+        first=snapshot.visible_layers.start,
+        last=snapshot.visible_layers.stop - 1,
     )
     if answer_record is None:
-        return written.replace("Engine, Reading, Row, Sampling, fuse, load", "Engine, load")
+        return written.replace("ConstantWeights, Engine, Row, Sampling, fuse, load", "Engine, load")
     settings = answer_record.settings
     return written + _ANSWERS.format(
-        lens=settings.lens,
-        methods=list(settings.methods),
+        fused=_fused(settings),
         more=_more(answer_record),
         new_tokens=settings.new_tokens,
         temperature=settings.sampling.temperature,
@@ -89,14 +85,20 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     )
 
 
+def _fused(settings: AnswerSettings) -> str:
+    if not settings.methods:
+        return "[]"
+    return f"fuse({list(settings.methods)!r}, engine.context(trace, lens={settings.lens!r}))"
+
+
 def _more(answer_record: AnswerRecord) -> str:
-    """The rows that no method gives: their numbers."""
-    painted = answer_record.rows[len(answer_record.settings.methods) :]
+    """The rows with weights of the grid, written out as numbers."""
+    painted = answer_record.weights[len(answer_record.settings.methods) :]
     lines = ["import torch\n\n"] if painted else []
     for row in painted:
-        numbers = row.weights_LK.tolist()
+        numbers = [list(weights) for weights in row.mean]
         lines.append(
-            f"rows.append(\n    Row({row.name!r}, {row.adapters!r}, "
-            f"torch.tensor({numbers!r}, dtype=torch.float64))\n)\n"
+            f"numbers = torch.tensor({numbers!r}, dtype=torch.float64)\n"
+            f"rows.append(Row({row.name!r}, ConstantWeights({row.adapters!r}, numbers)))\n"
         )
     return "".join(lines)

@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loading:
-    """How far the loading is.
+    """The state of the loading.
 
     Attributes:
-        what: What is being done.
-        share: How much of it is done, 0 to 1.
+        what: The current step, or the error.
+        share: How much of the step is done, 0 to 1.
         state: `loading`, `ready` or `failed`.
     """
 
@@ -33,13 +33,13 @@ class Loading:
 
 
 class Loader:
-    """Owns the thread that loads the engine, and what it has to say.
+    """Loads the engine in a thread and reports its progress.
 
     Args:
-        load: Loads an engine and tells its progress.
+        load: Loads an engine and reports its progress.
 
     Attributes:
-        shown: Set once a page is on somebody's screen.
+        page_opened: Set once a browser shows the page.
     """
 
     def __init__(self, load: Callable[[Progress], Engine]) -> None:
@@ -47,13 +47,13 @@ class Loader:
         self._engine: Engine | None = None
         self._now = Loading("starting", 0.0, "loading")
         self._done = threading.Event()
-        self.shown = threading.Event()
+        self.page_opened = threading.Event()
 
     def start(self, patience: float = 0.0) -> None:
-        """Begins to load; once.
+        """Starts to load; called once.
 
         Args:
-            patience: How many seconds the first page may take to be shown before that.
+            patience: The most seconds to wait for a browser to show the page first.
         """
         threading.Thread(
             target=self._run, args=(patience,), name="load-engine", daemon=True
@@ -61,19 +61,19 @@ class Loader:
 
     @property
     def now(self) -> Loading:
-        """How far it is."""
+        """The state of the loading."""
         return self._now
 
     @property
     def engine(self) -> Engine | None:
-        """The engine, or None where it is not there: not yet, or because it could not be loaded."""
+        """The engine; None while it is being loaded, or if that failed."""
         return self._engine
 
     def wait(self, seconds: float) -> Engine | None:
-        """The engine, or None if it is not there after some seconds.
+        """The engine; None if it is still being loaded after some seconds.
 
         Raises:
-            InputError: It could not be loaded.
+            InputError: The engine could not be loaded.
         """
         self._done.wait(seconds)
         if self._now.state == "failed":
@@ -81,16 +81,18 @@ class Loader:
         return self._engine
 
     def _run(self, patience: float) -> None:
-        self.shown.wait(patience)
+        self.page_opened.wait(patience)
         try:
-            self._engine = engine = self._load(self._tell)
-            self._now = Loading(f"ready · {engine.dtype} on {engine.device}", 1.0, "ready")
+            self._engine = self._load(self._tell)
+            computed = self._engine.computation
+            ready = f"ready · {computed.dtype} on {computed.device.upper()}"
+            self._now = Loading(ready, 1.0, "ready")
         except InputError as error:
             self._now = Loading(str(error), 1.0, "failed")
         except Exception:
             _log.exception("The engine could not be loaded")
             self._now = Loading(
-                "The model could not be loaded: the server's log says why.", 1.0, "failed"
+                "The model could not be loaded. The server log gives the reason.", 1.0, "failed"
             )
         finally:
             self._done.set()

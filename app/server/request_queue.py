@@ -1,4 +1,4 @@
-"""Whose turn it is: a few requests are served at once, the others wait in the order they came."""
+"""The request queue: serves a few requests at once, and the rest in order of arrival."""
 
 from __future__ import annotations
 
@@ -9,60 +9,60 @@ from contextlib import contextmanager
 from analysis.common.errors import InputError
 
 SERVED = 4
-"""Requests served at once: their rows take turns in one engine."""
+"""The most requests that are served at once."""
 
 WAITING = 24
-"""Requests that may wait."""
+"""The most requests that wait."""
 
 
 class RequestQueue:
-    """One line of requests, the ones that are served in front.
+    """A queue of requests; those at its front are being served.
 
     Args:
-        served: How many are served at once.
-        waiting: How many may wait; more are refused.
+        served: The most requests that are served at once.
+        waiting: The most requests that wait; more are refused.
     """
 
     def __init__(self, served: int = SERVED, waiting: int = WAITING) -> None:
         self.served = served
         self._waiting = waiting
-        self._line: list[object] = []
-        # Guards the line, and wakes those in it when it has moved on.
-        self._moved = threading.Condition()
+        self._entries: list[object] = []
+        # Guards the entries, and wakes waiting requests when one leaves.
+        self._changed = threading.Condition()
 
     @contextmanager
-    def place(self) -> Iterator[object]:
-        """A place in the line, given up at the end.
+    def entry(self) -> Iterator[object]:
+        """An entry at the end of the queue, removed when the context ends.
 
         Raises:
-            InputError: Too many wait already.
+            InputError: The queue is full.
         """
-        place = object()
-        with self._moved:
-            if len(self._line) >= self.served + self._waiting:
+        entry = object()
+        with self._changed:
+            if len(self._entries) >= self.served + self._waiting:
                 raise InputError(
-                    f"{self._waiting} others are waiting for an answer already: ask again in a "
+                    f"The queue is full ({self._waiting} requests are waiting): ask again in a "
                     "minute. Your query is kept."
                 )
-            self._line.append(place)
+            self._entries.append(entry)
         try:
-            yield place
+            yield entry
         finally:
-            with self._moved:
-                self._line.remove(place)
-                self._moved.notify_all()
+            with self._changed:
+                self._entries.remove(entry)
+                self._changed.notify_all()
 
-    def before(self, place: object, seconds: float) -> int:
-        """How many have to be through before a place is served; 0 where it is its turn.
+    def position(self, entry: object, seconds: float) -> int:
+        """The position of an entry among the waiting requests; 0 when it is served.
 
         Args:
-            place: From `place`.
-            seconds: How long to wait for the line to move on, where it is not.
+            entry: From `entry`.
+            seconds: How long a waiting request waits for a change of the queue.
         """
-        with self._moved:
-            if self._before(place):
-                self._moved.wait(seconds)
-            return self._before(place)
+        with self._changed:
+            if self._position(entry):
+                self._changed.wait(seconds)
+            return self._position(entry)
 
-    def _before(self, place: object) -> int:
-        return max(0, self._line.index(place) - self.served + 1)
+    def _position(self, entry: object) -> int:
+        return max(0, self._entries.index(entry) - self.served + 1)

@@ -14,13 +14,13 @@ from analysis.models.manifest import Collection
 
 @dataclass(frozen=True)
 class Example:
-    """A question to begin with.
+    """An example question.
 
     Attributes:
-        label: What stands on its chip.
+        label: The text of its button.
         query: The question.
-        adapters: Names of those that it needs at once; none where it is no composite one.
-        alone: Name of the one that is worth hearing alone beside the answers.
+        adapters: Names of the adapters that a composite question needs; empty for other questions.
+        alone: Name of the adapter that also answers alone, beside the methods.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Example:
     alone: str = ""
 
     def among(self, names: Sequence[str]) -> list[str]:
-        """The adapters to ask it with: its own, or all where some of these are not there."""
+        """The adapters to ask it with: its own, or all if one of its own is missing."""
         own = [name for name in names if name in self.adapters]
         return own if own and len(own) == len(self.adapters) else list(names)
 
@@ -38,10 +38,10 @@ def load_examples(collection: Collection) -> tuple[Example, ...]:
     """The examples of a collection, from the `examples.toml` beside its manifest.
 
     Returns:
-        The examples in their file's order; none where there is no file.
+        The examples in the order of the file; empty if there is no file.
 
     Raises:
-        InputError: The file is no TOML, or an example lacks a field or names an unknown adapter.
+        InputError: The file is not TOML, or an example lacks a field or names an unknown adapter.
     """
     path = collection.folder / "examples.toml"
     if not path.is_file():

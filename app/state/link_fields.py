@@ -1,9 +1,12 @@
-"""Permalinks: query and settings as an address, and back. What comes back is a stranger's input."""
+"""Permalinks: the query and the settings as an address, and back.
+
+Anybody can write an address, so each value is checked when it is read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -14,12 +17,12 @@ _MOST_FIELDS = 64
 
 @dataclass(frozen=True)
 class Field:
-    """One setting in an address.
+    """One value in an address.
 
     Attributes:
         key: Its name there.
-        read: From text to the control's value; raises ValueError where the text is none.
-        default: What is left out of the address.
+        read: From text to the control's value; raises ValueError if the text is no such value.
+        default: The value that is left out of the address.
     """
 
     key: str
@@ -32,7 +35,7 @@ class Field:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Reads one of some names."""
+    """A reader of one of some names."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -43,7 +46,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def some_of(*choices: str) -> Callable[[str], list[str]]:
-    """Reads a list of some names, in their own order."""
+    """A reader of a list of some names; the list gets the order of the names."""
 
     def read(text: str) -> list[str]:
         names = text.split(",") if text else []
@@ -55,19 +58,19 @@ def some_of(*choices: str) -> Callable[[str], list[str]]:
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:
-    """Reads a number within bounds."""
+    """A reader of a number within bounds."""
 
     def read(text: str) -> float:
         value = int(text) if whole else float(text)
-        if not least <= value <= most:  # NaN is not, either
+        if not least <= value <= most:  # also refuses NaN
             raise ValueError(text)
         return value
 
     return read
 
 
-def like(pattern: re.Pattern[str]) -> Callable[[str], str]:
-    """Reads text of some form."""
+def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    """A reader of text that matches a pattern."""
 
     def read(text: str) -> str:
         if not pattern.fullmatch(text):
@@ -89,41 +92,75 @@ def fits(query: str) -> bool:
     return len(query) <= _LONGEST_QUERY
 
 
-def encode(fields: Sequence[Field], values: Sequence[Any]) -> str:
-    """The settings that differ from their defaults, as the part of an address after `?`.
+class LinkFields:
+    """The values that a permalink can hold, by the names of their controls.
 
-    A query that does not fit is left out.
+    Args:
+        fields: The fields by the names of their controls.
     """
-    pairs = [
-        (field.key, field.write(value))
-        for field, value in zip(fields, values, strict=True)
-        if value != field.default
-    ]
-    return urlencode([pair for pair in pairs if fits(pair[1])], errors="replace")
+
+    def __init__(self, fields: Mapping[str, Field] | None = None) -> None:
+        self._fields = dict(fields or {})
+
+    def add(self, fields: Mapping[str, Field]) -> None:
+        """Adds the fields of some controls.
+
+        Args:
+            fields: The fields by the names of their controls.
+
+        Raises:
+            ValueError: A name or a key is there already.
+        """
+        for name, field in fields.items():
+            if name in self._fields or field.key in self.keys:
+                raise ValueError(f"two controls have the name {name!r} or the key {field.key!r}")
+            self._fields[name] = field
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys in an address."""
+        return tuple(field.key for field in self._fields.values())
+
+    def encode(self, values: Mapping[str, Any]) -> str:
+        """The values that differ from their defaults, as the part of an address after `?`.
+
+        A query that is too long is left out.
+
+        Args:
+            values: The controls' values by name; a control without a value has its default.
+        """
+        pairs = [
+            (field.key, field.write(values[name]))
+            for name, field in self._fields.items()
+            if name in values and values[name] != field.default
+        ]
+        return urlencode([pair for pair in pairs if fits(pair[1])], errors="replace")
+
+    def decode(self, given: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+        """The values in an address.
+
+        Args:
+            given: The keys and values of the address.
+
+        Returns:
+            A value for each control by name, its default if the address has no usable one; and
+            the keys of the values that cannot be used.
+        """
+        values: dict[str, Any] = {}
+        unusable: list[str] = []
+        for name, field in self._fields.items():
+            values[name] = field.default
+            if field.key in given:
+                try:
+                    values[name] = field.read(given[field.key])
+                except ValueError:
+                    unusable.append(field.key)
+        return values, unusable
 
 
 def pairs(link: str) -> dict[str, str]:
-    """The names and values of what `encode` made, whatever was made of it since."""
+    """The keys and values in the part of an address after `?`; empty if it has too many."""
     try:
         return dict(parse_qsl(link, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         return {}
-
-
-def decode(fields: Sequence[Field], given: Mapping[str, str]) -> tuple[list[Any], list[str]]:
-    """The settings of an address.
-
-    Returns:
-        A value for each field, its default where the address has none that can be used; and the
-        names of those that cannot.
-    """
-    values, unusable = [], []
-    for field in fields:
-        value = field.default
-        if field.key in given:
-            try:
-                value = field.read(given[field.key])
-            except ValueError:
-                unusable.append(field.key)
-        values.append(value)
-    return values, unusable

@@ -1,24 +1,30 @@
-"""A run: what a visitor asked for, and what the model left of it."""
+"""A run: a visitor's question, the trace of it, and how it is answered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from analysis.common.errors import InputError
+from analysis.models.provenance import Computation
+from app.state.snapshot import Numbers, frozen
+
 if TYPE_CHECKING:
-    from analysis.inference.decoding import Sampling
-    from analysis.inference.rows import Row
+    from analysis.inference.decoding.sampling import Sampling
+    from analysis.inference.mixing.policy_weights import PolicyWeights
+    from analysis.inference.prompt import Prompt
     from analysis.measure.every_token import EveryToken
     from analysis.measure.trace import Trace
+    from analysis.measure.trace_reader import TraceReader
 
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """How a query is to be answered.
+    """How to answer a query.
 
     Attributes:
         methods: Names of the methods, as `analysis.methods.fuse` takes them.
-        new_tokens: The longest an answer may get.
+        new_tokens: The most tokens that an answer may have.
         sampling: How tokens are chosen.
         lens: The lens that methods read divergences through.
     """
@@ -30,32 +36,82 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True)
-class AnswerRecord:
-    """What the answers that are shown were made from.
+class AnswerWeights:
+    """The weights behind one answer.
 
     Attributes:
-        settings: How they were asked for.
-        rows: The weights of each, in the order of the sheet.
+        name: The method's name.
+        adapters: Names of the adapters.
+        mean: Mean weight over tokens and modules, `[layers][adapters]`.
+        deviation: Standard deviation over tokens and modules, same shape; None where the weights
+            are the same at every token and module.
+    """
+
+    name: str
+    adapters: tuple[str, ...]
+    mean: Numbers
+    deviation: Numbers | None
+
+    @classmethod
+    def of(cls, name: str, weights: PolicyWeights) -> AnswerWeights:
+        """The weights that a row had while it was decoded."""
+        deviation = None if weights.constant else frozen(weights.deviation_LK.tolist())
+        return cls(name, weights.adapters, frozen(weights.mean_LK.tolist()), deviation)
+
+
+@dataclass(frozen=True)
+class AnswerRecord:
+    """Settings and weights of the answers that are shown.
+
+    Attributes:
+        settings: The answer settings.
+        weights: The weights behind each answer, in the order of the answers.
     """
 
     settings: AnswerSettings
-    rows: tuple[Row, ...]
+    weights: tuple[AnswerWeights, ...]
 
 
 @dataclass(frozen=True)
 class Run:
     """One traced query.
 
+    The engine's cache holds the trace and the divergences at every token, bounded in bytes; a run
+    only names them. So sessions hold no large values, however many there are.
+
     Attributes:
-        number: Which of the visitor's requests it was.
-        query: What was asked, as typed.
-        trace: What the model left.
+        number: The number of the visitor's request.
+        query: The question, as typed.
+        prompt: The prompt that the model read.
+        adapters: Names of the traced adapters.
         answer_settings: How it is answered.
-        every_token: What was read at every token of it, by lens and metric; grows on demand.
+        computation: Precision and device of the model.
+        engine: Keeps the trace.
     """
 
     number: int
     query: str
-    trace: Trace
+    prompt: Prompt
+    adapters: tuple[str, ...]
     answer_settings: AnswerSettings
-    every_token: dict[tuple[str, str], EveryToken] = field(default_factory=dict)
+    computation: Computation
+    engine: TraceReader = field(repr=False)
+
+    @property
+    def trace(self) -> Trace:
+        """The trace of the question.
+
+        Raises:
+            InputError: Newer questions have pushed it out of the engine's cache.
+        """
+        trace = self.engine.kept_trace(self.prompt, self.adapters)
+        if trace is None:
+            raise InputError(
+                "The numbers of this question are no longer kept, because many newer questions "
+                "were asked: ask it again."
+            )
+        return trace
+
+    def every_token(self, lens: str, metric: str) -> EveryToken | None:
+        """The divergences at every token; None where they are not read, or no longer kept."""
+        return self.engine.kept_every_token(self.prompt, self.adapters, lens, metric)

@@ -1,15 +1,16 @@
-"""What one visitor's page remembers between events."""
+"""The session: the state of one visitor's page between events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import AnswerStream
 from app.state.run import AnswerRecord, Run
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
-from app.state.what_if import WhatIfWeights
+from app.state.what_if import Stroke, WhatIfWeights
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
@@ -23,19 +24,23 @@ class Stopped(Exception):
 class Session:
     """One visitor's page. Compared by identity, as Gradio's state wants it.
 
+    Several events of one visitor may run at the same time. Each change of the session is one step
+    under its lock; longer work replaces values that no event changes in place.
+
     Attributes:
         ticket: Number of the newest request.
         stopped: Number of the newest request that has ended, or is to end.
-        gives_way: Whether the newest request may be ended for what somebody wants to see instead.
+        gives_way: Whether a change of view settings may end the newest request.
         run: The run that is shown.
-        view_settings: How the visitor wants to see it; the newest of all wishes.
-        snapshot: What the grid shows of it.
+        view_settings: The newest view settings.
+        snapshot: The numbers that the grid shows.
         cell: The selected layer and adapter.
-        pinned: The picture to compare with.
+        pinned: The snapshot to compare with.
         what_if: The what-if weights.
         answer_stream: The answers that are shown.
-        answer_record: What they were made from.
-        linked: Whether a permalink's query waits to be asked.
+        answer_record: Settings and weights of these answers.
+        linked: Whether the query of a permalink waits to be asked.
+        lock: Held during each change.
     """
 
     ticket: int = 0
@@ -51,24 +56,46 @@ class Session:
     answer_record: AnswerRecord | None = None
     linked: bool = False
 
+    def __post_init__(self) -> None:
+        # Not a field: Gradio copies the fields of its states, and locks have no copies.
+        self.lock = threading.RLock()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Session:
+        # Gradio copies the first session for each visitor. Its values never change in place.
+        return replace(self)
+
     @property
     def busy(self) -> bool:
         """Whether a request runs."""
         return self.ticket > self.stopped
 
     def begin(self, *, gives_way: bool = False) -> int:
-        """Takes a number for a new request; the ones before it end."""
-        self.stopped = self.ticket
-        self.ticket += 1
-        self.gives_way = gives_way
-        return self.ticket
+        """Takes a number for a new request and ends the older requests."""
+        with self.lock:
+            self.stopped = self.ticket
+            self.ticket += 1
+            self.gives_way = gives_way
+            return self.ticket
 
     def stop(self) -> None:
-        """Asks the request that runs to end at its next step."""
-        self.stopped = self.ticket
+        """Ends the running request at its next step."""
+        with self.lock:
+            self.stopped = self.ticket
+
+    def end(self, ticket: int) -> bool:
+        """Ends a request, and tells whether it is still the newest one."""
+        with self.lock:
+            self.stopped = max(self.stopped, ticket)
+            return ticket == self.ticket
+
+    def take_linked(self) -> bool:
+        """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
+        with self.lock:
+            linked, self.linked = self.linked, False
+            return linked
 
     def check(self, ticket: int) -> None:
-        """Raises Stopped where a request should go no further."""
+        """Raises Stopped if a request has to end."""
         if ticket <= self.stopped:
             raise Stopped
 
@@ -82,20 +109,60 @@ class Session:
         return progress
 
     def show(self, snapshot: Snapshot) -> None:
-        """Takes a picture as the one that is shown; keeps of the rest what still fits."""
-        self.snapshot = snapshot
-        if self.cell is None or not self._holds(snapshot, self.cell):
-            self.cell = snapshot.strongest()
-        if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
-            self.what_if = WhatIfWeights.over(snapshot)
+        """Shows a snapshot; keeps the selected cell and the painted weights if they still fit."""
+        with self.lock:
+            self.snapshot = snapshot
+            if self.cell is None or not self._holds(snapshot, self.cell):
+                self.cell = snapshot.strongest()
+            if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
+                self.what_if = WhatIfWeights.over(snapshot)
 
     def select(self, layer: int, adapter: int) -> bool:
-        """Selects a cell, if there is one."""
-        if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
-            return False
-        self.cell = (layer, adapter)
-        return True
+        """Selects a cell of the grid; False if the grid has no such cell."""
+        with self.lock:
+            if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
+                return False
+            self.cell = (layer, adapter)
+            return True
+
+    def paint(
+        self, layer: int, adapter: int, weight: float, scope: str, number: int | None = None
+    ) -> bool:
+        """Paints cells of the grid, and selects the clicked one.
+
+        Args:
+            layer: The layer of the clicked cell.
+            adapter: The adapter's index.
+            weight: The weight that the cells get.
+            scope: One of `what_if.SCOPES`.
+            number: Order of the stroke; after all strokes so far by default.
+
+        Returns:
+            False if the grid has no such cell.
+        """
+        with self.lock:
+            if self.snapshot is None or self.what_if is None or not self.select(layer, adapter):
+                return False
+            if number is None:
+                number = 1 + max((one.number for one in self.what_if.strokes), default=0)
+            visible_layers = self.snapshot.visible_layers
+            stroke = Stroke(number, layer, adapter, weight, scope, visible_layers)
+            self.what_if = self.what_if.paint(stroke)
+            return True
+
+    def reset_painting(self) -> None:
+        """Resets the painted weights to those of the run."""
+        with self.lock:
+            if self.snapshot is not None:
+                self.what_if = WhatIfWeights.over(self.snapshot)
+
+    def pin(self) -> None:
+        """Pins the shown snapshot for comparison, or unpins the pinned one."""
+        with self.lock:
+            self.pinned = self.snapshot if self.pinned is None else None
+            if self.pinned is None and self.view_settings.show == "difference":
+                self.view_settings = replace(self.view_settings, show="weights")
 
     @staticmethod
     def _holds(snapshot: Snapshot, cell: tuple[int, int]) -> bool:
-        return cell[0] in snapshot.shown and 0 <= cell[1] < snapshot.width
+        return cell[0] in snapshot.visible_layers and 0 <= cell[1] < snapshot.width

@@ -1,4 +1,4 @@
-"""Pictures: the numbers of one run under one look, ready to be drawn, pinned and compared."""
+"""Snapshots: the numbers of one run under some view settings, to draw, pin and compare."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 Numbers = tuple[tuple[float, ...], ...]
 
-# Of the base's most probable token: beyond it the others have so little that no share of the
-# divergence says anything.
+# Above this probability of the base's most probable token, the other tokens have too little
+# probability for the divergences to mean anything.
 _SATURATED = 0.9999
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The numbers of one run under one look.
+    """The numbers of one run under some view settings.
 
     Attributes:
-        number: Which picture of the page's this is.
-        query: What was asked.
+        number: The request's number and the view settings; equal for equal snapshots of one page.
+        query: The question.
         adapters: Names of the adapters.
         labels: Their labels.
         divergence: `[layers][adapters]`.
         weights: `[layers][adapters]`, each layer summing to 1.
         peaks: The largest probability of the base's distribution, `[layers]`.
-        view_settings: How it is looked at.
+        view_settings: The view settings.
     """
 
     number: str
@@ -50,24 +50,24 @@ class Snapshot:
         return len(self.weights)
 
     @property
-    def shown(self) -> range:
-        """The layers that are shown."""
+    def visible_layers(self) -> range:
+        """The layers that the page shows."""
         return self.view_settings.layers(self.layers)
 
     @property
     def run(self) -> str:
-        """What all pictures of the same run share."""
+        """The part of the number that all snapshots of one run share."""
         return self.number.split("-")[0]
 
     @property
     def saturated(self) -> tuple[int, ...]:
-        """Of all layers, those where the lens saturates: the base puts all on one token."""
+        """The layers where the lens saturates: the base gives one token nearly all probability."""
         return tuple(layer for layer, peak in enumerate(self.peaks) if peak > _SATURATED)
 
     def strongest(self) -> tuple[int, int]:
-        """Layer and adapter of the largest weight, among layers where the lens says something."""
-        cells = [(layer, adapter) for layer in self.shown for adapter in range(self.width)]
-        return max(cells, key=lambda one: (one[0] not in self.saturated, self._weight(one)))
+        """Layer and adapter of the largest weight, outside saturated layers where possible."""
+        cells = [(layer, adapter) for layer in self.visible_layers for adapter in range(self.width)]
+        return max(cells, key=lambda cell: (cell[0] not in self.saturated, self._weight(cell)))
 
     @property
     def width(self) -> int:
@@ -78,44 +78,49 @@ class Snapshot:
         return self.weights[cell[0]][cell[1]]
 
 
-def take(
-    reading: Divergence, run: Run, view_settings: ViewSettings, labels: Mapping[str, str]
+def snapshot_of(
+    divergence: Divergence, run: Run, view_settings: ViewSettings, labels: Mapping[str, str]
 ) -> Snapshot:
-    """The picture of a run, from its divergence as the look reads it."""
-    names = run.trace.adapters
+    """The snapshot of a run.
+
+    Args:
+        divergence: The run's divergence under the view settings.
+        run: The run.
+        view_settings: The view settings.
+        labels: The adapters' labels by name.
+    """
+    names = run.adapters
     return Snapshot(
         number=_number(str(run.number), view_settings),
         query=run.query,
         adapters=names,
         labels=tuple(labels[name] for name in names),
-        divergence=rows(reading.values_LK.tolist()),
-        weights=rows(
+        divergence=frozen(divergence.values_LK.tolist()),
+        weights=frozen(
             weigh(
-                reading.values_LK, view_settings.normalisation, view_settings.temperature
+                divergence.values_LK, view_settings.normalisation, view_settings.temperature
             ).tolist()
         ),
-        peaks=tuple(reading.peak_L.tolist()),
+        peaks=tuple(divergence.peak_L.tolist()),
         view_settings=view_settings,
     )
 
 
 def with_settings(snapshot: Snapshot, view_settings: ViewSettings) -> Snapshot:
-    """The same divergence, shown or turned into weights otherwise; needs no engine."""
-    old, own = (
-        snapshot.view_settings,
-        replace(
-            view_settings, lens=snapshot.view_settings.lens, metric=snapshot.view_settings.metric
-        ),
-    )
-    own = replace(own, position=old.position)
+    """The same divergence under other view settings; needs no engine.
+
+    Lens, metric and position stay, since another divergence would need the engine.
+    """
+    old = snapshot.view_settings
+    own = replace(view_settings, lens=old.lens, metric=old.metric, position=old.position)
     weights = snapshot.weights
     rule = NORMALISATIONS[own.normalisation]
-    tempered = rule.tempered and own.temperature != old.temperature
+    tempered = rule.uses_temperature and own.temperature != old.temperature
     if own.normalisation != old.normalisation or tempered:
         import torch
 
         divergence_LK = torch.tensor(snapshot.divergence, dtype=torch.float64)
-        weights = rows(weigh(divergence_LK, own.normalisation, own.temperature).tolist())
+        weights = frozen(weigh(divergence_LK, own.normalisation, own.temperature).tolist())
     number = _number(snapshot.run, own)
     return replace(snapshot, number=number, weights=weights, view_settings=own)
 
@@ -125,18 +130,18 @@ def _number(run: str, view_settings: ViewSettings) -> str:
     return "-".join(parts)
 
 
-def rows(values: Sequence[Sequence[float]]) -> Numbers:
-    """Numbers that cannot be changed."""
+def frozen(values: Sequence[Sequence[float]]) -> Numbers:
+    """Numbers as nested tuples, which cannot change."""
     return tuple(tuple(row) for row in values)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What changed from one picture to another.
+    """The change of weights from one snapshot to another.
 
     Attributes:
-        adapters: Those that both have, in the second's order.
-        places: Their places in the second.
+        adapters: The adapters that both have, in the second's order.
+        places: Their indices in the second.
         values: The second's weights less the first's, `[layers][adapters]`.
     """
 
@@ -146,7 +151,7 @@ class Difference:
 
 
 def difference(first: Snapshot, second: Snapshot) -> Difference | None:
-    """The second's weights less the first's; None where nothing can be compared."""
+    """The second's weights less the first's; None where they share no adapter."""
     shared = [name for name in second.adapters if name in first.adapters]
     if not shared or first.layers != second.layers:
         return None

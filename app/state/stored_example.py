@@ -1,18 +1,26 @@
-"""The example that the page has before a model is loaded: made once, stored, said to be stored."""
+"""The stored example: a run that the page shows before the model is loaded, labelled as stored."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from analysis.models.manifest import Collection
-from app.state.run import AnswerRecord, AnswerSettings
-from app.state.snapshot import Snapshot, rows
+from analysis.models.provenance import Computation, provenance
+from app.state.answers_panel import (
+    Answer,
+    AnswersPanel,
+    answers_panel,
+    heading_of,
+    reference_among,
+)
+from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights
+from app.state.snapshot import Snapshot, frozen
 from app.state.view_settings import ViewSettings
-from app.views.cell_view import View
 from app.widgets.labels import labels_of
 
 if TYPE_CHECKING:
@@ -22,10 +30,10 @@ if TYPE_CHECKING:
 FILE = "stored_example.json"
 """The stored run's file, beside the manifest of its collection."""
 METHODS = ("base", "static", "sum", "qa-flora")
-"""What the stored run is answered by."""
+"""The methods that answer the stored run."""
 _NEW_TOKENS = 48
 LISTS = ("base_top", "adapter_top", "contributors")
-"""What a cell lists of its tokens; stored as places among them."""
+"""The lists of tokens in a cell's explanation; stored as indices into its tokens."""
 
 
 @dataclass(frozen=True)
@@ -33,39 +41,46 @@ class StoredExample:
     """A stored run.
 
     Attributes:
-        snapshot: What the grid shows.
-        prompt: What the model read.
-        cells: What is behind each divergence, `[layers][adapters]`.
-        answers: What the answers panel shows.
+        snapshot: The numbers of the grid.
+        prompt: The prompt that the model read.
+        cells: The explanation of each divergence, `[layers][adapters]`.
+        answers: The answers panel.
+        answer_weights: The weights behind each answer.
+        computation: Precision and device of the model.
     """
 
     snapshot: Snapshot
     prompt: Prompt
     cells: tuple[tuple[CellExplanation, ...], ...]
-    answers: View
+    answers: AnswersPanel
+    answer_weights: tuple[AnswerWeights, ...]
+    computation: Computation
 
     def answer_record(self) -> AnswerRecord:
-        """What the answers were made from."""
-        import torch  # what the page need not wait for
+        """Settings and weights of the answers."""
+        return AnswerRecord(answer_settings(self.snapshot.view_settings), self.answer_weights)
 
-        from analysis.methods import Reading, fuse
 
-        snapshot = self.snapshot
-        divergence_LK = torch.tensor(snapshot.divergence, dtype=torch.float64)
-        reading = Reading(snapshot.adapters, snapshot.layers, lambda: divergence_LK)
-        return AnswerRecord(
-            answer_settings(snapshot.view_settings), tuple(fuse(list(METHODS), reading))
-        )
+def weights_of(collection: Collection) -> dict[str, list[str]]:
+    """Digests of the weights that a stored run belongs to: of the base, and of each adapter."""
+    try:
+        source = provenance(collection)
+    except OSError:
+        return {}  # a file is missing: the loader reports it
+    return {
+        "base": [file.sha256 for file in source.base_files] or [source.base],
+        "adapters": [file.sha256 for file in source.adapters],
+    }
 
 
 def load(collection: Collection, path: Path | None = None) -> StoredExample | None:
-    """The stored run of a collection; None where there is none for these adapters."""
+    """The stored run of a collection; None where the collection has none."""
     path = path or collection.folder / FILE
     if not path.is_file():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
     names = [adapter.name for adapter in collection.adapters]
-    if stored["collection"] != collection.name or stored["snapshot"]["adapters"] != names:
+    if stored["weights"] != weights_of(collection) or stored["snapshot"]["adapters"] != names:
         return None
     given = stored["snapshot"]
     labels = labels_of(collection)
@@ -74,32 +89,60 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
         query=given["query"],
         adapters=tuple(names),
         labels=tuple(labels[name] for name in names),
-        divergence=rows(given["divergence"]),
-        weights=rows(given["weights"]),
+        divergence=frozen(given["divergence"]),
+        weights=frozen(given["weights"]),
         peaks=tuple(given["peaks"]),
         view_settings=ViewSettings(**given["view_settings"]),
     )
     cells = tuple(tuple(_cell(cell) for cell in layer) for layer in stored["cells"])
-    # No request of a visitor has number 0: the first one begins with fresh cards.
-    answers = stored["answers"] | {"run": 0}
-    return StoredExample(snapshot, _like(stored["prompt"]), cells, answers)
+    answers = _answers(stored["answers"], labels)
+    return StoredExample(
+        snapshot,
+        _with_attributes(stored["prompt"]),
+        cells,
+        answers,
+        tuple(_answer_weights(one) for one in stored["answer_weights"]),
+        Computation(**stored["computed_in"]),
+    )
 
 
 def answer_settings(view_settings: ViewSettings) -> AnswerSettings:
-    """How the stored run is answered."""
-    from analysis.inference.decoding import Sampling
+    """The answer settings of the stored run."""
+    from analysis.inference.decoding.sampling import Sampling
 
     return AnswerSettings(METHODS, _NEW_TOKENS, Sampling(), view_settings.lens)
 
 
+def _answer_weights(kept: dict[str, Any]) -> AnswerWeights:
+    deviation = kept["deviation"] and frozen(kept["deviation"])
+    return AnswerWeights(kept["name"], tuple(kept["adapters"]), frozen(kept["mean"]), deviation)
+
+
+def _answers(stored: list[dict[str, Any]], labels: Mapping[str, str]) -> AnswersPanel:
+    answers = [
+        Answer(
+            heading_of(one["name"], labels),
+            [(delta, probability, token) for delta, probability, token in one["tokens"]],
+            one["end"],
+            one["first_difference"],
+        )
+        for one in stored
+    ]
+    # A visitor's requests start at number 1, so the panel starts that request from empty cards.
+    reference = reference_among([answer.heading.name for answer in answers])
+    return answers_panel(0, "done", answers, reference)
+
+
 def _cell(kept: dict[str, Any]) -> CellExplanation:
     names = kept.pop("fields")
-    tokens = [_like(dict(zip(names, token, strict=True))) for token in kept.pop("tokens")]
+    tokens = [
+        _with_attributes(dict(zip(names, token, strict=True))) for token in kept.pop("tokens")
+    ]
     lists = {name: tuple(tokens[place] for place in kept[name]) for name in LISTS}
-    cell: CellExplanation = _like(kept | lists)
+    cell: CellExplanation = _with_attributes(kept | lists)
     return cell
 
 
-def _like(stored: dict[str, Any]) -> Any:
-    """What was stored, to be read like the thing itself, whose class would import torch."""
+def _with_attributes(stored: dict[str, Any]) -> Any:
+    """A stand-in with the stored values as attributes; the real class would import torch."""
     return SimpleNamespace(**stored)

@@ -1,49 +1,48 @@
-"""How a run is looked at: choices that never need the model."""
+"""View settings: how a run is read and shown, without running the model."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from analysis.measure.lens import LENSES
-from analysis.measure.metrics import METRICS
-from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.lenses import Lens, lenses
+from analysis.measure.metrics import Metric, metrics
+from analysis.measure.normalisation import NORMALISATIONS, Normalisation
 from analysis.measure.trace import MEAN, POSITIONS
 
 SPAN = re.compile(r"\s*(\d{0,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?", re.ASCII)
-"""How layers are written."""
+"""The forms in which a visitor may write layers."""
 
 SHOWN = ("weights", "divergence", "difference", "what-if")
 _POSITIONS = {
     "query": "Query's last token · paper",
     "prompt": "Prompt's last token",
-    MEAN: "Mean over all tokens",
+    MEAN: "Mean over query tokens",
 }
-_LENSES = {"norm": "Normalised", "raw": "Raw · paper"}
-_READ_AT = {
-    MEAN: "mean over all tokens of the query, each counting alike, the prompt form's left out"
-}
+_READ_AT = {MEAN: "mean over all tokens of the query (equal weights, without the prompt form)"}
 _SHOWN = {
     "weights": "Weights",
     "divergence": "Divergence",
-    "difference": "Difference to pin",
-    "what-if": "What if",
+    "difference": "Difference from pin",
+    "what-if": "What-if",
 }
 
 
 @dataclass(frozen=True)
 class ViewSettings:
-    """How a run is looked at.
+    """How a run is read and shown.
 
     Attributes:
-        lens: One of `analysis.measure.lens.LENSES`.
+        lens: Name of a lens.
         show: One of `SHOWN`.
         position: One of `analysis.measure.trace.POSITIONS`, or `MEAN`.
-        metric: One of `analysis.measure.metrics.METRICS`.
+        metric: Name of a metric.
         normalisation: One of `analysis.measure.normalisation.NORMALISATIONS`.
-        temperature: Of a normalisation that has one.
-        span: The layers that are shown, as somebody writes them: `6–11`, `6–`, `–11` or `6`;
-            all where it is empty or cannot be read.
+        temperature: The temperature of a normalisation that has one.
+        span: The layers to show, as the visitor wrote them: `6–11`, `6–`, `–11` or `6`;
+            all layers if it is empty or cannot be read.
     """
 
     lens: str = "norm"
@@ -56,16 +55,16 @@ class ViewSettings:
 
     @property
     def reading(self) -> tuple[str, str]:
-        """What every token is read with: lens and metric."""
+        """Lens and metric, the settings of a reading at every token."""
         return self.lens, self.metric
 
     @property
     def needs(self) -> tuple[str, str, str]:
-        """What has to be read for it: lens, metric and position."""
+        """Lens, metric and position: the settings that another divergence is read for."""
         return self.lens, self.metric, self.position
 
     def layers(self, count: int) -> range:
-        """The layers that are shown of so many; at least one, whatever was written."""
+        """The layers to show of `count` layers; at least one, whatever the visitor wrote."""
         written = SPAN.fullmatch(self.span)
         if written is None or not self.span.strip():
             return range(count)
@@ -78,80 +77,92 @@ class ViewSettings:
 
     @property
     def misread(self) -> str:
-        """What to say of a span that cannot be read; nothing where it can."""
+        """A sentence about a span that cannot be read; empty if it can."""
         if SPAN.fullmatch(self.span):
             return ""
-        return "The layers cannot be read, so all are shown: write 6–11, or 6 alone."
+        return "All layers are shown, because the Layers field cannot be read: write 6–11, or 6."
 
     @property
     def unit(self) -> str:
-        """What a divergence is counted in."""
-        return " nats" if self.metric in ("kl", "reverse-kl", "js") else ""
+        """The unit of a divergence, after a space; empty if it has none."""
+        unit = metrics()[self.metric].unit
+        return f" {unit}" if unit else ""
 
     @property
     def measure(self) -> str:
-        """What a divergence is called beside an axis."""
+        """The name of a divergence beside an axis."""
         return f"divergence in{self.unit}" if self.unit else "divergence"
 
     def differences_from(self, other: ViewSettings) -> str:
-        """What this is read with that another is not; nothing where they are read alike."""
-        own, others = self._parts(), other._parts()
-        return ", ".join(part for part, one in zip(own, others, strict=True) if part != one)
+        """The reading settings that differ from other settings, in words; empty if none does."""
+        pairs = zip(self._parts(), other._parts(), strict=True)
+        return ", ".join(own for own, others in pairs if own != others)
 
     def _parts(self) -> list[str]:
         rule = NORMALISATIONS[self.normalisation]
         return [
             f"{self.lens} lens",
-            METRICS[self.metric].label,
+            metrics()[self.metric].label,
             _READ_AT.get(self.position, f"last token of the {self.position}"),
-            rule.label.lower() + (f" at T = {self.temperature:g}" if rule.tempered else ""),
+            rule.label.lower() + (f" at T = {self.temperature:g}" if rule.uses_temperature else ""),
         ]
 
     def described(self) -> str:
-        """One sentence on how this looks, and what the paper does instead."""
-        own = ", ".join(self._parts())
-        others = self._unlike_paper()
-        if not others:
-            return f"Read with: {own}. This is the paper's setting."
-        return f"Read with: {own}. The paper takes the {' and the '.join(others)}."
+        """How the run is read, and how the paper reads it instead."""
+        settings = ", ".join(self._parts())
+        changes = self._paper_differences()
+        if not changes:
+            return f"Settings: {settings}. These are the paper's settings."
+        return f"Settings: {settings}. The paper uses the {' and the '.join(changes)}."
 
-    def _unlike_paper(self) -> list[str]:
-        differences_from = []
-        if self.lens != "raw":
-            differences_from.append("raw lens")
-        if not METRICS[self.metric].paper:
-            differences_from.append("KL divergence")
+    def _paper_differences(self) -> list[str]:
+        differences = []
+        if self.lens != _of_paper(lenses()).name:
+            differences.append(f"{_of_paper(lenses()).name} lens")
+        if not metrics()[self.metric].paper:
+            differences.append(_of_paper(metrics()).label)
         if self.position != "query":
-            differences_from.append("query's last token")
+            differences.append("last token of the query")
         if not NORMALISATIONS[self.normalisation].paper:
-            differences_from.append("share of the sum")
-        return differences_from
+            differences.append(_of_paper(NORMALISATIONS).label.lower())
+        return differences
 
 
 def lens_choices() -> list[tuple[str, str]]:
     """Labels and names of the lenses."""
-    return [(_LENSES.get(name, name), name) for name in LENSES]
+    return _choices(lenses())
 
 
 def metric_choices() -> list[tuple[str, str]]:
     """Labels and names of the metrics."""
-    return [(one.label + _paper(one.paper), one.name) for one in METRICS.values()]
+    return _choices(metrics())
 
 
 def normalisation_choices() -> list[tuple[str, str]]:
     """Labels and names of the normalisations."""
-    return [(one.label + _paper(one.paper), one.name) for one in NORMALISATIONS.values()]
+    return _choices(NORMALISATIONS)
 
 
 def position_choices() -> list[tuple[str, str]]:
-    """Labels and names of the kept positions, and of the mean."""
+    """Labels and names of the positions, and of the mean over all tokens."""
     return [(_POSITIONS.get(name, name), name) for name in (*POSITIONS, MEAN)]
 
 
 def show_choices(pinned: bool) -> list[tuple[str, str]]:
-    """Labels and names of what the grid can show; the difference only once a run is pinned."""
+    """Labels and names of what the grid can show; the difference needs a pinned run."""
     return [(_SHOWN[name], name) for name in SHOWN if pinned or name != "difference"]
 
 
-def _paper(is_paper: bool) -> str:
-    return " · paper" if is_paper else ""
+Choice = TypeVar("Choice", Lens, Metric, Normalisation)
+
+
+def _choices(listed: Mapping[str, Choice]) -> list[tuple[str, str]]:
+    """Labels, with a mark on the paper's, and names."""
+    return [
+        (f"{choice.label} · paper" if choice.paper else choice.label, choice.name)
+        for choice in listed.values()
+    ]
+
+
+def _of_paper(listed: Mapping[str, Choice]) -> Choice:
+    return next(choice for choice in listed.values() if choice.paper)

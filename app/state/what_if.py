@@ -1,105 +1,147 @@
-"""What-if weights: painted by hand over a method's."""
+"""What-if weights: painted by hand over the weights of the grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from app.state.answer_stream import Heading
-from app.state.snapshot import Numbers, Snapshot, rows
+from app.state.answers_panel import Heading
+from app.state.snapshot import Numbers, Snapshot, frozen
 
 if TYPE_CHECKING:
-    from analysis.inference.rows import Row
+    from analysis.inference.mixing.rows import Row
 
 SCOPES = {
     "cell": "This cell",
-    "layer": "Its whole layer",
-    "below": "Its adapter from here down",
-    "adapter": "Its adapter in all layers shown",
+    "layer": "Whole layer",
+    "below": "Adapter from here down",
+    "adapter": "Adapter in all shown layers",
 }
-NAME, LABEL = "what-if", "What if"
-SHOWN, SHOWN_LABEL = "shown", "As shown"
+PAINTED, PAINTED_LABEL = "what-if", "What-if weights"
+SHOWN, SHOWN_LABEL = "shown", "Shown weights"
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke of the brush.
+
+    Attributes:
+        number: Order of the strokes; a later stroke paints over an earlier one.
+        layer: The layer of the clicked cell.
+        adapter: The adapter's index.
+        weight: The weight that the cells get.
+        scope: One of `SCOPES`.
+        visible_layers: The layers that the page showed; no other layer is painted.
+    """
+
+    number: int
+    layer: int
+    adapter: int
+    weight: float
+    scope: str
+    visible_layers: range
+
+    def covers(self, row: int, column: int) -> bool:
+        """Whether the stroke paints a cell."""
+        if row not in self.visible_layers:
+            return False
+        match self.scope:
+            case "layer":
+                return row == self.layer
+            case "below":
+                return row >= self.layer and column == self.adapter
+            case "adapter":
+                return column == self.adapter
+        return (row, column) == (self.layer, self.adapter)
 
 
 @dataclass(frozen=True)
 class WhatIfWeights:
-    """Weights that somebody painted.
+    """Weights that the visitor painted.
 
     Attributes:
         adapters: Names of the adapters.
-        weights: `[layers][adapters]`.
-        touched: Whether anything was painted.
+        unpainted: The weights below the strokes, `[layers][adapters]`.
+        strokes: The strokes by ascending number.
     """
 
     adapters: tuple[str, ...]
-    weights: Numbers
-    touched: bool = False
+    unpainted: Numbers
+    strokes: tuple[Stroke, ...] = ()
 
     @classmethod
     def over(cls, snapshot: Snapshot) -> WhatIfWeights:
-        """The weights of a picture, to paint over."""
+        """The weights of a snapshot, to paint over."""
         return cls(snapshot.adapters, snapshot.weights)
 
+    @property
+    def touched(self) -> bool:
+        """Whether anything was painted."""
+        return bool(self.strokes)
+
+    @property
+    def weights(self) -> Numbers:
+        """The painted weights, `[layers][adapters]`."""
+        values = [list(row) for row in self.unpainted]
+        for stroke in self.strokes:
+            for row, weights in enumerate(values):
+                for column in range(len(weights)):
+                    if stroke.covers(row, column):
+                        weights[column] = stroke.weight
+        return frozen(values)
+
     def fits(self, snapshot: Snapshot) -> bool:
-        """Whether it can stay where another picture is shown."""
-        return self.adapters == snapshot.adapters and len(self.weights) == snapshot.layers
+        """Whether the painted weights have the adapters and layers of a snapshot."""
+        return self.adapters == snapshot.adapters and len(self.unpainted) == snapshot.layers
 
-    def paint(
-        self, layer: int, adapter: int, weight: float, scope: str, shown: range
-    ) -> WhatIfWeights:
-        """With one weight in some cells.
-
-        Args:
-            layer: The layer that was meant.
-            adapter: The adapter's place.
-            weight: What the cells get.
-            scope: One of `SCOPES`.
-            shown: The layers that are shown; no other is painted.
-        """
-
-        def meant(row: int, column: int) -> bool:
-            if row not in shown:
-                return False
-            match scope:
-                case "layer":
-                    return row == layer
-                case "below":
-                    return row >= layer and column == adapter
-                case "adapter":
-                    return column == adapter
-            return (row, column) == (layer, adapter)
-
-        values = [
-            [weight if meant(row, column) else value for column, value in enumerate(weights)]
-            for row, weights in enumerate(self.weights)
-        ]
-        return WhatIfWeights(self.adapters, rows(values), touched=True)
+    def paint(self, stroke: Stroke) -> WhatIfWeights:
+        """A copy with one more stroke, which may arrive after later strokes."""
+        strokes = sorted((*self.strokes, stroke), key=lambda one: one.number)
+        return replace(self, strokes=tuple(strokes))
 
 
-def extra(
+@dataclass(frozen=True)
+class GridAnswers:
+    """The weights of the grid that answer beside the methods.
+
+    Attributes:
+        painted: Whether the painted weights answer.
+        shown: Whether the weights that the grid shows answer.
+    """
+
+    painted: bool = False
+    shown: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of their answers."""
+        return [PAINTED_LABEL] * self.painted + [SHOWN_LABEL] * self.shown
+
+
+def grid_answers(
     what_if: WhatIfWeights | None, adapters: Sequence[str], show: str, with_shown: bool
-) -> tuple[bool, bool]:
-    """What is answered besides the methods: the painted weights, and the ones that are shown.
+) -> GridAnswers:
+    """Which weights of the grid answer beside the methods.
 
     Args:
         what_if: The what-if weights, if there are any.
-        adapters: Those of the run.
+        adapters: The adapters of the run.
         show: What the grid shows.
-        with_shown: Whether the weights that are shown are to be heard.
+        with_shown: Whether the visitor asked for an answer with the weights that are shown.
     """
     painted = what_if is not None and what_if.touched and what_if.adapters == tuple(adapters)
-    return painted, with_shown and not (painted and show == "what-if")
+    return GridAnswers(painted, with_shown and not (painted and show == "what-if"))
 
 
 def painted_row(what_if: WhatIfWeights) -> tuple[Row, Heading]:
-    """The painted weights, to answer with."""
-    heading = Heading(NAME, LABEL, "The weights that were painted.")
-    return _row(NAME, what_if.adapters, what_if.weights), heading
+    """The row of the painted weights, and the heading of its answer."""
+    heading = Heading(PAINTED, PAINTED_LABEL, "The weights that you painted.")
+    return _row(PAINTED, what_if.adapters, what_if.weights), heading
 
 
 def shown_row(snapshot: Snapshot) -> tuple[Row, Heading]:
-    """The weights that are shown, to answer with."""
+    """The row of the weights that are shown, and the heading of its answer."""
     heading = Heading(
         SHOWN, SHOWN_LABEL, f"The weights of the grid. {snapshot.view_settings.described()}"
     )
@@ -109,6 +151,7 @@ def shown_row(snapshot: Snapshot) -> tuple[Row, Heading]:
 def _row(name: str, adapters: tuple[str, ...], weights: Numbers) -> Row:
     import torch
 
-    from analysis.inference.rows import Row
+    from analysis.inference.mixing.policies import ConstantWeights
+    from analysis.inference.mixing.rows import Row
 
-    return Row(name, adapters, torch.tensor(weights, dtype=torch.float64))
+    return Row(name, ConstantWeights(adapters, torch.tensor(weights, dtype=torch.float64)))

@@ -1,4 +1,4 @@
-"""What the grid shows of a picture: its numbers, what they are, and what is said of them."""
+"""Grid views: the numbers of a snapshot that the grid shows, and their words."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from dataclasses import dataclass
 from app.state.snapshot import Difference, Numbers, Snapshot, difference
 from app.widgets import text
 
-Say = Callable[[int, int], list[str]]
-"""From a layer and an adapter's place to lines about its cell."""
+WEIGHTS_TITLE = "Adapter weights by layer"
+
+CellLines = Callable[[int, int], list[str]]
+"""From a layer and an adapter's index to lines about its cell."""
 
 
 @dataclass(frozen=True)
 class GridView:
-    """One way to show a picture's layers, those that are shown.
+    """One way to show the visible layers of a snapshot.
 
     Attributes:
-        snapshot: What is shown.
+        snapshot: The snapshot.
         title: Above the grid.
-        measure: What the numbers are.
-        sentence: What they show.
-        places: The adapter of each column, as its place in the picture.
+        measure: Name of the numbers.
+        sentence: The numbers in words.
+        places: The adapter of each column, as its index in the snapshot.
         values: `[layers][columns]`.
-        written: How a number stands on its cell.
-        hover: What a cell says, its own number first.
-        steps: How a cell's number comes from the run's weight, where it is another.
-        scale: What the numbers are coloured by.
+        written: From a number to the text on its cell.
+        hover: A cell's text on hover, its own number first.
+        steps: The steps from the run's weight to the cell's number, if they differ.
+        scale: The colour scale.
         averages: A second line under each label.
-        veiled: Layers whose numbers say little.
-        note: Why that is so.
+        veiled: Layers to shade, because their numbers mean little.
+        note: Why they are shaded.
     """
 
     snapshot: Snapshot
@@ -39,8 +41,8 @@ class GridView:
     places: Sequence[int]
     values: Numbers
     written: Callable[[float], str]
-    hover: Say
-    steps: Say = lambda layer, place: []
+    hover: CellLines
+    steps: CellLines = lambda layer, place: []
     scale: str = "weights"
     averages: Sequence[str] = ()
     veiled: Sequence[int] = ()
@@ -53,18 +55,18 @@ class GridView:
 
     @property
     def cells(self) -> list[list[str]]:
-        """What stands on the cells."""
+        """The text on the cells, `[layers][columns]`."""
         return [[self.written(value) for value in row] for row in self.values]
 
 
 def grid_view(
     snapshot: Snapshot, pinned: Snapshot | None = None, painted: Numbers | None = None
 ) -> GridView:
-    """A picture as its look says.
+    """The grid view of a snapshot under its view settings.
 
     Args:
-        snapshot: What to show.
-        pinned: The picture to compare with.
+        snapshot: The snapshot.
+        pinned: The snapshot to compare with.
         painted: The what-if weights.
     """
     show = snapshot.view_settings.show
@@ -77,13 +79,13 @@ def grid_view(
     return _weights(snapshot)
 
 
-def focused(snapshot: Snapshot, values: Numbers) -> Numbers:
-    """Of numbers for all layers, those of the layers that are shown."""
-    return values[snapshot.shown.start : snapshot.shown.stop]
+def in_visible_layers(snapshot: Snapshot, values: Numbers) -> Numbers:
+    """The rows of the visible layers, from numbers of all layers."""
+    return values[snapshot.visible_layers.start : snapshot.visible_layers.stop]
 
 
 def leaders(snapshot: Snapshot) -> str:
-    """Says which adapter leads where, of the layers where the lens says something."""
+    """The leading adapters in words, without saturated layers."""
     clear = _clear(snapshot)
     return text.leaders([snapshot.weights[layer] for layer in clear], snapshot.labels, clear)
 
@@ -93,11 +95,11 @@ def _weights(snapshot: Snapshot) -> GridView:
     means = text.averages([snapshot.weights[layer] for layer in _clear(snapshot)])
     return GridView(
         snapshot,
-        title="Who speaks where",
+        title=WEIGHTS_TITLE,
         measure="weight",
         sentence=leaders(snapshot),
         places=range(snapshot.width),
-        values=focused(snapshot, snapshot.weights),
+        values=in_visible_layers(snapshot, snapshot.weights),
         written="{:.2f}".format,
         hover=lambda layer, place: [
             _weight(snapshot, layer, place),
@@ -110,12 +112,13 @@ def _weights(snapshot: Snapshot) -> GridView:
 
 
 def _divergence(snapshot: Snapshot) -> GridView:
-    values, view_settings = focused(snapshot, snapshot.divergence), snapshot.view_settings
+    values, view_settings = in_visible_layers(snapshot, snapshot.divergence), snapshot.view_settings
+    movers = text.movers(values, snapshot.labels, view_settings.unit, snapshot.visible_layers)
     return GridView(
         snapshot,
-        title="How far each adapter moves the base",
+        title="Divergence from the base by layer",
         measure=view_settings.measure,
-        sentence=text.movers(values, snapshot.labels, view_settings.unit, snapshot.shown),
+        sentence=f"{movers} The colours are on a logarithmic scale.",
         places=range(snapshot.width),
         values=values,
         written=text.number,
@@ -130,7 +133,7 @@ def _divergence(snapshot: Snapshot) -> GridView:
 def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
     def steps(layer: int, place: int) -> list[str]:
         weight = painted[layer][place]
-        return [] if weight == snapshot.weights[layer][place] else [f"painted over: {weight:.2f}"]
+        return [] if weight == snapshot.weights[layer][place] else [f"painted weight: {weight:.2f}"]
 
     def hover(layer: int, place: int) -> list[str]:
         own = [f"painted {painted[layer][place]:.2f}"] if steps(layer, place) else []
@@ -138,12 +141,12 @@ def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
 
     return GridView(
         snapshot,
-        title="What if",
+        title="What-if weights by layer",
         measure="painted weight",
-        sentence="Click a cell to paint it, or select one with the arrow keys and press Enter. "
-        "Then hear what these weights answer.",
+        sentence="Click a cell to paint it, or select a cell with the arrow keys and press Enter. "
+        "Then press “Answer with these weights”.",
         places=range(snapshot.width),
-        values=focused(snapshot, painted),
+        values=in_visible_layers(snapshot, painted),
         written="{:.2f}".format,
         hover=hover,
         steps=steps,
@@ -161,8 +164,8 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
 
     def steps(layer: int, place: int) -> list[str]:
         if place not in places:
-            return [f"The pinned run has no {snapshot.labels[place]} to compare with."]
-        # Of the rounded numbers, so that whoever does the sum again comes to the same.
+            return [f"The pinned run does not have {snapshot.labels[place]}: nothing to compare."]
+        # With rounded numbers, so that a reader who repeats the sum gets the same result.
         new, before = round(snapshot.weights[layer][place], 3), round(old(layer, place), 3)
         return [f"pinned: {before:.3f}", f"{new:.3f} − {before:.3f} = {new - before:+.3f}"]
 
@@ -172,11 +175,11 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
 
     return GridView(
         snapshot,
-        title="What changed since the pin",
+        title="Change from the pinned run by layer",
         measure="change of weight",
         sentence=_compared(snapshot, pinned, changed),
         places=places,
-        values=focused(snapshot, changed.values) if changed else (),
+        values=in_visible_layers(snapshot, changed.values) if changed else (),
         written="{:+.2f}".format,
         hover=hover,
         steps=steps,
@@ -187,35 +190,38 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
 
 
 def _compared(snapshot: Snapshot, pinned: Snapshot, changed: Difference | None) -> str:
-    """What changed, in words; or why that cannot be said."""
+    """The change in words, or why there is none to show."""
     before = f"“{text.short(text.plain(pinned.query), 60)}”"
     if changed is None:
         return (
-            f"Nothing to compare: this run has no adapter in common with the pinned {before}. "
-            "Ask with one of its adapters, or let go of the pin."
+            f"Nothing to compare: this run and the pinned run {before} share no adapter. "
+            "Ask with an adapter of the pinned run, or unpin it."
         )
-    differences_from = pinned.view_settings.differences_from(snapshot.view_settings)
-    if differences_from:
-        before += f", read with {differences_from}"
+    settings = pinned.view_settings.differences_from(snapshot.view_settings)
+    if settings:
+        before += f" (read with {settings})"
     labels = [snapshot.labels[place] for place in changed.places]
     if len(labels) < max(pinned.width, snapshot.width):
-        before += f" (only {text.listed(labels)}, which both have)"
+        plural = "s" if len(labels) > 1 else ""
+        before += f", for the shared adapter{plural} {text.listed(labels)}"
     clear = _clear(snapshot, pinned)
     return text.changes([changed.values[layer] for layer in clear], labels, before, clear)
 
 
 def _clear(*snapshots: Snapshot) -> list[int]:
-    """The layers that the first shows and where the lens of none saturates."""
-    saturated = {layer for one in snapshots for layer in one.saturated}
-    return [layer for layer in snapshots[0].shown if layer not in saturated]
+    """The visible layers of the first snapshot in which the lens of no snapshot saturates."""
+    saturated = {layer for snapshot in snapshots for layer in snapshot.saturated}
+    return [layer for layer in snapshots[0].visible_layers if layer not in saturated]
 
 
 def _veil(*snapshots: Snapshot) -> tuple[list[int], str]:
     """The layers to shade, and why."""
     clear = _clear(*snapshots)
-    veiled = [layer for layer in snapshots[0].shown if layer not in clear]
+    veiled = [layer for layer in snapshots[0].visible_layers if layer not in clear]
     lenses = [
-        one.view_settings.lens for one in snapshots if set(veiled).intersection(one.saturated)
+        snapshot.view_settings.lens
+        for snapshot in snapshots
+        if set(veiled).intersection(snapshot.saturated)
     ]
     return veiled, text.saturation(veiled, lenses)
 

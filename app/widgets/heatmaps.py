@@ -17,6 +17,11 @@ Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
 
 
+def empty() -> Figure:
+    """A figure without content."""
+    return {"data": [], "layout": {"height": 0}}
+
+
 def grid(
     values: Numbers,
     labels: Sequence[str],
@@ -34,20 +39,20 @@ def grid(
     Args:
         values: `[layers][adapters]`.
         labels: The adapters' labels.
-        hover: What each cell says on hover.
-        cells: What stands on each cell.
+        hover: The text of each cell on hover.
+        cells: The text on each cell.
         scale: `weights` (0 to 1), `painted` (0 to 2), `divergence` (logarithmic) or `difference`
             (around 0).
         first: Number of the first layer.
         averages: A second line under each label.
-        veiled: Layers to shade, since their numbers say little.
+        veiled: Layers to shade, because their numbers mean little.
         veiled_cells: Layers and adapters of single cells to shade.
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
     shown, low, high = scaled(values, scale)
     if scale == "difference":
-        # What is shaded may be as far apart as noise can be: the others set the scale.
+        # Shaded layers may differ by mere noise, so only the other layers set the scale.
         low, high = scaled(
             [row for at, row in enumerate(values, first) if at not in veiled], scale
         )[1:]
@@ -124,9 +129,9 @@ def tokens(
         values: `[rows][tokens]`.
         texts: The tokens, their white space visible.
         names: The rows' names.
-        hover: What each cell says on hover.
-        axis: What the rows are; nothing where their names say it.
-        measure: What the numbers are.
+        hover: The text of each cell on hover.
+        axis: Title of the rows' axis; empty where their names are enough.
+        measure: Name of the numbers.
     """
     shown, low, high = scaled(values, "divergence")
     count, width = len(values), len(texts)
@@ -170,7 +175,7 @@ def tokens(
 
 
 def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
-    """A bar above the picture that says which colour is which power of ten."""
+    """A bar above the figure: the colour of each power of ten."""
     least, most = math.ceil(low), math.floor(high)
     ticks = range(least, most + 1, 1 + (most - least) // 5)
     return {
@@ -196,7 +201,7 @@ def safe_lines(text: str) -> str:
 
 
 def veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
-    """A rectangle that shades what says little, from edge to edge."""
+    """A rectangle that shades cells, from edge to edge."""
     (left, right), (top, bottom) = across, down
     return {
         "name": "veil",
@@ -221,7 +226,7 @@ def scaled(values: Numbers, scale: str) -> tuple[list[list[float | None]], float
         return [list(row) for row in values], -most, most
     logs = [math.log10(value) for value in flat if value > 0]
     high = max(logs, default=0.0)
-    # What is a millionth of the largest or less looks like nothing.
+    # A millionth of the largest value, or less, has the lowest colour.
     low = max(min(logs, default=-1.0), high - 6)
     low = min(low, high - 1)
     return [[math.log10(value) if value > 0 else low for value in row] for row in values], low, high

@@ -1,4 +1,4 @@
-"""Results as lines for Plotly, as `app.figures` makes heatmaps."""
+"""Results as line charts for Plotly."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def profile(
     Args:
         values: `[layers][adapters]`.
         labels: The adapters' labels.
-        measure: What the numbers are.
-        log: Count upwards in powers of ten.
+        measure: Name of the numbers.
+        log: Whether the axis is logarithmic.
         first: Number of the first layer.
-        places: The lines' colours, by number, so that an adapter keeps its own beside others.
-        veiled: Layers to shade, since their numbers say little.
+        places: The number of each line's colour, so that an adapter always has the same colour.
+        veiled: Layers to shade, because their numbers mean little.
     """
     count = len(values)
     traces = []
@@ -42,7 +42,7 @@ def profile(
                 "mode": "lines+markers",
                 "name": safe(short(label, 18)),
                 "x": list(range(first, first + count)),
-                # A logarithm has no place for 0: the line has a gap there.
+                # The line has a gap at 0, which a logarithmic axis cannot show.
                 "y": [value if value > 0 else None for value in line] if log else line,
                 "line": {
                     "width": 2,
@@ -62,7 +62,7 @@ def profile(
     y_axis["title"] = {"text": measure, "standoff": 8}
     y_axis["zeroline"] = any(value < 0 for row in values for value in row)
     if log:
-        # As far down as the grid has colours.
+        # The same range as the grid's colours.
         _, low, high = scaled(values, "divergence")
         ends = [low - 0.2, high + 0.2]
         y_axis |= {"type": "log", "exponentformat": "power", "range": ends}

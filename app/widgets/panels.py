@@ -1,8 +1,8 @@
-"""Panels: parts of the page that draw themselves from data and answer clicks and keys.
+"""Panels: parts of the page that draw their data and react to clicks and keys.
 
 A panel is a `gr.HTML` whose template holds no value: `gr.HTML` evaluates templates as code, so
-data only ever reaches a panel as a JSON string that `assets/js` reads and shows with `textContent`
-or through Plotly with escaped text.
+a panel gets its data as a JSON string. `assets/js` reads it and shows it with `textContent`, or
+through Plotly with escaped text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ def panel(kind: str, value: object, *, events: tuple[str, ...] = (), **options: 
     """A panel.
 
     Args:
-        kind: What `assets/js` defines it as.
-        value: Its first content.
+        kind: Its name in `assets/js`.
+        value: Its first content, a frozen dataclass or plain data.
         events: Names of the events it triggers; listeners are methods of these names.
         options: Passed on to `gr.HTML`.
     """
@@ -47,20 +48,37 @@ def panel(kind: str, value: object, *, events: tuple[str, ...] = (), **options: 
     )
 
 
+def fill(panel: gr.HTML, value: object) -> None:
+    """Gives a panel its first content."""
+    panel.value = encode(value)
+
+
 def encode(value: object) -> str:
-    """Data as a panel takes it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # As in "</script>": nothing in the data may look like markup, wherever Gradio puts it.
+    """The content of a panel as JSON.
+
+    Args:
+        value: Plain data; frozen dataclasses become objects with their fields.
+    """
+    text = json.dumps(
+        value, default=_fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    # Gradio puts the data into markup, so nothing in it may look like "</script>".
     return text.replace("<", "\\u003c")
 
 
+def _fields(value: object) -> dict[str, object]:
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} cannot be given to a panel")
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 def routes() -> list[Route]:
-    """What the server has to serve for the panels: Plotly, as its own package brings it."""
-    # Packed once, while the server starts: Gradio would do it for every visitor, and let all their
-    # other requests wait for it.
-    with_one = ThreadPoolExecutor(1)
-    packed = with_one.submit(lambda: gzip.compress(_PLOTLY.read_bytes(), 6))
-    with_one.shutdown(wait=False)
+    """The routes that the panels need: Plotly's script, from its Python package."""
+    # Compressed once, while the server starts: Gradio would compress it for every visitor, and
+    # other requests would wait for that.
+    executor = ThreadPoolExecutor(1)
+    compressed = executor.submit(lambda: gzip.compress(_PLOTLY.read_bytes(), 6))
+    executor.shutdown(wait=False)
 
     async def plotly_script(request: Request) -> Response:
         headers = {
@@ -69,7 +87,7 @@ def routes() -> list[Route]:
         }
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return FileResponse(_PLOTLY, media_type="text/javascript", headers=headers)
-        body = await asyncio.wrap_future(packed)
+        body = await asyncio.wrap_future(compressed)
         return Response(
             body, headers=headers | {"Content-Encoding": "gzip"}, media_type="text/javascript"
         )
@@ -78,12 +96,11 @@ def routes() -> list[Route]:
 
 
 def head() -> str:
-    """What the page's head needs for the panels.
+    """The scripts of the panels, for the page's head.
 
-    The page adds its head by script, where only an inline script is sure to have run before the
-    panels mount.
+    They are inline, because only an inline script has certainly run before the panels mount.
     """
-    # core.js defines what the others use, so it comes first.
+    # core.js comes first, because the other scripts use it.
     paths = sorted((ASSETS / "js").glob("*.js"), key=lambda path: (path.name != "core.js", path))
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     return (

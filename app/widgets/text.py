@@ -1,4 +1,4 @@
-"""Text for people: one escape function, and results put into words."""
+"""Text for readers: one escape function, and results in words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _WHITE = {" ": "·", "\n": "↵", "\t": "⇥"}
 _JOINERS = "\u200c\u200d"
-# Two shares closer than this would look the same in the picture.
+# Two shares closer than this look the same in the grid.
 _CLOSE_CALL = 0.02
 
 
 def visible(text: str) -> str:
     """A token's text with its white space and its control characters made visible.
 
-    A space becomes `·`, a line break `↵` and a tab `⇥`; what would act invisibly (control
-    characters, direction marks, a joiner on its own) becomes its code point, as in `⟨200F⟩`.
+    A space becomes `·`, a line break `↵` and a tab `⇥`. Characters that act invisibly (control
+    characters, direction marks, a joiner on its own) become their code point, as in `⟨200F⟩`.
     """
     alone = len(text) == 1
     return "".join(
@@ -26,15 +26,15 @@ def visible(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Text that Plotly shows literally: no markup, nothing that acts invisibly.
+    """Text that Plotly shows literally: no markup, no invisible characters.
 
-    The one escape function of the page. Panels that fill themselves with `textContent` need none.
+    The only escape function of the page. Panels that use `textContent` need none.
     """
     return plain(text).translate(_MARKUP)
 
 
 def plain(text: str) -> str:
-    """A label as one line in which nothing acts invisibly."""
+    """A label as one line without invisible characters."""
     return "".join(_named(character, ("Zl", "Zp"), False) for character in text)
 
 
@@ -47,7 +47,7 @@ def _named(character: str, also: tuple[str, ...], alone: bool) -> str:
 
 
 def short(text: str, most: int = 24) -> str:
-    """Text of at most `most` characters, its middle left out where it is longer."""
+    """Text of at most `most` characters; longer text loses its middle."""
     if len(text) <= most:
         return text
     half = (most - 1) // 2
@@ -55,7 +55,7 @@ def short(text: str, most: int = 24) -> str:
 
 
 def number(value: float) -> str:
-    """A number for people: two to three significant digits, tiny ones as powers of ten."""
+    """A number with two to three significant digits; very small numbers get a power of ten."""
     if value == 0:
         return "0"
     if 0.01 <= abs(value) < 1000:
@@ -95,7 +95,7 @@ def layers(numbers: Sequence[int]) -> str:
 def leaders(
     weights: Sequence[Sequence[float]], labels: Sequence[str], numbers: Sequence[int]
 ) -> str:
-    """Says which adapter leads where, and how much each weighs over the layers.
+    """Which adapter leads in which layers, and the mean weight of each adapter.
 
     Args:
         weights: `[layers][adapters]`, each layer summing to 1.
@@ -103,9 +103,9 @@ def leaders(
         numbers: The layers' numbers.
     """
     if not numbers:
-        return "The lens saturates in every layer that is shown: no adapter can be said to lead."
+        return "The lens saturates in every layer that is shown, so these weights mean little."
     if len(labels) == 1:
-        return f"{labels[0]} is the only adapter, so it has the whole weight in every layer."
+        return f"{labels[0]} is the only adapter, so its weight is 1 in every layer."
     led: dict[int, list[int]] = {}
     close = []
     for layer, row in zip(numbers, weights, strict=True):
@@ -115,15 +115,17 @@ def leaders(
         else:
             led.setdefault(row.index(most), []).append(layer)
     parts = [
-        f"{labels[adapter]} leads {layers(where)}"
-        for adapter, where in sorted(led.items(), key=lambda one: -len(one[1]))
+        f"{labels[adapter]} leads in {layers(where)}"
+        for adapter, where in sorted(led.items(), key=lambda item: -len(item[1]))
     ]
     if close:
-        parts.append(f"no adapter leads {layers(close)} clearly" if led else "no adapter leads")
+        parts.append(
+            f"no adapter leads clearly in {layers(close)}" if led else "No adapter leads clearly"
+        )
     means = averages(weights)
     order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
-    said = ", ".join(f"{labels[adapter]} {means[adapter]:.0%}" for adapter in order)
-    return f"{'; '.join(parts)}. On average over the layers: {said}."
+    shares = ", ".join(f"{labels[adapter]} {means[adapter]:.0%}" for adapter in order)
+    return f"{'; '.join(parts)}. Mean weight over the layers: {shares}."
 
 
 def averages(weights: Sequence[Sequence[float]]) -> list[float]:
@@ -145,62 +147,64 @@ def _cells(
 def movers(
     values: Sequence[Sequence[float]], labels: Sequence[str], unit: str, numbers: Sequence[int]
 ) -> str:
-    """Says which adapter moves the base farthest, which least, and where.
+    """Which adapter changes the base most, which least, and in which layers.
 
     Args:
         values: `[layers][adapters]`, divergences.
         labels: The adapters' labels.
-        unit: What stands behind a divergence.
+        unit: The unit of a divergence, after a space.
         numbers: The layers' numbers.
     """
     cells = _cells(values, labels, numbers)
     (least, low, quiet), (most, high, loud) = min(cells), max(cells)
     if most == 0:
-        return "No adapter moves the base here."
+        return "No adapter changes the base here."
     return (
-        f"{loud} moves the base farthest: {number(most)}{unit} in layer {high}. {quiet} moves it "
-        f"least: {number(least)}{unit} in layer {low}. The colour counts in powers of ten."
+        f"{loud} changes the base most: {number(most)}{unit} in layer {high}. {quiet} changes it "
+        f"least: {number(least)}{unit} in layer {low}."
     )
 
 
 def focus(shown: range, count: int) -> str:
-    """Says which layers are shown where others are not."""
+    """Which layers are shown; empty if all are."""
     if len(shown) == count:
         return ""
-    return f"Only {layers(shown)} of {count} are shown, here and in sentences, means and files."
+    return (
+        f"Only {layers(shown)} of {count} are shown. Sentences, means and files leave out the rest."
+    )
 
 
 def changes(
     values: Sequence[Sequence[float]], labels: Sequence[str], before: str, numbers: Sequence[int]
 ) -> str:
-    """Says the three largest differences.
+    """The three largest differences.
 
     Args:
         values: `[layers][adapters]`, the new less the old.
         labels: The adapters' labels.
-        before: What the old is called.
+        before: Name of the old.
         numbers: The layers' numbers.
     """
     if not numbers:
         return (
-            "The lens saturates in every layer that is shown: what differs there from "
-            f"{before} says nothing."
+            "The lens saturates in every layer that is shown, so the difference from "
+            f"{before} means little."
         )
     cells = _cells(values, labels, numbers)
-    largest = sorted(cells, key=lambda one: -abs(one[0]))[:3]
+    largest = sorted(cells, key=lambda cell: -abs(cell[0]))[:3]
     if abs(largest[0][0]) < 0.005:
-        return f"Nothing differs from {before}."
-    said = listed([f"{label} {value:+.2f} in layer {layer}" for value, layer, label in largest])
-    return f"Compared with {before}, most of all: {said}."
+        return f"No weight differs from {before}."
+    words = listed([f"{label} {value:+.2f} in layer {layer}" for value, layer, label in largest])
+    return f"Largest differences from {before}: {words}."
 
 
 def saturation(where: Sequence[int], lenses: Sequence[str]) -> str:
-    """Says in which layers a lens saturates; nothing where it does in none."""
+    """In which layers a lens saturates; empty if there are none."""
     if not where:
         return ""
     names = listed(list(dict.fromkeys(lenses)))
     return (
-        f"The {names} lens saturates in {layers(where)}: the base puts more than 99.99 % on one "
-        "token there, so the shares compare next to nothing. They are shaded and left out of the "
-        "sentence and the averages."
+        f"The {names} lens saturates in {layers(where)}: the base gives one token more than "
+        "99.99 % there, so the weights compare very small differences. These layers are shaded, "
+        "and the sentence and the means leave them out."
     )

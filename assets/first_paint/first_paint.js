@@ -1,4 +1,4 @@
-// Before anything else runs: light or dark as the page will decide it, and the question of a link.
+// Runs before the page's scripts: sets light or dark as the page will, and the question of a link.
 {
   const view = document.getElementById("first-paint");
   const given = new URLSearchParams(location.search);

@@ -1,12 +1,12 @@
-// Answers side by side, growing in lock step. Tokens already shown are never drawn again.
+// Answers side by side, one token at a time. A token is drawn once and then kept.
 FusionLens.define("answers", (root) => {
   const { el } = FusionLens;
-  const title = el("h2", {}, "What it changes");
+  const title = el("h2", {}, "Answers");
   const sentence = el("p", { className: "sentence" });
   const cards = el("div", { className: "cards" });
   root.append(title, sentence, cards);
   let run = null;
-  let shown = [];
+  let drawn = [];
 
   const card = (row, index) => {
     const name = el("h3", { dir: "auto" }, row.label);
@@ -17,43 +17,43 @@ FusionLens.define("answers", (root) => {
     copy.setAttribute("aria-label", `Copy the answer of ${row.label}`);
     copy.addEventListener("click", async () => {
       const done = await FusionLens.copy(text.textContent);
-      copy.textContent = done ? "Copied" : "Select it to copy";
+      copy.textContent = done ? "Copied" : "Copy it by hand";
       setTimeout(() => (copy.textContent = "Copy"), done ? 1200 : 4000);
     });
-    // One token at a time says on its own how probable it was: a finger or a key cannot hover.
+    // The probability of the selected token, for touch and keys, which cannot hover.
     const token = el("div", { className: "token", dir: "auto", at: { "aria-live": "polite" } });
-    const pick = (span) => {
-      text.querySelector(".here")?.classList.remove("here");
-      span.classList.add("here");
+    const select = (span) => {
+      text.querySelector(".selected")?.classList.remove("selected");
+      span.classList.add("selected");
       span.scrollIntoView({ block: "nearest" });
       token.textContent = span.title.replace("\n", " · ");
     };
-    text.addEventListener("click", ({ target }) => target.classList.contains("t") && pick(target));
+    text.addEventListener("click", ({ target }) => target.classList.contains("t") && select(target));
     text.addEventListener("keydown", (event) => {
-      const here = text.querySelector(".here");
+      const selected = text.querySelector(".selected");
       const to = {
-        ArrowLeft: here?.previousElementSibling,
-        ArrowRight: here ? here.nextElementSibling : text.firstElementChild,
+        ArrowLeft: selected?.previousElementSibling,
+        ArrowRight: selected ? selected.nextElementSibling : text.firstElementChild,
         Home: text.firstElementChild,
         End: text.lastElementChild,
       }[event.key];
       if (!to || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
-      pick(to);
+      select(to);
     });
     const head = el("header", {}, name, copy);
     const node = el("article", { className: "card", data: { row: row.name } }, head, summary, text, token, facts);
     cards.append(node);
-    shown[index] = { node, text, facts, count: 0 };
+    drawn[index] = { node, text, facts, count: 0 };
   };
 
   return {
     update(value) {
-      // What a newer request has replaced may still end; only a beginning may be of another session.
+      // Ignore late updates of an older request. Only the first update may belong to a new session.
       if (value.run < run && value.state !== "waiting") return;
-      if (value.run !== run || value.rows.length !== shown.length) {
+      if (value.run !== run || value.rows.length !== drawn.length) {
         run = value.run;
-        shown = [];
+        drawn = [];
         cards.replaceChildren();
         value.rows.forEach(card);
       }
@@ -62,19 +62,19 @@ FusionLens.define("answers", (root) => {
       root.dataset.state = value.state;
       sentence.textContent = value.sentence;
       value.rows.forEach((row, index) => {
-        const { node, text, facts, count } = shown[index];
-        // What a busy page has missed comes again with the next whole update.
-        const fresh = count < row.from ? [] : row.tokens.slice(count - row.from);
+        const { node, text, facts, count } = drawn[index];
+        // After a gap, wait for the next update with all tokens.
+        const fresh = count < row.start ? [] : row.tokens.slice(count - row.start);
         fresh.forEach(([delta, probability, token]) => {
           const span = el("span", { className: "t", textContent: delta, data: { token } });
           span.title = `${token}  ${(100 * probability).toFixed(1)} %`;
           text.append(span);
         });
-        shown[index].count += fresh.length;
-        const parting = row.parts === null ? null : text.children[row.parts];
-        if (parting && !parting.classList.contains("parts")) {
-          parting.classList.add("parts");
-          parting.title += `\n${row.parted}`;
+        drawn[index].count += fresh.length;
+        const first = row.first_difference === null ? null : text.children[row.first_difference];
+        if (first && !first.classList.contains("first-difference")) {
+          first.classList.add("first-difference");
+          first.title += `\n${row.difference_note}`;
         }
         node.dataset.end = row.end ?? "";
         facts.textContent = row.facts;

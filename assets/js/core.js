@@ -1,10 +1,10 @@
-// What all panels share: mounting, making elements, the theme, and Plotly once it is there.
+// Shared by all panels: mounting, elements, the theme, and Plotly once it is loaded.
 (() => {
   "use strict";
   const kinds = {};
   const themed = new Set();
   const listeners = {};
-  // Plotly is in a script of its own that comes later than this one, or not at all.
+  // Plotly's script loads after this script, or fails to load.
   const plotly = new Promise((resolve) => {
     const ended = ({ target }) => target.id === "fl-plotly" && resolve(window.Plotly);
     for (const end of ["load", "error"]) document.addEventListener(end, ended, true);
@@ -19,11 +19,11 @@
     mount(kind, element, props, trigger, watch) {
       const root = element.querySelector(".fl-panel");
       const panel = kinds[kind](root, trigger);
-      let shown;
+      let current;
       const update = () => {
-        if (props.value === shown || !props.value) return;
-        shown = props.value;
-        panel.update(JSON.parse(shown));
+        if (props.value === current || !props.value) return;
+        current = props.value;
+        panel.update(JSON.parse(current));
       };
       watch("value", update);
       update();
@@ -39,44 +39,44 @@
       return node;
     },
 
-    // Panels tell each other what happened by name.
-    heard: (name, callback) => (listeners[name] ??= []).push(callback),
-    tell: (name, what) => (listeners[name] ?? []).forEach((callback) => callback(what)),
+    // Panels send messages to each other by name.
+    listen: (name, callback) => (listeners[name] ??= []).push(callback),
+    send: (name, message) => (listeners[name] ?? []).forEach((callback) => callback(message)),
 
     dark: () => document.body.classList.contains("dark"),
 
-    // Plotly, or nothing where its script did not come.
+    // Plotly, or undefined if its script failed to load.
     plotly: () => plotly,
 
-    undrawn(figure) {
-      const why = "The picture cannot be drawn: the script that draws it did not load. The numbers are there as a table; load the page again to try once more.";
-      figure.replaceChildren(FusionLens.el("p", { className: "note" }, why));
+    showMissing(figure) {
+      const text = "This chart cannot be drawn, because its script did not load. You can show the numbers as a table, or load the page again.";
+      figure.replaceChildren(FusionLens.el("p", { className: "note" }, text));
       figure.style.minHeight = "";
     },
 
-    // Puts text on the clipboard and says whether it is there: browsers keep it from pages that come
-    // neither over https nor from this machine, as in a classroom, and may refuse it to others.
+    // Copies text to the clipboard and returns whether that worked. Browsers refuse it to pages that
+    // come neither over https nor from this machine, and may refuse it to other pages.
     async copy(text) {
       try {
         await navigator.clipboard.writeText(text);
         return true;
       } catch {
-        const here = document.activeElement;
+        const focused = document.activeElement;
         const box = FusionLens.el("textarea", { value: text, className: "sr-only", at: { "aria-hidden": "true" } });
         document.body.append(box);
         box.select();
         const done = document.execCommand("copy");
         box.remove();
-        here?.focus({ preventScroll: true });
+        focused?.focus({ preventScroll: true });
         return done;
       }
     },
 
-    // The colour that the page's style gives a variable, as Plotly takes it.
+    // The value of a colour variable of the page's style, for Plotly.
     colour: (name) => getComputedStyle(document.body).getPropertyValue(name).trim(),
   };
 
-  // Some browsers' privacy modes refuse storage: the page then simply forgets the choice.
+  // Some privacy modes refuse storage: the page then forgets the choice.
   const stored = (action) => {
     try {
       return action(window.localStorage);
@@ -87,16 +87,16 @@
   FusionLens.stored = stored;
 
   const begin = () => {
-    const asked = new URLSearchParams(location.search).get("__theme");
+    const given = new URLSearchParams(location.search).get("__theme");
     const kept = stored((storage) => storage.getItem("fusion-lens-theme"));
-    if (!asked && kept) document.body.classList.toggle("dark", kept === "dark");
+    if (!given && kept) document.body.classList.toggle("dark", kept === "dark");
     const redraw = () => themed.forEach((panel) => panel.theme());
     new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    // A narrow page has other labels.
-    let turned;
+    // A narrow page has shorter labels.
+    let pending;
     window.addEventListener("resize", () => {
-      clearTimeout(turned);
-      turned = setTimeout(redraw, 150);
+      clearTimeout(pending);
+      pending = setTimeout(redraw, 150);
     });
   };
   if (document.body) begin();

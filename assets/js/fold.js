@@ -1,5 +1,5 @@
-// On a narrow page the controls would stand between the question and the grid: there they are folded
-// away under one button. On a wide page nothing is folded and the button is not shown.
+// A narrow page hides the controls behind one button, because they would stand between the question
+// and the grid. A wide page shows the controls and hides the button.
 FusionLens.define("fold", (root) => {
   const { el } = FusionLens;
   const button = el("button", { type: "button", at: { "aria-expanded": "false" } });

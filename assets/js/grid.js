@@ -1,24 +1,26 @@
-// The grid of layers and adapters: a Plotly heatmap that can be clicked and walked with the keys,
-// and the same numbers as a table.
+// The grid of layers and adapters: a Plotly heatmap with clicks and arrow keys, and the same numbers
+// as a table.
 FusionLens.define("grid", (root, trigger) => {
   const { el } = FusionLens;
   const figure = el("div", { className: "figure", tabIndex: 0, at: { role: "application" } });
   const table = el("div", { className: "table", hidden: true, tabIndex: 0, at: { role: "region", "aria-label": "Table of the grid" } });
-  const said = el("p", { className: "sentence" });
+  const sentence = el("p", { className: "sentence" });
   const note = el("p", { className: "note" });
-  const cell = el("div", { className: "sr-only", at: { "aria-live": "polite" } });
+  const description = el("div", { className: "sr-only", at: { "aria-live": "polite" } });
   const toggle = el("button", { type: "button", className: "quiet switch", textContent: "Show as table" });
   const title = el("h2", {});
   const tag = el("span", { className: "tag" });
   const about = el("dl", { className: "about" });
-  root.append(el("div", { className: "bar" }, title, tag, toggle), about, said, figure, table, note, cell);
+  root.append(el("div", { className: "bar" }, title, tag, toggle), about, sentence, figure, table, note, description);
 
   let value = null;
-  // Layer and the adapter's place among those of the run, which need not all have a column.
+  // The selected layer and the adapter's index in the run. Not every adapter has a column.
   let selected = null;
   let drawn = false;
-  // Where that stands in the grid, as layer and column; null where it does not.
-  const at = () => {
+  // Strokes are numbered, since their requests may overtake each other.
+  let strokes = 0;
+  // The selected layer and column; null if the grid does not have them.
+  const position = () => {
     const column = value && selected ? value.places.indexOf(selected[1]) : -1;
     return column >= 0 && holds(selected) ? [selected[0], column] : null;
   };
@@ -29,36 +31,36 @@ FusionLens.define("grid", (root, trigger) => {
     const asTable = table.hidden;
     table.hidden = !asTable;
     figure.hidden = asTable;
-    toggle.textContent = asTable ? "Show as picture" : "Show as table";
+    toggle.textContent = asTable ? "Show as chart" : "Show as table";
     if (!asTable) draw();
   });
 
-  // meant: by a click or Enter, and not only on the way to another cell.
-  const select = (layer, column, meant) => {
+  // paint: by a click or Enter, and not only by an arrow key.
+  const select = (layer, column, paint) => {
     const adapter = value.places[column];
     selected = [layer, adapter];
-    cell.textContent = value.say[layer - value.first][column];
-    crosshair();
-    marks();
-    if (meant && value.paint) trigger("paint", { layer, adapter });
+    description.textContent = value.descriptions[layer - value.first][column];
+    drawCrosshair();
+    markCell();
+    if (paint && value.paintable) trigger("paint", { layer, adapter, stroke: ++strokes });
     request();
   };
 
-  // One request at a time; where the selection has moved on meanwhile, its end asks again. So the
-  // last cell of many quick ones is always the one explained.
+  // One request at a time. When it ends and the selection has moved, the next request follows. So
+  // the last of many quickly selected cells is always explained.
   let explained = null;
-  let waiting = 0;
+  let waitUntil = 0;
   const request = () => {
     const now = performance.now();
-    // An answer that never came must not silence the panel for good.
-    if (!selected || explained?.join() === selected.join() || now < waiting) return;
-    waiting = now + 5000;
+    // Without a limit, one lost reply would block all later requests.
+    if (!selected || explained?.join() === selected.join() || now < waitUntil) return;
+    waitUntil = now + 5000;
     const [layer, adapter] = selected;
     trigger("cell", { layer, adapter });
   };
-  FusionLens.heard("why", (cell) => {
+  FusionLens.listen("explained", (cell) => {
     explained = cell;
-    waiting = 0;
+    waitUntil = 0;
     if (cell) request();
   });
 
@@ -75,20 +77,20 @@ FusionLens.define("grid", (root, trigger) => {
   root.addEventListener("keydown", (event) => {
     if (!value?.layers || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!figure.contains(event.target) && !table.contains(event.target)) return;
-    const here = at();
-    if (event.key === "Enter" && here && value.paint) select(...here, true);
+    const cell = position();
+    if (event.key === "Enter" && cell && value.paintable) select(...cell, true);
     if (!keys[event.key]) return;
     event.preventDefault();
-    const [layer, column] = here ? keys[event.key](here) : [value.first, 0];
+    const [layer, column] = cell ? keys[event.key](cell) : [value.first, 0];
     const within = (number, least, most) => Math.max(least, Math.min(most, number));
     const last = value.first + value.layers - 1;
     select(within(layer, value.first, last), within(column, 0, value.columns.length - 1));
     table.querySelector("td.selected")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 
-  // Plotly loses clicks that come while it draws the crosshair of the one before: the cell is read
-  // from where the pointer went down and up.
-  const under = ({ clientX, clientY }) => {
+  // Plotly loses clicks while it draws a crosshair, so the cell comes from the pointer's position when
+  // the button goes down and up.
+  const cellAt = ({ clientX, clientY }) => {
     const box = figure.querySelector(".nsewdrag")?.getBoundingClientRect();
     if (!box?.width || !value) return null;
     const row = Math.floor(((clientY - box.top) / box.height) * value.layers);
@@ -97,82 +99,82 @@ FusionLens.define("grid", (root, trigger) => {
     return inside ? [value.first + row, column] : null;
   };
   let down = null;
-  figure.addEventListener("pointerdown", (event) => (down = event.button === 0 ? under(event) : null), true);
+  figure.addEventListener("pointerdown", (event) => (down = event.button === 0 ? cellAt(event) : null), true);
   window.addEventListener("pointercancel", () => (down = null), true);
   window.addEventListener("pointerup", (event) => {
-    const up = down && under(event);
+    const up = down && cellAt(event);
     if (up && up.join() === down.join()) select(...up, true);
     down = null;
   }, true);
 
   const shapes = () => {
-    const own = FusionLens.dressed(value.figure, figure.clientWidth).layout.shapes;
-    const here = at();
-    if (!here) return own;
-    const [layer, column] = here;
+    const own = FusionLens.themed(value.figure, figure.clientWidth).layout.shapes;
+    const cell = position();
+    if (!cell) return own;
+    const [layer, column] = cell;
     const line = { color: FusionLens.colour("--fl-cross"), width: 1, dash: "dot" };
-    const edge = { color: FusionLens.colour("--fl-cross"), width: 2 };
+    const border = { color: FusionLens.colour("--fl-cross"), width: 2 };
     const rest = { type: "rect", layer: "above", fillcolor: "rgba(0,0,0,0)" };
     return [
       ...own,
       { ...rest, x0: -0.5, x1: value.columns.length - 0.5, y0: layer - 0.5, y1: layer + 0.5, line },
       { ...rest, x0: column - 0.5, x1: column + 0.5, y0: value.first - 0.5, y1: value.first + value.layers - 0.5, line },
-      { ...rest, x0: column - 0.5, x1: column + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: edge },
+      { ...rest, x0: column - 0.5, x1: column + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: border },
     ];
   };
-  const crosshair = () => {
+  const drawCrosshair = () => {
     if (window.Plotly && drawn) window.Plotly.relayout(figure, { shapes: shapes() });
   };
-  const marks = () => {
-    table.querySelectorAll("td.selected").forEach((one) => one.classList.remove("selected"));
-    const here = at();
-    if (!here) return;
-    const row = table.querySelectorAll("tbody tr")[here[0] - value.first];
-    row?.children[here[1] + 1]?.classList.add("selected");
+  const markCell = () => {
+    table.querySelectorAll("td.selected").forEach((td) => td.classList.remove("selected"));
+    const cell = position();
+    if (!cell) return;
+    const row = table.querySelectorAll("tbody tr")[cell[0] - value.first];
+    row?.children[cell[1] + 1]?.classList.add("selected");
   };
 
   const draw = async () => {
     const Plotly = await FusionLens.plotly();
     if (!value || figure.hidden) return;
     if (Plotly) {
-      const { data, layout } = FusionLens.dressed(value.figure, figure.clientWidth);
-      await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotting);
+      const { data, layout } = FusionLens.themed(value.figure, figure.clientWidth);
+      await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotOptions);
       drawn = true;
       root.dataset.drawn = value.id;
     } else {
-      FusionLens.undrawn(figure);
+      FusionLens.showMissing(figure);
     }
     document.getElementById("first-paint")?.remove();
   };
 
-  const fill = () => {
-    const rows = value.text.map((texts, row) => [String(value.first + row), ...texts]);
+  const fillTable = () => {
+    const rows = value.cells.map((texts, row) => [String(value.first + row), ...texts]);
     table.replaceChildren(FusionLens.table({ corner: "Layer", columns: value.columns, rows }));
   };
   table.addEventListener("click", ({ target }) => {
-    const one = target.closest("td");
-    if (one) select(value.first + one.parentNode.sectionRowIndex, one.cellIndex - 1, true);
+    const td = target.closest("td");
+    if (td) select(value.first + td.parentNode.sectionRowIndex, td.cellIndex - 1, true);
   });
 
   return {
     update(next) {
       const same = value?.run === next.run;
       value = next;
-      // Whoever looks at one run from cell to cell may be further than the server knows.
-      if (!same || !selected || !holds(selected)) selected = value.select;
+      // Within one run, the selection here may be newer than the one that the server knows.
+      if (!same || !selected || !holds(selected)) selected = value.selected;
       title.textContent = value.title;
       tag.textContent = value.tag;
       tag.hidden = !value.tag;
       about.replaceChildren(
         ...value.about.flatMap(([name, query]) => [el("dt", {}, name), el("dd", { dir: "auto" }, query)]),
       );
-      said.textContent = value.sentence;
+      sentence.textContent = value.sentence;
       note.textContent = value.note;
       root.dataset.empty = value.layers ? "" : "1";
-      figure.setAttribute("aria-label", `${value.title}. ${value.sentence} Arrow keys select a cell.`);
+      figure.setAttribute("aria-label", `${value.title}. ${value.sentence} The arrow keys select a cell.`);
       figure.style.minHeight = `${value.figure.layout.height}px`;
-      fill();
-      marks();
+      fillTable();
+      markCell();
       draw();
     },
     theme: () => value && draw(),

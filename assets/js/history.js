@@ -1,5 +1,5 @@
-// The runs of this browser, newest first. They are kept in its own storage and nowhere else; one
-// that is reopened goes the way of a permalink, and the server trusts it no more than one.
+// The runs of this browser, newest first, kept in its own storage only. Reopening a run opens its
+// permalink, which the server checks like any other permalink.
 FusionLens.define("history", (root, trigger) => {
   const { el } = FusionLens;
   const KEY = "fusion-lens-history";
@@ -7,17 +7,17 @@ FusionLens.define("history", (root, trigger) => {
   const LONGEST = 40_000;
   const summary = el("summary", {});
   const list = el("ol", { className: "runs" });
-  const clear = el("button", { type: "button", className: "quiet", textContent: "Clear the history" });
-  const note = el("span", { className: "note" }, "Kept in this browser alone.");
+  const clear = el("button", { type: "button", className: "quiet", textContent: "Clear history" });
+  const note = el("span", { className: "note" }, "Stored in this browser only.");
   const box = el("details", {}, summary, list, el("p", { className: "foot" }, note, clear));
-  const said = el("span", { className: "sr-only", at: { role: "status" } });
-  root.append(box, said);
+  const message = el("span", { className: "sr-only", at: { role: "status" } });
+  root.append(box, message);
 
   let runs = [];
-  // The newest run of this page: a new look at it changes its entry instead of adding one.
+  // The newest run of this page: other view settings change its entry and add none.
   let newest = { run: null, link: null };
 
-  // What stands in the storage may come from anywhere: only what can be a run is taken.
+  // The storage may hold anything: only entries that can be a run are used.
   const usable = ({ link, at } = {}) =>
     typeof link === "string" &&
     link.length <= LONGEST &&
@@ -26,7 +26,7 @@ FusionLens.define("history", (root, trigger) => {
     !Number.isNaN(new Date(at).getTime());
   const read = () => {
     const text = FusionLens.stored((storage) => storage.getItem(KEY) ?? "[]");
-    if (text === null) return runs; // refused: this page remembers its own
+    if (text === null) return runs; // refused: this page keeps its own runs
     try {
       const found = JSON.parse(text);
       const links = new Set();
@@ -43,7 +43,7 @@ FusionLens.define("history", (root, trigger) => {
     draw();
   };
 
-  // As on the server: nothing in a label may act invisibly.
+  // As on the server: a label has no invisible characters.
   const plain = (text) =>
     text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\u2028\u2029]/gu, (character) =>
       "\u200c\u200d".includes(character)
@@ -72,12 +72,12 @@ FusionLens.define("history", (root, trigger) => {
     const when = el("time", { dateTime: time.toISOString() }, time.toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
     const remove = el("button", { type: "button", className: "quiet", textContent: "Remove", at: { "aria-label": `Remove “${query}”` } });
     remove.addEventListener("click", () => {
-      keep(read().filter((one) => one.link !== run.link));
-      said.textContent = "Removed from the history.";
+      keep(read().filter((kept) => kept.link !== run.link));
+      message.textContent = "Removed from the history.";
       const rest = list.querySelectorAll("button");
       (rest[Math.min(place, rest.length - 1)] ?? document.querySelector("#query textarea"))?.focus();
     });
-    const facts = el("span", { className: "facts" }, when, ...settings.map((one) => el("bdi", {}, short(plain(one)))));
+    const facts = el("span", { className: "facts" }, when, ...settings.map((setting) => el("bdi", {}, short(plain(setting)))));
     return el("li", {}, link, facts, remove);
   };
 
@@ -90,19 +90,19 @@ FusionLens.define("history", (root, trigger) => {
   clear.addEventListener("click", () => {
     keep([]);
     box.open = false;
-    said.textContent = "The history is cleared.";
+    message.textContent = "The history is empty now.";
     document.querySelector("#query textarea")?.focus();
   });
-  FusionLens.heard("ran", ({ link, run }) => {
+  FusionLens.listen("run", ({ link, run }) => {
     const before = read();
-    const again = run === newest.run;
-    if (again && link === newest.link) return;
-    // A run that was removed stays so, however it is looked at.
-    if (again && !before.some((one) => one.link === newest.link)) return;
-    const old = again ? newest.link : link;
+    const sameRun = run === newest.run;
+    if (sameRun && link === newest.link) return;
+    // A removed run stays removed under all view settings.
+    if (sameRun && !before.some((kept) => kept.link === newest.link)) return;
+    const old = sameRun ? newest.link : link;
     newest = { run, link };
     const next = { link, at: Date.now() };
-    if (usable(next)) keep([next, ...before.filter((one) => one.link !== old && one.link !== link)]);
+    if (usable(next)) keep([next, ...before.filter((kept) => kept.link !== old && kept.link !== link)]);
   });
   window.addEventListener("storage", (event) => {
     if (event.key !== null && event.key !== KEY) return;

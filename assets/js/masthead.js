@@ -1,4 +1,4 @@
-// The page's head: name, model and its state, light or dark.
+// The head of the page: name, model and its state, and the switch between light and dark.
 FusionLens.define("masthead", (root) => {
   const { el } = FusionLens;
   const title = el("h1", {}, "Fusion Lens");
@@ -6,8 +6,8 @@ FusionLens.define("masthead", (root) => {
   const dot = el("span", { className: "dot", at: { "aria-hidden": "true" } });
   const name = el("span", { className: "name" });
   const state = el("span", { className: "state", at: { "aria-hidden": "true" } });
-  // Heard when something else happens, and not at every percent of it.
-  const heard = el("span", { className: "sr-only", at: { role: "status" } });
+  // Read aloud when the step changes, and not at every percent.
+  const announced = el("span", { className: "sr-only", at: { role: "status" } });
   const bar = el("span", { className: "bar", at: { "aria-hidden": "true" } });
   const toggle = el("button", { className: "quiet", type: "button", textContent: "◐" });
   toggle.setAttribute("aria-label", "Switch between light and dark");
@@ -16,13 +16,13 @@ FusionLens.define("masthead", (root) => {
     const dark = document.body.classList.toggle("dark");
     FusionLens.stored((storage) => storage.setItem("fusion-lens-theme", dark ? "dark" : "light"));
   });
-  const model = el("div", { className: "model" }, dot, el("div", {}, name, state, heard), bar);
+  const model = el("div", { className: "model" }, dot, el("div", {}, name, state, announced), bar);
   root.append(el("div", { className: "names" }, title, tagline), model, toggle);
   return {
     update(value) {
       name.textContent = value.collection;
-      state.textContent = value.state === "loading" ? `${value.what} ${Math.round(value.share * 100)} %` : value.what;
-      if (heard.textContent !== value.what) heard.textContent = value.what;
+      state.textContent = value.state === "loading" ? `${value.text} ${Math.round(value.share * 100)} %` : value.text;
+      if (announced.textContent !== value.text) announced.textContent = value.text;
       model.dataset.state = value.state;
       bar.style.setProperty("--share", value.share);
     },

@@ -1,19 +1,19 @@
-// Dresses Plotly figures in the page's colours, light or dark.
-FusionLens.plotting = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
+// Gives Plotly figures the page's colours, light or dark.
+FusionLens.plotOptions = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
 
-// What stands on the cells; where it has too little room, only its first word.
+// The text on the cells; only its first word if there is too little room.
 FusionLens.fitted = ({ text, x }, width) => {
   if (!text) return text;
-  const longest = Math.max(...text.flat().map((one) => one.length));
-  return longest * 6.6 * x.length < width - 46 ? text : text.map((row) => row.map((one) => one.split(" ")[0]));
+  const longest = Math.max(...text.flat().map((label) => label.length));
+  return longest * 6.6 * x.length < width - 46 ? text : text.map((row) => row.map((label) => label.split(" ")[0]));
 };
 
-FusionLens.dressed = ({ data, layout }, width) => {
+FusionLens.themed = ({ data, layout }, width) => {
   const mode = FusionLens.dark() ? "dark" : "light";
   const ink = FusionLens.colour("--body-text-color");
   const quiet = FusionLens.colour("--fl-line");
   const axis = (own) => ({ ...own, color: ink, gridcolor: quiet, linecolor: quiet, zerolinecolor: quiet });
-  const dressed = {
+  const themed = {
     ...layout,
     autosize: true,
     paper_bgcolor: "rgba(0,0,0,0)",
@@ -26,15 +26,15 @@ FusionLens.dressed = ({ data, layout }, width) => {
       align: "left",
     },
   };
-  for (const name of Object.keys(layout)) if (/^[xy]axis/.test(name)) dressed[name] = axis(layout[name]);
-  dressed.shapes = (layout.shapes ?? []).map((shape) =>
+  for (const name of Object.keys(layout)) if (/^[xy]axis/.test(name)) themed[name] = axis(layout[name]);
+  themed.shapes = (layout.shapes ?? []).map((shape) =>
     shape.name === "veil" ? { ...shape, fillcolor: FusionLens.colour("--fl-veil") } : shape,
   );
   const heads = layout.meta?.narrow;
   if (heads && width / heads.length < 96) {
-    dressed.xaxis = { ...dressed.xaxis, ticktext: heads, tickangle: -40 };
-    dressed.margin = { ...layout.margin, t: 76, r: 26 };
-    dressed.height = layout.height + 22;
+    themed.xaxis = { ...themed.xaxis, ticktext: heads, tickangle: -40 };
+    themed.margin = { ...layout.margin, t: 76, r: 26 };
+    themed.height = layout.height + 22;
   }
   const traces = data.map((trace) => {
     const { colours } = trace.meta ?? {};
@@ -43,5 +43,5 @@ FusionLens.dressed = ({ data, layout }, width) => {
     const line = { ...trace.line, color: colours[mode] };
     return { ...trace, line, marker: { ...trace.marker, color: colours[mode] } };
   });
-  return { data: traces, layout: dressed };
+  return { data: traces, layout: themed };
 };

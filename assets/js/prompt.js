@@ -1,4 +1,4 @@
-// What the model read, token by token.
+// The prompt that the model read, token by token.
 FusionLens.define("prompt", (root) => {
   const { el } = FusionLens;
   const summary = el("summary", {});
@@ -6,7 +6,7 @@ FusionLens.define("prompt", (root) => {
   const key = el(
     "p",
     { className: "key" },
-    el("span", { className: "token query" }, "query"),
+    el("span", { className: "token query" }, "your query"),
     el("span", { className: "token frame" }, "prompt form"),
     el("span", { className: "token control" }, "control token"),
     el("span", { className: "token query read" }, "read here"),

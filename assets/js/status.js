@@ -1,8 +1,8 @@
-// One line that says what is going on, and what went wrong.
+// The status line: what the server is doing, and what went wrong.
 FusionLens.define("status", (root) => {
   const { el } = FusionLens;
   const bar = el("div", { className: "bar", at: { "aria-hidden": "true" } });
-  const text = el("span", { className: "said", at: { role: "status" } });
+  const text = el("span", { className: "text", at: { role: "status" } });
   const detail = el("span", { className: "detail" });
   const error = el("div", { className: "error", at: { role: "alert" } });
   root.append(bar, el("div", { className: "line" }, text, detail), error);

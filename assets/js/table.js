@@ -1,4 +1,4 @@
-// Numbers as a table: the heads of its columns, and rows whose first text is their own head.
+// Numbers as a table: the headings of the columns, and rows that start with their own heading.
 FusionLens.table = ({ corner, columns, rows }) => {
   const { el } = FusionLens;
   const heads = [corner, ...columns].map((name) => el("th", { scope: "col", dir: "auto" }, name));

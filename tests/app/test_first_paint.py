@@ -1,4 +1,4 @@
-"""The first view: plain markup in the page's document."""
+"""The first paint: plain markup in the page's document."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _stored() -> stored_example.StoredExample:
 
 def test_it_shows_every_number_of_the_stored_example() -> None:
     stored = _stored()
-    markup = first_paint.markup(load_collection(), stored)
+    markup = first_paint.markup(load_collection(), stored, ["Explore"])
     for row in stored.snapshot.weights:
         for weight in row:
             assert f">{weight:.2f}</i>" in markup
@@ -39,9 +39,9 @@ def test_all_text_is_escaped() -> None:
     stored = _stored()
     labels = (ACTS, *stored.snapshot.labels[1:])
     hostile = replace(stored, snapshot=replace(stored.snapshot, query=ACTS, labels=labels))
-    markup = first_paint.markup(replace(load_collection(), title=ACTS), hostile)
+    markup = first_paint.markup(replace(load_collection(), title=ACTS), hostile, [ACTS])
     assert "<script>document" not in markup
-    assert markup.count("&lt;script&gt;document.title=1&lt;/script&gt;") >= 4
+    assert markup.count("&lt;script&gt;document.title=1&lt;/script&gt;") >= 5
 
 
 def _get(path: str, method: str = "GET", kind: str = "http") -> tuple[dict[bytes, bytes], bytes]:

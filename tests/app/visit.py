@@ -1,17 +1,17 @@
-"""A visitor's session with a run on it, made without a browser."""
+"""A visitor's session with a run, made without a browser."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from analysis.engine import Engine
-from analysis.inference.decoding import Sampling
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import Collection
-from app.explore.query_service import QueryService
-from app.explore.view_service import ViewService
+from app.explore.services.query_service import QueryService
+from app.explore.services.updates import Updates
+from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
-from app.server.requests import Updates
 from app.state.run import AnswerSettings
 from app.state.session import Session
 from app.state.view_settings import ViewSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,9 @@ from analysis.engine import Engine
 from analysis.models.manifest import Collection, load_collection
 from app.page import build, launch_options
 from app.server.loader import Loader
+from tests.answering import PacedAnswering
 from tests.browser.find_browser import ARGUMENTS, find
+from tests.passes import Passes
 from tests.tiny import tiny_collection
 
 HOSTILE = '<img src=x onerror="document.title=1">${7*7}{{value}}'
@@ -63,22 +65,30 @@ class Site:
 
     Attributes:
         address: Where it is.
-        engine: What answers it.
-        calls: What the engine was asked for, in order: `trace` or `answer`.
-        passes: The forward passes that it ran for it, each by its number of layers run; decoding
-            left out.
+        collection: The collection that it serves.
+        engine: The engine that answers it.
+        watched: The forward passes that the engine runs; decoding left out.
+        calls: The engine's calls, in order: `trace` or `answer`.
         pace: Holds decoding.
         layers: Holds forward passes.
         closed: Set once a decoding has ended, however it did.
     """
 
     address: str
+    collection: Collection
     engine: Engine
     calls: list[str] = field(default_factory=list)
-    passes: list[int] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
     layers: Pace = field(default_factory=Pace)
     closed: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.watched = Passes(self.engine, self.layers.wait)
+
+    @property
+    def passes(self) -> list[int]:
+        """Of each forward pass, how many layers it has run."""
+        return self.watched.layers
 
 
 def serve(collection: Collection) -> Iterator[Site]:
@@ -89,56 +99,40 @@ def serve(collection: Collection) -> Iterator[Site]:
     loader.start()
     engine = loader.wait(300)
     assert engine is not None, loader.now
-    site = Site(address, engine)
+    site = Site(address, collection, engine)
     _watch(site)
     yield site
     site.pace.free()
     site.layers.free()
     demo.close()
     # What still computes in a thread when Python ends takes the whole process down.
-    assert engine.background.wait(300)
+    assert engine.background.wait_until_done(300)
 
 
 def _watch(site: Site) -> None:
     """Counts the engine's work and lets a test hold it."""
     trace, answer = site.engine.trace, site.engine.answer
-    hidden = site.engine._runner.hidden
-
-    def counted_pass(
-        ids: Any, adapters: Any, places: Any, progress: Any = None, *more: Any, **named: Any
-    ) -> Any:
-        place = len(site.passes)
-        site.passes.append(0)
-
-        def layer(what: str, share: float) -> None:
-            site.passes[place] += 1
-            site.layers.wait()
-            if progress is not None:
-                progress(what, share)
-
-        return hidden(ids, adapters, places, layer, *more, **named)
 
     def counted_trace(*args: Any, **named: Any) -> Any:
         site.calls.append("trace")
         return trace(*args, **named)
 
-    def counted_answer(*args: Any, **named: Any) -> Iterator[Any]:
+    def counted_answer(*args: Any, **named: Any) -> PacedAnswering:
         steps = answer(*args, **named)
         site.calls.append("answer")
 
-        def paced() -> Iterator[Any]:
+        def paced() -> Generator[Any, None, None]:
             try:
                 site.pace.wait()
                 for step in steps:
                     yield step
                     site.pace.wait()
             finally:
-                steps.close()  # type: ignore[attr-defined]
+                steps.close()
                 site.closed.set()
 
-        return paced()
+        return PacedAnswering(steps, paced())
 
-    site.engine._runner.hidden = counted_pass  # type: ignore[method-assign]
     site.engine.trace = counted_trace  # type: ignore[method-assign]
     site.engine.answer = counted_answer  # type: ignore[method-assign]
 

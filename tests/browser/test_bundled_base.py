@@ -39,8 +39,10 @@ def test_two_adapters_are_traced_explained_and_heard(real_site: Site, visit: Ope
     for cells in [row.locator("td").all_inner_texts() for row in rows.all()]:
         assert len(cells) == 2 and sum(map(float, cells)) == pytest.approx(1.0, abs=0.011)
     page.locator("#grid td").nth(24).click()
-    expect(page.locator("#why .fl-panel")).to_have_attribute("data-cell", re.compile("Layer 12"))
-    expect(page.locator("#why tbody tr").nth(4)).to_be_attached()
+    expect(page.locator("#explanation .fl-panel")).to_have_attribute(
+        "data-cell", re.compile("Layer 12")
+    )
+    expect(page.locator("#explanation tbody tr").nth(4)).to_be_attached()
 
     before = page.locator("#grid tbody").inner_text()
     page.locator("#lens").get_by_label("Raw · paper").check()

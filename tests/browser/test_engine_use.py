@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from analysis.common.cache import ByteCache
+from analysis.engine import Engine
 from analysis.measure.normalisation import normalise
 from tests.browser.conftest import NO_ANSWERS, SHORT, Open, Site, ask, settled
 
@@ -34,10 +34,10 @@ def test_the_model_runs_once_for_a_trace_and_once_for_its_answers(site: Site, vi
     # Nothing that looks at the run, compares it or takes it away runs the model.
     note = page.locator("#grid .note")
     page.click("#pin")
-    expect(page.locator("#pin")).to_have_text("Let go of the pin")
+    expect(page.locator("#pin")).to_have_text("Unpin")
     page.locator("#lens").get_by_label("Raw · paper").check()
     expect(note).to_contain_text("raw lens")
-    page.get_by_role("button", name="More ways to read").click()
+    page.get_by_role("button", name="More view settings").click()
     _choose(page, "#metric", "Hellinger")
     expect(note).to_contain_text("Hellinger")
     _choose(page, "#position", "Prompt's last token")
@@ -45,18 +45,20 @@ def test_the_model_runs_once_for_a_trace_and_once_for_its_answers(site: Site, vi
     _choose(page, "#normalisation", "Largest only")
     expect(note).to_contain_text("largest only")
     page.locator("#show").get_by_label("Divergence").check()
-    expect(page.locator("#grid h2")).to_have_text("How far each adapter moves the base")
-    page.locator("#show").get_by_label("Difference to pin").check()
-    expect(page.locator("#grid h2")).to_have_text("What changed since the pin")
+    expect(page.locator("#grid h2")).to_have_text("Divergence from the base by layer")
+    page.locator("#show").get_by_label("Difference from pin").check()
+    expect(page.locator("#grid h2")).to_have_text("Change from the pinned run by layer")
     page.focus("#grid .figure")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#why .fl-panel")).to_have_attribute("data-cell", re.compile("Layer 1"))
+    expect(page.locator("#explanation .fl-panel")).to_have_attribute(
+        "data-cell", re.compile("Layer 1")
+    )
     with page.expect_download():
         page.get_by_role("button", name="JSON", exact=True).click()
     assert site.calls == ["trace", "answer"] and len(site.passes) == 1
 
-    page.click("#every")
+    page.click("#every-token")
     expect(page.locator("#tokens .fl-panel")).to_be_visible()
     settled(page)
     assert site.calls == ["trace", "answer"] and len(site.passes) == 2
@@ -70,20 +72,18 @@ def test_the_model_runs_once_for_a_trace_and_once_for_its_answers(site: Site, vi
     assert site.calls[2:] == ["trace", "answer"] and len(site.passes) == 2
 
 
-def test_stop_ends_a_trace_at_its_next_layer_and_the_next_is_exact(
-    site: Site, visit: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stop_ends_a_trace_at_its_next_layer_and_the_next_is_exact(site: Site, visit: Open) -> None:
     page = visit(site.address + NO_ANSWERS)
     site.layers.hold()
     ask(page, "This trace is stopped.")
     expect(page.locator("#stop")).to_be_enabled()
     site.layers.allow(1)
-    expect(page.locator("#status .said")).to_have_text(re.compile("Tracing"))
+    expect(page.locator("#status .text")).to_have_text(re.compile("Tracing"))
     page.click("#stop")
     settled(page, "stopped")
     site.layers.free()
-    with site.engine._runner.lock:  # held as long as a pass runs
-        assert site.passes == [2]
+    site.watched.wait_until_idle()
+    assert site.passes == [2]
     expect(page.locator("#ask")).to_be_enabled()
 
     query = "And this one is not."
@@ -91,7 +91,7 @@ def test_stop_ends_a_trace_at_its_next_layer_and_the_next_is_exact(
     settled(page)
     assert len(site.passes) == 2 and site.passes[1] == site.engine.layers
     shown = _as_table(page)
-    monkeypatch.setattr(site.engine, "_kept", ByteCache(0))  # nothing that the page left there
-    divergence = site.engine.divergence(site.engine.trace(query))
+    fresh = Engine.load(site.collection)  # holds nothing that the page left in the other engine
+    divergence = fresh.divergence(fresh.trace(query))
     for row, expected in zip(shown, normalise(divergence.values_LK).tolist(), strict=True):
         assert row == pytest.approx(expected, abs=0.0051)

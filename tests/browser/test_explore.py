@@ -38,7 +38,7 @@ def _numbers(page: Page) -> list[list[float]]:
 
 
 def test_arrow_keys_walk_and_the_panel_follows(site: Site, page: Page) -> None:
-    panel = page.locator("#why .fl-panel")
+    panel = page.locator("#explanation .fl-panel")
     expect(panel).to_have_attribute("data-cell", re.compile("Layer"))
     page.focus("#grid .figure")
     page.keyboard.press("Home")
@@ -54,15 +54,17 @@ def test_the_arithmetic_gives_the_weight_of_the_grid(page: Page) -> None:
     page.keyboard.press("Home")
     for key in ("ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)
-    expect(page.locator("#why .fl-panel")).to_have_attribute("data-cell", "Layer 0 · Spanish")
-    result = page.locator("#why .step").last.inner_text().split("=")[-1]
+    expect(page.locator("#explanation .fl-panel")).to_have_attribute(
+        "data-cell", "Layer 0 · Spanish"
+    )
+    result = page.locator("#explanation .step").last.inner_text().split("=")[-1]
     assert float(result) == pytest.approx(_numbers(page)[0][0], abs=0.006)
-    shares = page.locator("#why .shares .percent").all_inner_texts()
+    shares = page.locator("#explanation .shares .percent").all_inner_texts()
     assert shares and sum(int(share.rstrip("%")) for share in shares) <= 102
 
 
 def test_after_twelve_quick_clicks_the_last_cell_is_explained(site: Site, page: Page) -> None:
-    panel = page.locator("#why .fl-panel")
+    panel = page.locator("#explanation .fl-panel")
     page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
     box = page.locator("#grid .nsewdrag").bounding_box()
     assert box is not None
@@ -83,10 +85,10 @@ def test_after_twelve_quick_clicks_the_last_cell_is_explained(site: Site, page: 
 
 def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page: Page) -> None:
     note = page.locator("#grid .note")
-    expect(note).to_contain_text("The paper takes the raw lens.")
+    expect(note).to_contain_text("The paper uses the raw lens.")
     page.locator("#lens").get_by_label("Raw · paper").check()
-    expect(note).to_contain_text("This is the paper's setting.")
-    page.get_by_role("button", name="More ways to read").click()
+    expect(note).to_contain_text("These are the paper's settings.")
+    page.get_by_role("button", name="More view settings").click()
     _choose(page, "#metric", "Jensen–Shannon")
     expect(note).to_contain_text("Jensen–Shannon")
     _choose(page, "#normalisation", "Softmax")
@@ -98,11 +100,11 @@ def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page
 
 
 def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> None:
-    page.locator("#show").get_by_label("What if").check()
-    expect(page.locator("#grid h2")).to_have_text("What if")
-    page.locator("#brush input[type=number]").fill("0")
-    page.locator("#brush input[type=number]").press("Tab")
-    _choose(page, "#scope", "Its adapter in all layers")
+    page.locator("#show").get_by_label("What-if").check()
+    expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
+    page.locator("#brush-weight input[type=number]").fill("0")
+    page.locator("#brush-weight input[type=number]").press("Tab")
+    _choose(page, "#brush-scope", "Adapter in all shown layers")
     page.focus("#grid .figure")
     page.keyboard.press("Home")
     for key in ("ArrowLeft", "ArrowLeft", "Enter"):
@@ -111,40 +113,40 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
     assert [row[0] for row in _numbers(page)] == [0.0, 0.0, 0.0]
     expect(page.locator("#profile h2")).to_have_text("Painted weight over the layers")
     # In the table as well, and each stroke where the keys are by then.
-    _choose(page, "#scope", "This cell")
-    page.locator("#brush input[type=number]").fill("2")
-    page.locator("#brush input[type=number]").press("Tab")
+    _choose(page, "#brush-scope", "This cell")
+    page.locator("#brush-weight input[type=number]").fill("2")
+    page.locator("#brush-weight input[type=number]").press("Tab")
     page.focus("#grid .table")
     for key in ("Enter", "ArrowDown", "Enter"):
         page.keyboard.press(key)
     expect(page.locator("#grid tbody tr").nth(1).locator("td").first).to_have_text("2.00")
-    expect(page.locator("#why .step").last).to_have_text("painted over: 2.00")
+    expect(page.locator("#explanation .step").last).to_have_text("painted weight: 2.00")
     assert [row[0] for row in _numbers(page)] == [2.0, 2.0, 0.0]
-    page.click("#hear")
+    page.click("#answer-shown")
     card = page.locator('#answers .card[data-row="what-if"]')
     expect(card.locator(".t")).to_have_count(8)
     settled(page)
-    page.click("#unpaint")
+    page.click("#reset-painting")
     expect(page.locator("#grid tbody td").first).not_to_have_text("0.00")
 
 
 def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
     before = _numbers(page)
     page.click("#pin")
-    page.locator("#show").get_by_label("Difference to pin").check()
-    expect(page.locator("#grid .sentence")).to_contain_text("Nothing differs")
+    page.locator("#show").get_by_label("Difference from pin").check()
+    expect(page.locator("#grid .sentence")).to_contain_text("No weight differs")
     ask(page, "The capital of France is Paris.")
     settled(page)
-    expect(page.locator("#grid .sentence")).to_contain_text("most of all")
+    expect(page.locator("#grid .sentence")).to_contain_text("Largest differences")
     changed = _numbers(page)
     page.locator("#show").get_by_label("Weights").check()
-    expect(page.locator("#grid h2")).to_have_text("Who speaks where")
+    expect(page.locator("#grid h2")).to_have_text("Adapter weights by layer")
     after = _numbers(page)
     for row_a, row_b, row_d in zip(before, after, changed, strict=True):
         for a, b, d in zip(row_a, row_b, row_d, strict=True):
             assert d == pytest.approx(b - a, abs=0.011)
     page.click("#pin")
-    expect(page.locator("#show").get_by_label("Difference to pin")).to_have_count(0)
+    expect(page.locator("#show").get_by_label("Difference from pin")).to_have_count(0)
 
 
 def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page: Page) -> None:
@@ -156,9 +158,9 @@ def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page
     page.locator("#adapters").get_by_label("Spanish").check()
     ask(page, "How many pears?")
     expect(about).to_have_text("for“How many pears?”pinned“How many apples?”")
-    page.locator("#show").get_by_label("Difference to pin").check()
-    why = page.locator("#why .fl-panel")
-    expect(page.locator("#grid .sentence")).to_contain_text("which both have")
+    page.locator("#show").get_by_label("Difference from pin").check()
+    why = page.locator("#explanation .fl-panel")
+    expect(page.locator("#grid .sentence")).to_contain_text("for the shared adapters")
     page.get_by_role("button", name="Show as table").click()
     expect(page.locator("#grid thead th")).to_have_count(3)
     first = page.locator("#grid tbody td").first
@@ -166,7 +168,7 @@ def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page
     expect(why).to_have_attribute("data-cell", "Layer 0 · Math")
     expect(first).to_have_class("selected")
     # The panel ends in the number that stands on the cell.
-    shown = float(page.locator("#why .step").last.inner_text().split("=")[-1])
+    shown = float(page.locator("#explanation .step").last.inner_text().split("=")[-1])
     assert shown == pytest.approx(float(first.inner_text()), abs=0.006)
     page.focus("#grid .table")
     page.keyboard.press("ArrowRight")
@@ -176,22 +178,22 @@ def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page
     for label in ("Math", "img src"):
         page.locator("#adapters").get_by_label(label).uncheck()
     ask(page, "How many plums?")
-    expect(page.locator("#grid .sentence")).to_contain_text("no adapter in common")
+    expect(page.locator("#grid .sentence")).to_contain_text("share no adapter")
     expect(page.locator("#profile .fl-panel")).to_be_hidden()
 
 
 def test_axe_finds_nothing_in_what_if(page: Page) -> None:
-    page.locator("#show").get_by_label("What if").check()
-    expect(page.locator("#grid h2")).to_have_text("What if")
-    page.get_by_role("button", name="More ways to read").click()
-    page.get_by_role("button", name="How to answer").click()
+    page.locator("#show").get_by_label("What-if").check()
+    expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
+    page.get_by_role("button", name="More view settings").click()
+    page.get_by_role("button", name="Answer settings").click()
     assert violations(page) == []
 
 
 def test_every_token_is_read_on_demand_and_once(site: Site, page: Page) -> None:
     tokens = page.locator("#tokens .fl-panel")
     expect(tokens).to_be_hidden()
-    page.click("#every")
+    page.click("#every-token")
     settled(page)
     expect(tokens).to_have_attribute("data-drawn", re.compile("-tokens"))
     page.focus("#grid .figure")
@@ -216,17 +218,17 @@ def test_every_token_is_read_on_demand_and_once(site: Site, page: Page) -> None:
 
 
 def test_spread_over_variants_is_shown(site: Site, page: Page) -> None:
-    page.get_by_role("button", name="Is it real?").click()
-    page.click("#check")
+    page.get_by_role("button", name="Robustness checks").click()
+    page.click("#check-variants")
     settled(page)
-    expect(page.locator("#spread h2")).to_contain_text("variants")
+    expect(page.locator("#variants h2")).to_contain_text("variants")
     offered = site.calls.count("trace")
     assert offered >= 3
-    page.fill("#variants textarea", "\n".join(f"variant {number}" for number in range(9)))
-    page.click("#check")
+    page.fill("#variant-lines textarea", "\n".join(f"variant {number}" for number in range(9)))
+    page.click("#check-variants")
     settled(page, "error")
     expect(page.locator("#status [role=alert]")).to_contain_text("at most 8")
-    page.fill("#variants textarea", "How many apples?")
-    page.click("#check")
+    page.fill("#variant-lines textarea", "How many apples?")
+    page.click("#check-variants")
     settled(page)
-    expect(page.locator("#spread h2")).to_contain_text("over 2 variants")
+    expect(page.locator("#variants h2")).to_contain_text("over 2 variants")

@@ -20,9 +20,9 @@ def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
         f"{site.address}{SHORT}&weigh=softmax&softness=0.5&temperature=0.7&seed=3&show=what-if"
     )
     # What a link sets can be changed where it has an effect.
-    page.get_by_role("button", name="More ways to read").click()
-    page.get_by_role("button", name="How to answer").click()
-    for control in ("#softness", "#top-p", "#seed", "#brush"):
+    page.get_by_role("button", name="More view settings").click()
+    page.get_by_role("button", name="Answer settings").click()
+    for control in ("#softmax-temperature", "#top-p", "#seed", "#brush-weight"):
         expect(page.locator(f"{control} input").first).to_be_enabled()
     page.locator("#lens").get_by_label("Raw · paper").check()
     page.locator("#adapters").get_by_label("Math").uncheck()
@@ -34,13 +34,13 @@ def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
     address = page.url
     assert "lens=raw" in address and "softness=0.5" in address and "__theme=light" in address
     # Where the page may not write to the clipboard it copies otherwise, or says that it cannot.
-    said = page.locator("#take .said")
+    said = page.locator("#export .message")
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { get: () => window.no })")
     page.click("text=Copy link")
     expect(said).to_have_text("Copied the link")
     page.evaluate("document.execCommand = () => false")
     page.click("text=Copy link")
-    expect(said).to_contain_text("refuses to copy")
+    expect(said).to_contain_text("does not allow copying")
 
     again = visit(address)
     settled(again)
@@ -64,7 +64,7 @@ def test_hostile_link_is_shown_as_text_and_explained(site: Site, visit: Open) ->
 
 def test_link_without_a_query_asks_nothing(site: Site, visit: Open) -> None:
     page = visit(f"{site.address}?lens=oops")
-    expect(page.locator("#status")).to_contain_text("The link's lens cannot be used")
+    expect(page.locator("#status")).to_contain_text("The value of lens in the link is not valid")
     expect(page.locator("#ask")).to_have_text("Ask")
     assert site.calls == []
 

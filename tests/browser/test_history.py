@@ -65,7 +65,7 @@ def test_runs_are_kept_reopened_removed_and_cleared(site: Site, visit: Open) -> 
     expect(buttons).to_be_focused()
     kept = json.loads(page.evaluate(f"localStorage.getItem('{KEY}')"))
     assert len(kept) == 1 and set(kept[0]) == {"link", "at"}
-    page.get_by_role("button", name="Clear the history").press("Enter")
+    page.get_by_role("button", name="Clear history").press("Enter")
     expect(page.locator("#history details")).to_be_hidden()
     expect(page.locator("#query textarea")).to_be_focused()
     assert page.evaluate(f"localStorage.getItem('{KEY}')") == "[]"

@@ -48,7 +48,7 @@ def test_it_is_shown_literally_everywhere(hostile_site: Site, visit: Open) -> No
     page.focus("#grid .figure")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#why .cell")).to_contain_text(SHOWN)
+    expect(page.locator("#explanation .cell")).to_contain_text(SHOWN)
     page.locator("#prompt summary").click()
     read = "".join(page.locator("#prompt li.query").all_inner_texts())
     assert read.replace("·", "").startswith(ACTS)
@@ -61,9 +61,9 @@ def test_it_is_shown_literally_everywhere(hostile_site: Site, visit: Open) -> No
     expect(grid.locator("thead")).to_contain_text(SHOWN)
     page.click("#pin")
     page.get_by_role("button", name="Adapters, lens and answers").click()
-    page.locator("#show").get_by_label("Difference to pin").check()
-    expect(grid.locator(".sentence")).to_contain_text("Nothing differs from “<script>")
-    page.get_by_role("button", name="Show as picture").click()
+    page.locator("#show").get_by_label("Difference from pin").check()
+    expect(grid.locator(".sentence")).to_contain_text("No weight differs from “<script>")
+    page.get_by_role("button", name="Show as chart").click()
     _unharmed(page)
 
     files = {}

@@ -44,7 +44,7 @@ def _grid_to(page: Page, *keys: str) -> None:
 
 def test_the_whole_job_by_keyboard(site: Site, visit: Open) -> None:
     page = visit(site.address + SHORT)
-    why = page.locator("#why .fl-panel")
+    why = page.locator("#explanation .fl-panel")
 
     # Ask.
     _tab_to(page, "#query textarea")
@@ -63,7 +63,7 @@ def test_the_whole_job_by_keyboard(site: Site, visit: Open) -> None:
     # Pin.
     _tab_to(page, "#pin")
     page.keyboard.press("Enter")
-    expect(page.locator("#pin")).to_have_text("Let go of the pin")
+    expect(page.locator("#pin")).to_have_text("Unpin")
     expect(page.locator("#pin")).to_be_focused()
     # Ask another, with one adapter less, and compare.
     _tab_to(page, "#adapters label:last-child input", "Shift+Tab")
@@ -79,18 +79,20 @@ def test_the_whole_job_by_keyboard(site: Site, visit: Open) -> None:
     _tab_to(page, "#show input")
     for _ in range(2):
         page.keyboard.press("ArrowDown")
-    expect(page.locator("#grid h2")).to_have_text("What changed since the pin")
-    expect(page.locator("#grid .sentence")).to_contain_text("Compared with “How many apples?”")
+    expect(page.locator("#grid h2")).to_have_text("Change from the pinned run by layer")
+    expect(page.locator("#grid .sentence")).to_contain_text(
+        "Largest differences from “How many apples?”"
+    )
     _grid_to(page, "ArrowDown")
     # Export.
-    _tab_to(page, "#take button", text="JSON")
+    _tab_to(page, "#export button", text="JSON")
     with page.expect_download() as saved:
         page.keyboard.press("Enter")
     assert json.loads(saved.value.path().read_bytes())["query"] == "How many pears?"
     # Restore from the permalink.
-    _tab_to(page, "#take button", "Shift+Tab", text="Copy link")
+    _tab_to(page, "#export button", "Shift+Tab", text="Copy link")
     page.keyboard.press("Enter")
-    expect(page.locator("#take .said")).to_have_text("Copied the link")
+    expect(page.locator("#export .message")).to_have_text("Copied the link")
     address = page.evaluate("navigator.clipboard.readText()")
     again = visit(address)
     settled(again)

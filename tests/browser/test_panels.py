@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from analysis.inference.decoding import Step, Token
-from app.state.answer_stream import AnswerStream, Heading
+from analysis.inference.decoding.steps import Step, Token
+from app.state.answer_stream import AnswerStream
+from app.state.answers_panel import Heading
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
-from app.views import figure_panels, grid_views
+from app.views import grid_views
+from app.views.grid_panel import GridPanel, grid_panel
+from app.views.masthead_panel import MastheadPanel
+from app.widgets.panels import encode
 from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations
 
 pytestmark = pytest.mark.browser
@@ -42,11 +44,11 @@ def _panel(page: Page, kind: str) -> Locator:
     return page.locator("#own")
 
 
-def _give(page: Page, value: dict[str, Any]) -> None:
-    page.evaluate("value => give(value)", json.dumps(value))
+def _give(page: Page, value: object) -> None:
+    page.evaluate("value => give(value)", encode(value))
 
 
-def _sheet(run: int, *steps: tuple[Token, ...]) -> AnswerStream:
+def _stream(run: int, *steps: tuple[Token, ...]) -> AnswerStream:
     answer_stream = AnswerStream(
         run, [Heading("base", "Base", "No adapter."), Heading("static", "Static")], 0
     )
@@ -55,31 +57,32 @@ def _sheet(run: int, *steps: tuple[Token, ...]) -> AnswerStream:
     return answer_stream
 
 
-def test_answers_say_each_token_and_where_they_part_without_a_mouse(page: Page) -> None:
+def test_answers_show_each_token_and_the_first_difference_without_a_mouse(page: Page) -> None:
     panel = _panel(page, "answers")
     first = Token(0, 5, "a", "a", 0.5, None), Token(1, 5, "a", "a", 0.25, None)
     then = Token(0, 6, " b", " b", 0.5, None), Token(1, 1, "<eos>", "", 0.125, "end token")
-    _give(page, _sheet(2, first, then).view())
+    _give(page, _stream(2, first, then).panel())
     card = panel.locator(".card").nth(1)
-    # It parts with a token that adds no text, and is seen to.
-    parting = card.locator(".t.parts")
-    expect(parting).to_have_text("")
-    view_settings = "one => getComputedStyle(one, '::before').content"
-    assert parting.evaluate(view_settings) == '"<eos>"'
+    # The first difference is a token without text, and still visible.
+    mark = card.locator(".t.first-difference")
+    expect(mark).to_have_text("")
+    style = "one => getComputedStyle(one, '::before').content"
+    assert mark.evaluate(style) == '"<eos>"'
     card.locator(".text").focus()
     for key in ("ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
-    expect(card.locator(".token")).to_have_text("<eos> 12.5 % · parts from Base here")
+    said = "<eos> 12.5 % · first difference from the Base answer"
+    expect(card.locator(".token")).to_have_text(said)
     panel.locator(".card").first.locator(".t").first.click()
     expect(panel.locator(".card").first.locator(".token")).to_have_text("a 50.0 %")
     expect(panel.locator(".summary").first).to_have_text("No adapter.")
 
     # What a newer request has replaced does not come back; another session's beginning does.
-    late = _sheet(1, first)
+    late = _stream(1, first)
     late.finish("stopped")
-    _give(page, late.view())
+    _give(page, late.panel())
     expect(panel.locator(".t")).to_have_count(4)
-    _give(page, _sheet(1).view())
+    _give(page, _stream(1).panel())
     expect(panel.locator(".t")).to_have_count(0)
 
 
@@ -89,9 +92,9 @@ def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
         "1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, ViewSettings()
     )
 
-    def shown(cell: tuple[int, int], run: str = "1") -> dict[str, Any]:
+    def shown(cell: tuple[int, int], run: str = "1") -> GridPanel:
         seen = grid_views.grid_view(dataclasses.replace(snapshot, number=f"{run}-norm"))
-        return figure_panels.grid(seen, cell) | {"note": f"{run} {cell}"}
+        return dataclasses.replace(grid_panel(seen, cell), note=f"{run} {cell}")
 
     panel = _panel(page, "grid")
     _give(page, shown((0, 0)))
@@ -110,11 +113,11 @@ def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
 
 def test_only_what_the_model_does_is_heard_and_not_every_percent(page: Page) -> None:
     panel = _panel(page, "masthead")
-    alone_beside = panel.locator("[role=status]")
+    announced = panel.locator("[role=status]")
     for share in (0.1, 0.2):
-        _give(page, {"collection": "c", "what": "reading", "share": share, "state": "loading"})
+        _give(page, MastheadPanel("c", "reading", share, "loading"))
         expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}".replace("%", " %"))
-        expect(alone_beside).to_have_text("reading")
+        expect(announced).to_have_text("reading")
 
 
 def test_without_its_script_a_picture_says_so_and_the_numbers_are_there(

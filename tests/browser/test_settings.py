@@ -18,14 +18,14 @@ QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
 def page(site: Site, visit: Open) -> Page:
     """A page with a run on it."""
     page = visit(site.address)
-    for name in ("every", "hear", "pin"):
+    for name in ("every-token", "answer-shown", "pin"):
         button = page.locator(f"#{name}")
         expect(button).to_be_disabled()
         expect(button).to_have_attribute("aria-description", "Ask a question first.")
     ask(page, QUERY)
     settled(page)
-    expect(page.locator("#every")).to_be_enabled()
-    assert page.locator("#every").get_attribute("title") is None
+    expect(page.locator("#every-token")).to_be_enabled()
+    assert page.locator("#every-token").get_attribute("title") is None
     site.calls.clear()
     return page
 
@@ -44,9 +44,9 @@ def test_layers_and_the_mean_over_all_tokens_need_no_new_question(site: Site, pa
     expect(heads).to_have_count(2)
     assert heads.all_inner_texts() == ["1", "2"]
     expect(page.locator("#grid .note")).to_contain_text("Only layers 1–2 of 3 are shown")
-    page.get_by_role("button", name="More ways to read").click()
-    _choose(page, "#position", "Mean over all tokens")
-    expect(page.locator("#grid .note")).to_contain_text("each counting alike")
+    page.get_by_role("button", name="More view settings").click()
+    _choose(page, "#position", "Mean over query tokens")
+    expect(page.locator("#grid .note")).to_contain_text("equal weights")
     settled(page)
     expect(page.locator("#tokens .fl-panel")).to_have_attribute("data-drawn", re.compile("-tokens"))
     expect(page.locator("#ask")).to_be_enabled()
@@ -56,28 +56,28 @@ def test_layers_and_the_mean_over_all_tokens_need_no_new_question(site: Site, pa
 
 
 def test_what_is_shown_can_be_heard(site: Site, page: Page) -> None:
-    page.get_by_role("button", name="More ways to read").click()
+    page.get_by_role("button", name="More view settings").click()
     _choose(page, "#normalisation", "Largest only")
     expect(page.locator("#grid .note")).to_contain_text("largest only")
-    page.click("#hear")
+    page.click("#answer-shown")
     card = page.locator('#answers .card[data-row="shown"]')
-    expect(card.locator("h3")).to_have_text("As shown")
+    expect(card.locator("h3")).to_have_text("Shown weights")
     settled(page)
     expect(page.locator("#status .detail")).to_contain_text("traced from the cache")
     for name in ("Math", "img src"):
         _choose(page, "#alone", name)
-    page.click("#hear")
+    page.click("#answer-shown")
     settled(page, "error")
-    expect(page.locator("#status [role=alert]")).to_contain_text("8 answers are chosen")
+    expect(page.locator("#status [role=alert]")).to_contain_text("You chose 8 answers")
     expect(page.locator("#answers .card")).to_have_count(6)
 
 
 def test_copies_of_the_selected_adapter_are_tried_on_request(site: Site, page: Page) -> None:
-    page.get_by_role("button", name="Is it real?").click()
-    expect(page.locator("#copy")).to_be_enabled()
-    page.click("#copy")
+    page.get_by_role("button", name="Robustness checks").click()
+    expect(page.locator("#check-copies")).to_be_enabled()
+    page.click("#check-copies")
     expect(page.locator("#copies h2")).to_contain_text("beside copies of itself")
-    expect(page.locator("#copies .sentence").first).to_contain_text("Zero adds nothing")
+    expect(page.locator("#copies .sentence").first).to_contain_text("The zero copy adds nothing")
     settled(page)
     expect(page.locator("#ask")).to_be_enabled()
     assert site.calls == []

@@ -45,34 +45,34 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         expect(stored).to_have_count(48)
         page.focus("#grid .figure")
         page.keyboard.press("End")
-        expect(page.locator("#why .cell")).to_contain_text("Layer 2")
-        expect(page.locator("#why .shares li").first).to_be_attached()
+        expect(page.locator("#explanation .cell")).to_contain_text("Layer 2")
+        expect(page.locator("#explanation .shares li").first).to_be_attached()
         # What cannot be used yet says why where everybody can read it.
         expect(page.locator("#lens input").first).to_be_disabled()
-        expect(page.locator("#lens")).to_contain_text("stored example is read in one way")
-        expect(page.locator(".acts .why-not")).to_contain_text("stored example")
-        expect(page.locator("#every")).to_be_disabled()
-        page.get_by_role("button", name="How to answer").click()
+        expect(page.locator("#lens")).to_contain_text("stored example has one setting only")
+        expect(page.locator(".grid-actions .button-reason")).to_contain_text("stored example")
+        expect(page.locator("#every-token")).to_be_disabled()
+        page.get_by_role("button", name="Answer settings").click()
         expect(page.locator("#seed input")).to_be_disabled()
-        page.locator("#heat input[type=number]").fill("0.5")
-        page.locator("#heat input[type=number]").press("Tab")
+        page.locator("#temperature input[type=number]").fill("0.5")
+        page.locator("#temperature input[type=number]").press("Tab")
         expect(page.locator("#seed input")).to_be_enabled()
-        page.locator("#heat input[type=number]").fill("0")
-        page.locator("#heat input[type=number]").press("Tab")
+        page.locator("#temperature input[type=number]").fill("0")
+        page.locator("#temperature input[type=number]").press("Tab")
         expect(page.locator("#seed input")).to_be_disabled()
         # Its address brings the page back, its link the question.
         page.locator("#show").get_by_label("Divergence").check()
-        expect(page.locator("#grid h2")).to_have_text("How far each adapter moves the base")
+        expect(page.locator("#grid h2")).to_have_text("Divergence from the base by layer")
         page.get_by_role("button", name="Copy link").click()
-        expect(page.locator("#take .said")).to_have_text("Copied the link")
+        expect(page.locator("#export .message")).to_have_text("Copied the link")
         copied = page.evaluate("navigator.clipboard.readText()")
         assert "show=divergence" in copied and "q=" in copied and "__theme=light" in copied
         assert "q=" not in page.url
         page.locator("#show").get_by_label("Weights").check()
-        expect(page.locator("#grid h2")).to_have_text("Who speaks where")
+        expect(page.locator("#grid h2")).to_have_text("Adapter weights by layer")
         assert violations(page) == []
 
-        assert loader.shown.wait(60), "loading would wait in vain for a page"
+        assert loader.page_opened.wait(60), "loading would wait in vain for a page"
         assert loader.now.state == "loading"
         page.click("#ask")
         expect(page.locator("#status")).to_contain_text("Waiting for the model")
@@ -80,11 +80,11 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         settled(page)
         expect(page.locator("#grid .tag")).to_be_hidden()
         expect(page.locator("#lens input").first).to_be_enabled()
-        expect(page.locator("#lens")).not_to_contain_text("one way")
-        expect(page.locator(".why-not")).to_have_count(0)
+        expect(page.locator("#lens")).not_to_contain_text("one setting only")
+        expect(page.locator(".button-reason")).to_have_count(0)
         assert "__theme=light" in page.url and "q=" in page.url
         expect(page.locator("#answers .card")).to_have_count(5)
         expect(stored).to_have_count(64)
-        expect(page.locator("#why .shares li").first).to_be_attached()
+        expect(page.locator("#explanation .shares li").first).to_be_attached()
     finally:
         demo.close()

@@ -43,14 +43,14 @@ def test_ask_watch_stop_ask_again(site: Site, visit: Open) -> None:
     page.fill("#query textarea", "How many plums?")
     page.press("#query textarea", "Enter")
     expect(page).to_have_url(re.compile("plums"))
-    page.get_by_role("button", name="Medicine", exact=True).click()
-    expect(page).to_have_url(re.compile("ibuprofen"))
+    page.get_by_role("button", name="Greeting", exact=True).click()
+    expect(page).to_have_url(re.compile("Say"))
     expect(first).to_have_count(0)
     site.pace.free()
     settled(page, "done")
     expect(page.locator("#prompt .token.query").first).to_be_attached()
     expect(first).to_have_count(64)
-    assert page.input_value("#query textarea").startswith("What are the common side effects")
+    assert page.input_value("#query textarea").startswith("Say hello")
     assert site.calls == ["trace", "answer"] * 4
 
 
@@ -82,7 +82,7 @@ def test_table_shows_the_weights_of_the_trace(site: Site, visit: Open) -> None:
 
 def test_example_chip_asks(site: Site, visit: Open) -> None:
     page = visit(site.address + NO_ANSWERS)
-    expect(page.locator("#all")).to_be_hidden()
+    expect(page.locator("#all-adapters")).to_be_hidden()
     page.get_by_role("button", name="Sums in Spanish").click()
     settled(page)
     assert page.input_value("#query textarea") == QUERY
@@ -90,9 +90,9 @@ def test_example_chip_asks(site: Site, visit: Open) -> None:
     chosen = page.locator("#adapters input:checked")
     expect(chosen).to_have_count(2)
     assert "adapters=spanish%2Cmath" in page.url
-    page.locator("#all").press("Enter")
+    page.locator("#all-adapters").press("Enter")
     expect(chosen).to_have_count(3)
-    expect(page.locator("#all")).to_be_hidden()
+    expect(page.locator("#all-adapters")).to_be_hidden()
     expect(page.locator("#adapters input").first).to_be_focused()
 
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from analysis.__main__ import main
 from analysis.engine import Engine
 from analysis.measure.normalisation import normalise
-from analysis.methods import Reading, fuse
+from analysis.methods import fuse
 from analysis.models.manifest import load_collection
 
 QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
@@ -65,8 +65,8 @@ def test_base_and_adapter_rows_are_transformers_and_peft(
 
 def test_answers_stream_side_by_side(engine: Engine) -> None:
     trace = engine.trace(QUERY)
-    reading = Reading(engine.adapters, engine.layers, lambda: engine.divergence(trace).values_LK)
-    rows = fuse(["base", "static", "sum", "qa-flora"], reading)
+    context = engine.context(trace.prompt)
+    rows = fuse(["base", "static", "sum", "qa-flora"], context)
     texts = [""] * 4
     for step in engine.answer(trace.prompt, rows, new_tokens=12):
         for token in step.tokens:

@@ -1,9 +1,10 @@
-"""What is computed once stays computed: no model call, no head pass, no frame run twice."""
+"""What is computed once stays computed: no model call, no head pass, no prefix run twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.engine import Engine
-from analysis.measure import lens
-from analysis.measure.metrics import METRICS
+from analysis.inference.head import Head
+from analysis.measure.lenses import lenses
+from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS, normalise, weigh
-from analysis.methods import Reading, fuse
+from analysis.methods import fuse
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
@@ -55,8 +57,8 @@ def test_a_trace_is_one_call_and_asking_again_is_none(made: tuple[Engine, PreTra
         assert calls == [(3, len(trace.prompt.ids))]
         assert engine.trace(QUERY) is trace
         for position in ("query", "prompt"):
-            for metric in METRICS:
-                for name in lens.LENSES:
+            for metric in metrics():
+                for name in lenses():
                     engine.divergence(trace, name, position, metric)
         engine.cell(trace, 1, "math")
         assert len(calls) == 1
@@ -71,14 +73,14 @@ def test_only_a_new_lens_or_position_reads_the_layers_again(
     engine, _ = made
     trace = engine.trace(QUERY)
     passes: list[int] = []
-    logits = lens.Head.logits
+    logits = Head.logits
     monkeypatch.setattr(
-        lens.Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
+        Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
     )
     engine.divergence(trace)
     engine.divergence(trace)
     assert len(passes) == 1
-    for metric in METRICS:
+    for metric in metrics():
         engine.divergence(trace, metric=metric)
     assert len(passes) == 2  # the other metrics share one pass
     engine.divergence(trace, "raw")
@@ -89,83 +91,71 @@ def test_only_a_new_lens_or_position_reads_the_layers_again(
 def test_an_answer_needs_no_trace_but_for_qa_flora(made: tuple[Engine, PreTrainedModel]) -> None:
     engine, model = made
     prompt = engine.prompt(QUERY)
-    reading = Reading(
-        engine.adapters,
-        engine.layers,
-        lambda: engine.divergence(engine.trace(prompt)).values_LK,
-    )
+    context = engine.context(prompt)
     with counted(model) as calls:
-        fuse(["base", "static", "sum", "adapter:math"], reading)
+        fuse(["base", "static", "sum", "adapter:math"], context)
         assert calls == []
-        fuse(["qa-flora", "static"], reading)
+        fuse(["qa-flora", "static"], context)
         assert calls == [(3, len(prompt.ids))]
         calls.clear()
-        for step in engine.answer(prompt, fuse(["qa-flora", "base"], reading), new_tokens=4):
+        for step in engine.answer(prompt, fuse(["qa-flora", "base"], context), new_tokens=4):
             last = step.index
         assert len(calls) == last + 1
 
 
 @pytest.mark.parametrize("family", ["gemma3", "llama", "mistral"])
-def test_a_long_frame_runs_once_and_changes_nothing(tmp_path: Path, family: str) -> None:
-    nothing_kept = Limits(kept_bytes=0)
-    engine, model, _ = tiny.tiny_engine(
-        tmp_path / "a", ADAPTERS, family=family, form=FORM, limits=nothing_kept
-    )
-    fresh, _, _ = tiny.tiny_engine(
-        tmp_path / "b", ADAPTERS, family=family, form=FORM, limits=nothing_kept
-    )
-    frame = engine.prompt(QUERY).query_first
-    assert frame > 20
+def test_a_long_prefix_runs_once_and_changes_nothing(tmp_path: Path, family: str) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path / "a", ADAPTERS, family=family, form=FORM)
+    fresh, _, _ = tiny.tiny_engine(tmp_path / "b", ADAPTERS, family=family, form=FORM)
+    prefix = engine.prompt(QUERY).query_first
+    assert prefix > 20
     engine.trace("María come.")
     with counted(model) as calls:
-        engine.trace("Another")  # begins with the same frame, cut otherwise at the seam
+        engine.trace("Another")  # begins with the same prefix, cut otherwise at the seam
         found = engine.trace(QUERY)
-        again = engine.trace(QUERY)
-    rest = len(engine.prompt("Another").ids) - frame
-    assert calls == [(3, rest), *[(3, len(found.prompt.ids) - frame)] * 2]
-    expected = fresh._runner.hidden(
-        found.prompt.ids, found.adapters, [found.prompt.query_last, found.prompt.last]
-    )
-    torch.testing.assert_close(found.hidden_RLPD, expected, rtol=1e-10, atol=1e-10)
-    assert torch.equal(found.hidden_RLPD, again.hidden_RLPD)
+        longer = engine.trace(QUERY + " ¿Y ahora?")
+    rests = [len(engine.prompt("Another").ids), len(found.prompt.ids), len(longer.prompt.ids)]
+    assert calls == [(3, rest - prefix) for rest in rests]
+    for trace in (found, longer):
+        # Where the query is all of the prompt, there is no prefix to keep.
+        whole = fresh.trace(replace(trace.prompt, query_first=0))
+        torch.testing.assert_close(trace.hidden_RLPD, whole.hidden_RLPD, rtol=1e-10, atol=1e-10)
     only = engine.trace(QUERY, ["math"])
-    torch.testing.assert_close(only.hidden_RLPD[1], expected[2], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(only.hidden_RLPD[1], found.hidden_RLPD[2], rtol=1e-10, atol=1e-10)
 
 
-def test_a_frame_is_kept_where_the_rest_fits_into_one_pass(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, form=FORM, limits=Limits(kept_bytes=0))
-    prompt = engine.prompt(QUERY)
-    expected = engine.trace(QUERY)
-    tokens, rest = len(prompt.ids), len(prompt.ids) - prompt.query_first
-    for held, shapes in ((3 * rest, [(3, rest)]), (3 * rest - 1, [(1, tokens)] * 3)):
-        monkeypatch.setattr("analysis.inference.forward_passes._PASS_TOKENS", held)
-        with counted(model) as calls:
-            found = engine.trace(QUERY)
-        assert calls == shapes
-        torch.testing.assert_close(found.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_prefix_is_kept_where_the_rest_fits_into_one_pass(tmp_path: Path, fits: bool) -> None:
+    form = "<bos>The capital of France is Paris, said the teacher. User: {query}\nAssistant: "
+    roomy, _, _ = tiny.tiny_engine(tmp_path / "a", ADAPTERS, form=form)
+    expected = roomy.trace(QUERY)
+    tokens, rest = len(expected.prompt.ids), len(expected.prompt.ids) - expected.prompt.query_first
+    engine, model, _ = tiny.tiny_engine(
+        tmp_path / "b", ADAPTERS, form=form, limits=Limits(pass_tokens=3 * rest - (not fits))
+    )
+    if fits:
+        engine.trace("María come.")
+    with counted(model) as calls:
+        found = engine.trace(QUERY)
+    assert calls == ([(3, rest)] if fits else [(1, tokens)] * 3)
+    torch.testing.assert_close(found.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize(("held", "rows"), [(2.5, [2, 1]), (0.5, [1, 1, 1]), (3, [3])])
 def test_a_batch_too_large_for_one_pass_takes_several_and_changes_nothing(
-    made: tuple[Engine, PreTrainedModel],
-    held: float,
-    rows: list[int],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, held: float, rows: list[int]
 ) -> None:
-    engine, model = made
-    prompt = engine.prompt(QUERY)
-    tokens = len(prompt.ids)
-    one = engine._runner.hidden(prompt.ids, tuple(ADAPTERS), range(tokens))
-    monkeypatch.setattr("analysis.inference.forward_passes._PASS_TOKENS", int(held * tokens))
+    roomy, _, _ = tiny.tiny_engine(tmp_path / "a", ADAPTERS)
+    expected = roomy.trace(QUERY)
+    tokens = len(expected.prompt.ids)
+    engine, model, _ = tiny.tiny_engine(
+        tmp_path / "b", ADAPTERS, limits=Limits(pass_tokens=int(held * tokens))
+    )
     told: list[float] = []
     with counted(model) as calls:
-        several = engine._runner.hidden(
-            prompt.ids, tuple(ADAPTERS), range(tokens), lambda _, share: told.append(share)
-        )
+        several = engine.trace(QUERY, progress=lambda _, share: told.append(share))
     assert calls == [(count, tokens) for count in rows]
-    torch.testing.assert_close(several, one, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(several.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
     steps = len(rows) * tiny.LAYERS
     assert told == pytest.approx([(step + 1) / steps for step in range(steps)])
 

@@ -100,6 +100,54 @@ def test_a_conversation_repeats_the_form_with_one_begin_token() -> None:
     assert "One" not in words.decode(prompt.ids[prompt.query_first :])
 
 
+def test_later_turns_keep_all_of_the_form_but_the_begin_token() -> None:
+    form = PromptForm("<bos><|user|>\n{query}<end_of_turn>\n<|model|>\n")
+    messages = [turn("user", "One?"), turn("assistant", "1"), turn("user", "Two?")]
+    prompt = build_prompt(tiny.tokenizer(), form, messages, most_tokens=500)
+    assert prompt.text == (
+        "<bos><|user|>\nOne?<end_of_turn>\n<|model|>\n1\n<|user|>\nTwo?<end_of_turn>\n<|model|>\n"
+    )
+    without = PromptForm("<|user|>\n{query}\n<|model|>\n")
+    prompt = build_prompt(tiny.tokenizer(), without, messages, most_tokens=500)
+    assert prompt.text.count("<|user|>") == 2
+
+
+SCHEMES = ("always", "first", "never")
+TURNS = PromptForm("<bos><start_of_turn>user\n{query}<end_of_turn>\n<start_of_turn>model\n")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(query=st.text("aeñ ¿?\n3+яж玛丽😀<>|", min_size=1, max_size=12))
+def test_ids_are_the_tokenizers_own_for_the_whole_text(scheme: str, query: str) -> None:
+    assume(query.strip())
+    words = tiny.prefix_tokenizer(scheme)
+    for form in (FORM, TURNS):
+        prompt = build_prompt(words, form, query, most_tokens=500)
+        assert list(prompt.ids) == words(prompt.text, add_special_tokens=False)["input_ids"]
+        assert prompt.text == form.form.replace("{query}", query)
+        held = [id_ for id_, control in zip(prompt.ids, prompt.control, strict=True) if control]
+        assert held == [id_ for id_ in prompt.ids if id_ in words.all_special_ids]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("form", [FORM, TURNS], ids=["form", "turns"])
+def test_a_spelled_control_token_changes_nothing_around_it(scheme: str, form: PromptForm) -> None:
+    words = tiny.prefix_tokenizer(scheme)
+    plain = build_prompt(words, form, "a Paris b", most_tokens=500)
+    spelled = build_prompt(words, form, "a <bos> b", most_tokens=500)
+    control = [id_ for id_, flag in zip(spelled.ids, spelled.control, strict=True) if flag]
+    assert control == [id_ for id_, flag in zip(plain.ids, plain.control, strict=True) if flag]
+    shown = "".join(words.convert_ids_to_tokens(list(spelled.ids))).replace("▁", " ")
+    expected = "".join(words.convert_ids_to_tokens(list(plain.ids))).replace("▁", " ")
+    for byte in range(256):
+        shown = shown.replace(f"<0x{byte:02X}>", chr(byte))
+        expected = expected.replace(f"<0x{byte:02X}>", chr(byte))
+    # As many spaces as the whole text has where nothing is spelled.
+    assert shown == expected.replace("Paris", "<bos>")
+    query = "".join(spelled.tokens[spelled.query_first : spelled.query_last + 1])
+    assert "<bos>" in query and query.strip().endswith("b")
+
+
 def test_a_conversation_goes_through_the_template() -> None:
     talk = [turn("system", "Be brief."), turn("user", "One?")]
     assert build(talk, "template").text.startswith("<bos><start_of_turn>system\nBe brief.<end")

@@ -9,10 +9,10 @@ import torch
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.measure.control_copies import COPIES, compare
+from analysis.measure.control_copies import COPY_FACTORS, compare_copies
 from analysis.models.adapters import load_adapter
 from analysis.models.manifest import AdapterEntry, PromptForm
-from analysis.training.sanity import scaled_copy
+from analysis.training.scaled_copy import scaled_copy
 from tests import tiny
 
 QUERY = "How many apples does Mary have?"
@@ -32,7 +32,7 @@ def test_copies_are_what_their_files_would_be(
     base = tiny.model(dtype=torch.float64)
     own = folders["math"]
     places = {"math": own}
-    for copy, factor in COPIES.items():
+    for copy, factor in COPY_FACTORS.items():
         places[copy] = scaled_copy(own, tmp_path / copy, factor)
     adapters = [
         load_adapter(base, AdapterEntry(name, name, "other", place))
@@ -48,25 +48,26 @@ def test_copies_are_what_their_files_would_be(
 def test_what_the_copies_teach(made: tuple[Engine, dict[str, Path]], position: str) -> None:
     engine, _ = made
     trace = engine.trace(QUERY)
-    found = compare("math", engine.divergence(engine.copies(trace, "math"), position=position))
+    copies = engine.copies(trace, "math")
+    found = compare_copies("math", engine.divergence(copies, position=position))
     assert found.names == ("math", "zero", "duplicate", "doubled")
-    assert found.zero == 0 and not found.weights_LC[:, 1].any()
-    assert found.apart < 1e-9
+    assert found.zero_divergence == 0 and not found.weights_LC[:, 1].any()
+    assert found.duplicate_error < 1e-9
     torch.testing.assert_close(found.weights_LC[:, 0], found.weights_LC[:, 2])
     # KL is quadratic in a small shift.
-    assert found.growth_L.tolist() == pytest.approx([4.0] * engine.layers, rel=0.1)
+    assert found.doubled_ratio_L.tolist() == pytest.approx([4.0] * engine.layers, rel=0.1)
     torch.testing.assert_close(
-        found.growth_L * found.divergence_LC[:, 0], found.divergence_LC[:, 3]
+        found.doubled_ratio_L * found.divergence_LC[:, 0], found.divergence_LC[:, 3]
     )
     # The adapter itself reads as it does beside the others.
     alone = engine.divergence(trace, position=position).values_LK[:, 1]
     torch.testing.assert_close(found.divergence_LC[:, 0], alone, rtol=1e-9, atol=1e-18)
 
 
-def test_an_adapter_that_does_nothing_has_no_growth(tmp_path: Path) -> None:
+def test_an_adapter_that_does_nothing_has_no_ratio(tmp_path: Path) -> None:
     engine, _, _ = tiny.tiny_engine(tmp_path, {"none": {"strength": 0.0}})
-    found = compare("none", engine.divergence(engine.copies(engine.trace(QUERY), "none")))
-    assert found.growth_L.isnan().all() and found.apart == 0
+    found = compare_copies("none", engine.divergence(engine.copies(engine.trace(QUERY), "none")))
+    assert found.doubled_ratio_L.isnan().all() and found.duplicate_error == 0
     assert found.weights_LC.tolist() == [[0.25] * 4] * engine.layers
 
 

@@ -7,22 +7,27 @@ import torch
 from torch import Tensor
 
 from analysis.common.errors import InputError
+from analysis.inference.mixing.policies import ConstantWeights
 from analysis.measure.normalisation import normalise
-from analysis.methods import Reading, fuse, methods, named
+from analysis.methods import fuse, methods, named
+from tests.contexts import KnownEngine, known_context
 
 ADAPTERS = ("spanish", "math")
 DIVERGENCE_LK = torch.tensor([[1.0, 3.0], [0.0, 0.0], [0.2, 0.0]], dtype=torch.float64)
 
 
-def reading() -> Reading:
-    return Reading(ADAPTERS, 3, lambda: DIVERGENCE_LK)
+def engine() -> KnownEngine:
+    return KnownEngine(ADAPTERS, DIVERGENCE_LK)
 
 
 def weights(name: str) -> Tensor:
-    (row,) = fuse([name], reading())
-    assert (row.name, row.adapters) == (name, ADAPTERS)
-    assert row.weights_LK.shape == (3, 2)
-    return row.weights_LK
+    """The weights of a method over all adapters, `[layers, adapters]`."""
+    (row,) = fuse([name], known_context(engine()))
+    assert row.name == name
+    assert isinstance(row.policy, ConstantWeights)
+    weights_LK = row.policy.over(ADAPTERS)
+    assert weights_LK.shape == (3, 2)
+    return weights_LK
 
 
 @pytest.mark.parametrize(
@@ -45,23 +50,31 @@ def test_qa_flora_is_each_adapters_share_of_the_divergence() -> None:
 
 
 def test_methods_that_need_no_divergence_do_not_ask_for_it() -> None:
-    def never() -> Tensor:
-        raise AssertionError("asked for the divergence")
+    known = engine()
+    assert len(fuse(["base", "static", "sum", "adapter:math"], known_context(known))) == 4
+    assert known.asked == 0
+    fuse(["qa-flora"], known_context(known))
+    assert known.asked == 1
 
-    names = ["base", "static", "sum", "adapter:math"]
-    assert len(fuse(names, Reading(ADAPTERS, 3, never))) == 4
+
+def test_an_adapter_alone_need_not_be_among_those_that_are_fused() -> None:
+    (row,) = fuse(["adapter:math"], known_context(engine(), ("spanish",)))
+    assert isinstance(row.policy, ConstantWeights)
+    assert row.policy.over(ADAPTERS).tolist() == [[0.0, 1.0]] * 3
 
 
 def test_every_method_is_found_and_described() -> None:
     found = methods()
-    assert list(found)[:4] == ["base", "static", "sum", "qa-flora"]
+    assert set(found) >= {"base", "static", "sum", "qa-flora", "adapter", "arrow"}
+    orders = [method.order for method in found.values()]
+    assert orders == sorted(orders)
     for name, method in found.items():
         assert method.name == name
         assert method.label and method.summary.endswith(".")
 
 
 def test_rows_come_in_the_order_they_were_asked_for() -> None:
-    rows = fuse(["qa-flora", "base"], reading())
+    rows = fuse(["qa-flora", "base"], known_context(engine()))
     assert [row.name for row in rows] == ["qa-flora", "base"]
 
 

@@ -60,7 +60,7 @@ def small(site, tmp_path, monkeypatch) -> Path:
     """A small base instead of the embedded one; gives its folder, which is not made yet."""
     monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(bundled_base, "GEMMA", SMALL)
-    monkeypatch.setattr(bundled_base, "_convert", convert)
+    monkeypatch.setattr(bundled_base, "convert_weights", convert)
     return tmp_path / "home" / FOLDER
 
 
@@ -100,7 +100,7 @@ def test_real_wheels_join_to_the_known_file_without_being_imported(monkeypatch, 
         for name in BASE_FILES:
             (out / name).touch()
 
-    monkeypatch.setattr(bundled_base, "_convert", measure)
+    monkeypatch.setattr(bundled_base, "convert_weights", measure)
     prepare()
     assert sizes == [253_113_024]
     assert not [name for name in sys.modules if name.startswith("gemma3_270m")]
@@ -189,7 +189,7 @@ def test_damaged_chunk_is_refused_with_both_hashes(small, site, data):
 def test_full_disk_is_seen_before_the_work(small, monkeypatch):
     free = SimpleNamespace(free=bundled_base.FREE_BYTES - 1)
     monkeypatch.setattr(bundled_base.shutil, "disk_usage", lambda path: free)
-    monkeypatch.setattr(bundled_base, "_join", lambda *args: pytest.fail("the work began"))
+    monkeypatch.setattr(bundled_base, "join_chunks", lambda *args: pytest.fail("the work began"))
     with pytest.raises(InputError, match=r"too full.*900 MB.*FUSION_LENS_HOME"):
         prepare()
 
@@ -208,11 +208,11 @@ def test_disk_that_fills_up_on_the_way_is_named_and_cleaned(small, monkeypatch, 
         (out / BASE_FILES[0]).write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(bundled_base, "_convert", fill)
+    monkeypatch.setattr(bundled_base, "convert_weights", fill)
     with pytest.raises(InputError, match="too full"):
         prepare()
     assert leaves_nothing(small)
-    monkeypatch.setattr(bundled_base, "_convert", convert)
+    monkeypatch.setattr(bundled_base, "convert_weights", convert)
     prepare()
     assert is_whole(small)
 
@@ -221,7 +221,7 @@ def test_other_faults_are_not_dressed_up_as_the_users(small, monkeypatch):
     def fail(joined, out, report):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(bundled_base, "_convert", fail)
+    monkeypatch.setattr(bundled_base, "convert_weights", fail)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         prepare()
     assert leaves_nothing(small)
@@ -259,7 +259,7 @@ def stop_half_way(joined, out, report):
     convert(joined, out, report)
 
 embedded.GEMMA = SMALL
-embedded._convert = stop_half_way
+embedded.convert_weights = stop_half_way
 print(embedded.prepare(lambda phase, share: print(phase, flush=True)), flush=True)
 """
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from analysis.__main__ import main
-from analysis.inference.mixture import Mixture
+from analysis.inference.mixing.mixture import Mixture
 from analysis.speed import bench, table
 from analysis.speed.made_up import as_peft, make_adapters
+from analysis.speed.timing import Ratio, peak_bytes, ratio
+from analysis.speed.ways import Ways
 from tests import tiny
 
 RATIOS = (
@@ -43,7 +45,7 @@ def test_all_ways_agree_and_every_ratio_has_its_spread(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(bench, "_has_bfloat16", lambda: half)
+    monkeypatch.setattr(bench, "has_bfloat16", lambda: half)
     monkeypatch.setattr(bench, "NAIVE_SECONDS", naive_seconds)
     arguments = ["--collection", collection, "--adapters", "3", "--rank", "4"]
     assert main(["speed", *arguments, "--prompt-tokens", "12", "--json"]) == 0
@@ -55,11 +57,46 @@ def test_all_ways_agree_and_every_ratio_has_its_spread(
     assert all(0 <= value < 0.01 for value in result["disagreement"].values())
     assert result["naive_layers_measured"] == [measured, tiny.LAYERS]
     assert result["made_up_adapters"] is True
-    assert result["peak_memory_mb"] >= 0
     if half:
-        assert 0 <= result["bfloat16"]["mean_change"] <= result["bfloat16"]["largest_change"] < 0.5
+        assert 0 < result["bfloat16"]["mean_change"] < result["bfloat16"]["largest_change"]
     else:
         assert result["bfloat16"] is None
+
+
+@pytest.mark.parametrize(
+    ("way", "method"),
+    [("sequential", "last_token"), ("peft_mixed", "mixed"), ("naive", "all_tokens")],
+)
+def test_a_way_that_computes_something_else_is_told(
+    collection: str,
+    way: str,
+    method: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    compute = getattr(Ways, method)
+    monkeypatch.setattr(Ways, method, lambda *given: compute(*given) * 1.5)
+    arguments = ["--adapters", "2", "--rank", "4", "--prompt-tokens", "6", "--json"]
+    assert main(["speed", "--collection", collection, *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)["disagreement"]
+    assert found.pop(way) == pytest.approx(0.5, abs=0.02)
+    assert all(value < 0.01 for value in found.values())
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    # The ratio of the medians is 3 / 2.
+    assert ratio([2.0, 12.0, 3.0], [1.0, 2.0, 3.0]) == Ratio(median=2.0, low=1.0, high=6.0)
+
+
+def test_the_peak_is_the_memory_that_a_way_touches() -> None:
+    size = 64 * 2**20
+
+    def way() -> None:
+        held = torch.ones(size // 4)
+        for _ in range(30):  # long enough to be seen
+            held.sum()
+
+    assert 0.9 * size < peak_bytes(way) < 2 * size
 
 
 def test_made_up_adapters_are_the_same_to_peft_and_no_two_alike() -> None:

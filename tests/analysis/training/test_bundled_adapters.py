@@ -10,13 +10,15 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from analysis.common.errors import InputError
+from analysis.inference.prompt import build_prompt
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry, load_collection
-from analysis.training.batches import encode
+from analysis.models.manifest import AdapterEntry, PromptForm, load_collection
 from analysis.training.loop import mean_loss
-from analysis.training.sanity import scaled_copy
-from analysis.training.word_problems import word_problems
-from tests.tiny import model, write_adapter
+from analysis.training.scaled_copy import scaled_copy
+from analysis.training.texts.batches import encode
+from analysis.training.texts.examples import TextExample
+from analysis.training.texts.word_problems import word_problems
+from tests.tiny import FORM, model, write_adapter
 
 ENTRIES = load_collection().adapters
 
@@ -71,12 +73,26 @@ def test_plain_peft_loads_each_adapter_and_it_acts(base: PreTrainedModel) -> Non
 
 
 @pytest.mark.base
+def test_rows_are_read_as_the_engine_reads_questions(embedded_folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
+    form = PromptForm(FORM)
+    for question in ("¿Cuántas manzanas?", " two  spaces\n\nand <bos>", "У Анны 12 книг.", "玛丽"):
+        example = encode(tokenizer, TextExample(question, "Ocho. "), form)
+        whole = f"User: {question}\nAssistant: "
+        plain = tokenizer(whole, add_special_tokens=False, split_special_tokens=True).input_ids
+        assert list(example.prompt) == [tokenizer.bos_token_id, *plain]
+        assert example.prompt == build_prompt(tokenizer, form, question, most_tokens=99).ids
+        assert example.answer[-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(example.answer[:-1]) == "Ocho. "
+
+
+@pytest.mark.base
 def test_the_mathematics_adapter_halves_the_held_out_loss(
     base: PreTrainedModel, embedded_folder: Path
 ) -> None:
     tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
     rows = islice(word_problems(7, split="test"), 4)
-    examples = [encode(tokenizer, row) for row in rows]
+    examples = [encode(tokenizer, row, PromptForm(FORM)) for row in rows]
     before = mean_loss(base, examples)
     (math,) = (entry for entry in ENTRIES if entry.name == "math")
     adapted = PeftModel.from_pretrained(base, str(math.folder))

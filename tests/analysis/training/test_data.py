@@ -11,13 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.common.errors import InputError
-from analysis.training.data import Row, Source, mix, read_rows, report, take_tokens
-from analysis.training.everyday import everyday, read_frames
 from analysis.training.recipe import make_recipe, read_recipe
-from analysis.training.sources import ASSETS
-from analysis.training.word_problems import Split, _parts, word_problems
+from analysis.training.texts.everyday import everyday, read_frames
+from analysis.training.texts.examples import (
+    ExampleSource,
+    TextExample,
+    mix,
+    read_rows,
+    report,
+    take_tokens,
+)
+from analysis.training.texts.sources import ASSETS
+from analysis.training.texts.word_problems import Split, _parts, word_problems
 
 FRAMES = sorted((ASSETS / "everyday").glob("*.toml"))
+ASKED = [path for path in FRAMES if path.with_name(f"questions_{path.stem}.jsonl").is_file()]
 RECIPES = sorted(ASSETS.glob("collections/*/recipes/*.toml"))
 
 
@@ -31,7 +39,9 @@ def test_rows_are_filtered_and_repeats_dropped(tmp_path: Path) -> None:
     long = {"instruction": "a" * 10, "output": "b", "task": "chat"}
     other = {"instruction": "c", "output": "d", "task": "reading-qa"}
     path = jsonl(tmp_path / "rows.jsonl", keep, long, keep, other)
-    assert read_rows(path, max_characters=5, skip=("reading",)) == [Row("a", "b", task="chat")]
+    assert read_rows(path, max_characters=5, skip=("reading",)) == [
+        TextExample("a", "b", task="chat")
+    ]
     assert [row.task for row in read_rows(path, tasks=("reading-qa",))] == ["reading-qa"]
 
 
@@ -59,9 +69,9 @@ def test_a_filter_that_leaves_nothing_says_so(tmp_path: Path) -> None:
 
 
 def test_a_mix_follows_its_weights_and_uses_each_row_before_it_repeats() -> None:
-    many = [Row(str(number), "x", "many") for number in range(300)]
-    few = [Row(str(number), "x", "few") for number in range(50)]
-    sources = [Source("many", many, 3.0), Source("few", few, 1.0)]
+    many = [TextExample(str(number), "x", "many") for number in range(300)]
+    few = [TextExample(str(number), "x", "few") for number in range(50)]
+    sources = [ExampleSource("many", many, 3.0), ExampleSource("few", few, 1.0)]
     drawn = list(islice(mix(sources, seed=1), 400))
     counts = Counter(row.source for row in drawn)
     assert 240 < counts["many"] < 360
@@ -74,16 +84,16 @@ def test_a_mix_follows_its_weights_and_uses_each_row_before_it_repeats() -> None
 def test_a_generator_that_repeats_itself_is_thinned_but_never_stuck() -> None:
     def rows() -> object:
         while True:
-            yield Row("a", "b")
-            yield Row("c", "d")
+            yield TextExample("a", "b")
+            yield TextExample("c", "d")
 
-    drawn = list(islice(mix([Source("g", rows())], seed=0), 5))  # type: ignore[arg-type]
+    drawn = list(islice(mix([ExampleSource("g", rows())], seed=0), 5))  # type: ignore[arg-type]
     assert {row.instruction for row in drawn[:2]} == {"a", "c"}
     assert len(drawn) == 5
 
 
 def test_the_budget_is_reached_and_the_report_counts() -> None:
-    rows = take_tokens(iter([Row("a", "b", "s", "l")] * 9), lambda row: 4, budget=10)
+    rows = take_tokens(iter([TextExample("a", "b", "s", "l")] * 9), lambda row: 4, budget=10)
     assert report(rows) == [{"source": "s", "license": "l", "rows": 3, "unique": 1}]
 
 
@@ -128,14 +138,19 @@ def test_bundled_frames_fill_without_a_gap(path: Path) -> None:
     for row in rows:
         assert not re.search(r"[{}]", row.instruction + row.output), row
         assert row.instruction.strip() and row.output.strip()
+
+
+@pytest.mark.parametrize("path", ASKED, ids=lambda path: path.stem)
+def test_bundled_frames_ask_none_of_the_questions_that_measure(path: Path) -> None:
     questions = (path.parent / f"questions_{path.stem}.jsonl").read_text(encoding="utf-8")
     asked = {json.loads(line)["instruction"] for line in questions.splitlines() if line.strip()}
     assert len(asked) == 50
     assert not asked & {row.instruction for row in islice(everyday(path, seed=0), 5000)}
 
 
-def test_there_are_frames_for_three_languages() -> None:
-    assert [path.stem for path in FRAMES] == ["es", "ru", "zh"]
+def test_there_are_frames_for_three_languages_and_for_foreign_rows() -> None:
+    assert [path.stem for path in ASKED] == ["es", "ru", "zh"]
+    assert [path.stem for path in FRAMES] == ["en", "es", "many", "ru", "zh"]
 
 
 def test_slots_and_records_agree_within_a_row(tmp_path: Path) -> None:

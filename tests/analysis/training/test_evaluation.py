@@ -11,19 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.benchmark.composite import BUNDLED, Bench, compare, read_problems
-from analysis.benchmark.scoring import answers_in, final_number, is_number, parses
+from analysis.benchmark import results
+from analysis.benchmark.composite import BUNDLED, compare, read_problems
+from analysis.benchmark.numbers import final_number, is_number
+from analysis.benchmark.results import CompositeResult
+from analysis.benchmark.scoring import answers_in, parses
 from analysis.benchmark.statistics import share, wilson
 from analysis.common.errors import InputError
+from analysis.common.schema import check_schema
 from analysis.engine import Engine
-from analysis.methods import Reading, fuse
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
+from analysis.methods import fuse
 from analysis.models.manifest import load_collection
-from analysis.training.batches import Example
-from analysis.training.data import Row
-from analysis.training.dev_sets import _choices, encoder
-from analysis.training.report import tables
-from analysis.training.subject import Runner, Subject
-from tests.tiny import FORM, tiny_collection
+from analysis.training.evaluation.dev_sets import _choices
+from analysis.training.evaluation.subject import Subject, SubjectRunner
+from analysis.training.texts.examples import TextExample
+from tests.tiny import tiny_collection
 
 QUERIES = ("María tiene 3 manzanas.", "def add(a, b)", "Paris", "How many apples does Mary have?")
 
@@ -34,57 +38,52 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runner(manifest: Path) -> Runner:
-    return Runner(load_collection(manifest))
+def runner(manifest: Path) -> SubjectRunner:
+    return SubjectRunner(Engine.load(load_collection(manifest)))
 
 
 @pytest.mark.parametrize("subject", [Subject(), Subject("math"), Subject("spanish", 0.5)])
 def test_answers_over_a_padded_batch_are_the_engines(
-    manifest: Path, runner: Runner, subject: Subject
+    manifest: Path, runner: SubjectRunner, subject: Subject
 ) -> None:
     engine = Engine.load(load_collection(manifest))
-    reading = Reading(engine.adapters, engine.layers, lambda: torch.zeros(0))
-    name = f"adapter:{subject.adapter}" if subject.adapter else "base"
-    (row,) = fuse([name], reading)
-    row = type(row)(row.name, row.adapters, row.weights_LK * subject.weight)
-    expected, prompts = [], []
+    names = (subject.adapter,) if subject.adapter else ()
+    weights_LK = torch.full((engine.layers, len(names)), subject.weight)
+    row = Row("subject", ConstantWeights(names, weights_LK))
+    expected = []
     for query in QUERIES:
         prompt = engine.prompt(query)
-        prompts.append(prompt.ids)
         steps = engine.answer(prompt, [row], new_tokens=12)
         expected.append("".join(step.tokens[0].delta for step in steps).strip())
-    assert runner.answers(subject, prompts, 12) == expected
+    assert runner.answers(subject, QUERIES, 12) == expected
     assert len(set(expected)) > 1
 
 
 @pytest.mark.parametrize("subject", [Subject(), Subject("math", 0.5)])
-def test_losses_are_the_models_own(runner: Runner, subject: Subject) -> None:
-    encode = encoder(runner, FORM)
-    examples = [encode(Row(query, answer)) for query in QUERIES for answer in ("Paris", "3 + 5")]
+def test_losses_are_the_engines_whatever_else_is_in_the_batch(
+    manifest: Path, runner: SubjectRunner, subject: Subject
+) -> None:
+    engine = Engine.load(load_collection(manifest))
+    examples = [TextExample(query, answer) for query in QUERIES for answer in ("Paris", "3 + 5")]
     for example, (loss, tokens) in zip(examples, runner.losses(subject, examples), strict=True):
-        ids = torch.tensor([example.prompt + example.answer])
-        labels = torch.tensor([[-100] * len(example.prompt) + list(example.answer)])
-        with torch.inference_mode(), runner._on(subject, 1):
-            right = runner.model(input_ids=ids, labels=labels).loss.item()
-        assert tokens == len(example.answer)
-        assert loss / tokens == pytest.approx(right, rel=1e-4)
+        prompt, answer = engine.prompt(example.instruction), engine.answer_ids(example.output)
+        (alone_T,) = engine.answer_losses([prompt], [answer], [subject.row(engine.layers)])
+        assert tokens == len(answer) == len(alone_T)
+        assert loss == pytest.approx(float(alone_T.sum()), rel=1e-4)
 
 
 class Favouring:
     """A runner to whom one answer is the likeliest per token, though not in total."""
 
-    def losses(self, subject: Subject, examples: Sequence[Example]) -> list[tuple[float, int]]:
-        return [(8.0, 8) if 8 in example.answer else (3.0, 2) for example in examples]
+    def losses(self, subject: Subject, examples: Sequence[TextExample]) -> list[tuple[float, int]]:
+        return [(8.0, 8) if "long" in example.output else (3.0, 2) for example in examples]
 
 
 @pytest.mark.parametrize(("right", "found"), [("A. long", 1), ("B. short", 0)])
 def test_choices_are_compared_per_token(right: str, found: int) -> None:
-    def encode(row: Row) -> Example:
-        return Example((2,), (8, 1) if row.output == "A. long" else (9, 1))
-
-    score = _choices([Row("Which?\nA. long\nB. short", right)])
+    score = _choices([TextExample("Which?\nA. long\nB. short", right)])
     fake: Any = Favouring()
-    assert score(fake, Subject(), encode).right == found
+    assert score(fake, Subject()).right == found
 
 
 @pytest.mark.parametrize(
@@ -97,11 +96,41 @@ def test_choices_are_compared_per_token(right: str, found: int) -> None:
         ("It is -4", -4),
         ("答案是8。", 8),
         ("none", None),
+        ("It is 3.5.", 3.5),
+        ("12,000,000.25", 12_000_000.25),
+        ("17−20 = −3", -3),
     ],
 )
 def test_the_final_number_is_found(text: str, number: float | None) -> None:
     assert final_number(text) == number
     assert is_number(text, 19) == (number == 19)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "number"),
+    [
+        ("es", "Son 1.200 euros.", 1200),
+        ("es", "Son 1.200,50 euros.", 1200.5),
+        ("es", "3,5 kilos", 3.5),
+        ("es", "3.5 kilos", 3.5),
+        ("es", "12.000.000", 12_000_000),
+        ("de", "1.200", 1200),
+        ("ru", "Всего 1 200 рублей.", 1200),
+        ("ru", "Всего 1\u00a0200,5 рублей.", 1200.5),
+        ("ru", "1\u202f200\u202f000", 1_200_000),
+        ("ru", "в классах 5 и 12 детей", 12),
+        ("fr", "10 300", 10_300),
+        ("zh", "一共1,200元。", 1200),
+        ("zh", "3.5公斤", 3.5),
+        ("en", "1.200 is read as in English", 1.2),
+        ("es", "12 + 30 = 42", 42),
+        ("es", "La respuesta es 8.", 8),
+    ],
+)
+def test_numbers_are_read_as_the_language_writes_them(
+    language: str, text: str, number: float
+) -> None:
+    assert final_number(text, language) == pytest.approx(number)
 
 
 @pytest.mark.parametrize(
@@ -159,21 +188,17 @@ def test_a_share_counts() -> None:
     assert (found.right, found.of, found.value) == (3, 4, 0.75)
 
 
-def _texts(result: dict[str, Any]) -> dict[tuple[str, str], str]:
-    return {(one["problem"], one["method"]): one["text"] for one in result["answers"]}
+def _texts(result: CompositeResult) -> dict[tuple[str, str], str]:
+    return {(one.problem, one.method): one.text for one in result.answers}
 
 
 def _texts_of_the_engine(manifest: Path, methods: list[str]) -> dict[tuple[str, str], str]:
     engine, found = Engine.load(load_collection(manifest)), {}
     for problem in read_problems(BUNDLED, 2):
         prompt = engine.prompt(problem.instruction)
-        reading = Reading(
-            ("spanish", "math"),
-            engine.layers,
-            lambda: engine.divergence(engine.trace(prompt, ["spanish", "math"])).values_LK,  # noqa: B023
-        )
+        context = engine.context(prompt, ["spanish", "math"])
         texts = dict.fromkeys(methods, "")
-        for step in engine.answer(prompt, fuse(methods, reading), new_tokens=4):
+        for step in engine.answer(prompt, fuse(methods, context), new_tokens=4):
             for token in step.tokens:
                 texts[methods[token.row]] += token.delta
         found |= {(problem.id, method): text.strip() for method, text in texts.items()}
@@ -183,7 +208,7 @@ def _texts_of_the_engine(manifest: Path, methods: list[str]) -> dict[tuple[str, 
 def test_every_method_answers_every_problem(manifest: Path) -> None:
     methods = ["base", "adapter:math", "static", "qa-flora"]
     result = compare(
-        Bench(load_collection(manifest)),
+        Engine.load(load_collection(manifest)),
         read_problems(BUNDLED, 2),
         "es",
         ["spanish", "math"],
@@ -191,12 +216,15 @@ def test_every_method_answers_every_problem(manifest: Path) -> None:
         lambda line: None,
         new_tokens=4,
     )
-    assert list(result["scores"]) == methods
+    assert list(result.scores) == methods
     assert _texts(result) == _texts_of_the_engine(manifest, methods)
-    for found in result["scores"].values():
-        assert found["both"]["right"] <= min(found["number"]["right"], found["language"]["right"])
-        assert found["number"]["of"] == 2
-    json.dumps(result)
+    for found in result.scores.values():
+        assert found.both.right <= min(found.number.right, found.language.right)
+        assert found.number.of == 2
+    content = json.loads(json.dumps(result.as_json()))
+    check_schema(content, results.SCHEMA, results.VERSION)
+    with pytest.raises(InputError, match=r"version 1, and .* version 2 is read"):
+        check_schema(content, results.SCHEMA, 2)
 
 
 def test_the_bundled_problems_can_be_read() -> None:
@@ -226,16 +254,19 @@ def test_the_command_measures_losses_scores_and_curves(
                  "--rows", "2", "--problems", "2"]  # fmt: skip
     assert main([*arguments, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert set(result["losses"]) == {"math_en", "code_en", "word problems, held out"}
-    found = result["losses"]["math_en"]
-    assert found["own"] == "math" and set(found["loss"]) == {"base", "math", "code"}
-    assert found["lower_by"] == pytest.approx(1 - found["loss"]["math"] / found["loss"]["base"])
-    assert (
-        set(result["scores"]) == set(result["curves"]) == set(result["norms"]) == {"math", "code"}
-    )
-    assert set(result["scores"]["math"]["shares"]) == {"base", "math", "code"}
+    assert (result["schema"], result["version"]) == ("fusion-lens/adapter-evaluation", 1)
+    sets = {found["name"]: found for found in result["sets"]}
+    assert set(sets) == {"math_en", "code_en", "word problems, held out"}
+    found = sets["math_en"]
+    assert found["own"] == "math" and set(found["losses"]) == {"base", "math", "code"}
+    expected = 1 - found["losses"]["math"] / found["losses"]["base"]
+    assert found["lower_by"] == pytest.approx(expected)
+    scores = {score["adapter"]: score for score in result["scores"]}
+    assert set(scores) == set(result["curves"]) == set(result["delta_norms"]) == {"math", "code"}
+    assert set(scores["math"]["shares"]) == {"base", "math", "code"}
     assert [point["weight"] for point in result["curves"]["math"]] == [0.25, 0.5, 0.75, 1.0, 1.5]
-    shown = tables(result)
-    assert shown.count("\n\n") == 2 and f"| {found['loss']['base']:.3f} |" in shown
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("\n\n") == 2 and f"| {found['losses']['base']:.3f} |" in shown
     assert main([*arguments[:4], str(tmp_path / "nowhere")]) == 2
     assert "has no dev set" in capsys.readouterr().err

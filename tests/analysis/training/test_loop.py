@@ -16,10 +16,10 @@ from analysis.models.adapters import load_adapter
 from analysis.models.manifest import AdapterEntry
 from analysis.training import loop
 from analysis.training.adapter import adapter_tensors, adapter_weight, add_adapter, save_adapter
-from analysis.training.batches import Example, bucket, collate, encode
-from analysis.training.data import Row
 from analysis.training.head import batch_loss, head_loss, restrict
-from analysis.training.recipe import Recipe
+from analysis.training.recipe import Recipe, make_recipe
+from analysis.training.texts.batches import TokenExample, bucket, collate, encode
+from analysis.training.texts.examples import TextExample
 
 VOCABULARY = 60
 
@@ -60,11 +60,11 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def examples(count: int = 24) -> list[Example]:
+def examples(count: int = 24) -> list[TokenExample]:
     found = []
     for number in range(count):
         ids = [3 + (number * step) % 50 for step in range(1, 4 + number % 5)]
-        found.append(Example((2, *ids), (7, 8 + number % 2, 1)))
+        found.append(TokenExample((2, *ids), (7, 8 + number % 2, 1)))
     return found
 
 
@@ -112,11 +112,11 @@ def test_batches_hold_every_example_once_within_the_budget() -> None:
 
 
 def test_a_control_token_in_a_row_is_text() -> None:
-    example = encode(tiny_tokenizer(), Row("a <bos> b", "c"))
+    example = encode(tiny_tokenizer(), TextExample("a <bos> b", "c"), RECIPE.prompt_form)
     assert example.prompt[0] == 2 and 2 not in example.prompt[1:]
     assert example.answer[-1] == 1
-    with pytest.raises(InputError, match="exactly once"):
-        encode(tiny_tokenizer(), Row("a", "b"), form="User:")
+    with pytest.raises(InputError, match=r"form is 'User:'.*exactly once"):
+        make_recipe({"name": "a", "form": "User:"}, "recipe.toml")
 
 
 def run(tmp_path: Path, name: str, recipe: Recipe = RECIPE, say: Any = str) -> Any:

@@ -5,22 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
-from analysis.inference.decoding import Sampling
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
-from app.explore.permalinks import Permalinks
-from app.explore.view_service import ViewService
+from app.explore import control_column
+from app.explore.controls import Controls, answer_settings_of, view_settings_of
+from app.explore.services.permalinks import Permalinks
+from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.state import link_fields
+from app.state.link_fields import Field, LinkFields
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
+from app.views.export_panel import ExportPanel, Permalink
+from app.widgets.labels import labels_of
 from tests.tiny import tiny_collection
 
 NAMES = ("spanish", "math", "code")
-PICTURE = Snapshot(
+SNAPSHOT = Snapshot(
     "stored",
     "How many?",
     NAMES,
@@ -35,41 +41,53 @@ PICTURE = Snapshot(
 @pytest.fixture(scope="module")
 def permalinks(tmp_path_factory: pytest.TempPathFactory) -> Permalinks:
     collection = load_collection(tiny_collection(tmp_path_factory.mktemp("addresses")))
-    return Permalinks(collection, ViewService(Loader(lambda progress: None), {}))  # type: ignore[arg-type, return-value]
+    controls = Controls()
+    with gr.Blocks(analytics_enabled=False):
+        controls.add("query", gr.Textbox(), "question", Field("q", link_fields.query, ""))
+        control_column.build(controls, collection, labels_of(collection), stored=False)
+    view_service = ViewService(Loader(lambda progress: None), {})  # type: ignore[arg-type, return-value]
+    return Permalinks(LinkFields(controls.link_fields), view_service)
 
 
 def _session(view_settings: ViewSettings | None = None) -> Session:
     session = Session(view_settings=view_settings or ViewSettings())
-    session.show(replace(PICTURE, view_settings=session.view_settings))
+    session.show(replace(SNAPSHOT, view_settings=session.view_settings))
     return session
 
 
+def _text(panel: ExportPanel) -> str:
+    assert isinstance(panel.link, Permalink)
+    return panel.link.text
+
+
 def _link(permalinks: Permalinks, session: Session) -> dict[str, str]:
-    return link_fields.pairs(permalinks.of(session)["link"]["text"])
+    return link_fields.pairs(_text(permalinks.export_panel(session)))
 
 
 def test_the_stored_example_has_a_link_and_its_page_keeps_its_address(
     permalinks: Permalinks,
 ) -> None:
-    view = permalinks.of(_session(ViewSettings(show="divergence")))
-    assert link_fields.pairs(view["link"]["text"]) == {"q": "How many?", "show": "divergence"}
-    assert view["run"] == 0 and view["ready"]
-    assert not permalinks.of(Session())["ready"]
+    view = permalinks.export_panel(_session(ViewSettings(show="divergence")))
+    assert link_fields.pairs(_text(view)) == {"q": "How many?", "show": "divergence"}
+    assert view.run == 0 and view.ready
+    assert permalinks.export_panel(Session()) == ExportPanel.empty()
 
 
 def test_a_run_comes_back_as_it_was_asked_and_is_looked_at(permalinks: Permalinks) -> None:
     session = _session(ViewSettings("raw", "divergence", "prompt", "js", "softmax", 0.5, "1-2"))
     methods = ("base", "qa-flora", "adapter:code", "adapter:math")
     answer_settings = AnswerSettings(methods, 32, Sampling(0.7, 0.9, 5), "raw")
-    session.run = Run(3, "How many?", None, answer_settings)  # type: ignore[arg-type]
+    session.run = Run(3, "How many?", None, (), answer_settings, None, None)  # type: ignore[arg-type]
     link = _link(permalinks, session)
     again = Session()
     values, shown = permalinks.open(again, link)
     assert again.linked and not shown
-    assert values[:2] == ["How many?", list(NAMES)]
-    assert ViewSettings(*values[2:9]) == session.view_settings
-    assert values[9:] == [["base", "qa-flora"], ["adapter:math", "adapter:code"], 32, 0.7, 0.9, 5]
-    assert permalinks.of(session)["run"] == 3
+    assert (values["query"], values["adapters"]) == ("How many?", list(NAMES))
+    assert view_settings_of(values) == session.view_settings
+    assert answer_settings_of(values) == replace(
+        answer_settings, methods=("base", "qa-flora", "adapter:math", "adapter:code")
+    )
+    assert permalinks.export_panel(session).run == 3
 
 
 def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> None:
@@ -79,15 +97,15 @@ def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> N
 def test_settings_alone_are_how_what_is_there_is_looked_at(permalinks: Permalinks) -> None:
     session = _session()
     values, shown = permalinks.open(session, {"show": "divergence", "seed": "many"})
-    assert values[0] is None and not session.linked
+    assert "query" not in values and not session.linked
     assert session.view_settings == ViewSettings(show="divergence")
-    assert shown["grid"]["title"] == "How far each adapter moves the base"
-    assert "The link's seed cannot be used" in shown["status"]["text"]
-    assert permalinks.open(session, {"__theme": "dark"}) == ([], {})
+    assert shown["grid"].title == "Divergence from the base by layer"
+    assert "The value of seed in the link is not valid" in shown["status"].text
+    assert permalinks.open(session, {"__theme": "dark"}) == ({}, {})
 
 
 def test_a_question_too_long_for_a_link_is_said(permalinks: Permalinks, tmp_path: Path) -> None:
     session = _session()
-    session.snapshot = replace(PICTURE, query="word " * 2000)
-    view = permalinks.of(session)
-    assert "too long for a link" in view["note"] and view["link"]["text"] == ""
+    session.snapshot = replace(SNAPSHOT, query="word " * 2000)
+    view = permalinks.export_panel(session)
+    assert "too long for a link" in view.note and _text(view) == ""

@@ -1,27 +1,38 @@
-"""What happens when somebody asks, without a browser."""
+"""Questions, view settings and robustness checks, without a browser."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.inference.decoding import Step
-from analysis.measure.lens import Head
-from analysis.measure.metrics import METRICS
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.common.sizes import size_of
+from analysis.inference.decoding.sampling import Sampling
+from analysis.inference.decoding.steps import Step
+from analysis.inference.head import Head
+from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import POSITIONS
 from analysis.models.manifest import load_collection
-from app.explore.robustness_service import copy, probe
-from app.server.requests import Updates
+from app.explore.services.robustness_service import check_copies, check_variants
+from app.explore.services.updates import Updates
+from app.export import files
+from app.state.answers_panel import AnswersPanel
+from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
+from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
-from tests.tiny import tiny_collection
+from tests.passes import Passes, unwatch
+from tests.tiny import tiny_collection, tiny_engine
 
 QUERY = "¿Cuántas manzanas tiene?"
 
@@ -39,7 +50,7 @@ def visit(shared_visit: Visit) -> Visit:
 
 
 def _rows(shown: dict[str, Any]) -> list[str]:
-    return [row["name"] for row in shown["answers"]["rows"]]
+    return [row.name for row in shown["answers"].rows]
 
 
 def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
@@ -50,20 +61,24 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
     session, answer = visit.session, visit.engine.answer
     second, halfway = threading.Event(), threading.Event()
 
-    def held(*given: Any, **named: Any) -> Iterator[Step]:
+    def held(*given: Any, **named: Any) -> PacedAnswering:
         monkeypatch.undo()  # for the next one, who is not held
         steps = answer(*given, **named)
-        yield next(steps)
-        assert second.wait(60)
-        yield next(steps)
-        halfway.set()
-        while session.stopped < 1:
-            halfway.wait(0.01)
-        yield from steps
+
+        def paced() -> Generator[Step, None, None]:
+            yield next(steps)
+            assert second.wait(60)
+            yield next(steps)
+            halfway.set()
+            while session.stopped < 1:
+                halfway.wait(0.01)
+            yield from steps
+
+        return PacedAnswering(steps, paced())
 
     monkeypatch.setattr(visit.engine, "answer", held)
     shown = visit.steps(QUERY, methods=("base", "qa-flora"), new_tokens=8)
-    while not any(row["tokens"] for row in next(shown).get("answers", {"rows": []})["rows"]):
+    while not any(row.tokens for row in next(shown).get("answers", AnswersPanel.empty()).rows):
         pass
     second.set()
     assert halfway.wait(60)
@@ -72,10 +87,10 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
 
 def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
     query = f"{QUERY} {id(visit.session)}"  # nobody asked it before
-    detail = visit.ask(query)["status"]["detail"]
+    detail = visit.ask(query)["status"].detail
     costs = r"traced \d+\.\d s · read \d+\.\d s · answered \d+\.\d s: 8 tokens, \d+\.\d/s"
     assert re.fullmatch(costs, detail)
-    again = visit.ask(query)["status"]["detail"]
+    again = visit.ask(query)["status"].detail
     assert again.startswith("traced from the cache · read from the cache · answered")
 
 
@@ -84,9 +99,9 @@ def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
     assert _rows(visit.ask(QUERY, view_settings, with_shown=True)) == ["base", "static", "shown"]
     assert visit.session.answer_record is not None and visit.session.snapshot is not None
-    alone_beside = visit.session.answer_record.rows[2].weights_LK.tolist()
-    assert alone_beside == [list(row) for row in visit.session.snapshot.weights]
-    assert {value for row in alone_beside for value in row} == {0.0, 1.0}
+    weights = [list(row) for row in visit.session.answer_record.weights[2].mean]
+    assert weights == [list(row) for row in visit.session.snapshot.weights]
+    assert {value for row in weights for value in row} == {0.0, 1.0}
     visit.view_service.paint(
         visit.session, 0, 0, 0.5, "cell"
     )  # by nobody: the grid is not painted on
@@ -95,27 +110,27 @@ def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
     assert _rows(visit.ask(QUERY, ViewSettings(show="what-if"))) == ["base", "static", "what-if"]
     shown = visit.ask(QUERY, view_settings, with_shown=True)
     assert _rows(shown) == ["base", "static", "what-if", "shown"]
-    assert visit.session.answer_record.rows[2].weights_LK[0].tolist() == [0.5, 0.5, 0.5]
-    visit.view_service.unpaint(visit.session)
+    assert visit.session.answer_record.weights[2].mean[0] == (0.5, 0.5, 0.5)
+    visit.view_service.reset_painting(visit.session)
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
 
 
 def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
     shown = visit.ask(QUERY, methods=("base", "adapter:math"), new_tokens=32)
-    assert "parts from Base's" in shown["answers"]["sentence"]
+    assert "first difference from the Base answer" in shown["answers"].sentence
     shown = visit.ask(QUERY, methods=("base", "qa-flora"))
-    assert "parts from qa-FLoRA's" in shown["answers"]["sentence"]
-    assert "parts" not in visit.ask(QUERY, methods=("base",))["answers"]["sentence"]
+    assert "first difference from the qa-FLoRA answer" in shown["answers"].sentence
+    assert "difference" not in visit.ask(QUERY, methods=("base",))["answers"].sentence
 
 
 def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     six = ("base", "static", "sum", "qa-flora", "adapter:math", "adapter:code")
     shown = visit.ask(QUERY, methods=six)
-    assert len(shown["answers"]["rows"]) == 6
+    assert len(shown["answers"].rows) == 6
     before = visit.session.run
     refused = visit.ask("another question", methods=six, with_shown=True)
-    assert refused["status"]["state"] == "error"
-    assert "7 answers are chosen, “As shown” among them, and" in refused["status"]["text"]
+    assert refused["status"].state == "error"
+    assert "You chose 7 answers (including “Shown weights”), but" in refused["status"].text
     assert "answers" not in refused and "grid" not in refused
     assert visit.session.run is before and not refused["busy"]
 
@@ -125,7 +140,7 @@ def test_an_adapter_that_is_not_fused_can_be_heard_alone(visit: Visit) -> None:
     shown = visit.ask(QUERY, methods=("qa-flora", "adapter:math"))
     visit.names = ["spanish", "math", "code"]
     assert _rows(shown) == ["qa-flora", "adapter:math"]
-    assert shown["status"]["state"] == "done"
+    assert shown["status"].state == "done"
 
 
 def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit) -> None:
@@ -134,13 +149,13 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     assert not visit.query_service.needs_every_token(visit.session)
     shown = visit.view_service.change_settings(visit.session, mean)
     assert visit.query_service.needs_every_token(visit.session)
-    assert "Every token has to be read" in shown["status"]["text"]
-    assert "last token of the query" in shown["grid"]["note"]  # still what it says it is
+    assert "read every token" in shown["status"].text
+    assert "last token of the query" in shown["grid"].note  # still what it says it is
     shown = last(visit.query_service.every_token(visit.session))
-    assert "each counting alike, the prompt form's left out" in shown["grid"]["note"]
+    assert "equal weights, without the prompt form" in shown["grid"].note
     run, snapshot = visit.session.run, visit.session.snapshot
     assert run is not None and snapshot is not None
-    prompt = run.trace.prompt
+    prompt = run.prompt
     values_LKT = visit.engine.every_token(prompt).values_LKT
     mean_LK = values_LKT[:, :, prompt.query_first : prompt.query_last + 1].mean(dim=2)
     assert snapshot.divergence == tuple(tuple(row) for row in mean_LK.tolist())
@@ -151,13 +166,11 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     assert not visit.query_service.needs_every_token(visit.session)
     visit.view_service.change_settings(visit.session, ViewSettings("raw", position="mean"))
     assert visit.query_service.needs_every_token(visit.session)
-    assert not visit.view_service.change_settings(visit.session, ViewSettings("raw"))["tokens"][
-        "id"
-    ]
-    assert visit.view_service.change_settings(visit.session, mean)["tokens"]["id"]
+    assert not visit.view_service.change_settings(visit.session, ViewSettings("raw"))["tokens"].id
+    assert visit.view_service.change_settings(visit.session, mean)["tokens"].id
     # A new run brings it along where the question is the same.
     asked = visit.ask(QUERY, mean)
-    assert asked["status"]["detail"].startswith("traced from the cache · read from the cache")
+    assert asked["status"].detail.startswith("traced from the cache · read from the cache")
 
 
 @pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
@@ -176,8 +189,8 @@ def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
     monkeypatch.setattr(visit.engine, meanwhile, looked)
     shown = visit.ask(f"{QUERY} {meanwhile} {id(visit.session)}", ViewSettings())
     assert visit.session.snapshot is not None and visit.session.snapshot.view_settings == wanted
-    assert "raw lens" in shown["grid"]["note"] and "each counting alike" in shown["grid"]["note"]
-    assert shown["tokens"]["id"]
+    assert "raw lens" in shown["grid"].note and "equal weights" in shown["grid"].note
+    assert shown["tokens"].id
 
 
 def test_what_was_seen_of_another_run_or_look_is_seen_anew(
@@ -199,27 +212,27 @@ def test_what_was_seen_of_another_run_or_look_is_seen_anew(
         QUERY,
         "js",
     )
-    assert "Jensen–Shannon" in shown["grid"]["note"]
+    assert "Jensen–Shannon" in shown["grid"].note
 
 
 def test_a_new_question_clears_what_was_tried_with_the_one_before(visit: Visit) -> None:
     view_settings = ViewSettings()
     visit.ask(QUERY, view_settings)
     kept = visit.view_service.change_settings(visit.session, ViewSettings(show="divergence"))
-    assert "spread" not in kept and "copies" not in kept  # only drawn otherwise
-    assert "spread" not in visit.ask(QUERY, view_settings)
+    assert "variants" not in kept and "copies" not in kept  # only drawn otherwise
+    assert "variants" not in visit.ask(QUERY, view_settings)
     for shown in (
         visit.view_service.change_settings(visit.session, ViewSettings("raw")),
         visit.ask("another", ViewSettings("raw")),
     ):
-        assert not shown["spread"]["id"] and not shown["copies"]["id"]
+        assert not shown["variants"].id and not shown["copies"].id
 
 
 def test_where_no_answer_is_asked_for_none_stays(visit: Visit) -> None:
     visit.ask(QUERY)
     shown = visit.ask("another question", methods=())
-    assert shown["answers"]["rows"] == []
-    assert shown["answers"]["run"] == visit.session.ticket
+    assert shown["answers"].rows == ()
+    assert shown["answers"].run == visit.session.ticket
 
 
 def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
@@ -233,8 +246,8 @@ def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
         return copies(*given)
 
     monkeypatch.setattr(visit.engine, "copies", meanwhile)
-    shown = last(_copied(visit))
-    assert "copies" not in shown and "try it again" in shown["status"]["text"]
+    shown = last(_copies(visit))
+    assert "copies" not in shown and "check again" in shown["status"].text
 
 
 def test_a_second_question_ends_the_first_which_says_no_more(
@@ -243,7 +256,7 @@ def test_a_second_question_ends_the_first_which_says_no_more(
     """As with a second chip, Enter, or run of the history, while the first one still answers."""
     first = _answering(visit, monkeypatch)
     shown = visit.ask("And another one?")
-    assert shown["status"]["state"] == "done" and not shown["busy"]
+    assert shown["status"].state == "done" and not shown["busy"]
     assert list(first) == []
     assert visit.session.snapshot is not None and visit.session.snapshot.query == "And another one?"
 
@@ -252,9 +265,9 @@ def test_answers_that_a_question_in_vain_ended_are_shown_as_stopped(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = _answering(visit, monkeypatch)
-    assert visit.ask(" ")["status"]["state"] == "error"
+    assert visit.ask(" ")["status"].state == "error"
     left = last(first)
-    assert set(left) == {"answers"} and left["answers"]["state"] == "stopped"
+    assert set(left) == {"answers"} and left["answers"].state == "stopped"
 
 
 def test_the_mean_waits_for_the_answers_and_is_then_read(visit: Visit) -> None:
@@ -269,8 +282,8 @@ def test_the_mean_waits_for_the_answers_and_is_then_read(visit: Visit) -> None:
         list(visit.query_service.read_tokens_if_needed(visit.session)) == []
     )  # the answers are not ended for it
     shown = last(steps)
-    assert [row["end"] for row in shown["answers"]["rows"]] == ["length"] * 2
-    assert shown["status"]["state"] == "done" and not shown["busy"]
+    assert [row.end for row in shown["answers"].rows] == ["length"] * 2
+    assert shown["status"].state == "done" and not shown["busy"]
     assert visit.session.snapshot is not None and visit.session.snapshot.view_settings == mean
 
 
@@ -286,42 +299,35 @@ def test_a_mean_that_is_no_longer_wanted_makes_way_for_another(visit: Visit) -> 
     assert "grid" not in last(first)
 
 
-def _checked(visit: Visit) -> Updates:
-    return probe(visit.loader, visit.request_queue, visit.session, "eins\nzwei")
+def _variants(visit: Visit) -> Updates:
+    return check_variants(visit.loader, visit.request_queue, visit.session, "eins\nzwei")
 
 
-def _copied(visit: Visit) -> Updates:
-    return copy(visit.loader, visit.request_queue, visit.session)
+def _copies(visit: Visit) -> Updates:
+    return check_copies(visit.loader, visit.request_queue, visit.session)
 
 
-@pytest.mark.parametrize("begin", [_checked, _copied])
+@pytest.fixture
+def passes(visit: Visit) -> Iterator[Passes]:
+    """The engine's forward passes."""
+    yield Passes(visit.engine)
+    unwatch(visit.engine)
+
+
+@pytest.mark.parametrize("begin", [_variants, _copies])
 def test_variants_and_copies_stop_when_they_are_told_to(
-    visit: Visit, begin: Callable[[Visit], Updates], monkeypatch: pytest.MonkeyPatch
+    visit: Visit, begin: Callable[[Visit], Updates]
 ) -> None:
-    query = f"{QUERY} {id(visit.session)}"
-    visit.ask(query)
-    passes, hidden = [], visit.engine._runner.hidden
-
-    def held(*given: Any, **named: Any) -> Any:
-        passes.append(0)
-        given = list(given)
-        tell = given[3]
-
-        def layer(what: str, share: float) -> None:
-            passes[-1] += 1
-            if passes == [1]:
-                visit.session.stop()
-            tell(what, share)
-
-        given[3] = layer
-        return hidden(*given, **named)
-
-    monkeypatch.setattr(visit.engine._runner, "hidden", held)
-    shown = last(begin(visit))
-    assert shown["status"]["state"] == "stopped" and not shown["busy"]
-    with visit.engine._runner.lock:  # held as long as a pass runs
-        assert passes == [1]
-    assert "spread" not in shown and "copies" not in shown
+    visit.ask(f"{QUERY} {id(visit.session)}")
+    passes = Passes(visit.engine, on_layer=visit.session.stop)
+    try:
+        shown = last(begin(visit))
+        passes.wait_until_idle()
+    finally:
+        unwatch(visit.engine)
+    assert shown["status"].state == "stopped" and not shown["busy"]
+    assert passes.layers == [1]
+    assert "variants" not in shown and "copies" not in shown
 
 
 def test_after_a_stopped_answer_the_next_is_exact(
@@ -330,16 +336,16 @@ def test_after_a_stopped_answer_the_next_is_exact(
     steps = _answering(visit, monkeypatch)
     visit.session.stop()
     left = last(steps)["answers"]
-    assert left["state"] == "stopped" and [len(row["tokens"]) for row in left["rows"]] == [2, 2]
+    assert left.state == "stopped" and [len(row.tokens) for row in left.rows] == [2, 2]
     query = f"And now? {id(visit.session)}"
     asked = {"methods": ("base", "qa-flora"), "new_tokens": 6}
-    found = visit.ask(query, **asked)["answers"]["rows"]
+    found = visit.ask(query, **asked)["answers"].rows
     snapshot = visit.session.snapshot
     fresh = Visit(visit.collection)
-    expected = fresh.ask(query, **asked)["answers"]["rows"]
+    expected = fresh.ask(query, **asked)["answers"].rows
     assert fresh.session.snapshot is not None and snapshot is not None
     assert snapshot.divergence == fresh.session.snapshot.divergence
-    assert [row["tokens"] for row in found] == [row["tokens"] for row in expected]
+    assert [row.tokens for row in found] == [row.tokens for row in expected]
 
 
 def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
@@ -350,29 +356,29 @@ def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
     steps = visit.query_service.every_token(visit.session)
     assert next(steps)["busy"]
     visit.session.stop()
-    assert last(steps)["status"]["state"] == "stopped"
+    assert last(steps)["status"].state == "stopped"
     assert visit.query_service.needs_every_token(visit.session)
 
 
 def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit) -> None:
     grid = visit.ask(QUERY, ViewSettings(span="1-2"))["grid"]
-    assert (grid["first"], grid["layers"], len(grid["text"])) == (1, 2, 2)
-    assert grid["say"][0][0].startswith("layer 1, Spanish: ")
-    assert grid["figure"]["data"][0]["y"] == [1, 2] and grid["select"][0] in (1, 2)
-    assert "layers 1–2 of 3" in grid["note"]
+    assert (grid.first, grid.layers, len(grid.cells)) == (1, 2, 2)
+    assert grid.descriptions[0][0].startswith("layer 1, Spanish: ")
+    assert grid.figure["data"][0]["y"] == [1, 2] and grid.selected[0] in (1, 2)
+    assert "layers 1–2 of 3" in grid.note
     assert not visit.session.select(0, 0) and visit.session.select(2, 0)
-    (profile,) = visit.view_service.shown(visit.session)["profile"]["charts"]
-    assert profile["figure"]["data"][0]["x"] == [1, 2]
+    (profile,) = visit.view_service.panels(visit.session)["profile"].charts
+    assert profile.figure["data"][0]["x"] == [1, 2]
 
 
 def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> None:
-    places = [visit.request_queue.place() for _ in range(visit.request_queue.served)]
+    places = [visit.request_queue.entry() for _ in range(visit.request_queue.served)]
     for place in places:
         place.__enter__()
     steps = visit.query_service.ask(Session(), QUERY, visit.names, ViewSettings(), lambda: None)  # type: ignore[arg-type, return-value]
     assert next(steps)["busy"]
-    said = next(steps)["status"]["text"]
-    assert said == f"Place 1 in the queue: {visit.request_queue.served} others are being served"
+    said = next(steps)["status"].text
+    assert said == "Number 1 in the queue"
     steps.close()
     for place in places:
         place.__exit__(None, None, None)
@@ -381,41 +387,80 @@ def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> 
 def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
     visit.ask(QUERY)
     visit.session.select(0, 1)
-    shown = last(copy(visit.loader, visit.request_queue, visit.session))
+    shown = last(check_copies(visit.loader, visit.request_queue, visit.session))
     view = shown["copies"]
-    (drawn,) = view["charts"]
-    assert drawn["title"] == "Math beside copies of itself"
-    zero, twin, doubled = view["said"][:3]
-    assert "its divergence is 0 in every layer, and so is its weight (0.00)" in zero
+    (drawn,) = view.charts
+    assert drawn.title == "Math beside copies of itself"
+    zero, twin, doubled = view.sentences[:3]
+    assert "its divergence is 0 in every layer, and its mean weight is 0.00" in zero
     assert "the same divergence" in twin and "times the adapter's own" in doubled
-    cells = drawn["figure"]["data"][0]["text"]
-    assert [row[1:] for row in drawn["table"]["rows"]] == cells
+    cells = drawn.figure["data"][0]["text"]
+    assert [row[1:] for row in drawn.table.rows] == cells
     assert [row[1] for row in cells] == ["0.00  (0)"] * 3
     assert [row[0] for row in cells] == [row[2] for row in cells]
-    assert shown["status"]["state"] == "done"
+    assert shown["status"].state == "done"
 
 
 def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
     view_settings = ViewSettings(span="2")
     visit.ask(QUERY, view_settings)
-    shown = last(probe(visit.loader, visit.request_queue, visit.session, "eins\nzwei"))
-    (drawn,) = shown["spread"]["charts"]
-    assert drawn["title"] == "Mean and spread over 3 variants"
-    assert "“eins”" in shown["spread"]["said"][1]
-    assert drawn["figure"]["data"][0]["y"] == [2] and drawn["table"]["rows"][0][0] == "2"
+    shown = last(check_variants(visit.loader, visit.request_queue, visit.session, "eins\nzwei"))
+    (drawn,) = shown["variants"].charts
+    assert drawn.title == "Mean and spread over 3 variants"
+    assert "“eins”" in shown["variants"].sentences[1]
+    assert drawn.figure["data"][0]["y"] == [2] and drawn.table.rows[0][0] == "2"
 
 
 def test_what_is_read_ahead_is_looked_at_without_model_or_head(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask(QUERY)
-    assert visit.engine.background.wait(60)
-    # Both would be called: the model for a trace, the head for a divergence or a cell.
+    assert visit.engine.background.wait_until_done(60)
+    passes.layers.clear()
+    # A divergence or a cell would call the head.
     monkeypatch.setattr(Head, "logits", None)
-    monkeypatch.setattr(visit.engine, "_runner", None)
-    ways = itertools.product(METRICS, POSITIONS, NORMALISATIONS)
+    ways = itertools.product(metrics(), POSITIONS, NORMALISATIONS)
     for metric, position, normalisation in ways:
         view_settings = ViewSettings(metric=metric, position=position, normalisation=normalisation)
         shown = visit.view_service.change_settings(visit.session, view_settings)
         assert "status" not in shown
-        assert shown["why"]["tokens"] and shown["grid"]["id"]
+        assert shown["explanation"].tokens and shown["grid"].id
+    assert passes.layers == []
+
+
+def test_a_rules_weights_are_shown_with_their_spread_and_exported(visit: Visit) -> None:
+    shown = visit.ask(f"{QUERY} {id(visit.session)}", methods=("static", "arrow"))
+    (chart,) = shown["rule_weights"].charts
+    record = visit.session.answer_record
+    assert record is not None
+    static, arrow = record.weights
+    assert static.deviation is None and arrow.deviation is not None
+    trace = chart.figure["data"][0]
+    assert trace["z"] == [list(row) for row in arrow.mean]
+    assert trace["text"][0][0] == f"{arrow.mean[0][0]:.2f} ± {arrow.deviation[0][0]:.2f}"
+    assert max(max(row) for row in arrow.deviation) > 0
+    content = json.loads(files.export("json", visit.collection, visit.session).text)
+    row = content["answers"]["rows"][1]
+    assert (row["name"], row["adapters"]) == ("arrow", list(arrow.adapters))
+    assert row["weights"] == [list(one) for one in arrow.mean]
+    assert row["weights_deviation"] == [list(one) for one in arrow.deviation]
+    assert content["answers"]["rows"][0]["weights_deviation"] is None
+    assert not visit.ask(f"{QUERY} {id(visit)}", methods=("static",))["rule_weights"].charts
+
+
+def test_a_run_that_is_no_longer_kept_says_how_to_go_on(tmp_path: Path) -> None:
+    limits = Limits(kept_bytes=60_000)
+    engine, _, _ = tiny_engine(tmp_path, {"spanish": {}, "math": {}}, limits=limits)
+    runs = []
+    for number in range(40):
+        prompt = engine.prompt(f"{QUERY} {number}")
+        trace = engine.trace(prompt)
+        settings = AnswerSettings(("base",), 4, Sampling(), "norm")
+        run = Run(number, "q", prompt, trace.adapters, settings, engine.computation, engine)
+        assert run.trace is trace
+        runs.append(run)
+    with pytest.raises(InputError, match=r"no longer kept.*ask it again"):
+        _ = runs[0].trace
+    assert runs[-1].trace.prompt == runs[-1].prompt
+    # Whatever many visitors asked, their runs hold names and prompts, no states.
+    assert sum(size_of(run.prompt, run.adapters) for run in runs) < 40 * 20_000

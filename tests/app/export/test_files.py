@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.inference.decoding import Sampling
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.export import files
 from app.state.session import Session
@@ -40,15 +40,15 @@ def visit(shared_visit: Visit) -> Visit:
     return shared_visit
 
 
-def _take(kind: str, visit: Visit, folder: Path) -> str:
-    file = files.take(kind, load_collection(folder), visit.session)
-    assert file["name"] == f"fusion-lens.{kind}"
-    return file["text"]
+def _export(kind: str, visit: Visit, folder: Path) -> str:
+    file = files.export(kind, load_collection(folder), visit.session)
+    assert file.name == f"fusion-lens.{kind}"
+    return file.text
 
 
 def test_json_says_what_ran_and_how_and_from_what(visit: Visit, folder: Path) -> None:
     visit.ask(QUERY, ViewSettings(span="1–2"), sampling=Sampling(0.5, 0.9, 7))
-    content = json.loads(_take("json", visit, folder))
+    content = json.loads(_export("json", visit, folder))
     assert content["query"] == QUERY
     assert content["shape"] == {"layers": 2, "adapters": 3} and content["layers"] == [1, 2]
     assert [len(content["weights"]), len(content["divergence"][0])] == [2, 3]
@@ -72,7 +72,7 @@ def test_csv_has_a_row_for_each_cell_that_is_shown_and_no_formula(
     visit: Visit, folder: Path
 ) -> None:
     visit.ask(QUERY, ViewSettings(span="1"))
-    rows = list(csv.reader(io.StringIO(_take("csv", visit, folder))))
+    rows = list(csv.reader(io.StringIO(_export("csv", visit, folder))))
     assert [row[:2] for row in rows[1:]] == [["1", "spanish"], ["1", "math"], ["1", "code"]]
     assert sum(float(row[3]) for row in rows[1:]) == pytest.approx(1)
     assert not any(field.startswith("=") for row in rows for field in row)
@@ -87,7 +87,7 @@ def test_web_page_runs_nothing_and_asks_for_nothing(visit: Visit, folder: Path) 
             seen.add(tag)
             assert not {name for name, _ in attributes} & {"src", "href", "onerror", "srcset"}
 
-    page = _take("html", visit, folder)
+    page = _export("html", visit, folder)
     Tags().feed(page)
     assert not seen & {"script", "img", "link", "iframe", "object"}
     assert not re.search(r"https?://|url\(|@import", page)
@@ -127,11 +127,11 @@ def test_snippet_gives_the_exported_numbers_and_answers(
         6,
         with_shown=with_shown,
     )
-    written = _take("py", visit, folder)
+    written = _export("py", visit, folder)
     found: dict[str, object] = {}
     monkeypatch.chdir(folder)
     exec(compile(written, "snippet", "exec"), found)
-    content = json.loads(_take("json", visit, folder))
+    content = json.loads(_export("json", visit, folder))
     assert found["trace"].adapters == tuple(one["name"] for one in content["adapters"])
     shown = slice(found["first"], found["last"] + 1)
     assert found["weights"][shown].tolist() == [
@@ -150,28 +150,28 @@ def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
     visit.names = ["math", "code"]
     visit.ask(QUERY, ViewSettings(show="what-if"))
     visit.names = ["spanish", "math", "code"]
-    plain = json.loads(_take("json", visit, folder))
+    plain = json.loads(_export("json", visit, folder))
     assert plain["painted"] is None
     visit.view_service.paint(visit.session, 1, 0, 1.25, "cell")
     snapshot, pinned = visit.session.snapshot, visit.session.pinned
     assert snapshot is not None and pinned is not None
 
-    content = json.loads(_take("json", visit, folder))
+    content = json.loads(_export("json", visit, folder))
     assert content["painted"][1][0] == 1.25 and content["weights"] == plain["weights"]
     before = content["compared_with"]
     assert before["query"] == "before" and before["settings"]["normalisation"] == "top-1"
     assert before["adapters"] == ["spanish", "math", "code"]
     assert before["weights"] == [list(row) for row in pinned.weights]
 
-    first, *rows = csv.DictReader(io.StringIO(_take("csv", visit, folder)))
+    first, *rows = csv.DictReader(io.StringIO(_export("csv", visit, folder)))
     assert (first["layer"], first["adapter"]) == ("0", "math")
     assert next(row["painted weight"] for row in rows if row["layer"] == "1") == "1.25"
     changed = snapshot.weights[0][0] - pinned.weights[0][1]
-    assert float(first["weight less the pinned run's"]) == changed
+    assert float(first["weight minus pinned weight"]) == changed
 
-    page = _take("html", visit, folder)
-    assert page.count("<table>") == 4 and "as they were painted" in page
-    assert "<h2>Weights less those of the pinned run</h2>" in page and ">1.25<" in page
+    page = _export("html", visit, folder)
+    assert page.count("<table>") == 4 and "<h2>What-if weights</h2>" in page
+    assert "<h2>Weights minus the pinned weights</h2>" in page and ">1.25<" in page
     assert f">{changed:+.2f}<" in page and "before" in page
 
 
@@ -179,7 +179,7 @@ def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) ->
     visit.ask(QUERY)
     visit.ask("another question", methods=())
     assert visit.session.answer_stream is not None
-    assert json.loads(_take("json", visit, folder))["answers"] is None
-    written = _take("py", visit, folder)
+    assert json.loads(_export("json", visit, folder))["answers"] is None
+    written = _export("py", visit, folder)
     ast.parse(written)
     assert "fuse" not in written and "another question" in written

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from analysis.common.errors import InputError
-from app.explore.view_service import ViewService
+from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.state.session import Session
 from app.state.snapshot import Snapshot
@@ -17,7 +17,7 @@ def test_loading_waits_for_the_first_page() -> None:
     loader = Loader(lambda progress: began.set())
     loader.start(patience=600)
     assert loader.now.state == "loading" and not began.is_set()
-    loader.shown.set()
+    loader.page_opened.set()
     assert began.wait(60)
 
 
@@ -36,9 +36,9 @@ def test_a_failed_loading_leaves_what_is_there_to_look_at() -> None:
         Snapshot("stored", "q", names, names, numbers, numbers, (0.5, 0.5), ViewSettings())
     )
     view_service = ViewService(loader, {"a": "a", "b": "b"})
-    assert view_service.change_settings(session, ViewSettings(show="divergence"))["grid"]["id"]
-    assert view_service.select(session, 1, 0)["why"]["cell"] == [1, 0]
-    assert view_service.pin(session)["grid"]["id"] and session.pinned is not None
+    assert view_service.change_settings(session, ViewSettings(show="divergence"))["grid"].id
+    assert view_service.select(session, 1, 0)["explanation"].cell == (1, 0)
+    assert view_service.pin(session)["grid"].id and session.pinned is not None
 
 
 def test_loading_begins_where_no_page_is_opened() -> None:

@@ -1,5 +1,6 @@
-from analysis.inference.decoding import Step, Token
-from app.state.answer_stream import AnswerStream, Heading, text_of
+from analysis.inference.decoding.steps import Step, Token
+from app.state.answer_stream import AnswerStream
+from app.state.answers_panel import Heading
 
 
 def _step(index: int, *ids: int, end: str | None = None) -> Step:
@@ -9,61 +10,63 @@ def _step(index: int, *ids: int, end: str | None = None) -> Step:
     )
 
 
-def _sheet() -> AnswerStream:
+def _stream() -> AnswerStream:
     return AnswerStream(1, [Heading("static", "Static"), Heading("qa-flora", "qa-FLoRA")], 1)
 
 
 def test_the_first_token_that_differs_is_marked_once_and_for_good() -> None:
-    answer_stream = _sheet()
+    answer_stream = _stream()
     answer_stream.push(_step(0, 7, 7))
-    assert [row["parts"] for row in answer_stream.view()["rows"]] == [None, None]
+    assert [row.first_difference for row in answer_stream.panel().rows] == [None, None]
     answer_stream.push(_step(1, 8, 9))
     answer_stream.push(_step(2, 9, 9))
-    assert [row["parts"] for row in answer_stream.view()["rows"]] == [1, None]
-    assert answer_stream.view()["rows"][0]["parted"] == "parts from qa-FLoRA here"
-    assert "parts from qa-FLoRA's" in answer_stream.view()["sentence"]
+    assert [row.first_difference for row in answer_stream.panel().rows] == [1, None]
+    assert (
+        answer_stream.panel().rows[0].difference_note == "first difference from the qa-FLoRA answer"
+    )
+    assert "first difference from the qa-FLoRA answer" in answer_stream.panel().sentence
 
 
-def test_one_answer_parts_from_none() -> None:
+def test_a_single_answer_has_no_difference() -> None:
     answer_stream = AnswerStream(1, [Heading("base", "Base")], 0)
     answer_stream.push(_step(0, 7))
     assert (
-        answer_stream.view()["rows"][0]["parts"] is None
-        and "parts" not in answer_stream.view()["sentence"]
+        answer_stream.panel().rows[0].first_difference is None
+        and "difference" not in answer_stream.panel().sentence
     )
 
 
 def test_a_panel_that_misses_updates_has_all_tokens_again_soon() -> None:
     """The panel's own rule: what it has it keeps, and a gap waits for the next whole update."""
-    answer_stream = _sheet()
+    answer_stream = _stream()
     every_token: list[object] = []
     third: list[object] = []
     sizes = []
     for index in range(200):
         answer_stream.push(_step(index, index, index))
-        row = answer_stream.news()["rows"][0]
-        sizes.append(len(row["tokens"]))
+        row = answer_stream.update().rows[0]
+        sizes.append(len(row.tokens))
         for panel, seen in ((every_token, True), (third, index % 9 == 0 or 50 < index < 60)):
-            if seen and row["from"] <= len(panel):
-                panel += row["tokens"][len(panel) - row["from"] :]
+            if seen and row.start <= len(panel):
+                panel += row.tokens[len(panel) - row.start :]
         assert len(every_token) == index + 1
-    assert every_token == answer_stream.view()["rows"][0]["tokens"]
+    assert every_token == answer_stream.panel().rows[0].tokens
     assert third == every_token[: len(third)] and len(third) > 190
     assert sum(sizes) < 200 * 201 / 2 / 4
 
 
 def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None:
-    answer_stream = _sheet()
+    answer_stream = _stream()
     answer_stream.push(
         Step(0, (Token(0, 1, "a", "a", 0.5, "end token"), Token(1, 2, "b", "b", 0.5, None)))
     )
     answer_stream.finish("stopped")
-    facts = [row["facts"] for row in answer_stream.view()["rows"]]
-    assert facts == ["1 token · ended by itself", "1 token · stopped"]
+    facts = [row.facts for row in answer_stream.panel().rows]
+    assert facts == ["1 token · finished", "1 token · stopped"]
 
 
 def test_text_is_the_sum_of_the_deltas() -> None:
-    answer_stream = _sheet()
+    answer_stream = _stream()
     answer_stream.push(_step(0, 1, 2))
     answer_stream.push(_step(1, 3, 4))
-    assert text_of(answer_stream.view()["rows"][0]) == "t1t3" and answer_stream.tokens == 4
+    assert answer_stream.panel().rows[0].text == "t1t3" and answer_stream.tokens == 4

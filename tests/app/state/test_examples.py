@@ -1,6 +1,17 @@
+from pathlib import Path
+
 from analysis.models.manifest import load_collection
 from app.explore import controls
 from app.state.examples import Example, load_examples
+from app.views.examples_panel import examples_panel
+from tests.tiny import tiny_collection
+
+MORE = """
+[[examples]]
+label = "Counting"
+adapters = ["math"]
+query = "Count to five."
+"""
 
 
 def test_a_composite_example_is_asked_with_its_own_adapters_where_all_are_there() -> None:
@@ -19,10 +30,18 @@ def test_the_examples_name_bundled_adapters() -> None:
     assert {example.alone for example in load_examples(collection)} <= names
 
 
-def test_an_example_brings_the_adapter_that_is_heard_alone_unless_none_is() -> None:
+def test_an_example_brings_the_adapter_that_answers_alone_unless_none_does() -> None:
     example = Example("Medicine in Russian", "Какие?", ("russian", "medical"), "medical")
-    assert controls.alone_beside(example, ["adapter:math"], ["math", "medical"]) == [
-        "adapter:medical"
-    ]
-    assert controls.alone_beside(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
-    assert controls.alone_beside(example, [], ["math", "medical"]) == []
+    assert controls.alone_for(example, ["adapter:math"], ["math", "medical"]) == ["adapter:medical"]
+    assert controls.alone_for(example, ["adapter:math"], ["math", "code"]) == ["adapter:math"]
+    assert controls.alone_for(example, [], ["math", "medical"]) == []
+
+
+def test_an_example_is_added_in_its_collections_folder(tmp_path: Path) -> None:
+    manifest = tiny_collection(tmp_path / "tiny")
+    before = load_examples(load_collection(manifest))
+    with (manifest.parent / "examples.toml").open("a", encoding="utf-8") as file:
+        file.write(MORE)
+    examples = load_examples(load_collection(manifest))
+    assert examples == (*before, Example("Counting", "Count to five.", ("math",)))
+    assert examples_panel(examples, {"math": "Mathematics"}).buttons[-1].label == "Counting"

@@ -5,25 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.state import link_fields
-from app.state.link_fields import Field
+from app.state.link_fields import Field, LinkFields
 
-FIELDS = [
-    Field("q", link_fields.query, ""),
-    Field("adapters", link_fields.some_of("spanish", "math"), ["spanish", "math"]),
-    Field("lens", link_fields.one_of("norm", "raw"), "norm"),
-    Field("temperature", link_fields.number(0, 2), 0),
-    Field("seed", link_fields.number(0, 2**53, whole=True), 0),
-]
+FIELDS = LinkFields(
+    {
+        "query": Field("q", link_fields.query, ""),
+        "adapters": Field("adapters", link_fields.some_of("spanish", "math"), ["spanish", "math"]),
+        "lens": Field("lens", link_fields.one_of("norm", "raw"), "norm"),
+        "heat": Field("temperature", link_fields.number(0, 2), 0),
+        "seed": Field("seed", link_fields.number(0, 2**53, whole=True), 0),
+    }
+)
+DEFAULTS = {"query": "", "adapters": ["spanish", "math"], "lens": "norm", "heat": 0, "seed": 0}
 
 
-def _round_trip(values: list[object]) -> list[object]:
+def _round_trip(values: dict[str, object]) -> dict[str, object]:
     given_back = {
         key: found[0]
-        for key, found in parse_qs(
-            link_fields.encode(FIELDS, values), keep_blank_values=True
-        ).items()
+        for key, found in parse_qs(FIELDS.encode(values), keep_blank_values=True).items()
     }
-    decoded, unusable = link_fields.decode(FIELDS, given_back)
+    decoded, unusable = FIELDS.decode(given_back)
     assert not unusable
     return decoded
 
@@ -37,7 +38,13 @@ def _round_trip(values: list[object]) -> list[object]:
 def test_an_address_brings_everything_back(
     query: str, adapters: list[str], temperature: float, seed: int
 ) -> None:
-    values = [query, adapters, "raw", temperature, seed]
+    values = {
+        "query": query,
+        "adapters": adapters,
+        "lens": "raw",
+        "heat": temperature,
+        "seed": seed,
+    }
     assert _round_trip(values) == values
 
 
@@ -52,11 +59,11 @@ def test_an_address_of_too_many_fields_has_no_pairs() -> None:
 
 
 def test_defaults_are_left_out() -> None:
-    assert link_fields.encode(FIELDS, [field.default for field in FIELDS]) == ""
+    assert FIELDS.encode(DEFAULTS) == FIELDS.encode({}) == ""
 
 
 def test_a_query_too_long_for_an_address_is_left_out() -> None:
-    assert "q=" not in link_fields.encode(FIELDS, ["x" * 9000, [], "raw", 0, 0])
+    assert "q=" not in FIELDS.encode({"query": "x" * 9000})
 
 
 @pytest.mark.parametrize(
@@ -72,11 +79,20 @@ def test_a_query_too_long_for_an_address_is_left_out() -> None:
     ],
 )
 def test_what_cannot_be_used_is_named_and_left_out(given_link: dict[str, str]) -> None:
-    values, unusable = link_fields.decode(FIELDS, given_link)
+    values, unusable = FIELDS.decode(given_link)
     assert unusable == list(given_link)
-    assert values == [field.default for field in FIELDS]
+    assert values == DEFAULTS
 
 
-@given(st.dictionaries(st.sampled_from([field.key for field in FIELDS]), st.text()))
+@given(st.dictionaries(st.sampled_from(FIELDS.keys), st.text()))
 def test_no_address_breaks_the_page(given_link: dict[str, str]) -> None:
-    link_fields.decode(FIELDS, given_link)
+    FIELDS.decode(given_link)
+
+
+def test_two_controls_cannot_share_a_name_or_a_key() -> None:
+    fields = LinkFields()
+    fields.add({"lens": Field("lens", link_fields.one_of("norm"), "norm")})
+    for name, key in (("lens", "l"), ("other", "lens")):
+        with pytest.raises(ValueError, match="two controls"):
+            fields.add({name: Field(key, link_fields.one_of("norm"), "norm")})
+    assert fields.keys == ("lens",)

@@ -1,4 +1,5 @@
 import dataclasses
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -7,9 +8,18 @@ from hypothesis import strategies as st
 from analysis.measure.normalisation import NORMALISATIONS
 from app.state.snapshot import Snapshot, difference, with_settings
 from app.state.view_settings import ViewSettings
-from app.state.what_if import WhatIfWeights, extra, painted_row, shown_row
-from app.views import figure_panels, grid_views
-from app.views.cell_view import arithmetic, cell_view
+from app.state.what_if import (
+    SCOPES,
+    GridAnswers,
+    Stroke,
+    WhatIfWeights,
+    grid_answers,
+    painted_row,
+    shown_row,
+)
+from app.views import charts_panel, grid_views
+from app.views.explanation_panel import arithmetic, explanation_panel
+from app.views.grid_panel import grid_panel
 
 
 def _snapshot(adapters: tuple[str, ...], weights: tuple[tuple[float, ...], ...]) -> Snapshot:
@@ -37,48 +47,52 @@ def test_a_pin_is_called_by_what_is_other_about_it() -> None:
     pinned = with_settings(A, ViewSettings(normalisation="top-1"))
     shown = with_settings(A, ViewSettings(show="difference"))
     said = grid_views.grid_view(shown, pinned).sentence
-    assert said.startswith("Compared with “q”, read with largest only, most of all: ")
+    assert said.startswith("Largest differences from “q” (read with largest only): ")
     only = _snapshot(("b", "c"), ((0.5, 0.5), (0.9, 0.1)))
     said = grid_views.grid_view(shown, only).sentence
-    assert said.startswith("Compared with “q” (only b, which both have), most of all: b ")
-    assert grid_views.grid_view(shown, A).sentence == "Nothing differs from “q”."
+    assert said.startswith("Largest differences from “q”, for the shared adapter b: b ")
+    assert grid_views.grid_view(shown, A).sentence == "No weight differs from “q”."
 
 
 def test_columns_of_a_difference_know_their_adapters() -> None:
     wide = _snapshot(("c", "a", "b"), ((0.5, 0.1, 0.4), (0.2, 0.2, 0.6)))
     shown = with_settings(wide, ViewSettings(show="difference"))
     seen = grid_views.grid_view(shown, A)
-    view = figure_panels.grid(seen, (0, 2), A)
-    assert view["columns"] == ["a", "b"] and view["places"] == [1, 2]
-    assert view["say"][0][1] == "layer 0, b: -0.40"
-    hover = view["figure"]["data"][0]["customdata"][0][1].split("<br>")
+    view = grid_panel(seen, (0, 2), A)
+    assert view.columns == ["a", "b"] and view.places == (1, 2)
+    assert view.descriptions[0][1] == "layer 0, b: -0.40"
+    hover = view.figure["data"][0]["customdata"][0][1].split("<br>")
     assert hover == ["layer 0 · b", "change -0.4000", "weight 0.4000, pinned 0.8000"]
-    assert view["about"] == [["for", "“q”"], ["pinned", "“q”"]]
-    steps = cell_view(seen, 0, 2, None)["arithmetic"]
-    assert steps[-2:] == ["pinned: 0.800", "0.400 − 0.800 = -0.400"]
-    assert cell_view(seen, 0, 0, None)["arithmetic"][-1].startswith("The pinned run has no c")
+    assert view.about == [("for", "“q”"), ("pinned", "“q”")]
+    steps = explanation_panel(seen, 0, 2, None).arithmetic
+    assert list(steps[-2:]) == ["pinned: 0.800", "0.400 − 0.800 = -0.400"]
+    assert (
+        explanation_panel(seen, 0, 0, None)
+        .arithmetic[-1]
+        .startswith("The pinned run does not have c")
+    )
     # The lines are those of the grid's columns, each in its adapter's colour.
-    (drawn,) = figure_panels.profile(seen)["charts"]
-    colours = [line["line"]["color"] for line in drawn["figure"]["data"]]
-    (alone,) = figure_panels.profile(grid_views.grid_view(wide))["charts"]
-    assert colours == [line["line"]["color"] for line in alone["figure"]["data"]][1:]
-    assert drawn["title"] == "Change of weight over the layers"
-    assert [row[1:] for row in drawn["table"]["rows"]] == view["text"]
+    (drawn,) = charts_panel.profile(seen).charts
+    colours = [line["line"]["color"] for line in drawn.figure["data"]]
+    (alone,) = charts_panel.profile(grid_views.grid_view(wide)).charts
+    assert colours == [line["line"]["color"] for line in alone.figure["data"]][1:]
+    assert drawn.title == "Change of weight over the layers"
+    assert [row[1:] for row in drawn.table.rows] == view.cells
 
 
 def test_what_shares_no_adapter_is_said_to_and_not_drawn() -> None:
     other = _snapshot(("c",), ((1.0,), (1.0,)))
     seen = grid_views.grid_view(with_settings(A, ViewSettings(show="difference")), other)
-    view = figure_panels.grid(seen, (0, 0), other)
-    assert "no adapter in common with the pinned “q”" in view["sentence"]
-    assert view["layers"] == 0 and not view["figure"]["data"] and view["note"]
-    assert figure_panels.profile(seen)["charts"] == []
+    view = grid_panel(seen, (0, 0), other)
+    assert "this run and the pinned run “q” share no adapter" in view.sentence
+    assert view.layers == 0 and not view.figure["data"] and view.note
+    assert charts_panel.profile(seen).charts == ()
 
 
 def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
     loud = dataclasses.replace(A, peaks=(1.0, 0.5))
     seen = grid_views.grid_view(loud)
-    assert seen.sentence == "a leads layer 1. On average over the layers: a 60%, b 40%."
+    assert seen.sentence == "a leads in layer 1. Mean weight over the layers: a 60%, b 40%."
     assert seen.averages == ["mean 60%", "mean 40%"]
     assert list(seen.veiled) == [0] and "saturates in layer 0" in seen.note
     # In either picture.
@@ -86,7 +100,7 @@ def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
     for shown, pinned in ((loud, other), (other, loud)):
         seen = grid_views.grid_view(with_settings(shown, ViewSettings(show="difference")), pinned)
         assert list(seen.veiled) == [0] and seen.note
-        trace = figure_panels.grid(seen, None, pinned)["figure"]["data"][0]
+        trace = grid_panel(seen, None, pinned).figure["data"][0]
         assert trace["zmax"] == pytest.approx(0.1)  # what is shaded sets no scale
         assert "in layer 1" in seen.sentence and "in layer 0" not in seen.sentence
     silent = dataclasses.replace(A, peaks=(1.0, 1.0))
@@ -96,18 +110,18 @@ def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
 
 def test_painted_weights_are_shown_as_such() -> None:
     loud = dataclasses.replace(with_settings(A, ViewSettings(show="what-if")), peaks=(1.0, 0.5))
-    painted = WhatIfWeights.over(loud).paint(0, 1, 2.0, "cell", range(2)).weights
+    painted = WhatIfWeights.over(loud).paint(Stroke(1, 0, 1, 2.0, "cell", range(2))).weights
     seen = grid_views.grid_view(loud, None, painted)
-    view = figure_panels.grid(seen, (0, 1))
-    trace = view["figure"]["data"][0]
+    view = grid_panel(seen, (0, 1))
+    trace = view.figure["data"][0]
     assert trace["customdata"][0][1].split("<br>")[1:3] == ["painted 2.00", "weight 0.8000"]
     assert "painted" not in trace["customdata"][0][0]
-    assert trace["zmax"] == 2.0 and not view["figure"]["layout"]["shapes"]
-    assert cell_view(seen, 0, 1, None)["arithmetic"][-1] == "painted over: 2.00"
-    assert cell_view(seen, 0, 0, None)["arithmetic"][-1].endswith("= 0.200")
-    (drawn,) = figure_panels.profile(seen)["charts"]
-    assert drawn["figure"]["data"][1]["y"][0] == 2.0
-    assert drawn["figure"]["layout"]["yaxis"]["title"]["text"] == "painted weight"
+    assert trace["zmax"] == 2.0 and not view.figure["layout"]["shapes"]
+    assert explanation_panel(seen, 0, 1, None).arithmetic[-1] == "painted weight: 2.00"
+    assert explanation_panel(seen, 0, 0, None).arithmetic[-1].endswith("= 0.200")
+    (drawn,) = charts_panel.profile(seen).charts
+    assert drawn.figure["data"][1]["y"][0] == 2.0
+    assert drawn.figure["layout"]["yaxis"]["title"]["text"] == "painted weight"
 
 
 def _result(line: str) -> float:
@@ -149,18 +163,56 @@ def test_strongest_cell_is_where_the_lens_says_something() -> None:
 )
 def test_brush_paints_what_was_meant(scope: str, painted: tuple[tuple[float, ...], ...]) -> None:
     before = WhatIfWeights.over(_snapshot(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
-    after = before.paint(1, 1, 2.0, scope, range(3))
+    after = before.paint(Stroke(1, 1, 1, 2.0, scope, range(3)))
     assert after.weights == painted and after.touched and not before.touched
     row, _ = painted_row(after)
-    assert row.weights_LK.tolist() == [list(row) for row in painted]
+    assert row.policy.weights_LK.tolist() == [list(row) for row in painted]
 
 
 @pytest.mark.parametrize("scope", ["layer", "below", "adapter"])
 def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
     weights = ((0.5, 0.5),) * 4
-    after = WhatIfWeights.over(_snapshot(("a", "b"), weights)).paint(1, 1, 2.0, scope, range(1, 3))
+    stroke = Stroke(1, 1, 1, 2.0, scope, range(1, 3))
+    after = WhatIfWeights.over(_snapshot(("a", "b"), weights)).paint(stroke)
     assert after.weights[0] == after.weights[3] == (0.5, 0.5)
     assert after.weights[1][1] == 2.0
+
+
+@given(
+    strokes=st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 1),
+            st.sampled_from([0.0, 0.5, 1.0, 2.0]),
+            st.sampled_from(list(SCOPES)),
+        ),
+        max_size=6,
+    ),
+    random=st.randoms(use_true_random=False),
+)
+def test_strokes_count_in_their_order_however_they_arrive(
+    strokes: list[tuple[int, int, float, str]], random: Random
+) -> None:
+    before = WhatIfWeights.over(_snapshot(("a", "b"), ((0.2, 0.8), (0.6, 0.4), (0.1, 0.9))))
+    numbered = [Stroke(number, *stroke, range(3)) for number, stroke in enumerate(strokes)]
+    in_order, arrived = before, before
+    for stroke in numbered:
+        in_order = in_order.paint(stroke)
+    for stroke in random.sample(numbered, len(numbered)):
+        arrived = arrived.paint(stroke)
+    assert arrived == in_order
+    expected = [list(row) for row in before.weights]
+    for layer, adapter, weight, scope in strokes:
+        for row in range(3):
+            for column in range(2):
+                if {
+                    "cell": (row, column) == (layer, adapter),
+                    "layer": row == layer,
+                    "below": row >= layer and column == adapter,
+                    "adapter": column == adapter,
+                }[scope]:
+                    expected[row][column] = weight
+    assert [list(row) for row in arrived.weights] == expected
 
 
 @pytest.mark.parametrize(
@@ -174,18 +226,20 @@ def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
         (True, "weights", True, (True, True)),
     ],
 )
-def test_what_is_shown_and_what_was_painted_can_be_heard(
+def test_shown_and_painted_weights_can_answer(
     touched: bool, show: str, with_shown: bool, expected: tuple[bool, bool]
 ) -> None:
-    what_if = dataclasses.replace(WhatIfWeights.over(A), touched=touched)
-    assert extra(what_if, ["a", "b"], show, with_shown) == expected
-    assert extra(what_if, ["b"], show, with_shown) == (False, with_shown)
+    what_if = WhatIfWeights.over(A)
+    if touched:
+        what_if = what_if.paint(Stroke(1, 0, 0, 1.0, "cell", range(2)))
+    assert grid_answers(what_if, ["a", "b"], show, with_shown) == GridAnswers(*expected)
+    assert grid_answers(what_if, ["b"], show, with_shown) == GridAnswers(False, with_shown)
 
 
-def test_shown_weights_are_heard_as_they_are_shown() -> None:
+def test_shown_weights_answer_as_they_are_shown() -> None:
     softly = with_settings(A, ViewSettings(normalisation="softmax", temperature=0.5))
     row, heading = shown_row(softly)
-    assert row.weights_LK.tolist() == [list(row) for row in softly.weights]
+    assert row.policy.weights_LK.tolist() == [list(row) for row in softly.weights]
     assert softly.weights != A.weights and "softmax at T = 0.5" in heading.summary
 
 

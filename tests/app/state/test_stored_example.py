@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ from analysis.engine import Engine
 from analysis.measure.cell_explanation import CellExplanation
 from analysis.models.manifest import load_collection
 from app.explore import make_stored_example
-from app.explore.query_service import QueryService
-from app.explore.view_service import ViewService
+from app.explore.services.query_service import QueryService
+from app.explore.services.view_service import ViewService
 from app.export import files
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
@@ -35,7 +36,7 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
     stored = stored_example.load(collection, path)
     assert stored is not None
     assert stored.snapshot.weights == made["snapshot"]["weights"]
-    assert stored.answers["rows"][0]["tokens"]
+    assert stored.answers.rows[0].tokens
     other = load_collection(tiny_collection(tmp_path / "other", ("math",)))
     assert stored_example.load(other, path) is None
 
@@ -52,18 +53,22 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
         pass
     for cell in ((0, 0), (1, 2), (2, 1)):
         kept, fresh = (
-            view_service.select(session, *cell)["why"],
-            view_service.select(asked, *cell)["why"],
+            view_service.select(session, *cell)["explanation"],
+            view_service.select(asked, *cell)["explanation"],
         )
-        for told in (kept, fresh):
-            told["shares"] = [(one["text"], one["said"]) for one in told["shares"]]
-        assert kept["tokens"] and kept["shares"] and kept == fresh
-    assert view_service.shown(session)["prompt"] == view_service.shown(asked)["prompt"]
-    told = json.loads(files.take("json", collection, session, stored)["text"])
-    assert told == json.loads(files.take("json", collection, asked, stored)["text"])
+        # The stored shares are rounded.
+        assert [(row.text, row.percent) for row in kept.shares] == [
+            (row.text, row.percent) for row in fresh.shares
+        ]
+        assert kept.tokens and kept.shares and replace(kept, shares=()) == replace(fresh, shares=())
+    assert view_service.panels(session)["prompt"] == view_service.panels(asked)["prompt"]
+    assert asked.answer_stream is not None
+    assert stored.answers == replace(asked.answer_stream.panel(), run=0)
+    told = json.loads(files.export("json", collection, session, stored).text)
+    assert told == json.loads(files.export("json", collection, asked, stored).text)
     assert len(told["answers"]["rows"]) == 4 and told["prompt"]["ids"]
     for kind in files.KINDS:
-        assert files.take(kind, collection, session, stored)["text"]
+        assert files.export(kind, collection, session, stored).text
 
 
 @pytest.mark.base
@@ -92,10 +97,10 @@ def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path
             assert _probabilities(kept) == pytest.approx(_probabilities(cell), abs=0.01)
             assert _shares(kept) == pytest.approx(_shares(cell), abs=0.02)
     assert told > 10
-    for kept, row in zip(stored.answers["rows"], fresh.answers["rows"], strict=True):
-        assert [token[0] for token in kept["tokens"]] == [token[0] for token in row["tokens"]]
-        probabilities = [token[1] for token in row["tokens"]]
-        assert [token[1] for token in kept["tokens"]] == pytest.approx(probabilities, abs=0.01)
+    for kept, row in zip(stored.answers.rows, fresh.answers.rows, strict=True):
+        assert [token[0] for token in kept.tokens] == [token[0] for token in row.tokens]
+        probabilities = [token[1] for token in row.tokens]
+        assert [token[1] for token in kept.tokens] == pytest.approx(probabilities, abs=0.01)
 
 
 def _probabilities(cell: CellExplanation) -> list[float]:

@@ -1,0 +1,132 @@
+"""The terms that one linear module adds to some rows of a batch: `Σ w ΔW x`.
+
+Each kind of row has the cheapest exact way: an adapter of its own, several adapters with constant
+weights, or several adapters whose weights a rule gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from analysis.inference.mixing.policies import ModuleInput, WeightRule
+from analysis.inference.mixing.policy_weights import WeightRecorder
+from analysis.inference.mixing.products import product
+from analysis.inference.mixing.row_groups import Rows
+
+
+@dataclass(frozen=True)
+class SingleAdapter:
+    """The term of rows that have one adapter each.
+
+    Attributes:
+        rows: The rows; None for all of the batch.
+        a_nrI: A of each row's adapter, `[rows, rank, inputs]`.
+        b_nrO: B of each row's adapter, `[rows, rank, outputs]`.
+        weights_n11: Weight of each row; None where all are 1.
+    """
+
+    rows: Rows | None
+    a_nrI: Tensor
+    b_nrO: Tensor
+    weights_n11: Tensor | None
+
+    def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
+        """Adds the term to the module's output."""
+        h_nTr = part_of(x_RTI, self.rows) @ self.a_nrI.mT
+        if self.weights_n11 is not None:
+            h_nTr *= self.weights_n11
+        if isinstance(self.rows, Tensor):
+            out_RTO[self.rows] += h_nTr @ self.b_nrO
+        else:
+            part_of(out_RTO, self.rows).baddbmm_(h_nTr, self.b_nrO)
+
+
+@dataclass(frozen=True)
+class MixedAdapters:
+    """The term of rows that mix several adapters with constant weights.
+
+    Attributes:
+        rows: The rows; None for all of the batch.
+        a_SI: A of the adapters, stacked: `[adapters · rank, inputs]`.
+        b_SO: B of the adapters, stacked: `[adapters · rank, outputs]`.
+        weights_n1S: Weight of each adapter, once for each of its ranks.
+        transposed: Order of the product with A; see `product`.
+    """
+
+    rows: Rows | None
+    a_SI: Tensor
+    b_SO: Tensor
+    weights_n1S: Tensor
+    transposed: bool
+
+    def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
+        """Adds the term to the module's output."""
+        x_nTI = part_of(x_RTI, self.rows)
+        h_NS = product(x_nTI.flatten(0, 1), self.a_SI, self.transposed)
+        h_NS.view(*x_nTI.shape[:2], -1).mul_(self.weights_n1S)
+        if isinstance(self.rows, Tensor):
+            out_RTO[self.rows] += (h_NS @ self.b_SO).view(*x_nTI.shape[:2], -1)
+        else:
+            part_nTO = part_of(out_RTO, self.rows)
+            part_nTO.view(-1, part_nTO.shape[-1]).addmm_(h_NS, self.b_SO)
+
+
+@dataclass(frozen=True)
+class RuledAdapters:
+    """The term of rows whose weights a rule gives, token by token.
+
+    Attributes:
+        rows: The rows of the batch.
+        module: Name of the module.
+        layer: Layer of the module.
+        rule: The rule, the same for all these rows.
+        covering: Places in the rule's adapters of those that cover the module.
+        a_SI: A of the covering adapters, stacked: `[covering · rank, inputs]`.
+        b_SO: B of the covering adapters, stacked: `[covering · rank, outputs]`.
+        recorders: A recorder for each row, or None where nobody asks for the weights.
+    """
+
+    rows: Tensor
+    module: str
+    layer: int
+    rule: WeightRule
+    covering: list[int]
+    a_SI: Tensor
+    b_SO: Tensor
+    recorders: Sequence[WeightRecorder | None]
+
+    def add(
+        self, x_RTI: Tensor, out_RTO: Tensor, block_input_RTD: Tensor, read_RT: Tensor | None
+    ) -> None:
+        """Adds the term to the module's output.
+
+        Args:
+            x_RTI: Input of the module.
+            out_RTO: Output of the module.
+            block_input_RTD: Input of the module's block.
+            read_RT: Whether each token is a part of its row's text; None where all are.
+        """
+        x_nTI = x_RTI[self.rows]
+        at = ModuleInput(self.module, self.layer, x_nTI, block_input_RTD[self.rows])
+        weights_nTK = self.rule.weights(at)[..., self.covering].to(x_nTI)
+        h_nTS = x_nTI @ self.a_SI.T
+        rank = h_nTS.shape[-1] // len(self.covering)
+        h_nTS = h_nTS * weights_nTK.repeat_interleave(rank, dim=-1)
+        out_RTO[self.rows] += h_nTS @ self.b_SO
+        for place, recorder in enumerate(self.recorders):
+            if recorder is not None:
+                weights_TK = weights_nTK[place]
+                if read_RT is not None:
+                    weights_TK = weights_TK[read_RT[self.rows[place]]]
+                recorder.add(self.layer, self.covering, weights_TK)
+
+
+Delta = SingleAdapter | MixedAdapters
+
+
+def part_of(all_RTN: Tensor, rows: Rows | None) -> Tensor:
+    """Some rows of a batch; a view where they are a slice."""
+    return all_RTN if rows is None else all_RTN[rows]

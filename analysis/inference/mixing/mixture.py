@@ -1,0 +1,138 @@
+"""Per-row, per-layer weighted LoRA inside the base model.
+
+A batch has rows, and each row carries its own weights over the adapters, layer by layer. The model
+holds nothing of a request: the rows' hooks are put on for one forward pass and always taken off
+after it, also after an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from analysis.inference.mixing.applied_rows import AppliedRows, ModuleDeltas
+from analysis.inference.mixing.deltas import Delta, MixedAdapters, RuledAdapters, SingleAdapter
+from analysis.inference.mixing.policies import Policy, WeightRule
+from analysis.inference.mixing.policy_weights import WeightRecorder
+from analysis.inference.mixing.row_groups import RowGroup, Rows, row_groups
+from analysis.inference.mixing.sites import Site, first_layer, site_of
+from analysis.models.adapters import Adapter
+
+
+@dataclass(frozen=True)
+class _RuledRows:
+    """Rows with the same rule, and the recorder of each."""
+
+    rule: WeightRule
+    rows: list[int]
+    recorders: list[WeightRecorder | None]
+
+
+class Mixture:
+    """The adapters of one model, ready to be mixed.
+
+    Args:
+        model: The base model; it is not changed.
+        adapters: The adapters; their order is the order of all weights.
+        transposed: The order of products with few tokens; see `product`.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, adapters: Sequence[Adapter], transposed: bool = False
+    ) -> None:
+        self._transposed = transposed
+        self.adapters = tuple(adapter.name for adapter in adapters)
+        self.layers = int(model.config.get_text_config().num_hidden_layers)
+        modules = dict(model.named_modules())
+        names = sorted({name for adapter in adapters for name in adapter.factors})
+        self._sites = [site_of(name, modules, self.layers, adapters) for name in names]
+        self.modules = {site.name: site.module for site in self._sites}
+        """The modules that adapters cover, by name."""
+        # Below its first layer an adapter has moved nothing; an adapter that is zero never does.
+        self.first_layer_K = tuple(first_layer(adapter, self.layers) for adapter in adapters)
+
+    def rows(self, weights_RLK: Tensor) -> AppliedRows:
+        """Prepares rows with these weights, `[rows, layers, adapters]`."""
+        expected = (self.layers, len(self.adapters))
+        if weights_RLK.dim() != 3 or tuple(weights_RLK.shape[1:]) != expected:
+            raise ValueError(
+                f"weights of shape {tuple(weights_RLK.shape)} are not [rows, layers, adapters] "
+                f"with {expected[0]} layers and {expected[1]} adapters"
+            )
+        return self._applied(weights_RLK, [])
+
+    def rows_of(
+        self,
+        policies: Sequence[Policy],
+        recorders: Sequence[WeightRecorder | None] | None = None,
+    ) -> AppliedRows:
+        """Prepares one row for each policy.
+
+        Args:
+            policies: The rows' policies.
+            recorders: For each row, a recorder that takes the weights of its rule, or None.
+        """
+        recorders = recorders or [None] * len(policies)
+        weights_RLK = torch.zeros(
+            len(policies), self.layers, len(self.adapters), dtype=torch.float64
+        )
+        ruled: dict[int, _RuledRows] = {}
+        for row, (policy, recorder) in enumerate(zip(policies, recorders, strict=True)):
+            if isinstance(policy, WeightRule):
+                found = ruled.setdefault(id(policy), _RuledRows(policy, [], []))
+                found.rows.append(row)
+                found.recorders.append(recorder)
+            else:
+                weights_RLK[row] = policy.over(self.adapters)
+        return self._applied(weights_RLK, list(ruled.values()))
+
+    def _applied(self, weights_RLK: Tensor, ruled: Sequence[_RuledRows]) -> AppliedRows:
+        groups: dict[tuple[int, tuple[int, ...]], list[RowGroup]] = {}
+        deltas = []
+        for site in self._sites:
+            key = (site.layer, site.covering)
+            if key not in groups:
+                groups[key] = row_groups(weights_RLK[:, site.layer, list(site.covering)])
+            constant = [self._constant(site, group) for group in groups[key]]
+            by_rule = [one for rows in ruled if (one := self._by_rule(site, rows)) is not None]
+            if constant or by_rule:
+                deltas.append(ModuleDeltas(site.module, site.block, constant, by_rule))
+        return AppliedRows(weights_RLK.shape[0], deltas)
+
+    def _constant(self, site: Site, group: RowGroup) -> Delta:
+        rows = None if group.rows is None else _on(group.rows, site)
+        adapters, weights = _on(group.adapters, site), group.weights
+        a_nrI, b_nrO = site.a_KrI[adapters], site.b_KrO[adapters]
+        if not group.mixed:
+            return SingleAdapter(rows, a_nrI, b_nrO, None if weights is None else weights.to(a_nrI))
+        assert weights is not None
+        weights_n1S = weights.repeat_interleave(a_nrI.shape[1], dim=2).to(a_nrI)
+        return MixedAdapters(
+            rows, a_nrI.flatten(0, 1), b_nrO.flatten(0, 1), weights_n1S, self._transposed
+        )
+
+    def _by_rule(self, site: Site, ruled: _RuledRows) -> RuledAdapters | None:
+        """The term of a rule's rows; None where none of the rule's adapters covers the module."""
+        names = [self.adapters[index] for index in site.covering]
+        covering = [place for place, name in enumerate(ruled.rule.adapters) if name in names]
+        if not covering:
+            return None
+        stacked = [names.index(ruled.rule.adapters[place]) for place in covering]
+        return RuledAdapters(
+            rows=torch.tensor(ruled.rows, device=site.a_KrI.device),
+            module=site.name,
+            layer=site.layer,
+            rule=ruled.rule,
+            covering=covering,
+            a_SI=site.a_KrI[stacked].flatten(0, 1),
+            b_SO=site.b_KrO[stacked].flatten(0, 1),
+            recorders=ruled.recorders,
+        )
+
+
+def _on(index: Rows, site: Site) -> Rows:
+    return index if isinstance(index, slice) else index.to(site.a_KrI.device)

@@ -1,0 +1,161 @@
+"""Contexts: the facts that a fusion method may use. Each is computed when a method asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    # The page lists the methods before torch is imported.
+    from torch import Tensor
+
+    from analysis.common.progress import Progress
+    from analysis.inference.prompt import Prompt
+    from analysis.measure.baseline import Baseline
+    from analysis.measure.divergence import Divergence
+    from analysis.measure.trace import Trace
+    from analysis.models.adapter_facts import AdapterFacts
+    from analysis.models.adapters import Factor
+
+T = TypeVar("T")
+
+
+class ContextEngine(Protocol):
+    """The parts of an engine that a context reads."""
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of all adapters."""
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+
+    @property
+    def facts(self) -> AdapterFacts:
+        """Facts about the adapters that no query changes."""
+
+    def trace(
+        self, query: Prompt, adapters: tuple[str, ...], *, progress: Progress | None = None
+    ) -> Trace:
+        """The trace of a prompt, kept or made now."""
+
+    def divergence(
+        self,
+        trace: Trace,
+        lens: str,
+        position: str,
+        metric: str,
+        progress: Progress | None = None,
+    ) -> Divergence:
+        """The divergence of a trace's adapters."""
+
+    def baseline(
+        self,
+        adapters: tuple[str, ...],
+        lens: str,
+        position: str,
+        metric: str,
+        progress: Progress | None = None,
+    ) -> Baseline:
+        """The usual divergence of some adapters."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The facts that a fusion method may use for one query.
+
+    `Engine.context` makes contexts. The engine computes each fact when a method asks for it, and
+    keeps it, so that several methods share it.
+
+    Attributes:
+        prompt: The prompt.
+        adapters: Names of the adapters to fuse.
+        lens: The lens that divergences are read through.
+        position: The token that is read.
+        engine: Computes and keeps the facts.
+        progress: Told how far the work is.
+        trace: The trace of the prompt where it was made already; None where a method that needs it
+            has it made.
+    """
+
+    prompt: Prompt
+    adapters: tuple[str, ...]
+    lens: str
+    position: str
+    engine: ContextEngine = field(repr=False)
+    progress: Progress | None = field(default=None, repr=False)
+    trace: Trace | None = field(default=None, repr=False)
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """Names of all adapters that are loaded."""
+        return self.engine.adapters
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return self.engine.layers
+
+    def divergence(
+        self, *, lens: str | None = None, position: str | None = None, metric: str = "kl"
+    ) -> Tensor:
+        """How far each adapter moves the base, `[layers, adapters]` in float64.
+
+        Args:
+            lens: A lens; the context's by default.
+            position: A token; the context's by default.
+            metric: A metric.
+        """
+        found = self.engine.divergence(
+            self._trace(), lens or self.lens, position or self.position, metric, self.progress
+        )
+        return found.values_LK
+
+    def module_inputs(self, position: str | None = None) -> Mapping[str, Tensor]:
+        """The input of each adapted module, in the base alone, at one token.
+
+        Args:
+            position: A token; the context's by default.
+
+        Returns:
+            `[inputs]` by name of the module.
+        """
+        return self._trace().module_inputs_at(position or self.position)
+
+    def factors(self, adapter: str) -> Mapping[str, Factor]:
+        """A and B of an adapter, by name of the module."""
+        return self.engine.facts.factors(adapter)
+
+    def delta_norms(self) -> Tensor:
+        """`‖ΔW‖` of each adapter over all its modules, `[adapters]` in float64."""
+        import torch
+
+        norms = [self.engine.facts.delta_norm(adapter) for adapter in self.adapters]
+        return torch.tensor(norms, dtype=torch.float64)
+
+    def baseline(
+        self, *, lens: str | None = None, position: str | None = None, metric: str = "kl"
+    ) -> Baseline:
+        """The usual divergence of each adapter, over the bundled neutral queries.
+
+        The first call of an engine traces all neutral queries: about a second each.
+        """
+        return self.engine.baseline(
+            self.adapters, lens or self.lens, position or self.position, metric, self.progress
+        )
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """A value that follows from the adapters alone: made once for each engine, then kept.
+
+        Args:
+            key: Names the value: the method, and the adapters that the value depends on.
+            make: Makes the value.
+        """
+        return self.engine.facts.derived(key, make)
+
+    def _trace(self) -> Trace:
+        if self.trace is not None:
+            return self.trace
+        return self.engine.trace(self.prompt, self.adapters, progress=self.progress)

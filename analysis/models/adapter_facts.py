@@ -1,0 +1,45 @@
+"""Facts about loaded adapters that no query changes: computed once, then kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from analysis.models.adapters import Adapter, Factor, delta_norm
+
+T = TypeVar("T")
+
+
+class AdapterFacts:
+    """Facts about the adapters of one engine.
+
+    Args:
+        adapters: The adapters.
+    """
+
+    def __init__(self, adapters: Sequence[Adapter]) -> None:
+        self._adapters = {adapter.name: adapter for adapter in adapters}
+        self._derived: dict[Hashable, Any] = {}
+        # Held while a value is made: two requests must not make the same value twice.
+        self._lock = threading.RLock()
+
+    def factors(self, adapter: str) -> Mapping[str, Factor]:
+        """A and B of an adapter, by name of the module."""
+        return self._adapters[adapter].factors
+
+    def delta_norm(self, adapter: str) -> float:
+        """`‖ΔW‖` of an adapter, the Frobenius norm over all its modules."""
+        return self.derived(("‖ΔW‖", adapter), lambda: delta_norm(self._adapters[adapter]))
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """A value that follows from the adapters alone.
+
+        Args:
+            key: Names the value: its maker, and the adapters that it depends on.
+            make: Makes the value, at the first call with this key.
+        """
+        with self._lock:
+            if key not in self._derived:
+                self._derived[key] = make()
+            return cast(T, self._derived[key])

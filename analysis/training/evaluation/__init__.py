@@ -1,0 +1,1 @@
+"""Whether each adapter is good at its own kind of text."""

@@ -1,0 +1,133 @@
+"""Quiet training: a penalty on changes in rows of other domains.
+
+An adapter that was trained on rows of its own kind alone moves every text, also where it has
+nothing to say. Fusion by divergence then weighs habit and size instead of relevance. So a batch of
+foreign rows is read with and without the adapter, and the change is charged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from analysis.inference.layer_states import find_blocks
+from analysis.training.recipe import Quiet
+from analysis.training.texts.batches import Batch, TokenExample, bucket, collate
+
+SAMPLE_TOKENS = 2_000
+"""Tokens of own and of foreign rows, not trained on in the run, that the change is reported on."""
+
+
+@dataclass(frozen=True)
+class ForeignRows:
+    """The rows that a run must not change, and the rows whose change is reported.
+
+    Attributes:
+        batches: Rows, a batch for each step that charges for them.
+        weight: Of the change beside the loss.
+        every: A batch comes with the first of so many steps.
+        samples: Rows to report on, by kind (`own`, `foreign`).
+    """
+
+    batches: list[list[TokenExample]]
+    weight: float
+    every: int
+    samples: dict[str, list[TokenExample]]
+
+    def at(self, step: int) -> list[TokenExample] | None:
+        """The batch of a step, None where it has none."""
+        number, rest = divmod(step, self.every)
+        return None if rest else self.batches[number % len(self.batches)]
+
+
+def foreign_rows(
+    quiet: Quiet,
+    examples: list[TokenExample],
+    samples: dict[str, list[TokenExample]],
+    tokens: int,
+    seed: int,
+) -> ForeignRows:
+    """Foreign rows as the batches of a run.
+
+    Args:
+        quiet: The recipe's.
+        examples: Foreign rows, in the order they were drawn.
+        samples: As in `ForeignRows`.
+        tokens: The most in a batch, padding included.
+        seed: Of the order of the batches.
+    """
+    return ForeignRows(bucket(examples, tokens, seed), quiet.weight, quiet.every, samples)
+
+
+def relative_change(model: Any, batch: Batch) -> Tensor:
+    """How far the adapter, at its present weight, moves the base's states: ‖Δh‖² / ‖h‖².
+
+    The first token of a row is left out: it stands for the beginning of every text, and its state
+    is many times longer than any other. Padding is left out too. Gradients flow to the adapter.
+
+    Args:
+        model: A PEFT model with one adapter.
+        batch: Rows.
+
+    Returns:
+        The mean over tokens after each block, `[layers]`, in float32 or better.
+    """
+    with torch.no_grad(), model.disable_adapter():
+        before = _states(model, batch)
+    after = _states(model, batch)
+    counted_RT = batch.mask_RT.bool()
+    counted_RT[:, 0] = False
+    counted_RT = counted_RT.to(before[0].device)
+    means = []
+    for base_RTD, adapted_RTD in zip(before, after, strict=True):
+        base_ND, adapted_ND = (_precise(one[counted_RT]) for one in (base_RTD, adapted_RTD))
+        change_N = (adapted_ND - base_ND).square().sum(dim=1)
+        means.append((change_N / base_ND.square().sum(dim=1).clamp_min(1e-30)).mean())
+    return torch.stack(means)
+
+
+def mean_change(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> list[float]:
+    """The relative change on some rows, by layer: the mean over all their tokens."""
+    total_L = torch.zeros(())
+    count = 0
+    model.eval()
+    with torch.inference_mode():
+        for group in bucket(examples, batch_tokens, seed=0):
+            tokens = sum(len(example) - 1 for example in group)
+            total_L = total_L + tokens * relative_change(model, collate(group)).double().cpu()
+            count += tokens
+    found: list[float] = (total_L / max(1, count)).tolist()
+    return found
+
+
+def mean(change_L: Sequence[float]) -> float:
+    """The mean over layers."""
+    return sum(change_L) / len(change_L)
+
+
+def _states(model: Any, batch: Batch) -> list[Tensor]:
+    """The output of each block, `[rows, tokens, width]`."""
+    inner = model.get_base_model()
+    states: list[Tensor] = []
+
+    def keep(_: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        states.append(output if isinstance(output, Tensor) else output[0])
+
+    blocks = find_blocks(inner, inner.config.get_text_config().num_hidden_layers)
+    handles = [block.register_forward_hook(keep) for block in blocks]
+    try:
+        inner.model(
+            input_ids=batch.ids_RT.to(inner.device),
+            attention_mask=batch.mask_RT.to(inner.device),
+            use_cache=False,
+        )
+    finally:
+        for handle in handles:
+            handle.remove()
+    return states
+
+
+def _precise(states_ND: Tensor) -> Tensor:
+    return states_ND if states_ND.itemsize >= 4 else states_ND.float()

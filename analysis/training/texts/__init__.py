@@ -1,0 +1,1 @@
+"""Rows to train on: files, generators, and batches of tokens."""

@@ -1,0 +1,245 @@
+"""The column of controls: one entry for each control, at the place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from analysis.measure.lenses import lenses
+from analysis.measure.metrics import metrics
+from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.trace import MEAN, POSITIONS
+from analysis.models.manifest import Collection
+from app.explore.controls import Controls, alone_choices, method_choices
+from app.explore.services.answer_service import MOST_ANSWERS
+from app.state import link_fields, view_settings, what_if
+from app.state.answers_panel import REFERENCE
+from app.state.link_fields import Field
+from app.state.view_settings import SPAN
+
+_METHODS = ("base", "static", "sum", REFERENCE)
+_MOST_TOKENS = 256
+_STORED = "The stored example has one setting only. Ask the question yourself to change it."
+_SAMPLED = "Needs a temperature above 0."
+
+# A control follows another control at once, whether the visitor or a link changes that one.
+_AT_ONCE: dict[str, Any] = {
+    "show_progress": "hidden",
+    "queue": False,
+    "trigger_mode": "always_last",
+}
+
+
+def build(
+    controls: Controls, collection: Collection, labels: Mapping[str, str], stored: bool
+) -> tuple[gr.Button, gr.Button]:
+    """Lays out the column and adds its controls.
+
+    Args:
+        controls: Gets the controls.
+        collection: The collection of the page.
+        labels: The adapters' labels by name.
+        stored: Whether the page begins with the stored example.
+
+    Returns:
+        The button that selects all adapters, and the button that resets the painted weights.
+    """
+    names = list(labels)
+    controls.add(
+        "adapters",
+        gr.CheckboxGroup(
+            [(label, name) for name, label in labels.items()],
+            value=names,
+            label="Adapters",
+            elem_id="adapters",
+        ),
+        "question",
+        Field("adapters", link_fields.some_of(*names), names),
+    )
+    all_adapters = gr.Button("Select all adapters", size="sm", elem_id="all-adapters")
+    show = controls.add(
+        "show",
+        gr.Radio(
+            view_settings.show_choices(pinned=False), value="weights", label="Show", elem_id="show"
+        ),
+        "view",
+        Field("show", link_fields.one_of("weights", "divergence", "what-if"), "weights"),
+    )
+    with gr.Group(visible=False, elem_classes="what-if") as painting:
+        controls.add(
+            "brush_weight",
+            gr.Slider(0, 2, value=1, step=0.05, label="Weight to paint", elem_id="brush-weight"),
+            "what-if",
+        )
+        controls.add(
+            "brush_scope",
+            gr.Dropdown(
+                [(label, name) for name, label in what_if.SCOPES.items()],
+                value="cell",
+                label="Cells to paint",
+                elem_id="brush-scope",
+            ),
+            "what-if",
+        )
+        reset = gr.Button("Reset painted weights", size="sm", elem_id="reset-painting")
+    show.change(lambda name: gr.Group(visible=name == "what-if"), show, painting, **_AT_ONCE)
+    _reading(controls, collection, stored)
+    _answers(controls, labels)
+    return all_adapters, reset
+
+
+def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
+    locked: dict[str, Any] = {"interactive": False, "info": _STORED} if stored else {}
+    controls.add(
+        "lens",
+        gr.Radio(
+            view_settings.lens_choices(),
+            value=collection.lens,
+            label="Lens",
+            elem_id="lens",
+            **locked,
+        ),
+        "view",
+        Field("lens", link_fields.one_of(*lenses()), collection.lens),
+        locked=True,
+    )
+    controls.add(
+        "layers",
+        gr.Textbox(
+            label="Layers",
+            placeholder="all, or for example 6–11",
+            max_lines=1,
+            elem_id="layers",
+        ),
+        "view",
+        Field("layers", link_fields.matching(SPAN), ""),
+    )
+    with gr.Accordion("More view settings", open=False):
+        controls.add(
+            "metric",
+            gr.Dropdown(
+                view_settings.metric_choices(),
+                value="kl",
+                label="Divergence metric",
+                elem_id="metric",
+                **locked,
+            ),
+            "view",
+            Field("metric", link_fields.one_of(*metrics()), "kl"),
+            locked=True,
+        )
+        controls.add(
+            "position",
+            gr.Dropdown(
+                view_settings.position_choices(),
+                value="query",
+                label="Token to read",
+                elem_id="position",
+                **locked,
+            ),
+            "view",
+            Field("at", link_fields.one_of(*POSITIONS, MEAN), "query"),
+            locked=True,
+        )
+        normalisation = controls.add(
+            "normalisation",
+            gr.Dropdown(
+                view_settings.normalisation_choices(),
+                value="sum",
+                label="From divergence to weight",
+                elem_id="normalisation",
+            ),
+            "view",
+            Field("weigh", link_fields.one_of(*NORMALISATIONS), "sum"),
+        )
+        softmax_temperature = controls.add(
+            "softmax_temperature",
+            gr.Slider(
+                0.01,
+                5,
+                value=1,
+                step=0.01,
+                label="Softmax temperature",
+                info="Used by the softmax only.",
+                interactive=False,
+                elem_id="softmax-temperature",
+            ),
+            "view",
+            Field("softness", link_fields.number(0.01, 5), 1),
+        )
+    normalisation.change(_tempered, normalisation, softmax_temperature, **_AT_ONCE)
+
+
+def _answers(controls: Controls, labels: Mapping[str, str]) -> None:
+    rules, alone = method_choices(), alone_choices(labels)
+    first = [name for _, name in alone[:1]]
+    controls.add(
+        "methods",
+        gr.CheckboxGroup(
+            rules,
+            value=list(_METHODS),
+            label="Answers",
+            info=f"At most {MOST_ANSWERS} side by side.",
+            elem_id="methods",
+        ),
+        "answers",
+        Field("answers", link_fields.some_of(*(name for _, name in rules)), list(_METHODS)),
+    )
+    controls.add(
+        "alone",
+        gr.Dropdown(
+            alone,
+            value=first,
+            multiselect=True,
+            show_label=False,
+            label="Adapters that answer alone",
+            elem_id="alone",
+        ),
+        "answers",
+        Field("alone", link_fields.some_of(*(name for _, name in alone)), first),
+    )
+    with gr.Accordion("Answer settings", open=False):
+        controls.add(
+            "new_tokens",
+            gr.Slider(8, _MOST_TOKENS, value=64, step=8, label="Maximum answer length, in tokens"),
+            "answers",
+            Field("length", link_fields.number(8, _MOST_TOKENS, whole=True), 64),
+        )
+        temperature = controls.add(
+            "temperature",
+            gr.Slider(
+                0,
+                2,
+                value=0,
+                step=0.05,
+                label="Temperature",
+                info="0 always takes the most probable token.",
+                elem_id="temperature",
+            ),
+            "answers",
+            Field("temperature", link_fields.number(0, 2), 0),
+        )
+        sampled: dict[str, Any] = {"info": _SAMPLED, "interactive": False}
+        top_p = controls.add(
+            "top_p",
+            gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p", elem_id="top-p", **sampled),
+            "answers",
+            Field("top_p", link_fields.number(0.05, 1), 1),
+        )
+        seed = controls.add(
+            "seed",
+            gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed", **sampled),
+            "answers",
+            Field("seed", link_fields.number(0, 2**53, whole=True), 0),
+        )
+    temperature.change(_sampling, temperature, [top_p, seed], **_AT_ONCE)
+
+
+def _tempered(normalisation: str) -> gr.Slider:
+    return gr.Slider(interactive=NORMALISATIONS[normalisation].uses_temperature)
+
+
+def _sampling(temperature: float) -> tuple[gr.Slider, gr.Number]:
+    return gr.Slider(interactive=temperature > 0), gr.Number(interactive=temperature > 0)

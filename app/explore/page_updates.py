@@ -1,0 +1,77 @@
+"""Turns updates of the services into changes of the page's components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import gradio as gr
+from gradio.components import Component
+
+from app.explore.button_hints import disabled_buttons, hints_panel
+from app.explore.layout import Layout
+from app.explore.services.permalinks import Permalinks
+from app.state import view_settings
+from app.state.session import Session
+from app.widgets.panels import encode
+from app.widgets.status import StatusPanel
+
+Changes: TypeAlias = dict[Any, Any]
+"""New values by component, as a listener gives them to Gradio."""
+
+
+class PageUpdates:
+    """Changes of the components of the tab.
+
+    Args:
+        layout: The parts of the tab.
+        permalinks: Makes the link of what the page shows.
+    """
+
+    def __init__(self, layout: Layout, permalinks: Permalinks) -> None:
+        self._layout = layout
+        self._permalinks = permalinks
+
+    @property
+    def outputs(self) -> list[Component]:
+        """The components that an update may change."""
+        layout = self._layout
+        return [*layout.panels.values(), *layout.buttons.values(), *layout.controls.locked]
+
+    def changes(self, session: Session, update: Mapping[str, object]) -> Changes:
+        """The changes of an update.
+
+        Args:
+            session: The visitor's session.
+            update: New contents of panels by name.
+        """
+        panels = self._layout.panels
+        contents = dict(update)
+        if "grid" in update:
+            contents["export"] = self._permalinks.export_panel(session)
+        changes: Changes = {
+            panels[name]: encode(content) for name, content in contents.items() if name in panels
+        }
+        if "busy" in update or "grid" in update:
+            disabled = disabled_buttons(session)
+            changes[panels["hints"]] = encode(hints_panel(disabled))
+            for name, button in self._layout.buttons.items():
+                changes[button] = gr.Button(interactive=name not in disabled)
+        if "grid" in update and session.run is not None:
+            # The stored example has one setting of these controls only; a run has all.
+            unlocked = gr.update(interactive=True, info="")
+            changes |= dict.fromkeys(self._layout.controls.locked, unlocked)
+        return changes
+
+    def message(self, status: StatusPanel) -> Changes:
+        """A change of the status line alone."""
+        return {self._layout.panels["status"]: encode(status)}
+
+    def pin_changes(self, session: Session) -> Changes:
+        """The button that pins, and the choices that need a pinned run."""
+        pinned = session.pinned is not None
+        choices = view_settings.show_choices(pinned)
+        return {
+            self._layout.buttons["pin"]: gr.Button("Unpin" if pinned else "Pin this run"),
+            self._layout.controls["show"]: gr.Radio(choices, value=session.view_settings.show),
+        }

@@ -1,0 +1,158 @@
+"""Answers a run: chooses the rows to decode, and streams their tokens to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeAlias
+
+from analysis.common.errors import InputError
+from analysis.methods import fuse
+from app.explore.services.updates import Update, Updates
+from app.server.requests import run_with_progress
+from app.state import what_if
+from app.state.answer_stream import AnswerStream
+from app.state.answers_panel import Heading, heading_of, reference_among
+from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
+from app.state.session import Session, Stopped
+from app.state.what_if import GridAnswers
+from app.views.rule_weights_panel import rule_weights_panel
+from app.widgets.status import StatusPanel
+from app.widgets.text import listed
+
+if TYPE_CHECKING:
+    from analysis.common.progress import Progress
+    from analysis.engine import Engine
+    from analysis.inference.mixing.rows import Row
+
+MOST_ANSWERS = 6
+"""The most answers that fit side by side."""
+
+AnswerRow: TypeAlias = "tuple[Row, Heading]"
+"""A row to decode, and the heading of its answer."""
+
+
+def check_count(methods: Sequence[str], grid_answers: GridAnswers) -> None:
+    """Refuses more answers than fit side by side.
+
+    Args:
+        methods: Names of the methods.
+        grid_answers: The weights of the grid that answer too.
+
+    Raises:
+        InputError: There are too many answers.
+    """
+    labels = [f"“{label}”" for label in grid_answers.labels]
+    count = len(methods) + len(labels)
+    if count > MOST_ANSWERS:
+        including = f" (including {listed(labels)})" if labels else ""
+        raise InputError(
+            f"You chose {count} answers{including}, but at most {MOST_ANSWERS} fit side by side: "
+            f"untick {count - MOST_ANSWERS} under “Answers”. Your query and the grid are kept."
+        )
+
+
+def answer_rows(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: AnswerSettings,
+    grid_answers: GridAnswers,
+    labels: Mapping[str, str],
+) -> list[AnswerRow]:
+    """The rows that answer a run: those of the methods, then those of the grid.
+
+    Args:
+        engine: Reads divergences.
+        session: The visitor's session.
+        run: The run.
+        settings: The answer settings.
+        grid_answers: The weights of the grid that answer too.
+        labels: The adapters' labels by name.
+    """
+    # The paper's rule at the paper's token: other view settings change the grid only.
+    context = engine.context(run.trace, lens=settings.lens)
+    fused = fuse(settings.methods, context) if settings.methods else []
+    rows = [(row, heading_of(row.name, labels)) for row in fused]
+    if grid_answers.painted and session.what_if is not None:
+        rows.append(what_if.painted_row(session.what_if))
+    if grid_answers.shown and session.snapshot is not None:
+        rows.append(what_if.shown_row(session.snapshot))
+    return rows
+
+
+def answer(
+    engine: Engine,
+    session: Session,
+    run: Run,
+    settings: AnswerSettings,
+    rows: list[AnswerRow],
+    costs: tuple[str, ...],
+    labels: Mapping[str, str],
+) -> Updates:
+    """Streams the answers to a run.
+
+    Args:
+        engine: Decodes the answers.
+        session: The visitor's session.
+        run: The run.
+        settings: The answer settings.
+        rows: From `answer_rows`.
+        costs: The costs of the steps before, in words.
+        labels: The adapters' labels by name.
+    """
+    if not rows:
+        detail = " · ".join(costs)
+        yield {"status": StatusPanel("done", "Done. No answer is selected.", 1.0, detail)}
+        return
+    steps = engine.answer(
+        run.prompt,
+        [row for row, _ in rows],
+        new_tokens=settings.new_tokens,
+        sampling=settings.sampling,
+    )
+    names = [heading.name for _, heading in rows]
+    answer_stream = AnswerStream(
+        run.number, [heading for _, heading in rows], reference_among(names)
+    )
+    session.answer_stream = answer_stream
+
+    def record() -> AnswerRecord:
+        weights = zip((row.name for row, _ in rows), steps.policy_weights(), strict=True)
+        return AnswerRecord(settings, tuple(AnswerWeights.of(*one) for one in weights))
+
+    session.answer_record = record()
+    yield {"answers": answer_stream.panel(), "status": StatusPanel("working", "Answering")}
+
+    def decode(progress: Progress) -> None:
+        with closing(steps):
+            for step in steps:
+                session.check(run.number)
+                answer_stream.push(step)
+                progress("answering", (step.index + 1) / settings.new_tokens)
+
+    def new_tokens(what: str, share: float, _: float) -> Update:
+        status = StatusPanel("working", "Answering", share, f"{answer_stream.speed:.1f} tokens/s")
+        return {"answers": answer_stream.update(), "status": status}
+
+    try:
+        yield from run_with_progress(session, run.number, decode, new_tokens)
+    except Stopped:
+        answer_stream.finish("stopped")
+        session.answer_record = record()
+        if session.run is run:  # the page shows no newer run
+            yield {"answers": answer_stream.panel()}
+        raise
+    answer_stream.finish("done")
+    session.answer_record = answered = record()
+    detail = " · ".join((*costs, answer_stream.cost))
+    update: Update = {
+        "answers": answer_stream.panel(),
+        "status": StatusPanel("done", "Done", 1.0, detail),
+    }
+    if session.snapshot is not None:
+        titles = {heading.name: heading.label for _, heading in rows}
+        update["rule_weights"] = rule_weights_panel(
+            run.number, answered.weights, titles, labels, session.snapshot.visible_layers
+        )
+    yield update

@@ -1,0 +1,190 @@
+"""Serves questions: traces the query, shows the grid, streams the answers, reads every token.
+
+Each request is a generator of updates of the page. It does not know the page's components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from analysis.common.errors import InputError
+from analysis.measure.trace import MEAN
+from app.explore.services import divergences
+from app.explore.services.answer_service import answer, answer_rows, check_count
+from app.explore.services.updates import Updates
+from app.explore.services.view_service import ViewService
+from app.server.loader import Loader
+from app.server.request_queue import RequestQueue
+from app.server.requests import (
+    Outcome,
+    RequestUpdate,
+    run_request,
+    run_with_progress,
+    wait_for_engine,
+)
+from app.state import what_if
+from app.state.answers_panel import AnswersPanel
+from app.state.run import AnswerSettings, Run
+from app.state.session import Session
+from app.state.view_settings import ViewSettings
+from app.views.charts_panel import ChartsPanel
+from app.widgets.status import StatusPanel
+
+if TYPE_CHECKING:
+    from analysis.engine import Engine
+    from analysis.measure.every_token import EveryToken
+
+
+class QueryService:
+    """Serves the questions of all visitors with one engine.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        request_queue: The queue of all requests to the engine.
+        labels: The adapters' labels by name.
+        view_service: Shows the runs.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        request_queue: RequestQueue,
+        labels: Mapping[str, str],
+        view_service: ViewService,
+    ) -> None:
+        self._loader = loader
+        self._request_queue = request_queue
+        self._labels = labels
+        self._view_service = view_service
+
+    def ask(
+        self,
+        session: Session,
+        query: str,
+        adapters: Sequence[str],
+        view_settings: ViewSettings,
+        answer_settings: Callable[[], AnswerSettings],
+        *,
+        with_shown: bool = False,
+    ) -> Updates:
+        """Traces a query, shows the grid, and streams the answers.
+
+        Args:
+            session: The visitor's session.
+            query: The question.
+            adapters: Names of the adapters to trace.
+            view_settings: The view settings; the visitor may change them meanwhile.
+            answer_settings: Gives the answer settings, which import torch.
+            with_shown: Whether to answer with the weights that the grid shows, too.
+        """
+        ticket = session.begin()
+        session.view_settings = view_settings
+
+        def steps() -> Updates:
+            engine = yield from wait_for_engine(self._loader, session, ticket)
+            prompt = engine.prompt(query)
+            settings = answer_settings()
+            grid_answers = what_if.grid_answers(
+                session.what_if, adapters, view_settings.show, with_shown
+            )
+            check_count(settings.methods, grid_answers)
+            traced = yield from run_with_progress(
+                session,
+                ticket,
+                lambda progress: engine.trace(prompt, adapters, progress=progress),
+            )
+            run = Run(
+                ticket,
+                query,
+                prompt,
+                traced.value.adapters,
+                settings,
+                engine.computation,
+                engine,
+            )
+            read = yield from self._read(engine, session, ticket, run)
+            session.run = run
+            # The page must not show the answers of the question before below the new grid.
+            yield {
+                **self._view_service.redraw(session),
+                "answers": AnswersPanel.empty(ticket),
+                "rule_weights": ChartsPanel.empty(),
+            }
+            costs = (traced.cost("traced"), read.cost("read"))
+            rows = answer_rows(engine, session, run, settings, grid_answers, self._labels)
+            yield from answer(engine, session, run, settings, rows, costs, self._labels)
+
+        yield from run_request(session, ticket, self._request_queue, steps())
+
+    def every_token(self, session: Session) -> Updates:
+        """Reads the divergence at every token of the run that is shown."""
+        ticket = session.begin(gives_way=True)
+
+        def steps() -> Updates:
+            engine = yield from wait_for_engine(self._loader, session, ticket)
+            run = session.run
+            if run is None:
+                raise InputError("The page has no run yet: ask a question first.")
+            read = yield from self._every_token(engine, session, ticket, run, session.view_settings)
+            detail = f"{len(run.prompt.ids)} tokens {read.cost('read')}"
+            status = StatusPanel("done", "Done", 1.0, detail)
+            yield {**self._view_service.redraw(session), "status": status}
+
+        yield from run_request(session, ticket, self._request_queue, steps())
+
+    def read_tokens_if_needed(self, session: Session) -> Updates:
+        """Reads every token if the view settings need it and no request runs that must finish.
+
+        After such a request, `then_read_tokens` reads them.
+        """
+        if self.needs_every_token(session) and (session.gives_way or not session.busy):
+            yield from self.every_token(session)
+
+    def then_read_tokens(self, session: Session, steps: Updates) -> Updates:
+        """Runs a request, then reads every token if the view settings need it by then."""
+        state = ""
+        for changes in steps:
+            state = changes["status"].state if "status" in changes else state
+            yield changes
+        if state == "done":
+            yield from self.read_tokens_if_needed(session)
+
+    @staticmethod
+    def needs_every_token(session: Session) -> bool:
+        """Whether the view settings need every token of the run, and these are not read yet."""
+        run, view_settings = session.run, session.view_settings
+        return (
+            run is not None
+            and view_settings.position == MEAN
+            and run.every_token(*view_settings.reading) is None
+        )
+
+    def _read(
+        self, engine: Engine, session: Session, ticket: int, run: Run
+    ) -> Generator[RequestUpdate, None, Outcome[Any]]:
+        """Reads a run under the newest view settings, which may change meanwhile."""
+        while True:
+            view_settings = session.view_settings
+            done: Outcome[Any]
+            if view_settings.position == MEAN:
+                done = yield from self._every_token(engine, session, ticket, run, view_settings)
+            else:
+                work = partial(divergences.read, engine, run.trace, view_settings)
+                done = yield from run_with_progress(session, ticket, work)
+            if session.view_settings.needs == view_settings.needs:
+                return done
+
+    @staticmethod
+    def _every_token(
+        engine: Engine, session: Session, ticket: int, run: Run, view_settings: ViewSettings
+    ) -> Generator[RequestUpdate, None, Outcome[EveryToken]]:
+        done = yield from run_with_progress(
+            session,
+            ticket,
+            lambda progress: engine.every_token(
+                run.prompt, run.adapters, *view_settings.reading, progress
+            ),
+        )
+        return done

@@ -1,0 +1,133 @@
+"""Serves the robustness checks: variants of a question, and copies of an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+from analysis.measure.trace import POSITIONS
+from app.explore.services.divergences import read
+from app.explore.services.updates import Updates
+from app.explore.services.view_service import same_numbers
+from app.server.loader import Loader
+from app.server.request_queue import RequestQueue
+from app.server.requests import run_request, run_with_progress, wait_for_engine
+from app.state.session import Session
+from app.state.view_settings import ViewSettings
+from app.views import robustness_panels
+from app.widgets.status import StatusPanel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from analysis.common.progress import Progress
+    from analysis.engine import Engine
+    from app.state.snapshot import Snapshot
+
+
+def check_variants(
+    loader: Loader, request_queue: RequestQueue, session: Session, lines: str
+) -> Updates:
+    """Traces variants of the query that the page shows, and compares their weights.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        request_queue: The queue of all requests to the engine.
+        session: The visitor's session.
+        lines: One variant on each line; if empty, small changes of the query.
+    """
+    ticket = session.begin()
+
+    def steps() -> Updates:
+        from analysis.measure import robustness
+
+        engine = yield from wait_for_engine(loader, session, ticket)
+        run, snapshot = session.run, session.snapshot
+        if run is None or snapshot is None:
+            raise InputError("The page has no run to check yet: ask a question first.")
+        typed = list(dict.fromkeys(line for line in lines.splitlines() if line.strip()))
+        if len(typed) > robustness.MAX_VARIANTS:
+            raise InputError(
+                f"There are {len(typed)} variants, but at most {robustness.MAX_VARIANTS} are "
+                "possible: remove some."
+            )
+        variants = [run.query, *typed] if typed else list(robustness.variants(run.query))
+        weights = []
+        for number, query in enumerate(variants, start=1):
+            title = f"variant {number} of {len(variants)}"
+            work = _weights(engine, run.adapters, query, snapshot.view_settings, title)
+            weights.append((yield from run_with_progress(session, ticket, work)))
+        _check_unchanged(session, snapshot)
+        spread = robustness.weight_spread([done.value for done in weights])
+        detail = f"{len(variants)} variants in {sum(done.seconds for done in weights):.1f} s"
+        yield {
+            "variants": robustness_panels.variants_panel(snapshot, spread, variants),
+            "status": StatusPanel("done", "Done", 1.0, detail),
+        }
+
+    yield from run_request(session, ticket, request_queue, steps())
+
+
+def check_copies(loader: Loader, request_queue: RequestQueue, session: Session) -> Updates:
+    """Runs the selected adapter beside its zero, duplicate and doubled copies.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        request_queue: The queue of all requests to the engine.
+        session: The visitor's session.
+    """
+    ticket = session.begin()
+
+    def steps() -> Updates:
+        from analysis.measure.control_copies import compare_copies
+
+        engine = yield from wait_for_engine(loader, session, ticket)
+        run, snapshot, cell = session.run, session.snapshot, session.cell
+        if run is None or snapshot is None or cell is None:
+            raise InputError("The page has no run to check yet: ask a question first.")
+        view_settings, adapter = snapshot.view_settings, snapshot.adapters[cell[1]]
+        traced = yield from run_with_progress(
+            session, ticket, lambda progress: engine.copies(run.trace, adapter, progress)
+        )
+        # The mean over all tokens would need every token of every copy, so copies use the last one.
+        position = view_settings.position if view_settings.position in POSITIONS else "query"
+        done = yield from run_with_progress(
+            session,
+            ticket,
+            lambda progress: engine.divergence(
+                traced.value, view_settings.lens, position, view_settings.metric, progress
+            ),
+        )
+        _check_unchanged(session, snapshot)
+        comparison = compare_copies(
+            adapter, done.value, view_settings.normalisation, view_settings.temperature
+        )
+        detail = f"{traced.cost('traced')} · {done.cost('read')}"
+        yield {
+            "copies": robustness_panels.copies_panel(snapshot, comparison),
+            "status": StatusPanel("done", "Done", 1.0, detail),
+        }
+
+    yield from run_request(session, ticket, request_queue, steps())
+
+
+def _check_unchanged(session: Session, snapshot: Snapshot) -> None:
+    if session.snapshot is None or not same_numbers(snapshot, session.snapshot):
+        raise InputError("The grid changed while the check ran: check again.")
+
+
+def _weights(
+    engine: Engine, adapters: Sequence[str], query: str, view_settings: ViewSettings, title: str
+) -> Callable[[Progress], Tensor]:
+    def work(progress: Progress) -> Tensor:
+        from analysis.measure.normalisation import weigh
+
+        def tell(what: str, share: float) -> None:
+            progress(f"{title}: {what}", share)
+
+        trace = engine.trace(query, adapters, progress=tell)
+        divergence = read(engine, trace, view_settings, tell)
+        return weigh(divergence.values_LK, view_settings.normalisation, view_settings.temperature)
+
+    return work

@@ -1,0 +1,200 @@
+"""Serves changes of view settings: reads kept traces, never runs the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+from analysis.measure.trace import MEAN
+from app.explore.services.divergences import cached_divergence
+from app.explore.services.updates import Update
+from app.state.session import Session
+from app.state.snapshot import Snapshot, snapshot_of, with_settings
+from app.state.view_settings import ViewSettings
+from app.views import charts_panel, grid_views
+from app.views.charts_panel import ChartsPanel
+from app.views.explanation_panel import explanation_panel
+from app.views.grid_panel import grid_panel
+from app.views.grid_views import GridView
+from app.views.prompt_panel import prompt_panel
+from app.widgets import text
+from app.widgets.status import StatusPanel
+
+if TYPE_CHECKING:
+    from app.server.loader import Loader
+    from app.state.run import Run
+    from app.state.stored_example import StoredExample
+
+_READ = (
+    "Read at the token “{token}” with the {lens} lens. In early layers, these are not calibrated "
+    "probabilities."
+)
+_UNREAD = "The model has to read every token for this, once for each lens and metric."
+_STORED = "The stored example has no such numbers. Ask the question yourself to see them."
+
+
+def same_numbers(one: Snapshot, other: Snapshot) -> bool:
+    """Whether two snapshots have the same numbers, whichever of them the grid shows."""
+    return other == replace(
+        one,
+        view_settings=replace(one.view_settings, show=other.view_settings.show),
+        number=other.number,
+    )
+
+
+class ViewService:
+    """Shows the run of a visitor under the view settings.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        labels: The adapters' labels by name.
+        example: The stored run, which the page shows before the first question.
+    """
+
+    def __init__(
+        self, loader: Loader, labels: Mapping[str, str], example: StoredExample | None = None
+    ) -> None:
+        self._loader = loader
+        self._labels = labels
+        self._example = example
+
+    def change_settings(self, session: Session, view_settings: ViewSettings) -> Update:
+        """The run under other view settings."""
+        session.view_settings = view_settings
+        return self.redraw(session)
+
+    def redraw(self, session: Session) -> Update:
+        """The newest run under the newest view settings."""
+        while True:
+            run, view_settings = session.run, session.view_settings
+            try:
+                snapshot = self._snapshot(session, run, view_settings)
+            except InputError as error:
+                return {"status": StatusPanel("error", str(error))}
+            # Reading takes time: meanwhile a new run may be there, or new view settings.
+            if session.run is run and session.view_settings is view_settings:
+                break
+        if snapshot is None:
+            return {}
+        before = session.snapshot
+        session.show(snapshot)
+        update = self.panels(session)
+        if before is not None and not same_numbers(before, snapshot):
+            # The robustness checks were made with the numbers before.
+            update["variants"] = update["copies"] = ChartsPanel.empty()
+        if snapshot.view_settings.needs != view_settings.needs and not session.busy:
+            update["status"] = StatusPanel("idle", _STORED if run is None else _UNREAD)
+        return update
+
+    def _snapshot(
+        self, session: Session, run: Run | None, view_settings: ViewSettings
+    ) -> Snapshot | None:
+        engine = self._loader.engine
+        if run is None or engine is None:
+            # The stored example holds the divergences of one lens, metric and position.
+            return session.snapshot and with_settings(session.snapshot, view_settings)
+        divergence = cached_divergence(engine, run, view_settings)
+        if divergence is None:
+            view_settings = replace(view_settings, position="query")
+            divergence = cached_divergence(engine, run, view_settings)
+        assert divergence is not None
+        return snapshot_of(divergence, run, view_settings, self._labels)
+
+    def panels(self, session: Session) -> Update:
+        """The panels that depend on the snapshot, the pin, the painted weights and the cell."""
+        snapshot = session.snapshot
+        if snapshot is None:
+            return {}
+        update: Update = {
+            **self._figures(session, snapshot),
+            **self.explanation(session),
+            **self.tokens(session),
+        }
+        source = session.run or self._example
+        if source is not None:
+            update["prompt"] = prompt_panel(source.prompt, snapshot.view_settings.position)
+        return update
+
+    @staticmethod
+    def _grid_view(session: Session, snapshot: Snapshot) -> GridView:
+        painted = session.what_if.weights if session.what_if else None
+        return grid_views.grid_view(snapshot, session.pinned, painted)
+
+    def _figures(self, session: Session, snapshot: Snapshot) -> Update:
+        """The same numbers as a grid and as lines."""
+        grid_view = self._grid_view(session, snapshot)
+        return {
+            "grid": grid_panel(grid_view, session.cell, session.pinned, session.run is None),
+            "profile": charts_panel.profile(grid_view),
+        }
+
+    def select(self, session: Session, layer: int, adapter: int) -> Update:
+        """Selects a cell and explains it."""
+        if not session.select(layer, adapter):
+            return {}
+        return {**self.explanation(session), **self.tokens(session)}
+
+    @staticmethod
+    def tokens(session: Session) -> Update:
+        """The divergence of the selected cell at every token, if every token has been read."""
+        run, snapshot = session.run, session.snapshot
+        every_token = run.every_token(*snapshot.view_settings.reading) if run and snapshot else None
+        if every_token is None or snapshot is None:
+            return {"tokens": ChartsPanel.empty()}
+        cell = session.cell or (snapshot.visible_layers.start, 0)
+        return {"tokens": charts_panel.every_token(snapshot, cell, every_token)}
+
+    def explanation(self, session: Session) -> Update:
+        """The explanation of the selected cell."""
+        snapshot, cell = session.snapshot, session.cell
+        if snapshot is None or cell is None:
+            return {}
+        layer, adapter = cell
+        grid_view = self._grid_view(session, snapshot)
+        view_settings, engine, run = snapshot.view_settings, self._loader.engine, session.run
+        position = "query" if view_settings.position == MEAN else view_settings.position
+        if run is not None and engine is not None:
+            prompt, name = run.prompt, snapshot.adapters[adapter]
+            tokens = engine.cell(run.trace, layer, name, view_settings.lens, position)
+            # Prepares the other metrics and positions, which the visitor may choose next.
+            engine.read_ahead(run.trace, view_settings.lens, layer, name)
+        elif self._example is not None:
+            prompt, tokens = self._example.prompt, self._example.cells[layer][adapter]
+        else:
+            return {"explanation": explanation_panel(grid_view, layer, adapter, None)}
+        index = prompt.query_last if position == "query" else prompt.last
+        token = text.visible(prompt.tokens[index])
+        note = _READ.format(token=token, lens=view_settings.lens)
+        if view_settings.position == MEAN:
+            note += " The divergence above is the mean over all tokens of the query."
+        if view_settings.metric != "kl":
+            note += " The shares are those of the KL divergence."
+        return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}
+
+    def paint(
+        self,
+        session: Session,
+        layer: int,
+        adapter: int,
+        weight: float,
+        scope: str,
+        number: int | None = None,
+    ) -> Update:
+        """Paints cells with a weight; the arguments are those of `Session.paint`."""
+        if not session.paint(layer, adapter, weight, scope, number):
+            return {}
+        snapshot = session.snapshot
+        assert snapshot is not None
+        return {**self._figures(session, snapshot), **self.explanation(session)}
+
+    def reset_painting(self, session: Session) -> Update:
+        """Resets the painted weights to those of the run."""
+        session.reset_painting()
+        return self.panels(session)
+
+    def pin(self, session: Session) -> Update:
+        """Pins the shown snapshot for comparison, or unpins the pinned one."""
+        session.pin()
+        return self.redraw(session)

@@ -1,0 +1,55 @@
+"""Tabs: what a tab is, and what it gets from the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.models.manifest import Collection
+from app.server.loader import Loader
+from app.server.request_queue import RequestQueue
+from app.state.link_fields import LinkFields
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from app.state.stored_example import StoredExample
+
+
+@dataclass(frozen=True)
+class TabContext:
+    """The shared parts of the page. A tab makes its own services from them.
+
+    Attributes:
+        page: The page; its `load` event comes when a visitor opens the page.
+        collection: The collection of the page.
+        labels: The adapters' labels by name.
+        loader: Gives the engine once it is loaded.
+        request_queue: The queue of all requests to the engine.
+        link_fields: The values that a permalink can hold; a tab adds those of its controls.
+        stored_example: The run that the page shows before the first question, if there is one.
+    """
+
+    page: gr.Blocks
+    collection: Collection
+    labels: Mapping[str, str]
+    loader: Loader
+    request_queue: RequestQueue
+    link_fields: LinkFields
+    stored_example: StoredExample | None
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab of the page. The module `tab` of a tab's package holds one as `TAB`.
+
+    Attributes:
+        title: Its title.
+        order: Tabs with a lower number stand to the left.
+        build: Lays out the tab and connects its events, inside the page.
+    """
+
+    title: str
+    order: int
+    build: Callable[[TabContext], None]

@@ -1,0 +1,49 @@
+"""The panel of example questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.widgets import text
+
+if TYPE_CHECKING:
+    from app.state.examples import Example
+
+
+@dataclass(frozen=True)
+class ExampleButton:
+    """The button of an example question.
+
+    Attributes:
+        label: Its text.
+        description: The question, and the adapters that it is asked with; shown on hover.
+    """
+
+    label: str
+    description: str
+
+
+@dataclass(frozen=True)
+class ExamplesPanel:
+    """The example questions.
+
+    Attributes:
+        buttons: One button for each question.
+    """
+
+    buttons: tuple[ExampleButton, ...]
+
+
+def examples_panel(examples: Sequence[Example], labels: Mapping[str, str]) -> ExamplesPanel:
+    """The example questions, each with the adapters that it is asked with."""
+    return ExamplesPanel(tuple(_button(example, labels) for example in examples))
+
+
+def _button(example: Example, labels: Mapping[str, str]) -> ExampleButton:
+    names = example.among(list(labels))
+    if len(names) == len(labels):
+        return ExampleButton(example.label, example.query)
+    adapters = text.listed([labels[name] for name in names])
+    return ExampleButton(example.label, f"{example.query}\nwith {adapters}")

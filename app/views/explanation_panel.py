@@ -1,0 +1,187 @@
+"""The explanation panel: the arithmetic of a cell, and the tokens behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.measure.metrics import metrics
+from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.trace import MEAN
+from app.widgets import text
+
+if TYPE_CHECKING:
+    from analysis.measure.cell_explanation import CellExplanation, TokenChange
+    from app.state.snapshot import Snapshot
+    from app.views.grid_views import GridView
+
+# The most tokens of each list.
+_TOP = 5
+# The most terms of a sum that are written out; the rest is written as one number.
+_TERMS = 4
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A token's probability without and with the adapter, in words.
+
+    Attributes:
+        text: The token with visible white space.
+        base: Its probability of the base.
+        adapter: Its probability with the adapter.
+        change: The difference in percentage points.
+        move: Its change of rank.
+        direction: 1 for a rise, -1 for a fall, 0 for none.
+    """
+
+    text: str
+    base: str
+    adapter: str
+    change: str
+    move: str
+    direction: int
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """A token's share of the divergence.
+
+    Attributes:
+        text: The token with visible white space.
+        share: Its share, 0 to 1.
+        percent: The share in words.
+    """
+
+    text: str
+    share: float
+    percent: str
+
+
+@dataclass(frozen=True)
+class ExplanationPanel:
+    """The explanation of a cell.
+
+    Attributes:
+        cell: Its layer and its adapter's index; None before a cell is selected.
+        title: Layer and adapter in words.
+        adapter: The adapter's label.
+        arithmetic: The weight, step by step.
+        tokens: The most probable tokens of base and adapter.
+        shares: The tokens with the largest shares of the divergence.
+        note: How the cell is read.
+    """
+
+    cell: tuple[int, int] | None
+    title: str
+    adapter: str
+    arithmetic: tuple[str, ...]
+    tokens: tuple[TokenRow, ...]
+    shares: tuple[ShareRow, ...]
+    note: str
+
+    @classmethod
+    def empty(cls, note: str = "") -> ExplanationPanel:
+        """The panel before a cell is selected."""
+        return cls(None, "", "", (), (), (), note)
+
+
+def explanation_panel(
+    grid_view: GridView, layer: int, adapter: int, cell: CellExplanation | None, note: str = ""
+) -> ExplanationPanel:
+    """The explanation of a cell.
+
+    Args:
+        grid_view: The grid that the cell belongs to.
+        layer: The cell's layer.
+        adapter: The adapter's index.
+        cell: The tokens behind its divergence; None if they are not known.
+        note: How the cell is read.
+    """
+    label = grid_view.snapshot.labels[adapter]
+    steps = (*arithmetic(grid_view.snapshot, layer, adapter), *grid_view.steps(layer, adapter))
+    return ExplanationPanel(
+        cell=(layer, adapter),
+        title=f"Layer {layer} · {label}",
+        adapter=label,
+        arithmetic=steps,
+        tokens=() if cell is None else _tokens(cell),
+        shares=() if cell is None else _shares(cell),
+        note=note,
+    )
+
+
+def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
+    """The weight of a cell, step by step."""
+    values, weight = snapshot.divergence[layer], f"{snapshot.weights[layer][adapter]:.3f}"
+    view_settings = snapshot.view_settings
+    rule = NORMALISATIONS[view_settings.normalisation]
+    metric = metrics()[view_settings.metric]
+    mean = "mean of " if view_settings.position == MEAN else ""
+    lines = [
+        "p, q: probability of each next token without (p) and with (q) the adapter",
+        f"{metric.label}: {mean}{metric.formula} = "
+        f"{text.number(values[adapter])}{view_settings.unit}",
+    ]
+    if not any(values):
+        count = len(values)
+        return [*lines, f"no adapter diverges, so all are equal: 1/{count} each = {weight}"]
+    terms = values
+    if rule.terms is not None:
+        import torch
+
+        (terms,) = rule.terms_of(torch.tensor([values]), view_settings.temperature).tolist()
+    if rule.name != "sum":
+        at = f", T = {view_settings.temperature:g}" if rule.uses_temperature else ""
+        lines.append(f"{rule.label.lower()}: {rule.formula}{at}")
+    written = [text.number(term) for term in sorted(terms, reverse=True)[:_TERMS]]
+    if len(terms) > _TERMS:
+        written.append(text.number(sum(sorted(terms)[:-_TERMS])))
+    share = f"{text.number(terms[adapter])} / ({' + '.join(written)})"
+    if rule.uniform_share:
+        share = f"{1 - rule.uniform_share:g} · {share} + {rule.uniform_share:g} / {len(values)}"
+    return [*lines, f"{share} = {weight}"]
+
+
+def _tokens(cell: CellExplanation) -> tuple[TokenRow, ...]:
+    """The most probable tokens of base and adapter, in the adapter's order."""
+    both: dict[int, TokenChange] = {}
+    for token in (*cell.adapter_top[:_TOP], *cell.base_top[:_TOP]):
+        both.setdefault(token.id, token)
+    return tuple(
+        TokenRow(
+            text=text.visible(token.text),
+            base=_percent(token.base),
+            adapter=_percent(token.adapter),
+            change=_points(token.adapter - token.base),
+            move=_move(token.base_rank, token.adapter_rank),
+            direction=(token.base_rank > token.adapter_rank)
+            - (token.base_rank < token.adapter_rank),
+        )
+        for token in sorted(both.values(), key=lambda token: token.adapter_rank)
+    )
+
+
+def _shares(cell: CellExplanation) -> tuple[ShareRow, ...]:
+    return tuple(
+        ShareRow(text.visible(token.text), token.share, f"{token.share:.0%}")
+        for token in cell.contributors[:_TOP]
+        if token.share >= 0.005
+    )
+
+
+def _percent(probability: float) -> str:
+    if probability >= 0.0995:
+        return f"{100 * probability:.0f} %"
+    return f"{100 * probability:.1f} %" if probability >= 0.0005 else "< 0.1 %"
+
+
+def _points(difference: float) -> str:
+    """A difference in percentage points."""
+    points = f"{100 * difference:+.1f}"
+    return "0" if float(points) == 0 else points.replace("-", "−")
+
+
+def _move(before: int, after: int) -> str:
+    if before == after:
+        return "="
+    return f"▲ {before - after}" if before > after else f"▼ {after - before}"

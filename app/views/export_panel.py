@@ -1,0 +1,60 @@
+"""The export panel: files to save, and the permalink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SavedFile:
+    """A file for the browser to save.
+
+    Attributes:
+        name: Its name.
+        media: Its media type.
+        text: Its content.
+    """
+
+    name: str
+    media: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Permalink:
+    """The link of what the page shows.
+
+    Attributes:
+        text: The part of the address after `?`.
+        keys: All keys that such links have; the page keeps other keys of its address.
+    """
+
+    text: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExportPanel:
+    """What can be saved.
+
+    Attributes:
+        ready: Whether there is anything to save.
+        link: The permalink; None keeps the one that the panel has.
+        run: Number of the run that the link leads to; 0 for the stored example, which needs no
+            link in the page's address.
+        note: A sentence about the link.
+        file: A file to save now.
+        number: Number of that file: a panel ignores contents that equal the contents before.
+    """
+
+    ready: bool
+    link: Permalink | None = None
+    run: int = 0
+    note: str = ""
+    file: SavedFile | None = None
+    number: int = 0
+
+    @classmethod
+    def empty(cls) -> ExportPanel:
+        """The panel before there is anything to save; the page hides it."""
+        return cls(ready=False)

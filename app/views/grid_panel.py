@@ -1,0 +1,148 @@
+"""The grid panel: its data, from a grid view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.state.snapshot import Snapshot
+from app.views.grid_views import WEIGHTS_TITLE, GridView
+from app.widgets import heatmaps, text
+from app.widgets.heatmaps import Figure
+
+
+@dataclass(frozen=True)
+class GridPanel:
+    """The grid of layers and adapters.
+
+    Attributes:
+        id: Equal for equal contents.
+        run: Equal for all contents of one run.
+        title: Above the grid.
+        tag: Beside the title.
+        about: The questions that the grid is about: a word and the question.
+        sentence: The grid in words.
+        note: How it is read, below it.
+        first: Number of the first layer.
+        layers: Number of layers.
+        columns: The columns' labels.
+        places: The adapter of each column, as its index in the run.
+        cells: The text on each cell, `[layers][columns]`.
+        descriptions: Each cell for screen readers, `[layers][columns]`.
+        selected: The selected layer and adapter.
+        paintable: Whether a click paints a cell.
+        figure: For Plotly.
+    """
+
+    id: str
+    run: str
+    title: str
+    tag: str
+    about: Sequence[tuple[str, str]]
+    sentence: str
+    note: str
+    first: int
+    layers: int
+    columns: Sequence[str]
+    places: Sequence[int]
+    cells: Sequence[Sequence[str]]
+    descriptions: Sequence[Sequence[str]]
+    selected: tuple[int, int] | None
+    paintable: bool
+    figure: Figure
+
+    @classmethod
+    def empty(cls, sentence: str = "") -> GridPanel:
+        """The grid before there is a run."""
+        return cls(
+            id="",
+            run="",
+            title=WEIGHTS_TITLE,
+            tag="",
+            about=(),
+            sentence=sentence,
+            note="",
+            first=0,
+            layers=0,
+            columns=(),
+            places=(),
+            cells=(),
+            descriptions=(),
+            selected=None,
+            paintable=False,
+            figure=heatmaps.empty(),
+        )
+
+
+def grid_panel(
+    grid_view: GridView,
+    cell: tuple[int, int] | None,
+    pinned: Snapshot | None = None,
+    stored: bool = False,
+) -> GridPanel:
+    """The grid.
+
+    Args:
+        grid_view: The numbers and their words.
+        cell: The selected layer and the adapter's index in the run.
+        pinned: The snapshot that is pinned.
+        stored: Whether the grid shows the stored example.
+    """
+    snapshot, labels, cells = grid_view.snapshot, grid_view.labels, grid_view.cells
+    layers = snapshot.visible_layers
+    descriptions = [
+        [f"layer {layer}, {label}: {number}" for label, number in zip(labels, row, strict=True)]
+        for layer, row in zip(layers, cells, strict=False)
+    ]
+    hover = [
+        [
+            "\n".join([f"layer {layer} · {snapshot.labels[place]}", *grid_view.hover(layer, place)])
+            for place in grid_view.places
+        ]
+        for layer in layers
+    ]
+    notes = [
+        grid_view.note,
+        snapshot.view_settings.described(),
+        snapshot.view_settings.misread or text.focus(layers, snapshot.layers),
+    ]
+    figure = heatmaps.grid(
+        grid_view.values,
+        labels,
+        hover,
+        cells,
+        scale=grid_view.scale,
+        first=layers.start,
+        averages=grid_view.averages,
+        veiled=grid_view.veiled,
+    )
+    return GridPanel(
+        id=snapshot.number,
+        run=snapshot.run,
+        title=grid_view.title,
+        tag="stored example" if stored else "",
+        about=_about(snapshot, pinned),
+        sentence=grid_view.sentence,
+        note=" ".join(note for note in notes if note),
+        first=layers.start,
+        layers=len(grid_view.values),
+        columns=labels,
+        places=tuple(grid_view.places),
+        cells=cells,
+        descriptions=descriptions,
+        selected=cell,
+        paintable=snapshot.view_settings.show == "what-if",
+        figure=figure if grid_view.values else heatmaps.empty(),
+    )
+
+
+def _about(snapshot: Snapshot, pinned: Snapshot | None) -> list[tuple[str, str]]:
+    """The question of the grid and the pinned question: the query box may hold another."""
+    about = [("for", _quoted(snapshot.query))]
+    if pinned is not None:
+        about.append(("pinned", _quoted(pinned.query)))
+    return about
+
+
+def _quoted(query: str) -> str:
+    return f"“{text.short(text.plain(query), 100)}”"

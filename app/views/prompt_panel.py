@@ -1,0 +1,78 @@
+"""The prompt panel: the tokens that the model read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.widgets import text
+
+if TYPE_CHECKING:
+    from analysis.inference.prompt import Prompt
+
+_FRAMES = {
+    "form": "inside the collection's prompt form",
+    "template": "inside the tokenizer's chat template",
+    "plain": "without a prompt form",
+}
+
+
+@dataclass(frozen=True)
+class PromptToken:
+    """A token of the prompt.
+
+    Attributes:
+        text: The token with visible white space.
+        id: Its id.
+        part: `control`, `query` or `frame`.
+    """
+
+    text: str
+    id: int
+    part: str
+
+
+@dataclass(frozen=True)
+class PromptPanel:
+    """The prompt that the model read.
+
+    Attributes:
+        tokens: Its tokens.
+        summary: The prompt in one line.
+        read: Index of the token that the divergence is read at; None if it is not a single one.
+    """
+
+    tokens: tuple[PromptToken, ...]
+    summary: str
+    read: int | None
+
+    @classmethod
+    def empty(cls) -> PromptPanel:
+        """The panel before there is a run; the page hides it."""
+        return cls((), "", None)
+
+
+def prompt_panel(prompt: Prompt, position: str = "query") -> PromptPanel:
+    """A prompt, and the token that it is read at.
+
+    Args:
+        prompt: The prompt.
+        position: The position of the view settings.
+    """
+    tokens = tuple(
+        PromptToken(text.visible(token), id_, _part(prompt, index))
+        for index, (token, id_) in enumerate(zip(prompt.tokens, prompt.ids, strict=True))
+    )
+    count = prompt.query_last - prompt.query_first + 1
+    summary = (
+        f"What the model read: {len(prompt.ids)} tokens; {count} of them are your query, "
+        f"{_FRAMES[prompt.frame]}"
+    )
+    places = {"query": prompt.query_last, "prompt": prompt.last}
+    return PromptPanel(tokens, summary, places.get(position))
+
+
+def _part(prompt: Prompt, index: int) -> str:
+    if prompt.control[index]:
+        return "control"
+    return "query" if prompt.query_first <= index <= prompt.query_last else "frame"

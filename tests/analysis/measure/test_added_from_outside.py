@@ -1,0 +1,167 @@
+"""A lens and a metric are one file each: no file of the project learns their names."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+import torch
+
+import analysis
+from analysis.__main__ import main
+from analysis.common.errors import InputError
+from analysis.engine import Engine
+from analysis.inference.head import Head
+from analysis.measure import lenses as lens_files
+from analysis.measure import metrics as metric_files
+from analysis.measure.layer_reading import read_layers
+from analysis.measure.lenses import check_lens, lenses
+from analysis.measure.metrics import check_metrics, measure_all, metrics
+from analysis.models.manifest import load_collection
+from app.explore import control_column
+from app.explore.controls import Controls
+from app.state.view_settings import ViewSettings, lens_choices, metric_choices
+from app.widgets.labels import labels_of
+from tests import tiny
+from tests.added import added_file
+
+QUERY = "María tiene 3 manzanas y compra 5 más."
+LENS = """
+import torch
+from analysis.measure.lenses import Lens
+
+def before_head(hidden_RD, head, layer):
+    matrix_DD = torch.eye(hidden_RD.shape[1], dtype=hidden_RD.dtype) * (1 + layer)
+    return head.norm(hidden_RD) @ matrix_DD
+
+LENS = Lens("by-layer", "By layer", "A matrix of each layer.", before_head, order=15)
+"""
+METRIC = """
+from analysis.measure.metrics import Metric
+
+METRIC = Metric(
+    "total-variation",
+    "Total variation",
+    "½ Σ |p − q|",
+    lambda pair: pair.difference_V.abs().sum() / 2,
+    unit="bananas",
+)
+"""
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    return tiny.tiny_collection(tmp_path / "tiny", ["spanish", "math"])
+
+
+@pytest.fixture
+def added(tmp_path: Path) -> Iterator[None]:
+    with (
+        added_file(lens_files, tmp_path / "lenses" / "by_layer.py", LENS),
+        added_file(metric_files, tmp_path / "metrics" / "total_variation.py", METRIC),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("added")
+def test_an_added_lens_and_metric_are_listed_everywhere(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(lenses()) == ["norm", "by-layer", "raw"]
+    assert list(metrics())[-1] == "total-variation"
+    assert ("By layer", "by-layer") in lens_choices()
+    assert ("Total variation", "total-variation") in metric_choices()
+    own = ViewSettings("by-layer", metric="total-variation")
+    assert own.unit == " bananas"
+    assert "by-layer lens, Total variation" in own.described()
+    controls = Controls()
+    with gr.Blocks(analytics_enabled=False):
+        collection = load_collection(manifest)
+        control_column.build(controls, collection, labels_of(collection), stored=False)
+    assert controls.link_fields["lens"].read("by-layer") == "by-layer"
+    assert controls.link_fields["metric"].read("total-variation") == "total-variation"
+    with pytest.raises(SystemExit):
+        main(["trace", "--help"])
+    assert "by-layer: A matrix of each layer." in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.usefixtures("added")
+def test_an_added_lens_and_metric_measure(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Engine.load(load_collection(manifest), dtype="float32")
+    trace = engine.trace(QUERY)
+    found = engine.divergence(trace, "by-layer", metric="total-variation")
+    assert (found.lens, found.metric) == ("by-layer", "total-variation")
+    for layer, base_V, shift_KV in read_layers(
+        trace.at("query"), Head.of(tiny.model()), "by-layer"
+    ):
+        p_V, q_KV = base_V.double().softmax(-1), (base_V + shift_KV).double().softmax(-1)
+        expected_K = (p_V - q_KV).abs().sum(-1) / 2
+        torch.testing.assert_close(found.values_LK[layer], expected_K, rtol=1e-3, atol=1e-6)
+    # Each layer has its own matrix, for a cell as for the divergence of all layers.
+    kl_LK = engine.divergence(trace, "by-layer").values_LK
+    assert torch.equal(kl_LK[0], engine.divergence(trace).values_LK[0])
+    assert not torch.equal(kl_LK[1], engine.divergence(trace).values_LK[1])
+    for layer in range(engine.layers):
+        cell = engine.cell(trace, layer, "math", "by-layer")
+        assert cell.divergence == pytest.approx(float(kl_LK[layer, 1]), rel=1e-3)
+    every = engine.every_token(trace.prompt, None, "by-layer", "total-variation")
+    last_LK = every.values_LKT[:, :, trace.prompt.query_last]
+    torch.testing.assert_close(last_LK, found.values_LK, rtol=1e-3, atol=1e-6)
+    query = ["trace", QUERY, "--collection", str(manifest), "--lens", "by-layer", "--json"]
+    assert main(query) == 0
+    assert json.loads(capsys.readouterr().out)["lens"] == "by-layer"
+
+
+def test_a_removed_lens_and_metric_are_gone(tmp_path: Path) -> None:
+    before = list(lenses()), list(metrics())
+    for folder, factor in (("first", 1.0), ("second", 3.0)):
+        text = METRIC.replace("/ 2", f"* {factor}")
+        with (
+            added_file(lens_files, tmp_path / folder / "lenses" / "by_layer.py", LENS),
+            added_file(metric_files, tmp_path / folder / "metrics" / "total_variation.py", text),
+        ):
+            check_lens("by-layer")
+            value = measure_all(["total-variation"], torch.zeros(2), torch.tensor([[0.0, 50.0]]))
+            assert float(value) == pytest.approx(factor)
+        assert (list(lenses()), list(metrics())) == before
+        with pytest.raises(InputError, match="no lens 'by-layer'"):
+            check_lens("by-layer")
+        with pytest.raises(InputError, match="no metric 'total-variation'"):
+            check_metrics(["total-variation"])
+
+
+def test_a_file_with_an_underscore_is_shared_code(tmp_path: Path) -> None:
+    with added_file(lens_files, tmp_path / "_shared.py", "raise SystemExit"):
+        assert "norm" in lenses()
+
+
+def test_a_file_without_its_object_and_a_name_used_twice_are_refused(tmp_path: Path) -> None:
+    with (
+        added_file(lens_files, tmp_path / "empty.py", "LENSES = ()"),
+        pytest.raises(TypeError, match=r"lenses\.empty has no LENS of class Lens"),
+    ):
+        lenses()
+    twice = LENS.replace("by-layer", "norm")
+    with (
+        added_file(lens_files, tmp_path / "twice" / "twice.py", twice),
+        pytest.raises(ValueError, match="named 'norm' too"),
+    ):
+        lenses()
+
+
+def test_lenses_and_metrics_are_listed_before_torch_is_loaded() -> None:
+    code = (
+        "import sys\n"
+        "from app.state.view_settings import ViewSettings, lens_choices, metric_choices\n"
+        "assert lens_choices() and metric_choices() and ViewSettings().described()\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    root = Path(analysis.__file__).parent.parent
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

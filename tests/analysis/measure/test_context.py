@@ -1,0 +1,174 @@
+"""A context: each fact is right, computed when a method asks for it, and then kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from analysis.common.errors import InputError
+from analysis.engine import Engine
+from analysis.measure.baseline import neutral_queries
+from tests import tiny
+from tests.analysis.engine.test_economy import counted
+
+QUERY = "María tiene 3 manzanas y compra 5 más."
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Engine, PreTrainedModel]:
+    engine, model, _ = tiny.tiny_engine(tmp_path, {"spanish": {}, "math": {}, "code": {}})
+    return engine, model
+
+
+def test_nothing_runs_before_a_fact_is_asked_for(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    prompt = engine.prompt(QUERY)
+    with counted(model) as calls:
+        context = engine.context(prompt, ["math", "code"])
+        assert context.available == engine.adapters and context.layers == engine.layers
+        context.factors("spanish")
+        context.delta_norms()
+        assert calls == []
+        context.divergence()
+        context.module_inputs()
+        context.divergence(metric="js")
+        context.divergence(lens="raw", position="prompt")
+        engine.context(prompt, ["math", "code"]).divergence()
+        assert len(calls) == 1
+
+
+def test_a_trace_that_is_there_is_not_made_again(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    trace = engine.trace(QUERY, ["math"])
+    with counted(model) as calls:
+        context = engine.context(trace)
+        assert context.adapters == ("math",)
+        context.divergence()
+        context.module_inputs()
+        assert calls == []
+    with pytest.raises(InputError, match=r"is of math, not of code"):
+        engine.context(trace, ["code"])
+
+
+def test_divergences_are_the_engines(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, _ = made
+    prompt = engine.prompt(QUERY)
+    context = engine.context(prompt, ["math", "code"], "raw", position="prompt")
+    trace = engine.trace(prompt, ["math", "code"])
+    expected = engine.divergence(trace, "raw", "prompt")
+    assert torch.equal(context.divergence(), expected.values_LK)
+    other = engine.divergence(trace, "norm", "query", "js")
+    found = context.divergence(lens="norm", position="query", metric="js")
+    assert torch.equal(found, other.values_LK)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_module_inputs_are_those_of_the_base_alone(family: str, tmp_path: Path) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, family=family)
+    # A long prompt form, so that its beginning is kept and does not run again.
+    prompts = [engine.prompt(query) for query in (QUERY, "Paris")]
+    for prompt in prompts:
+        context = engine.context(prompt)
+        for position, place in (("query", prompt.query_last), ("prompt", prompt.last)):
+            found = context.module_inputs(position)
+            assert set(found) == {
+                name for adapter in engine.adapters for name in context.factors(adapter)
+            }
+            for name, expected_I in _inputs(model, prompt.ids, place, set(found)).items():
+                assert float((found[name] - expected_I).abs().max()) < 1e-10
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def _inputs(
+    model: PreTrainedModel, ids: tuple[int, ...], place: int, names: set[str]
+) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str):
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            found[name] = inputs[0][0, place].clone()
+
+        return hook
+
+    handles = [
+        module.register_forward_pre_hook(keep(name))
+        for name, module in model.named_modules()
+        if name in names
+    ]
+    with torch.inference_mode():
+        model(torch.tensor([ids]))
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def test_sizes_are_the_norms_of_the_changes(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, _ = made
+    context = engine.context(engine.prompt(QUERY), ["code", "math"])
+    for adapter, norm in zip(("code", "math"), context.delta_norms().tolist(), strict=True):
+        squares = [
+            float((factor.b_Or @ factor.a_rI).square().sum())
+            for factor in context.factors(adapter).values()
+        ]
+        assert norm == pytest.approx(sum(squares) ** 0.5)
+
+
+def test_a_baseline_is_the_mean_over_the_neutral_queries(
+    made: tuple[Engine, PreTrainedModel],
+) -> None:
+    engine, model = made
+    context = engine.context(engine.prompt(QUERY), ["math", "code"])
+    told: list[str] = []
+    with counted(model) as calls:
+        found = engine.baseline(["math", "code"], progress=lambda what, share: told.append(what))
+        assert len(calls) == len(neutral_queries()) == found.queries
+        assert context.baseline() is found
+        assert len(calls) == found.queries
+    assert told[0].startswith("neutral query 1 of")
+    values = torch.stack(
+        [
+            engine.divergence(engine.trace(query, ["math", "code"])).values_LK
+            for query in neutral_queries()
+        ]
+    )
+    assert torch.allclose(found.mean_LK, values.mean(dim=0))
+    assert torch.allclose(found.deviation_LK, values.std(dim=0))
+
+
+def test_derived_values_are_made_once(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, _ = made
+    first, second = (engine.context(engine.prompt(query)) for query in (QUERY, "Paris"))
+    made_values: list[int] = []
+
+    def make() -> int:
+        made_values.append(1)
+        return len(made_values)
+
+    assert first.derived("mine", make) == second.derived("mine", make) == 1
+    assert first.derived("other", make) == 2
+
+
+def test_neutral_queries_belong_to_no_domain() -> None:
+    queries = neutral_queries()
+    assert len(queries) >= 10 and len(set(queries)) == len(queries)
+    assert not any(character.isdigit() for query in queries for character in query)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"adapters": ["french"]}, "'french'"),
+        ({"lens": "blurred"}, "'blurred'"),
+        ({"position": "middle"}, "'middle'"),
+    ],
+)
+def test_names_that_are_not_there_are_refused_at_once(
+    made: tuple[Engine, PreTrainedModel], given: dict[str, object], message: str
+) -> None:
+    engine, _ = made
+    with pytest.raises(InputError, match=message):
+        engine.context(engine.prompt(QUERY), **given)  # type: ignore[arg-type]

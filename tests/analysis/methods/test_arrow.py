@@ -1,0 +1,101 @@
+"""Arrow against PEFT's own, and its edge cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft.tuners.lora import ArrowConfig, create_arrow_model
+
+from analysis.inference.mixing.mixture import Mixture
+from analysis.inference.mixing.policies import ModuleInput
+from analysis.methods.arrow import arrow_rule
+from analysis.models.adapters import Factor, load_adapter
+from analysis.models.manifest import AdapterEntry
+from tests import tiny
+
+IDS_RT = torch.tensor([[2, *range(40, 52)]])
+
+
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_it_gives_the_states_that_pefts_arrow_gives(tmp_path: Path, top: int) -> None:
+    model = tiny.model("llama", dtype=torch.float32)
+    # One large direction each, which PEFT's fifteen power iterations find, too.
+    paths = [
+        tiny.write_adapter(tmp_path / f"a{index}", model, seed=index + 1, strength=0.3, rank=1)
+        for index in range(4)
+    ]
+    adapters = [load_adapter(model, AdapterEntry(path.name, "", "other", path)) for path in paths]
+    mixture = Mixture(model, adapters)
+    rule = arrow_rule({adapter.name: adapter.factors for adapter in adapters})
+    rule = type(rule)(rule.names, rule.directions, top)
+    with torch.inference_mode(), mixture.rows_of([rule]).on():
+        found = model.base_model(IDS_RT, use_cache=False).last_hidden_state
+    config = ArrowConfig(top_k=top, router_temperature=1.0)
+    peft = create_arrow_model(
+        base_model=tiny.model("llama", dtype=torch.float32),
+        task_specific_adapter_paths=[str(path) for path in paths],
+        arrow_config=config,
+    )
+    with torch.inference_mode():
+        expected = (
+            peft.eval().base_model.model.base_model(IDS_RT, use_cache=False).last_hidden_state
+        )
+    error = float((found - expected).abs().max() / expected.abs().max())
+    assert error < 1e-4
+    with torch.inference_mode():
+        plain = model.base_model(IDS_RT, use_cache=False).last_hidden_state
+    assert float((plain - expected).abs().max() / expected.abs().max()) > 100 * error
+
+
+def factor(seed: int, rank: int = 4) -> Factor:
+    generator = torch.Generator().manual_seed(seed)
+    return Factor(
+        torch.randn(rank, 12, generator=generator, dtype=torch.float64),
+        torch.randn(20, rank, generator=generator, dtype=torch.float64),
+    )
+
+
+def weights(rule, x_RTI: torch.Tensor) -> torch.Tensor:
+    return rule.weights(ModuleInput("m", 0, x_RTI, x_RTI))
+
+
+def test_directions_are_the_top_right_singular_vectors() -> None:
+    rule = arrow_rule({"a": {"m": factor(1)}, "b": {"m": factor(2)}})
+    for place, seed in enumerate((1, 2)):
+        made = factor(seed)
+        right = torch.linalg.svd(made.b_Or @ made.a_rI).Vh[0]
+        assert float((rule.directions["m"][place] @ right).abs()) == pytest.approx(1.0)
+
+
+def test_weights_by_hand() -> None:
+    x_RTI = torch.randn(2, 3, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    made = {name: {"m": factor(seed)} for seed, name in enumerate("abcd")}
+    rule = arrow_rule(made)
+    found = weights(rule, x_RTI)
+    for row in range(2):
+        for token in range(3):
+            x_I = x_RTI[row, token]
+            scores = torch.stack([(direction @ x_I).abs() for direction in rule.directions["m"]])
+            kept = scores.sort(descending=True).indices[:3]
+            expected = torch.zeros(4, dtype=torch.float64)
+            expected[kept] = scores[kept].exp() / scores[kept].exp().sum()
+            assert torch.allclose(found[row, token], expected)
+    assert torch.allclose(found.sum(-1), torch.ones(2, 3, dtype=torch.float64))
+    assert torch.equal(weights(rule, -x_RTI), found), "the sign of a direction has no meaning"
+
+
+def test_an_adapter_that_changes_nothing_gets_nothing() -> None:
+    silent = Factor(torch.zeros(4, 12).double(), torch.ones(20, 4).double())
+    rule = arrow_rule({"silent": {"m": silent}, "a": {"m": factor(1)}, "absent": {}})
+    found = weights(rule, torch.randn(1, 5, 12).double())
+    assert torch.equal(found[..., 0], torch.zeros(1, 5).double())
+    assert torch.equal(found[..., 1], torch.ones(1, 5).double())
+    assert torch.equal(found[..., 2], torch.zeros(1, 5).double())
+
+
+def test_a_module_that_no_adapter_changes_has_no_weights() -> None:
+    silent = Factor(torch.zeros(4, 12).double(), torch.ones(20, 4).double())
+    found = weights(arrow_rule({"silent": {"m": silent}}), torch.randn(1, 5, 12).double())
+    assert torch.equal(found, torch.zeros(1, 5, 1).double())

@@ -1,0 +1,101 @@
+"""A tab is one folder: the page finds it, and it shares the page's request queue."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+import app
+from analysis.models.manifest import Collection, load_collection
+from app.page import build, find_tabs
+from app.server.loader import Loader
+from app.server.tabs import TabContext
+from tests.tiny import tiny_collection
+
+_TAB = """
+import gradio as gr
+
+from app.server.tabs import Tab, TabContext
+from app.state.link_fields import Field
+
+contexts = []
+
+
+def build(context: TabContext) -> None:
+    contexts.append(context)
+    context.link_fields.add({"lesson": Field("lesson", str, "")})
+    gr.Button("First lesson", elem_id="first-lesson")
+
+
+TAB = Tab("Lessons", order=99, build=build)
+"""
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return load_collection(tiny_collection(tmp_path / "tiny"))
+
+
+@pytest.fixture
+def lessons(tmp_path: Path) -> Iterator[str]:
+    """The name of a package in another folder, which is a part of `app` meanwhile."""
+    folder = tmp_path / "added"
+    package = folder / "lessons"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "tab.py").write_text(_TAB)
+    (folder / "no_tab").mkdir()
+    (folder / "no_tab" / "__init__.py").write_text("")
+    app.__path__.append(str(folder))
+    importlib.invalidate_caches()
+    yield "app.lessons.tab"
+    app.__path__.remove(str(folder))
+    for name in ("app.lessons.tab", "app.lessons", "app.no_tab"):
+        sys.modules.pop(name, None)
+
+
+def _page(collection: Collection) -> gr.Blocks:
+    return build(collection, Loader(lambda progress: None))  # type: ignore[arg-type, return-value]
+
+
+def _titles(page: gr.Blocks) -> list[str]:
+    return [str(block.label) for block in page.blocks.values() if isinstance(block, gr.Tab)]
+
+
+def _ids(page: gr.Blocks) -> set[object]:
+    return {getattr(block, "elem_id", None) for block in page.blocks.values()}
+
+
+def _explore_context(page: gr.Blocks) -> TabContext:
+    """The context that the Explore tab's listeners hold."""
+    listener = next(
+        listener for listener in page.fns.values() if listener.name == "read_every_token"
+    )
+    context = listener.fn.__self__.context  # type: ignore[union-attr]
+    assert isinstance(context, TabContext)
+    return context
+
+
+def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
+    collection: Collection, lessons: str
+) -> None:
+    page = _page(collection)
+    assert _titles(page) == ["Explore", "Lessons"]
+    assert {"first-lesson", "ask"} <= _ids(page)
+    (context,) = importlib.import_module(lessons).contexts
+    assert context.page is page
+    assert context.request_queue is _explore_context(page).request_queue
+    # It can link to the other tab, and its own values have a place in a link.
+    link = context.link_fields.encode({"query": "How many?", "lesson": "one"})
+    assert link == "q=How+many%3F&lesson=one"
+
+
+def test_without_the_folder_the_tab_is_gone(collection: Collection) -> None:
+    assert [tab.title for tab in find_tabs()] == ["Explore"]
+    page = _page(collection)
+    assert _titles(page) == ["Explore"] and "first-lesson" not in _ids(page)
