@@ -82,18 +82,19 @@ def build_prompt(
     messages = [{"role": "user", "content": query}] if isinstance(query, str) else list(query)
     _check(messages, most_tokens)
     frame, pieces = _pieces(tokenizer, form, messages, plain=plain)
-    ids, control, span = encode(tokenizer, pieces)
-    if len(ids) > most_tokens:
+    encoded = encode(tokenizer, pieces)
+    count = len(encoded.ids)
+    if count > most_tokens:
         raise InputError(
-            f"The prompt has {len(ids)} tokens, and at most {most_tokens} are read: shorten it."
+            f"The prompt has {count} tokens, and at most {most_tokens} are read: shorten it."
         )
     return Prompt(
         text="".join(piece.text for piece in pieces),
-        ids=tuple(ids),
-        tokens=tuple(token_text(tokenizer, token) for token in ids),
-        control=tuple(control),
-        query_first=span[0],
-        query_last=span[1],
+        ids=encoded.ids,
+        tokens=tuple(token_text(tokenizer, token) for token in encoded.ids),
+        control=encoded.control,
+        query_first=encoded.query_first,
+        query_last=encoded.query_last,
         frame=frame,
     )
 
@@ -103,8 +104,7 @@ def prompt_ids(
 ) -> tuple[int, ...]:
     """The ids of a query's prompt alone, as `build_prompt` gives them: cheap for many rows."""
     _, pieces = _pieces(tokenizer, form, [{"role": "user", "content": query}], plain=False)
-    ids, _, _ = encode(tokenizer, pieces)
-    return tuple(ids)
+    return encode(tokenizer, pieces).ids
 
 
 def _pieces(

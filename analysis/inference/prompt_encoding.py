@@ -1,126 +1,195 @@
-"""From the pieces of a prompt to token ids, with control tokens in the frame alone."""
+"""From the parts of a prompt's text to token ids.
+
+The text around a query, its frame, may hold control tokens, and they act. A control token that
+somebody spells in a query (`<bos>`) stays text.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from tokenizers.pre_tokenizers import Metaspace
+from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 from transformers import PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
 
-# Stands before a text that must not get a space at its beginning; no token joins it to letters.
-_ANCHOR = "\ue002"
-
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the prompt's text: of the frame, or of a message."""
+    """A part of a prompt's text.
+
+    Attributes:
+        text: The characters.
+        content: Whether a user or an earlier answer wrote them; otherwise they belong to the frame.
+    """
 
     text: str
     content: bool
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]
-) -> tuple[list[int], list[bool], tuple[int, int]]:
-    """Tokenises the pieces as one text in which only frames may hold control tokens.
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of a prompt.
 
-    The ids are those that the tokenizer gives for the whole text. Where a content spells a control
-    token, which must stay text, the text between control tokens is tokenised part by part.
+    Attributes:
+        ids: The token ids.
+        control: Whether each token is a control token of the frame, as many as ids.
+        query_first: Index of the first token that holds a part of the last content.
+        query_last: Index of the last such token.
+    """
 
-    Returns:
-        The ids, which of them are control tokens, and the first and last that hold a part of the
-        last content, which is the query.
+    ids: tuple[int, ...]
+    control: tuple[bool, ...]
+    query_first: int
+    query_last: int
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A token, and which characters of the text it stands for."""
+
+    id: int
+    start: int
+    end: int
+    control: bool = False
+
+    def overlaps(self, span: tuple[int, int]) -> bool:
+        return self.start < span[1] and self.end > span[0] and self.end > self.start
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> Encoded:
+    """Tokenises the pieces as one text.
+
+    The ids are those that the tokenizer gives the whole text. Where a content spells a control
+    token, the text is cut at the frame's control tokens, and each segment is tokenised as text.
+
+    Args:
+        tokenizer: Its state is changed while it works, so one call at a time.
+        pieces: The text in order; the last content is the query.
 
     Raises:
         InputError: The tokenizer makes no token of the query.
     """
-    texts = _control_tokens(tokenizer)
-    pattern = re.compile("|".join(map(re.escape, texts)) or r"(?!)")
     text = "".join(piece.text for piece in pieces)
-    frame_spans, query = [], (0, 0)
-    place = 0
-    for piece in pieces:
-        if piece.content:
-            query = (place, place + len(piece.text))
-        else:
-            frame_spans += [
-                (place + match.start(), place + match.end())
-                for match in pattern.finditer(piece.text)
-            ]
-        place += len(piece.text)
-    if [match.span() for match in pattern.finditer(text)] == frame_spans:
-        encoded: Any = tokenizer(
-            text,
-            add_special_tokens=False,
-            split_special_tokens=False,
-            return_offsets_mapping=True,
-        )
-        ids, offsets = list(encoded["input_ids"]), list(encoded["offset_mapping"])
-        special = {int(tokenizer.convert_tokens_to_ids(one)) for one in texts}  # type: ignore[arg-type]
-        control = [token in special for token in ids]
-    else:
-        ids, offsets, control = _encode_parts(tokenizer, text, frame_spans)
+    contents = _content_spans(pieces)
+    tokens = _whole(tokenizer, text)
+    controls = _control_tokens(tokenizer)
+    spelled = {
+        place
+        for place, token in enumerate(tokens)
+        if token.control
+        and any(_own_characters(token, text, controls).overlaps(span) for span in contents)
+    }
+    if spelled:
+        frame = [
+            token for place, token in enumerate(tokens) if token.control and place not in spelled
+        ]
+        tokens = _segments(tokenizer, text, frame)
     inside = [
-        token
-        for token, (start, end) in enumerate(offsets)
-        if start < query[1] and end > query[0] and end > start
+        place
+        for place, token in enumerate(tokens)
+        if not token.control and token.overlaps(contents[-1])
     ]
     if not inside:
         raise InputError("The tokenizer makes no token of the query: type another one.")
-    return ids, control, (inside[0], inside[-1])
+    return Encoded(
+        ids=tuple(token.id for token in tokens),
+        control=tuple(token.control for token in tokens),
+        query_first=inside[0],
+        query_last=inside[-1],
+    )
 
 
-def _encode_parts(
-    tokenizer: PreTrainedTokenizerBase, text: str, controls: Sequence[tuple[int, int]]
-) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
-    """Ids, offsets and control flags: control tokens at some spans, plain text everywhere else."""
-    ids: list[int] = []
-    offsets: list[tuple[int, int]] = []
-    control: list[bool] = []
-    spaced = _spaces_after_control(tokenizer)
-    start = 0
-    for first, last in [*controls, (len(text), len(text))]:
-        anchor = "" if start == 0 or spaced else _ANCHOR
-        encoded: Any = tokenizer(
-            anchor + text[start:first],
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_offsets_mapping=True,
-        )
-        shift = start - len(anchor)
-        for token, (one, other) in zip(
-            encoded["input_ids"], encoded["offset_mapping"], strict=True
-        ):
-            if other > len(anchor) or not anchor:
-                ids.append(token)
-                offsets.append((one + shift, other + shift))
-                control.append(False)
-        if last > first:
-            ids.append(int(tokenizer.convert_tokens_to_ids(text[first:last])))  # type: ignore[arg-type]
-            offsets.append((first, last))
-            control.append(True)
-        start = last
-    return ids, offsets, control
+def _content_spans(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+    spans, end = [], 0
+    for piece in pieces:
+        start, end = end, end + len(piece.text)
+        if piece.content:
+            spans.append((start, end))
+    return spans
 
 
-def _spaces_after_control(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether text after a control token is tokenised as text on its own is.
-
-    SentencePiece tokenizers may put a space before a text, but none after a control token.
-    """
-    control = next(iter(_control_tokens(tokenizer)), None)
-    if control is None:
-        return True
-    whole: Any = tokenizer(control + "a", add_special_tokens=False, split_special_tokens=False)
-    alone: Any = tokenizer("a", add_special_tokens=False)
-    return list(whole["input_ids"][1:]) == list(alone["input_ids"])
+def _whole(tokenizer: PreTrainedTokenizerBase, text: str) -> list[_Token]:
+    """The whole text's tokens, control tokens parsed wherever they stand."""
+    controls, unknown = _control_tokens(tokenizer), tokenizer.unk_token_id
+    tokens = []
+    for id_, (start, end) in _tokenise(tokenizer, text, parse=True):
+        # The unknown token also stands for characters that the vocabulary lacks.
+        spells = id_ != unknown or controls.get(id_, "") in text[start:end]
+        tokens.append(_Token(id_, start, end, id_ in controls and spells))
+    return tokens
 
 
-def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    added = tokenizer.added_tokens_decoder.values()
-    texts = {token.content for token in added if token.special}
-    return sorted(texts, key=len, reverse=True)
+def _segments(
+    tokenizer: PreTrainedTokenizerBase, text: str, frame: Sequence[_Token]
+) -> list[_Token]:
+    """The tokens of a text whose only control tokens are those of the frame."""
+    tokens: list[_Token] = []
+    cut = 0
+    for control in (*frame, None):
+        end = control.start if control else len(text)
+        if cut == 0:
+            found = _tokenise(tokenizer, text[:end], parse=False)
+        else:
+            with _no_first_prefix(tokenizer):
+                found = _tokenise(tokenizer, text[cut:end], parse=False)
+        tokens += [_Token(id_, cut + start, cut + stop) for id_, (start, stop) in found]
+        if control:
+            tokens.append(control)
+            cut = control.end
+    return tokens
+
+
+def _tokenise(
+    tokenizer: PreTrainedTokenizerBase, text: str, *, parse: bool
+) -> list[tuple[int, tuple[int, int]]]:
+    """Each token's id and span; `parse` says whether spelled control tokens act."""
+    encoded: Any = tokenizer(
+        text,
+        add_special_tokens=False,
+        split_special_tokens=not parse,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+    )
+    return list(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True))
+
+
+@contextmanager
+def _no_first_prefix(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Tokenises a later segment as such: SentencePiece may put a space before a text's first."""
+    outer: Any = tokenizer.backend_tokenizer.pre_tokenizer
+    several = isinstance(outer, PreTokenizers)
+    inner = list(outer) if several else [outer]
+    first = [one for one in inner if isinstance(one, Metaspace) and one.prepend_scheme == "first"]
+    for one in first:
+        one.prepend_scheme = "never"
+    try:
+        yield
+    finally:
+        for one in first:
+            one.prepend_scheme = "first"
+
+
+def _own_characters(token: _Token, text: str, controls: Mapping[int, str]) -> _Token:
+    """A control token without the white space beside it that some tokenizers take into it."""
+    start = text.find(controls[token.id], token.start, token.end)
+    return token if start < 0 else _Token(token.id, start, start + len(controls[token.id]))
+
+
+_CONTROLS: WeakKeyDictionary[PreTrainedTokenizerBase, Mapping[int, str]] = WeakKeyDictionary()
+
+
+def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> Mapping[int, str]:
+    """Id and text of each control token; kept, because Gemma has 6000 added tokens to look at."""
+    found = _CONTROLS.get(tokenizer)
+    if found is None:
+        added = tokenizer.added_tokens_decoder
+        found = {id_: token.content for id_, token in added.items() if token.special}
+        _CONTROLS[tokenizer] = found
+    return found
