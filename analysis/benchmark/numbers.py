@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-_SPACES = "\u00a0\u202f\u2009"
-_NUMBER = re.compile(
-    rf"(?<![\w.,])[-−]?\d+(?:[.,{_SPACES}]\d+|(?<=\d) (?=\d{{3}}(?!\d))\d{{3}})*"
-    rf"|\d+(?:[.,]\d+)*"
-)
-
-
-@dataclass(frozen=True)
-class _Writing:
-    """How a language writes numbers.
-
-    Attributes:
-        decimal: The sign before decimals.
-        thousands: The signs between groups of three digits.
-    """
-
-    decimal: str
-    thousands: str
-
-
-_POINT = _Writing(decimal=".", thousands=",")
-_COMMA = _Writing(decimal=",", thousands="." + _SPACES + " ")
-_LANGUAGES = dict.fromkeys(("de", "es", "fr", "it", "pt", "ru"), _COMMA)
+_NARROW = "\u00a0\u202f\u2009"  # spaces that languages put between groups of three digits
+_COMMA_LANGUAGES = ("de", "es", "fr", "it", "pt", "ru")
+_FIRST_GROUP = r"[1-9]\d{0,2}"
 
 
 def final_number(text: str, language: str = "en") -> float | None:
@@ -35,15 +14,27 @@ def final_number(text: str, language: str = "en") -> float | None:
 
     In English and Chinese "1,200" is twelve hundred and "3.5" three and a half; in Spanish,
     Russian, German, French, Italian and Portuguese "1.200" and "1 200" are twelve hundred and
-    "3,5" is three and a half. A sign that cannot separate thousands, as in "3.5" in Spanish or
-    "3,5" in English, is read as the decimal sign: small models mix the two.
+    "3,5" is three and a half. A sign that cannot be the language's own, as in "3.5" or "1,200.50"
+    in Spanish, is read as another language writes it: small models mix the two.
 
     Args:
         text: The answer.
         language: Code of the answer's language.
     """
-    found = _NUMBER.findall(text)
-    return _value(found[-1], _LANGUAGES.get(language, _POINT)) if found else None
+    comma = language in _COMMA_LANGUAGES
+    spaces = _NARROW + (" " if comma else "")
+    digits = rf"\d+(?:[.,]\d+|[{spaces}]\d{{3}}(?!\d))*"
+    found = re.findall(rf"(?<![\w.,])[-−]?{digits}|{digits}", text)
+    if not found:
+        return None
+    # Numbers beside each other look like one: "2024 300" holds two, and "3,4,5" a list.
+    parts = re.split(f"[{spaces}]", found[-1])
+    ends = [" ".join(parts[place:]) for place in range(len(parts))]
+    for written in (*ends, re.split("[.,]", parts[-1])[-1]):
+        value = _value(written.replace("−", "-"), comma)
+        if value is not None:
+            return value
+    return None
 
 
 def is_number(text: str, answer: float, language: str = "en") -> bool:
@@ -52,11 +43,21 @@ def is_number(text: str, answer: float, language: str = "en") -> bool:
     return number is not None and abs(number - answer) < 1e-6
 
 
-def _value(written: str, writing: _Writing) -> float:
-    thousands = f"[{re.escape(writing.thousands)}]"
-    written = written.replace("−", "-")
-    grouped = rf"-?\d{{1,3}}(?:{thousands}\d{{3}})+(?:{re.escape(writing.decimal)}\d+)?"
-    if re.fullmatch(grouped, written):
-        written = re.sub(thousands, "", written)
-    whole, *decimals = re.split(rf"[.,{_SPACES} ]", written)
-    return float(".".join([whole, "".join(decimals)]) if decimals else whole)
+def _value(written: str, comma: bool) -> float | None:
+    """The value of a number whose spaces are plain; None where the text is not one number."""
+    decimal, thousands = (",", ".") if comma else (".", ",")
+    sign = "-" if written.startswith("-") else ""
+    digits = written.removeprefix("-")
+    for separator in (" ", thousands):
+        if re.fullmatch(
+            rf"{_FIRST_GROUP}(?:{re.escape(separator)}\d{{3}})+(?:{re.escape(decimal)}\d+)?", digits
+        ):
+            return float(sign + digits.replace(separator, "").replace(decimal, "."))
+    # The decimal sign as another language's thousands: more than one group, or decimals after it.
+    groups = rf"(?:{re.escape(decimal)}\d{{3}})"
+    rest = rf"(?:{groups}+{re.escape(thousands)}\d+|{groups}{{2,}})"
+    if re.fullmatch(_FIRST_GROUP + rest, digits):
+        return float(sign + digits.replace(decimal, "").replace(thousands, "."))
+    if re.fullmatch(r"\d+(?:[.,]\d+)?", digits):
+        return float(sign + digits.replace(",", "."))
+    return None
