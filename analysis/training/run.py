@@ -33,6 +33,8 @@ def base_to_train_on(folder: str | None, dtype: str, device: str) -> tuple[Any, 
     Raises:
         InputError: The base cannot be loaded.
     """
+    if folder is not None and not Path(folder).is_dir():
+        raise InputError(f"There is no base folder {folder!r}. Leave --base out for the embedded.")
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if dtype == "auto":
         # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.

@@ -46,8 +46,12 @@ def encode(
     Args:
         tokenizer: The base model's.
         example: The example; control tokens that it spells stay text.
-        form: The prompt form; None for the tokenizer's chat template.
+        form: The prompt form; None for the tokenizer's chat template. `<bos>` at its beginning
+            stands for the begin token of whatever base is trained on.
     """
+    if form is not None and form.form.startswith("<bos>"):
+        begin = str(tokenizer.bos_token or "")
+        form = PromptForm(begin + form.form.removeprefix("<bos>"), form.stop)
     return TokenExample(
         prompt_ids(tokenizer, form, example.instruction), answer_ids(tokenizer, example.output)
     )
