@@ -127,6 +127,8 @@ def load_collection(name_or_path: str | Path = DEFAULT_COLLECTION) -> Collection
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML ({error}): correct it.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): make it readable.") from error
     return _read(content, path)
 
 
@@ -195,6 +197,8 @@ def _base(table: ManifestTable, path: Path) -> Base:
             "must have exactly one of embedded = true, folder and hub; it has "
             f"{' and '.join(given) or 'none'}"
         )
+    if table.has("revision") and given != ["hub"]:
+        raise table.error("has a revision, which belongs to a hub id: leave it out")
     license_ = table.text("license", "", empty=True)
     if given == ["embedded"]:
         return Base("embedded", license=license_)

@@ -8,6 +8,8 @@ from typing import Any
 
 from analysis.common.errors import InputError
 
+_LONGEST = 80  # characters of a value in a message
+
 
 class ManifestTable:
     """One table of a TOML manifest.
@@ -26,10 +28,7 @@ class ManifestTable:
         self._path = path
         self._name = name
         if not isinstance(content, Mapping):
-            raise InputError(
-                f"{path}: {name} is {content!r}, and must be a table: write {name} on a line of "
-                "its own, and its fields below."
-            )
+            raise self.error(f"is {_short(content)}: write a table, with its fields")
         for field in content:
             if field not in known:
                 raise self.error(f"has an unknown field {field!r}: take some of {_list(known)}")
@@ -60,9 +59,11 @@ class ManifestTable:
             return default
         value = self._content[field]
         if not isinstance(value, str):
-            raise self.error(f"has {field} = {value!r}: write text in quotes")
+            raise self.error(f"has {field} = {_short(value)}: write text in quotes")
         if not empty and not value.strip():
-            raise self.error(f"has {field} = {value!r}: write some text, or leave {field} out")
+            raise self.error(
+                f"has {field} = {_short(value)}: write some text, or leave {field} out"
+            )
         return value
 
     def flag(self, field: str) -> bool:
@@ -73,7 +74,7 @@ class ManifestTable:
         """
         value = self._content.get(field, False)
         if not isinstance(value, bool):
-            raise self.error(f"has {field} = {value!r}: write true or false, without quotes")
+            raise self.error(f"has {field} = {_short(value)}: write true or false, without quotes")
         return value
 
     def texts(self, field: str) -> tuple[str, ...]:
@@ -84,10 +85,10 @@ class ManifestTable:
         """
         values = self._content.get(field, [])
         if not isinstance(values, list):
-            raise self.error(f"has {field} = {values!r}: write a list, [{values!r}]")
+            raise self.error(f"has {field} = {_short(values)}: write a list of texts, in [ and ]")
         for value in values:
             if not isinstance(value, str) or not value:
-                raise self.error(f"has {value!r} in {field}: write texts that are not empty")
+                raise self.error(f"has {_short(value)} in {field}: write texts that are not empty")
         return tuple(values)
 
     def table(self, field: str, known: tuple[str, ...]) -> ManifestTable:
@@ -108,11 +109,17 @@ class ManifestTable:
         """
         values = self._content.get(field, [])
         if not isinstance(values, list):
-            raise self.error(f"has {field} = {values!r}: write [[{field}]] above each entry")
+            raise self.error(f"has {field} = {_short(values)}: write [[{field}]] above each entry")
         return [
             ManifestTable(self._path, f"[[{field}]] number {number}", value, known)
             for number, value in enumerate(values, start=1)
         ]
+
+
+def _short(value: Any) -> str:
+    """A value in a message, which must stay one line that people can read."""
+    written = repr(value)
+    return written if len(written) <= _LONGEST else written[: _LONGEST - 1] + "…"
 
 
 def _list(names: tuple[str, ...]) -> str:

@@ -6,7 +6,10 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from threading import RLock
 from typing import Any
+
+_SETTINGS = RLock()
 
 
 @contextmanager
@@ -17,20 +20,22 @@ def silent_transformers() -> Iterator[None]:
     """
     from transformers.utils import logging
 
-    # It imports its bar on its own, past transformers' switch.
-    gguf: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
-    bars, verbosity, gguf_bar = (
-        logging.is_progress_bar_enabled(),
-        logging.get_verbosity(),
-        gguf.tqdm,
-    )
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    gguf.tqdm = partial(gguf_bar, disable=True)
-    try:
-        yield
-    finally:
-        gguf.tqdm = gguf_bar
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    # Its settings belong to the process: two threads at once would restore each other's.
+    with _SETTINGS:
+        # It imports its bar on its own, past transformers' switch.
+        gguf: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+        bars, verbosity, gguf_bar = (
+            logging.is_progress_bar_enabled(),
+            logging.get_verbosity(),
+            gguf.tqdm,
+        )
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        gguf.tqdm = partial(gguf_bar, disable=True)
+        try:
+            yield
+        finally:
+            gguf.tqdm = gguf_bar
+            logging.set_verbosity(verbosity)
+            if bars:
+                logging.enable_progress_bar()

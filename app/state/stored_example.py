@@ -80,7 +80,7 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
     names = [adapter.name for adapter in collection.adapters]
-    if stored["weights"] != weights_of(collection) or stored["snapshot"]["adapters"] != names:
+    if stored.get("weights") != weights_of(collection) or stored["snapshot"]["adapters"] != names:
         return None
     given = stored["snapshot"]
     labels = labels_of(collection)

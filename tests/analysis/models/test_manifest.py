@@ -99,6 +99,12 @@ def test_bases_of_every_source(tmp_path: Path) -> None:
         ('[base]\nhub = "a/b"\n', "'a/b' without a revision"),
         ('[base]\nhub = ""\nrevision = "c"\n', "hub = ''"),
         ("[base]\nfolder = 3\n", "folder = 3.*in quotes"),
+        (BASE + 'revision = "c1"\n', r"\[base\] has a revision.*hub id: leave it out"),
+        (
+            BASE + f'[prompt]\nform = "{{query}}"\nstop = "{"y" * 300}"\n',
+            "'y{78}….*a list of texts",
+        ),
+        (BASE + '[prompt]\nform = "{query}"\nstop = 3\n', "stop = 3: write a list of texts"),
         ("base = 3\n", r"\[base\] is 3.*table"),
         (
             '[base]\nfolder = "base"\nrevison = "x"\n',

@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,6 +30,24 @@ def test_bundled_collections_are_named_and_their_base_is_known() -> None:
     assert (found.base, found.bundled, found.manifest) == ("embedded", True, "gemma-3-270m")
     assert found.base_files[0].sha256 == GEMMA.sha256
     assert len(found.adapters) == 6
+
+
+def test_one_bundled_adapter_makes_no_bundled_collection(tmp_path: Path) -> None:
+    path = tiny_collection(tmp_path, ("math",))
+    (shipped, *_) = load_collection().adapters
+    entry = f'[[adapters]]\nname = "shipped"\nfolder = "{shipped.folder}"\n'
+    entry += f'sha256 = "{shipped.sha256}"\n'
+    path.write_text(path.read_text(encoding="utf-8") + entry, encoding="utf-8")
+    found = provenance(load_collection(path))
+    assert (found.bundled, found.manifest) == (False, "collection.toml")
+
+
+def test_a_bundled_collection_with_another_adapter_file_is_none() -> None:
+    collection = load_collection()
+    first, second, *rest = collection.adapters
+    changed = replace(first, folder=second.folder)
+    found = provenance(replace(collection, adapters=(changed, second, *rest)))
+    assert (found.bundled, found.manifest) == (False, "collection.toml")
 
 
 def test_a_hub_base_is_known_by_its_revision() -> None:

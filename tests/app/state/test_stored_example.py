@@ -40,6 +40,15 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
     other = load_collection(tiny_collection(tmp_path / "other", ("math",)))
     assert stored_example.load(other, path) is None
 
+    (tmp_path / "retrained").mkdir()
+    retrained = tiny_collection(
+        tmp_path / "retrained", {"spanish": {}, "math": {"seed": 9}, "code": {}}
+    )
+    assert stored_example.load(load_collection(retrained), path) is None
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps({name: made[name] for name in made if name != "weights"}))
+    assert stored_example.load(collection, old) is None
+
     # It is explained and taken along as if it had just been asked.
     labels = labels_of(collection)
     view_service, asked = ViewService(loader, labels, stored), Session()

@@ -1,0 +1,58 @@
+"""Bases are read in float32 wherever they run, unless somebody asks for bfloat16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.common.errors import InputError
+from analysis.engine import Engine
+from analysis.models.base_model import load_base
+from analysis.models.manifest import Base, load_collection
+from analysis.training.run import base_to_train_on
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.tiny_collection(tmp_path_factory.mktemp("tiny"), ("math",))
+
+
+@pytest.fixture
+def base(manifest: Path) -> Base:
+    return load_collection(manifest).base
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_float32_is_the_default_on_every_device(
+    base: Base, monkeypatch: pytest.MonkeyPatch, gpu: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert load_base(base)[0].dtype == torch.float32
+
+
+def test_an_engine_says_what_it_computes_in_and_where(manifest: Path) -> None:
+    for dtype in ("float32", "bfloat16"):
+        computation = Engine.load(load_collection(manifest), dtype=dtype).computation
+        assert (computation.dtype, computation.device) == (dtype, "cpu")
+
+
+@pytest.mark.parametrize("dtype", ["auto", "float16", "", "int8"])
+def test_other_dtypes_are_refused(base: Base, dtype: str) -> None:
+    with pytest.raises(InputError, match=f"{dtype!r}: take one of float32, bfloat16"):
+        load_base(base, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_training_loads_the_same_base_frozen(base: Base, dtype: str) -> None:
+    model, tokenizer = base_to_train_on(base.location, dtype, "cpu")
+    assert (model.dtype, model.device.type) == (getattr(torch, dtype), "cpu")
+    assert tokenizer.bos_token == "<bos>"
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_base_to_train_on_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no base folder.*--base"):
+        base_to_train_on(str(tmp_path / "nowhere"), "float32", "cpu")
