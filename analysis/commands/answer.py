@@ -40,12 +40,14 @@ def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
     from analysis.inference.decoding.sampling import Sampling
+    from analysis.measure.collection_check import check_collection
     from analysis.measure.lenses import check_lens
     from analysis.methods import fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
+    check_collection(collection)
     lens = args.lens or collection.lens
     check_lens(lens)
     named(names, collection.names)

@@ -24,12 +24,14 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trace the query; print divergence and weights."""
     from analysis.engine import Engine
+    from analysis.measure.collection_check import check_collection
     from analysis.measure.lenses import check_lens
     from analysis.measure.normalisation import normalise
 
     query = query_of(args)
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
+    check_collection(collection)
     lens = args.lens or collection.lens
     check_lens(lens)
     began = time.perf_counter()

@@ -156,6 +156,18 @@ def test_bad_input_ends_with_2_and_one_line(case: str, manifest: Path, capsys: C
     assert message in complaint[0]
 
 
+def test_a_manifests_unknown_lens_ends_with_2_and_one_line(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path = tiny.tiny_collection(tmp_path, ("math",), lens="blurred")
+    capsys.readouterr()
+    for command in ("trace", "answer"):
+        assert main([command, "a", "--collection", str(path), "--json"]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert str(tmp_path) in err and "lens = 'blurred'" in err
+
+
 def test_a_collection_that_is_not_there_ends_with_2_and_one_line(capsys: Captured) -> None:
     assert main(["trace", "a", "--collection", "nowhere", "--json"]) == 2
     out, err = capsys.readouterr()
