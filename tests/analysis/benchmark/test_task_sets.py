@@ -13,7 +13,7 @@ import pytest
 from analysis.training.texts.sources import ASSETS
 
 TASKS = ASSETS / "tasks"
-SETS = [f"{lang}_{domain}" for lang in ("es", "ru", "zh") for domain in ("math", "medical")]
+SETS = [f"{lang}_{domain}" for lang in ("es", "ru", "zh") for domain in ("math", "code", "medical")]
 OPERATIONS = {
     "+": lambda a, b: a + b,
     "−": lambda a, b: abs(a - b),
@@ -30,7 +30,8 @@ def items(name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", [*SETS, "en_medical"])
 def test_splits_are_of_use_and_share_nothing(name: str) -> None:
     dev, test = items(f"{name}_dev"), items(f"{name}_test")
-    assert len(test) >= (120 if "math" in name else 66) and len(dev) >= 30
+    assert len(test) >= {"math": 120, "code": 60, "medical": 66}[dev[0]["domain"]]
+    assert len(dev) >= 30
     for field in ("id", "instruction"):
         assert len({item[field] for item in dev + test}) == len(dev + test)
     assert not {item["cluster"] for item in dev} & {item["cluster"] for item in test}
@@ -65,6 +66,24 @@ def test_a_question_has_four_options_and_no_place_is_the_better_guess(
         assert right.casefold() not in item["instruction"].casefold(), item
     places = Counter(item["gold"] for item in found)
     assert max(places.values()) - min(places.values()) <= 1
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if "code" in name])
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_functions_tests_tell_its_reference_from_the_other_choices(name: str, split: str) -> None:
+    def passes(source: str, item: dict[str, Any]) -> bool:
+        scope: dict[str, Any] = {}
+        exec(source, scope)
+        try:
+            exec(item["test"], scope)
+        except Exception:
+            return False
+        return item["entry_point"] in scope
+
+    for item in items(f"{name}_{split}"):
+        right = item["choices"][item["gold"]]
+        assert right == item["reference"] and passes(right, item), item
+        assert not any(passes(choice, item) for choice in item["choices"] if choice != right)
 
 
 def test_a_fact_is_asked_for_in_every_language() -> None:
