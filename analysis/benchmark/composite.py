@@ -40,8 +40,12 @@ def read_problems(path: Path, most: int | None = None) -> list[Problem]:
     """
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r}: give a JSONL file of problems.")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not UTF-8 ({error}): save it as UTF-8.") from error
     problems = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -39,8 +39,10 @@ def answers_in(language: str) -> Callable[[str], bool]:
     English ("Ana tiene 3, so 3 + 2 = 5. The answer is 5.").
 
     Raises:
-        InputError: The identifier is not installed.
+        InputError: The identifier is not installed, or does not tell the language apart.
     """
+    if language not in LANGUAGES:
+        raise InputError(f"Language is {language!r}: take one of {', '.join(LANGUAGES)}.")
     identify = _identifier(LANGUAGES)
     foreign = _identifier(("en", language))
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.commands import add_lens
+from analysis.commands import add_lens, names_of
 from analysis.common.errors import InputError
-from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+from analysis.models.manifest import DEFAULT_COLLECTION, choose_adapters, load_collection
 
 if TYPE_CHECKING:
     from analysis.benchmark.results import CompositeResult
@@ -44,19 +44,30 @@ def run(args: argparse.Namespace) -> int:
     """Answer, score, and print a table."""
     # Imported here, so that the other subcommands start without it.
     from analysis.benchmark.composite import BUNDLED, compare, read_problems
+    from analysis.benchmark.scoring import answers_in
     from analysis.engine import Engine
+    from analysis.measure.lenses import check_lens
+    from analysis.methods import named
 
     if args.most is not None and args.most < 1:
         raise InputError(f"--most is {args.most}: take at least 1.")
     problems = read_problems(args.problems or BUNDLED, args.most)
+    # Checked before the base is loaded, which takes long.
+    answers_in(args.language)
+    lens = args.lens or _LENS
+    check_lens(lens)
+    collection = load_collection(args.collection)
+    adapters = choose_adapters(names_of(args.adapters), collection.names)
+    methods = names_of(args.methods) or []
+    named(methods, collection.names)
     result = compare(
-        Engine.load(load_collection(args.collection)),
+        Engine.load(collection),
         problems,
         args.language,
-        args.adapters.split(","),
-        args.methods.split(","),
+        adapters,
+        methods,
         lambda line: print(line, file=sys.stderr, flush=True),
-        lens=args.lens or _LENS,
+        lens=lens,
     )
     print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else _table(result))
     return 0
