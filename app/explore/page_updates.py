@@ -36,7 +36,12 @@ class PageUpdates:
     def outputs(self) -> list[Component]:
         """The components that an update may change."""
         layout = self._layout
-        return [*layout.panels.values(), *layout.buttons.values(), *layout.controls.locked]
+        return [
+            *layout.panels.values(),
+            *layout.buttons.values(),
+            *layout.controls.locked,
+            layout.controls["layers"],
+        ]
 
     def changes(self, session: Session, update: Mapping[str, object]) -> Changes:
         """The changes of an update.
@@ -57,6 +62,9 @@ class PageUpdates:
             changes[panels["hints"]] = encode(hints_panel(disabled))
             for name, button in self._layout.buttons.items():
                 changes[button] = gr.Button(interactive=name not in disabled)
+        if "grid" in update and session.snapshot is not None:
+            fault = session.view_settings.span_fault(session.snapshot.layers)
+            changes[self._layout.controls["layers"]] = gr.update(info=fault)
         if "grid" in update and session.run is not None:
             # The stored example has one setting of these controls only; a run has all.
             unlocked = gr.update(interactive=True, info="")

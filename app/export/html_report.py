@@ -102,7 +102,7 @@ def _compared(bundle: ExportBundle) -> str:
     if pinned is None or changed is None:
         return ""
     values = grid_views.in_visible_layers(snapshot, changed.values)
-    cells = [[f"{value:+.2f}" for value in row] for row in values]
+    cells = [[text.signed(value) for value in row] for row in values]
     shades = [[abs(value) for value in row] for row in values]
     labels = tuple(snapshot.labels[place] for place in changed.places)
     shared = replace(snapshot, adapters=changed.adapters, labels=labels)

@@ -104,7 +104,7 @@ def grid_panel(
     notes = [
         grid_view.note,
         snapshot.view_settings.described(),
-        snapshot.view_settings.misread or text.focus(layers, snapshot.layers),
+        snapshot.view_settings.span_fault(snapshot.layers) or text.focus(layers, snapshot.layers),
     ]
     figure = heatmaps.grid(
         grid_view.values,

@@ -394,8 +394,9 @@ def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
     zero, twin, doubled = view.sentences[:3]
     assert "its divergence is 0 in every layer, and its mean weight is 0.00" in zero
     assert "the same divergence" in twin and "times the adapter's own" in doubled
-    cells = drawn.figure["data"][0]["text"]
-    assert [row[1:] for row in drawn.table.rows] == cells
+    cells = [row[1:] for row in drawn.table.rows]
+    written = drawn.figure["data"][-1]["text"]
+    assert written == [cell for row in cells for cell in row]
     assert [row[1] for row in cells] == ["0.00  (0)"] * 3
     assert [row[0] for row in cells] == [row[2] for row in cells]
     assert shown["status"].state == "done"
@@ -437,7 +438,10 @@ def test_a_rules_weights_are_shown_with_their_spread_and_exported(visit: Visit) 
     assert static.deviation is None and arrow.deviation is not None
     trace = chart.figure["data"][0]
     assert trace["z"] == [list(row) for row in arrow.mean]
-    assert trace["text"][0][0] == f"{arrow.mean[0][0]:.2f} ± {arrow.deviation[0][0]:.2f}"
+    assert (
+        chart.figure["data"][-1]["text"][0]
+        == f"{arrow.mean[0][0]:.2f} ± {arrow.deviation[0][0]:.2f}"
+    )
     assert max(max(row) for row in arrow.deviation) > 0
     content = json.loads(files.export("json", visit.collection, visit.session).text)
     row = content["answers"]["rows"][1]
