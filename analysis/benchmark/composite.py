@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.benchmark.numbers import is_number
@@ -90,7 +90,8 @@ def compare(
     in_language = answers_in(language)
     began = time.monotonic()
     prompts = [engine.prompt(problem.instruction) for problem in problems]
-    rows = [fuse(methods, engine.context(prompt, adapters, lens)) for prompt in prompts]
+    settings = replace(engine.settings, lens=lens)
+    rows = [fuse(methods, engine.context(prompt, adapters, settings)) for prompt in prompts]
     say(f"weights for {len(problems)} problems, {time.monotonic() - began:.0f} s")
     answers: list[ProblemAnswer] = []
     for place, method in enumerate(methods):

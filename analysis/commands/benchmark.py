@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.commands import add_lens, names_of
+from analysis.commands import names_of
 from analysis.common.errors import InputError
 from analysis.models.manifest import DEFAULT_COLLECTION, choose_adapters, load_collection
 
@@ -34,7 +34,7 @@ def add(subparsers: Any) -> None:
         default="base,adapter:spanish,adapter:math,static,sum,qa-flora",
         help="the methods to compare",
     )
-    add_lens(task, _LENS)
+    task.add_argument("--lens", default=_LENS, help="(default: %(default)s)")
     task.add_argument("--most", type=int, help="only so many problems")
     task.add_argument("--json", action="store_true", help="print scores and answers as JSON")
     task.set_defaults(run=run)
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     problems = read_problems(args.problems or BUNDLED, args.most)
     # Checked before the base is loaded, which takes long.
     answers_in(args.language)
-    lens = args.lens or _LENS
+    lens = args.lens
     check_lens(lens)
     collection = load_collection(args.collection)
     adapters = choose_adapters(names_of(args.adapters), collection.names)
