@@ -85,7 +85,7 @@ class Comparison:
 
     Attributes:
         measure: `both`, `right` or `loss`.
-        reference: The method that all others are compared with.
+        reference: The method that the other methods are compared with.
         items: Number of items.
         clusters: Number of their clusters.
         smallest: The smallest difference of two shares that so many items can call significant;
@@ -121,8 +121,8 @@ def compare(
     Args:
         scores: The scores; none is missing.
         reference: A method of the scores.
-        ranked: The methods that take part in ranks and in the correction for many tests; others,
-            such as oracles, are compared with the reference alone.
+        ranked: The methods that take part in ranks and in the correction for many tests; other
+            methods, such as oracles, are compared with the reference alone.
         seed: Of the bootstrap.
         resamples: Number of bootstrap samples.
     """

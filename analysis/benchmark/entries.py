@@ -41,7 +41,7 @@ class Entry:
         name: Name in results, as it was asked for.
         kind: `method`; `oracle`, which knows an item's pair; or `copy`, which runs no model.
         method: Name of the fusion method, for `analysis.methods.fuse`.
-        pair: Whether the item's pair is fused, whatever is selected.
+        pair: Whether the item's pair is fused instead of the selected adapters.
     """
 
     name: str

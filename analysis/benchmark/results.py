@@ -99,7 +99,7 @@ class BenchmarkResult:
     """The result of a benchmark.
 
     Attributes:
-        settings: What was asked, and what it was made with.
+        settings: The request, and the digests and versions of the parts.
         settings_digest: SHA-256 of the settings.
         tasks: The results on each task.
         average: Comparisons over all tasks that have the measure, each task with the same weight,

@@ -35,7 +35,7 @@ RESULT = "result.json"
 
 @dataclass(frozen=True)
 class Request:
-    """What a benchmark is asked for.
+    """The request for a benchmark.
 
     Attributes:
         tasks: The task files.
@@ -75,7 +75,7 @@ def run_benchmark(
         collection: The collection.
         request: The tasks, methods and settings.
         folder: The folder; made if it is not there.
-        progress: Told what is done and how long the rest will take.
+        progress: Told how far the work is and how long the rest will take.
         processes: The processes that share the work; this one alone by default.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The settings of a benchmark: whatever its numbers depend on."""
+"""The settings of a benchmark: all that its numbers depend on."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--position", default="query", metavar="P",
-        help="token at which divergences are read: query or prompt, its last (default: query)",
+        help="divergences are read at the last token of the query or of the prompt (default: query)",
     )  # fmt: skip
     add_lens(parser, "the collection's")
     parser.add_argument(

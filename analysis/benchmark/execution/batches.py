@@ -1,4 +1,4 @@
-"""Batches: items of one task that are run together, the same whatever ran before them."""
+"""Batches: items of one task that are run together, the same in every run of a benchmark."""
 
 from __future__ import annotations
 
