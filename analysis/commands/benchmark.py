@@ -48,7 +48,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--position", default="query", metavar="P",
-        help="divergences are read at the last token of the query or of the prompt (default: query)",
+        help="read divergences at the last token of the query or of the prompt (default: query)",
     )  # fmt: skip
     add_lens(parser, "the collection's")
     parser.add_argument(
