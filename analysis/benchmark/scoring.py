@@ -42,8 +42,10 @@ def answers_in(language: str) -> Callable[[str], bool]:
     English ("Ana tiene 3, so 3 + 2 = 5. The answer is 5.").
 
     Raises:
-        InputError: The identifier is not installed.
+        InputError: The identifier is not installed, or does not know the language.
     """
+    if not identifies(language):
+        raise InputError(f"Language is {language!r}: take a code such as {', '.join(LANGUAGES)}.")
     identify = _identifier((*LANGUAGES, language))
     foreign = _identifier(("en", language))
 

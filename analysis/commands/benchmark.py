@@ -33,7 +33,7 @@ def add(subparsers: Any) -> None:
         default=[METHODS],
         metavar="M",
         help="separated by spaces or commas; adapter:* is each adapter alone, oracle-pair the "
-        "item's right pair fused statically (default: %(default)s)",
+        f"item's right pair fused statically (default: {METHODS})",
     )
     fused = parser.add_mutually_exclusive_group()
     fused.add_argument(

@@ -77,8 +77,8 @@ def read_every(
             `[1 + adapters, layers, tokens, width]`, the base's first.
         part: How many tokens' states are in memory at a time.
         head: The LM head with the final norm.
-        lens: One of `lens.LENSES`.
-        metric: One of `metrics.METRICS`.
+        lens: Name of a lens.
+        metric: Name of a metric.
         progress: Told after each layer of a forward pass and after each token; an exception that
             it raises stops the work.
     """

@@ -199,7 +199,7 @@ def values_of(
 
 def method_choices() -> list[tuple[str, str]]:
     """Labels and names of the methods, without those that take one adapter."""
-    return [(rule.label, rule.name) for rule in methods().values() if rule.name != _ALONE]
+    return [(rule.label, rule.name) for rule in methods().values() if not rule.of_adapter]
 
 
 def alone_choices(labels: Mapping[str, str]) -> list[tuple[str, str]]:

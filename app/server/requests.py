@@ -133,9 +133,9 @@ def run_request(
     session: Session, ticket: int, request_queue: RequestQueue, steps: RequestUpdates
 ) -> RequestUpdates:
     """Waits in the queue, runs the steps of a request, and reports how they ended."""
-    yield {"busy": True, "status": StatusPanel("working", "Reading the query")}
     ended: RequestUpdate = {}
     try:
+        yield {"busy": True, "status": StatusPanel("working", "Reading the query")}
         with request_queue.entry() as entry:
             while position := request_queue.position(entry, _QUEUE_TICK):
                 session.check(ticket)

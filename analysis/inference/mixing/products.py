@@ -18,7 +18,8 @@ def product(states_ND: Tensor, weight_MD: Tensor, transposed: bool) -> Tensor:
     Args:
         states_ND: `[n, width]`.
         weight_MD: `[m, width]`.
-        transposed: Whether few states are multiplied as `(W statesᵀ)ᵀ`; from `turned_is_faster`.
+        transposed: Whether few states are multiplied as `(W statesᵀ)ᵀ`; from
+            `transposed_is_faster`.
     """
     if transposed and len(states_ND) <= _FEW:
         return (weight_MD @ states_ND.T).T

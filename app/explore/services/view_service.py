@@ -32,6 +32,10 @@ _READ = (
     "probabilities."
 )
 _UNREAD = "The model has to read every token for this, once for each lens and metric."
+_GONE = (
+    "The tokens of this question are no longer kept, because newer questions were asked: ask it "
+    "again to see them."
+)
 _STORED = "The stored example has no such numbers. Ask the question yourself to see them."
 
 
@@ -67,12 +71,17 @@ class ViewService:
 
     def redraw(self, session: Session) -> Update:
         """The newest run under the newest view settings."""
+        missing = ""
         while True:
             run, view_settings = session.run, session.view_settings
             try:
                 snapshot = self._snapshot(session, run, view_settings)
             except InputError as error:
-                return {"status": StatusPanel("error", str(error))}
+                # The engine no longer keeps the trace. The grid's own numbers are still there.
+                shown, missing = session.snapshot, str(error)
+                if run is None or shown is None or shown.run != str(run.number):
+                    return {"status": StatusPanel("error", missing)}
+                snapshot = with_settings(shown, view_settings)
             # Reading takes time: meanwhile a new run may be there, or new view settings.
             if session.run is run and session.view_settings is view_settings:
                 break
@@ -85,7 +94,11 @@ class ViewService:
             # The robustness checks were made with the numbers before.
             update["variants"] = update["copies"] = ChartsPanel.empty()
         if snapshot.view_settings.needs != view_settings.needs and not session.busy:
-            update["status"] = StatusPanel("idle", _STORED if run is None else _UNREAD)
+            update["status"] = (
+                StatusPanel("error", missing)
+                if missing
+                else StatusPanel("idle", _STORED if run is None else _UNREAD)
+            )
         return update
 
     def _snapshot(
@@ -157,9 +170,12 @@ class ViewService:
         position = "query" if view_settings.position == MEAN else view_settings.position
         if run is not None and engine is not None:
             prompt, name = run.prompt, snapshot.adapters[adapter]
-            tokens = engine.cell(run.trace, layer, name, view_settings.lens, position)
+            trace = engine.kept_trace(prompt, run.adapters)
+            if trace is None:
+                return {"explanation": explanation_panel(grid_view, layer, adapter, None, _GONE)}
+            tokens = engine.cell(trace, layer, name, view_settings.lens, position)
             # Prepares the other metrics and positions, which the visitor may choose next.
-            engine.read_ahead(run.trace, view_settings.lens, layer, name)
+            engine.read_ahead(trace, view_settings.lens, layer, name)
         elif self._example is not None:
             prompt, tokens = self._example.prompt, self._example.cells[layer][adapter]
         else:

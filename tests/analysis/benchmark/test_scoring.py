@@ -6,6 +6,7 @@ import pytest
 
 from analysis.benchmark.numbers import final_number, is_number
 from analysis.benchmark.scoring import answers_in, identifies, parses
+from analysis.common.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,8 @@ def test_languages_are_told_apart() -> None:
 
 def test_a_language_beside_the_usual_ones_is_told_apart() -> None:
     assert identifies("sv") and not identifies("xx")
+    with pytest.raises(InputError, match="Language is 'xx'"):
+        answers_in("xx")
     in_swedish = answers_in("sv")
     assert in_swedish("Hon har fem äpplen och köper tre till.")
     assert not in_swedish("She has five apples and buys three more.")

@@ -464,3 +464,23 @@ def test_a_run_that_is_no_longer_kept_says_how_to_go_on(tmp_path: Path) -> None:
     assert runs[-1].trace.prompt == runs[-1].prompt
     # Whatever many visitors asked, their runs hold names and prompts, no states.
     assert sum(size_of(run.prompt, run.adapters) for run in runs) < 40 * 20_000
+
+
+def test_the_page_keeps_the_grid_of_a_run_whose_trace_is_no_longer_kept(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(f"{QUERY} {id(visit.session)}")
+    before = visit.session.snapshot
+    assert before is not None
+    monkeypatch.setattr(visit.engine, "kept_trace", lambda *given: None)
+    # Settings that need no other divergence, strokes and cells work on the grid's own numbers.
+    changed = visit.view_service.change_settings(visit.session, ViewSettings(span="1-2"))
+    assert "status" not in changed and changed["explanation"].tokens == ()
+    assert visit.session.snapshot.divergence == before.divergence
+    assert visit.view_service.select(visit.session, 1, 1)["explanation"].cell == (1, 1)
+    painted = visit.view_service.paint(visit.session, 1, 0, 0.25, "cell")
+    assert painted["grid"].id and visit.session.what_if.weights[1][0] == 0.25
+    # Another metric needs the trace: the grid stays, and the status line says why.
+    shown = visit.view_service.change_settings(visit.session, ViewSettings(metric="js"))
+    assert shown["status"].state == "error" and "ask it again" in shown["status"].text
+    assert visit.session.snapshot.view_settings.metric == "kl"
