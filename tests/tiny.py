@@ -345,6 +345,8 @@ def tiny_collection(
     form: str | None = FORM,
     stop: Sequence[str] = (STOP,),
     lens: str = "norm",
+    position: str = "query",
+    normalisation: str = "sum",
     chat: bool = False,
 ) -> Path:
     """Writes a whole collection: a base, its adapters and the manifest.
@@ -357,6 +359,8 @@ def tiny_collection(
         form: The prompt form; None leaves the tokenizer's chat template, if `chat`, or nothing.
         stop: The prompt form's stop strings.
         lens: The lens to begin with.
+        position: The position to begin with.
+        normalisation: The normalisation to begin with.
         chat: Give the tokenizer a chat template.
 
     Returns:
@@ -373,6 +377,8 @@ def tiny_collection(
         'name = "tiny"',
         'title = "A tiny random model"',
         f'lens = "{lens}"',
+        f'position = "{position}"',
+        f'normalisation = "{normalisation}"',
         "[base]",
         'folder = "base"',
         'license = "none"',

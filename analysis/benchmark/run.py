@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +26,7 @@ from analysis.benchmark.tasks import Item, Task, read_tasks
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.engine import Engine
-from analysis.measure.lenses import check_lens
-from analysis.measure.trace import check_position
+from analysis.measure.weight_settings import WeightSettings
 from analysis.models.manifest import Collection
 
 RESULT = "result.json"
@@ -43,8 +42,7 @@ class Request:
         selection: The adapters to fuse.
         limit: The most items of each task, from the top; None for all.
         seed: Of the bootstrap.
-        lens: The lens that divergences are read through.
-        position: The token that divergences are read at.
+        weight_settings: How divergences are read and turned into weights.
         dtype: Precision of base and adapters, one of `base_model.DTYPES`.
     """
 
@@ -53,8 +51,7 @@ class Request:
     selection: Selection
     limit: int | None = None
     seed: int = 0
-    lens: str = "norm"
-    position: str = "query"
+    weight_settings: WeightSettings = field(default_factory=WeightSettings)
     dtype: str = "float32"
 
 
@@ -88,8 +85,7 @@ def run_benchmark(
     group = processes or Processes()
     tell = progress or (lambda what, share: None)
     tell("reading tasks", 0.0)
-    check_lens(request.lens)
-    check_position(request.position)
+    request.weight_settings.check()
     if request.limit is not None and request.limit < 1:
         raise InputError(f"--limit is {request.limit}: take at least 1.")
     tasks = read_tasks(request.tasks, request.limit, _unfit)
@@ -110,8 +106,7 @@ def run_benchmark(
             engine.computation,
             limit=request.limit,
             seed=request.seed,
-            lens=request.lens,
-            position=request.position,
+            weight_settings=request.weight_settings,
         )
         journal = Journal(folder)
         if group.first:
@@ -120,9 +115,7 @@ def run_benchmark(
             task.name: entries_of(task, request.methods, request.selection, collection)
             for task in tasks
         }
-        answerer = Answerer(
-            engine, collection, tasks, request.selection, request.lens, request.position
-        )
+        answerer = Answerer(engine, collection, tasks, request.selection, request.weight_settings)
         # All processes must see the same results before one of them adds to them.
         group.wait()
         batches = _batches(tasks, entries, answerer)

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.benchmark.entries import Selection
 from analysis.benchmark.statistics import RESAMPLES
 from analysis.benchmark.tasks import ItemType, Task
+from analysis.measure.weight_settings import WeightSettings
 from analysis.models.manifest import Collection
 from analysis.models.provenance import Computation, Provenance, provenance
 
@@ -44,8 +45,7 @@ class Settings:
         limit: The most items of each task; None for all.
         seed: Of the bootstrap.
         resamples: Number of bootstrap samples.
-        lens: The lens that divergences are read through.
-        position: The token that divergences are read at.
+        weight_settings: How divergences are read and turned into weights.
         prompt_form: The collection's prompt form; None for the tokenizer's chat template.
         stop: Texts that end an answer.
         batch_rows: Items that are run together.
@@ -59,8 +59,7 @@ class Settings:
     limit: int | None
     seed: int
     resamples: int
-    lens: str
-    position: str
+    weight_settings: WeightSettings
     prompt_form: str | None
     stop: tuple[str, ...]
     batch_rows: int
@@ -88,8 +87,7 @@ def settings_of(
     *,
     limit: int | None,
     seed: int,
-    lens: str,
-    position: str,
+    weight_settings: WeightSettings,
 ) -> Settings:
     """The settings of a benchmark of a collection; see `Settings`."""
     prompt = collection.prompt
@@ -100,8 +98,7 @@ def settings_of(
         limit=limit,
         seed=seed,
         resamples=RESAMPLES,
-        lens=lens,
-        position=position,
+        weight_settings=weight_settings,
         prompt_form=None if prompt is None else prompt.form,
         stop=() if prompt is None else prompt.stop,
         batch_rows=BATCH_ROWS,

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_dtype, add_lens, names_of
+from analysis.commands import add_dtype, add_weight_settings, names_of, weight_settings_of
 from analysis.common.console import progress_bar
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
@@ -46,11 +46,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="of the bootstrap (default: %(default)s)"
     )
-    parser.add_argument(
-        "--position", default="query", metavar="P",
-        help="read divergences at the last token of the query or of the prompt (default: query)",
-    )  # fmt: skip
-    add_lens(parser, "the collection's")
+    add_weight_settings(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the results"
     )
@@ -80,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
         selection=selection(collection, args.pair, names_of(args.adapters)),
         limit=args.limit,
         seed=args.seed,
-        lens=args.lens or collection.lens,
-        position=args.position,
+        weight_settings=weight_settings_of(args, collection),
         dtype=args.dtype,
     )
     processes = launched_processes()

@@ -93,6 +93,8 @@ class Collection:
         adapters: The adapters, in the manifest's order; names are unique.
         prompt: The prompt form; None means the tokenizer's chat template.
         lens: The lens to begin with.
+        position: The position to begin with.
+        normalisation: The normalisation to begin with.
         folder: The manifest's folder, where examples of the collection lie.
     """
 
@@ -102,6 +104,8 @@ class Collection:
     adapters: tuple[AdapterEntry, ...]
     prompt: PromptForm | None
     lens: str = "norm"
+    position: str = "query"
+    normalisation: str = "sum"
     folder: Path = Path()
 
     @property
@@ -167,7 +171,7 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     )
 
 
-_TOP = ("name", "title", "lens", "base", "prompt", "adapters")
+_TOP = ("name", "title", "lens", "position", "normalisation", "base", "prompt", "adapters")
 _BASE = ("embedded", "folder", "hub", "revision", "license")
 _PROMPT = ("form", "stop")
 _ADAPTER = ("name", "label", "kind", "tag", "folder", "license", "note", "sha256")
@@ -188,6 +192,8 @@ def _read(content: dict[str, Any], path: Path) -> Collection:
         adapters=adapters,
         prompt=_prompt(top.table("prompt", _PROMPT)) if top.has("prompt") else None,
         lens=top.text("lens", "norm"),
+        position=top.text("position", "query"),
+        normalisation=top.text("normalisation", "sum"),
         folder=path.parent,
     )
 

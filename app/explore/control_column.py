@@ -134,25 +134,25 @@ def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
             "position",
             gr.Dropdown(
                 view_settings.position_choices(),
-                value="query",
+                value=collection.position,
                 label="Token to read",
                 elem_id="position",
                 **locked,
             ),
             "view",
-            Field("at", link_fields.one_of(*POSITIONS, MEAN), "query"),
+            Field("at", link_fields.one_of(*POSITIONS, MEAN), collection.position),
             locked=True,
         )
         normalisation = controls.add(
             "normalisation",
             gr.Dropdown(
                 view_settings.normalisation_choices(),
-                value="sum",
+                value=collection.normalisation,
                 label="From divergence to weight",
                 elem_id="normalisation",
             ),
             "view",
-            Field("weigh", link_fields.one_of(*NORMALISATIONS), "sum"),
+            Field("weigh", link_fields.one_of(*NORMALISATIONS), collection.normalisation),
         )
         softmax_temperature = controls.add(
             "softmax_temperature",

@@ -15,6 +15,7 @@ from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
+from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
 from analysis.models.manifest import Collection
 
@@ -30,8 +31,7 @@ class Answerer:
         collection: The collection.
         tasks: All tasks; their prompts are made now.
         chosen: The adapters that are fused.
-        lens: The lens that divergences are read through.
-        position: The token that divergences are read at.
+        weight_settings: How divergences are read and turned into weights.
 
     Raises:
         InputError: An item's question cannot be read, or languages cannot be told apart.
@@ -43,14 +43,12 @@ class Answerer:
         collection: Collection,
         tasks: Sequence[Task],
         chosen: Selection,
-        lens: str,
-        position: str,
+        weight_settings: WeightSettings,
     ) -> None:
         self._engine = engine
         self._collection = collection
         self._chosen = chosen
-        self._lens = lens
-        self._position = position
+        self._weight_settings = weight_settings
         self._judge = LanguageJudge([item.lang for task in tasks for item in task.items])
         self._prompts = {
             (task.name, item.id): self._prompt(task, item) for task in tasks for item in task.items
@@ -102,7 +100,7 @@ class Answerer:
 
     def _row(self, entry: Entry, item: Item, prompt: Prompt) -> Row:
         adapters = fused_adapters(entry, item, self._chosen, self._collection)
-        context = self._engine.context(prompt, adapters, self._lens, position=self._position)
+        context = self._engine.context(prompt, adapters, self._weight_settings)
         return fuse([entry.method], context)[0]
 
     def _losses(

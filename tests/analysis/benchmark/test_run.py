@@ -25,6 +25,7 @@ from analysis.benchmark.tasks import read_task
 from analysis.common.errors import InputError
 from analysis.common.schema import check_schema
 from analysis.engine import Engine
+from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
 from analysis.models.manifest import Collection, load_collection
 from tests.tiny import tiny_collection
@@ -122,7 +123,8 @@ def test_a_result_says_what_it_was_made_of(whole: tuple[BenchmarkResult, Path]) 
     assert all(len(file["sha256"]) == 64 for file in [*made["base_files"], *made["adapters"]])
     assert {"torch", "fusion-lens"} <= set(made["versions"])
     assert [len(task["sha256"]) for task in settings["tasks"]] == [64, 64]
-    assert (settings["lens"], settings["position"], settings["seed"]) == ("norm", "query", 0)
+    used = settings["weight_settings"]
+    assert (used["lens"], used["position"], settings["seed"]) == ("norm", "query", 0)
     assert "{query}" in settings["prompt_form"]
     assert (
         json.loads((folder / "settings.json").read_text())["digest"] == content["settings_digest"]
@@ -291,8 +293,8 @@ def test_processes_share_whole_batches(files: tuple[Path, ...], processes: int) 
     [
         ({"limit": 2}, "limit"),
         ({"methods": ("base",)}, "methods"),
-        ({"position": "prompt"}, "position"),
-        ({"lens": "raw"}, "lens"),
+        ({"weight_settings": WeightSettings(position="prompt")}, "weight_settings"),
+        ({"weight_settings": WeightSettings(lens="raw")}, "weight_settings"),
         ({"seed": 5}, "seed"),
         ({"selection": Selection("pair")}, "selection"),
     ],

@@ -78,6 +78,28 @@ def test_a_chosen_lens_and_adapters_are_used(manifest: Path, capsys: Captured) -
     assert norm["divergence"] != raw["divergence"]
 
 
+def test_the_manifests_settings_are_used_unless_the_command_names_others(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path = tiny.tiny_collection(tmp_path, position="both", normalisation="root")
+    capsys.readouterr()
+    names = ("lens", "position", "metric", "normalisation")
+    own = result(path, capsys, "trace", QUERY)
+    assert [own[name] for name in names] == ["norm", "both", "kl", "root"]
+    options = ["--position", "query", "--metric", "js", "--normalisation", "softmax"]
+    given = result(path, capsys, "trace", QUERY, *options, "--softmax-temperature", "0.01")
+    assert [given[name] for name in names] == ["norm", "query", "js", "softmax"]
+    warm = result(path, capsys, "trace", QUERY, *options)
+    assert own["weights"] != given["weights"] != warm["weights"]
+    assert given["divergence"] == warm["divergence"] != own["divergence"]
+    asked = ["--methods", "qa-flora", "--max-new-tokens", "12"]
+    answers = [
+        result(path, capsys, "answer", QUERY, *asked, *more)["answers"]
+        for more in ([], options, ["--position", "both", "--normalisation", "root"])
+    ]
+    assert answers[0] == answers[2] != answers[1]
+
+
 def test_a_dash_reads_standard_input(
     manifest: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +158,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no adapter": (["trace", "a", "--adapters", ","], "at least one"),
     "an adapter twice": (["answer", "a", "--adapters", "math,math"], "twice"),
     "an unknown lens": (["trace", "a", "--lens", "blurred"], "'blurred'"),
+    "an unknown position": (["trace", "a", "--position", "mean"], "'mean'"),
+    "an unknown metric": (["answer", "a", "--metric", "miles"], "'miles'"),
+    "an unknown normalisation": (["trace", "a", "--normalisation", "none"], "'none'"),
+    "a softmax without temperature": (["trace", "a", "--softmax-temperature", "0"], "0.0"),
     "an unknown method": (["answer", "a", "--methods", "magic"], "'magic'"),
     "no method": (["answer", "a", "--methods", ""], "No method"),
     "too many tokens": (["answer", "a", "--max-new-tokens", "100000"], "100000"),
@@ -156,16 +182,17 @@ def test_bad_input_ends_with_2_and_one_line(case: str, manifest: Path, capsys: C
     assert message in complaint[0]
 
 
-def test_a_manifests_unknown_lens_ends_with_2_and_one_line(
-    tmp_path: Path, capsys: Captured
+@pytest.mark.parametrize("setting", ["lens", "position", "normalisation"])
+def test_a_manifests_unknown_settings_end_with_2_and_one_line(
+    setting: str, tmp_path: Path, capsys: Captured
 ) -> None:
-    path = tiny.tiny_collection(tmp_path, ("math",), lens="blurred")
+    path = tiny.tiny_collection(tmp_path, ("math",), **{setting: "blurred"})  # type: ignore[arg-type]
     capsys.readouterr()
     for command in ("trace", "answer"):
         assert main([command, "a", "--collection", str(path), "--json"]) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1
-        assert str(tmp_path) in err and "lens = 'blurred'" in err
+        assert str(tmp_path) in err and f"{setting} = 'blurred'" in err
 
 
 def test_a_collection_that_is_not_there_ends_with_2_and_one_line(capsys: Captured) -> None:
