@@ -26,6 +26,15 @@ def pair_of(item: Item, adapters: Sequence[AdapterEntry]) -> tuple[str, ...]:
     return tuple(entry.name for entry in adapters if entry.name in found)
 
 
+def find_pair(item: Item, adapters: Sequence[AdapterEntry]) -> tuple[AdapterEntry, ...] | None:
+    """An item's two adapters, in the collection's order; None where it has no pair."""
+    try:
+        names = pair_of(item, adapters)
+    except InputError:
+        return None
+    return tuple(entry for entry in adapters if entry.name in names)
+
+
 def check_pairs(tasks: Sequence[Task], adapters: Sequence[AdapterEntry]) -> None:
     """Refuses tasks with an item that has no pair.
 

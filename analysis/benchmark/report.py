@@ -16,13 +16,27 @@ def report(result: BenchmarkResult) -> str:
     parts = [_scores(result)]
     for task in result.tasks:
         parts += [_comparison(task.task, found) for found in task.comparisons]
-    parts += [_comparison(_average_of(one), one) for one in result.average]
+    for group in result.groups:
+        name = f"{group.group} ({len(group.tasks)} tasks, each with the same weight)"
+        parts += [_comparison(name, found) for found in group.comparisons]
+    if routing := _routing(result.tasks):
+        parts.append(routing)
     return "\n\n".join(parts)
 
 
-def _average_of(found: Comparison) -> str:
-    tasks = "all tasks with gold answers" if found.measure == "loss" else "all tasks"
-    return f"{tasks}, each with the same weight"
+def _routing(tasks: Sequence[TaskResult]) -> str:
+    rows = [
+        [task.task, one.signal, str(one.items), *map(_routed, (one.pair, one.language, one.task))]
+        for task in tasks
+        for one in task.routing
+    ]
+    head = ["task", "signal", "n", "two largest are the pair, %", "right language leads, %",
+            "right task leads, %"]  # fmt: skip
+    return _table(head, rows) if rows else ""
+
+
+def _routed(share: Share | None) -> str:
+    return "–" if share is None else _percent(share)
 
 
 def _scores(result: BenchmarkResult) -> str:

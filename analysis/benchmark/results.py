@@ -7,6 +7,8 @@ from typing import Any
 
 from analysis.benchmark.comparison import Comparison
 from analysis.benchmark.entries import EntryKind
+from analysis.benchmark.profiles import LayerProfile
+from analysis.benchmark.routing import Routing
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import Interval, Share
 from analysis.benchmark.tasks import Item
@@ -85,12 +87,34 @@ class TaskResult:
         task: Name of the task.
         items: The items that were asked.
         scores: The scores of each method.
-        comparisons: By `both` (by `right` where the language is unknown), and by `loss`.
+        comparisons: With `static` (with the first method where it is missing), then with each
+            oracle; by `both` (by `right` where the language is unknown), and by `loss`.
+        profiles: The weights of each method that fuses, layer by layer.
+        routing: How often divergences lead to an item's adapters; empty where fewer than three
+            adapters are fused, no method reads divergences or no item has a pair.
     """
 
     task: str
     items: tuple[Item, ...]
     scores: tuple[MethodScore, ...]
+    comparisons: tuple[Comparison, ...]
+    profiles: tuple[LayerProfile, ...]
+    routing: tuple[Routing, ...]
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """The results over several tasks.
+
+    Attributes:
+        group: Name of the group, such as `es: math, code`.
+        tasks: Names of its tasks.
+        comparisons: As of a task, of the methods that all tasks have, each task with the same
+            weight; by `loss` where two tasks or more have gold answers.
+    """
+
+    group: str
+    tasks: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
 
 
@@ -102,15 +126,14 @@ class BenchmarkResult:
         settings: The request, and the digests and versions of the parts.
         settings_digest: SHA-256 of the settings.
         tasks: The results on each task.
-        average: Comparisons over all tasks that have the measure, each task with the same weight,
-            of the methods that all tasks have; empty for one task.
+        groups: The results over the tasks of each language, of each domain, and all.
         answers: The answer of each method to each item.
     """
 
     settings: Settings
     settings_digest: str
     tasks: tuple[TaskResult, ...]
-    average: tuple[Comparison, ...]
+    groups: tuple[GroupResult, ...]
     answers: tuple[ItemResult, ...]
 
     def as_json(self) -> dict[str, Any]:

@@ -126,7 +126,9 @@ def run_benchmark(
         group.wait()
         if not group.first:
             return None
-        result = summarise(settings, tasks, entries, journal.read())
+        result = summarise(
+            settings, tasks, entries, journal.read(), journal.fusions(), collection.adapters
+        )
         written = json.dumps(result.as_json(), ensure_ascii=False)
         part = folder / f"{RESULT}.part"
         part.write_text(written + "\n", encoding="utf-8")
@@ -173,7 +175,7 @@ def _answer(
             tell(
                 f"batch {number} of {len(batches)}, {batch.task}, {entry.name}{rest}", done / whole
             )
-            journal.add(rank, answerer.results(batch, entry))
+            journal.add(rank, *answerer.answer(batch, entry))
             done += len(batch.items) * batch.new_tokens
 
 

@@ -9,11 +9,22 @@ import numpy as np
 
 from analysis.benchmark.comparison import Comparison, Measure, Scores, compare
 from analysis.benchmark.entries import COPY, Entry
+from analysis.benchmark.fusions import Fusions
+from analysis.benchmark.groups import TaskGroup, groups_of
 from analysis.benchmark.item_scores import copied
-from analysis.benchmark.results import BenchmarkResult, ItemResult, MethodScore, TaskResult
+from analysis.benchmark.profiles import layer_profile
+from analysis.benchmark.results import (
+    BenchmarkResult,
+    GroupResult,
+    ItemResult,
+    MethodScore,
+    TaskResult,
+)
+from analysis.benchmark.routing import routings
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import mean_interval, share
 from analysis.benchmark.tasks import Item, Task
+from analysis.models.manifest import AdapterEntry
 
 _REFERENCE = "static"
 
@@ -26,6 +37,8 @@ def summarise(
     tasks: Sequence[Task],
     entries: Mapping[str, tuple[Entry, ...]],
     answers: Answers,
+    fusions: Fusions,
+    adapters: Sequence[AdapterEntry],
 ) -> BenchmarkResult:
     """The result of a benchmark whose items are all answered.
 
@@ -34,6 +47,8 @@ def summarise(
         tasks: The tasks.
         entries: The entries of each task.
         answers: Every entry's answer to every item.
+        fusions: The fusions of the entries that fuse.
+        adapters: The collection's.
     """
     copies = {
         (task.name, COPY, item.id): _copy(task.name, item) for task in tasks for item in task.items
@@ -47,18 +62,33 @@ def summarise(
         settings=settings,
         settings_digest=settings.digest,
         tasks=tuple(
-            _task(task, entries[task.name], {**answers, **copies}, settings) for task in tasks
+            _task(task, entries[task.name], {**answers, **copies}, fusions, adapters, settings)
+            for task in tasks
         ),
-        average=_average(tasks, _shared(tasks, entries), answers, settings),
+        groups=tuple(_group(group, entries, answers, settings) for group in groups_of(tasks)),
         answers=(*ordered, *(one for one in copies.values() if one.right is not None)),
     )
 
 
 def _task(
-    task: Task, entries: tuple[Entry, ...], answers: Answers, settings: Settings
+    task: Task,
+    entries: tuple[Entry, ...],
+    answers: Answers,
+    fusions: Fusions,
+    adapters: Sequence[AdapterEntry],
+    settings: Settings,
 ) -> TaskResult:
     copy = Entry(COPY, "copy", COPY)
     copyable = all(answers[task.name, COPY, item.id].right is not None for item in task.items)
+    fused = {
+        entry.name: [
+            fusions[key]
+            for item in task.items
+            if (key := (task.name, entry.name, item.id)) in fusions
+        ]
+        for entry in entries
+    }
+    names = [entry.name for entry in adapters]
     return TaskResult(
         task=task.name,
         items=task.items,
@@ -67,6 +97,8 @@ def _task(
             for entry in (*entries, *([copy] if copyable else []))
         ),
         comparisons=_comparisons([task], entries, answers, settings),
+        profiles=tuple(layer_profile(name, own, names) for name, own in fused.items() if own),
+        routing=routings(task.items, [one for own in fused.values() for one in own], adapters),
     )
 
 
@@ -134,23 +166,32 @@ def _comparisons(
     if not ranked:
         return ()
     reference = _REFERENCE if _REFERENCE in names else ranked[0]
+    references = [reference, *(entry.name for entry in entries if entry.kind == "oracle")]
     known = all(answers[task.name, name, item.id].both is not None
                 for task in tasks for item in task.items for name in names)  # fmt: skip
     measures: tuple[Measure, ...] = ("both" if known else "right", "loss")
     return tuple(
-        compare(scores, reference, ranked, seed=settings.seed, resamples=settings.resamples)
+        compare(scores, one, ranked, seed=settings.seed, resamples=settings.resamples)
+        for one in references
         for measure in measures
         if (scores := _scores(tasks, names, answers, measure)) is not None
     )
 
 
-def _average(
-    tasks: Sequence[Task], entries: tuple[Entry, ...], answers: Answers, settings: Settings
-) -> tuple[Comparison, ...]:
-    """Comparisons over all tasks; of a measure that one task alone has, there is no average."""
-    with_gold = sum(any(item.gold_answer for item in task.items) for task in tasks)
-    found = _comparisons(tasks, entries, answers, settings) if len(tasks) > 1 else ()
-    return tuple(one for one in found if one.measure != "loss" or with_gold > 1)
+def _group(
+    group: TaskGroup,
+    entries: Mapping[str, tuple[Entry, ...]],
+    answers: Answers,
+    settings: Settings,
+) -> GroupResult:
+    found = _comparisons(group.tasks, _shared(group.tasks, entries), answers, settings)
+    # Of a measure that one task alone has, there is no average.
+    with_gold = sum(any(item.gold_answer for item in task.items) for task in group.tasks)
+    return GroupResult(
+        group.name,
+        tuple(task.name for task in group.tasks),
+        tuple(one for one in found if one.measure != "loss" or with_gold > 1),
+    )
 
 
 def _scores(

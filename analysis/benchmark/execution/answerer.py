@@ -6,18 +6,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from torch import Tensor
+
 from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
+from analysis.benchmark.fusions import ItemFusion
 from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.engine import Engine
+from analysis.inference.decoding.answers import Answer
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
+from analysis.measure.trace import POSITIONS
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
 from analysis.models.manifest import Collection
+
+Means = tuple[float, ...]
 
 # Tokens of prompts and given answers that run in one pass.
 _PASS_TOKENS = 2048
@@ -58,50 +65,88 @@ class Answerer:
         """Number of tokens of an item's prompt."""
         return len(self._prompts[task, item.id].ids)
 
-    def results(self, batch: Batch, entry: Entry) -> list[ItemResult]:
-        """One entry's answers to the items of a batch, with their scores."""
+    def answer(self, batch: Batch, entry: Entry) -> tuple[list[ItemResult], list[ItemFusion]]:
+        """One entry's answers to the items of a batch with their scores, and its fusions."""
         began = time.perf_counter()
         prompts = [self._prompts[batch.task, item.id] for item in batch.items]
-        rows = [
-            self._row(entry, item, prompt)
-            for item, prompt in zip(batch.items, prompts, strict=True)
+        fused = [
+            fused_adapters(entry, item, self._chosen, self._collection) for item in batch.items
         ]
+        rows: list[Row] = []
+        divergences: list[dict[str, Means]] = []
+        for prompt, adapters in zip(prompts, fused, strict=True):
+            context = self._engine.context(prompt, adapters, self._weight_settings)
+            rows += fuse([entry.method], context)
+            divergences.append(self._divergences(prompt, adapters))
         answers = self._engine.answer_all(
             prompts, rows, new_tokens=batch.new_tokens, batch_rows=len(prompts)
         )
         losses = self._losses(batch.items, prompts, rows)
-        found = []
-        for item, answer, (gold, options) in zip(batch.items, answers, losses, strict=True):
-            outcome = outcome_of(item, answer.text, options)
-            in_language = self._judge.judge(item, answer.text)
-            found.append(
-                ItemResult(
-                    task=batch.task,
-                    method=entry.name,
-                    item=item.id,
-                    text=answer.text,
-                    end=answer.end,
-                    extracted=outcome.extracted,
-                    right=outcome.right,
-                    in_language=in_language,
-                    both=in_both(item, bool(outcome.right), in_language),
-                    option_losses=options,
-                    loss=gold,
-                )
+        found = [
+            self._result(batch.task, entry, item, answer, *of_item)
+            for item, answer, of_item in zip(batch.items, answers, losses, strict=True)
+        ]
+        fusions = [
+            ItemFusion(
+                task=batch.task,
+                method=entry.name,
+                item=item.id,
+                adapters=answer.weights.adapters,
+                weights_LK=_rounded(answer.weights.mean_LK),
+                divergences=means,
             )
+            for item, answer, means in zip(batch.items, answers, divergences, strict=True)
+            if len(answer.weights.adapters) > 1 and bool(answer.weights.mean_LK.any())
+        ]
         seconds = round((time.perf_counter() - began) / len(found), 4)
-        return [replace(one, seconds=seconds) for one in found]
+        return [replace(one, seconds=seconds) for one in found], fusions
+
+    def _result(
+        self,
+        task: str,
+        entry: Entry,
+        item: Item,
+        answer: Answer,
+        gold: float | None,
+        options: tuple[float, ...],
+    ) -> ItemResult:
+        outcome = outcome_of(item, answer.text, options)
+        in_language = self._judge.judge(item, answer.text)
+        return ItemResult(
+            task=task,
+            method=entry.name,
+            item=item.id,
+            text=answer.text,
+            end=answer.end,
+            extracted=outcome.extracted,
+            right=outcome.right,
+            in_language=in_language,
+            both=in_both(item, bool(outcome.right), in_language),
+            option_losses=options,
+            loss=gold,
+        )
+
+    def _divergences(self, prompt: Prompt, adapters: tuple[str, ...]) -> dict[str, Means]:
+        """Mean divergences over layers at each position, of a trace that a method had made."""
+        trace = self._engine.kept_trace(prompt, adapters)
+        if trace is None:
+            return {}
+        lens = self._weight_settings.lens
+        return {
+            position: tuple(
+                round(value, 6)
+                for value in self._engine.divergence(trace, lens, position, "kl")
+                .values_LK.mean(dim=0)
+                .tolist()
+            )
+            for position in POSITIONS
+        }
 
     def _prompt(self, task: Task, item: Item) -> Prompt:
         try:
             return self._engine.prompt(item.instruction)
         except InputError as error:
             raise InputError(f"Task {task.name}, item {item.id}: {error}") from error
-
-    def _row(self, entry: Entry, item: Item, prompt: Prompt) -> Row:
-        adapters = fused_adapters(entry, item, self._chosen, self._collection)
-        context = self._engine.context(prompt, adapters, self._weight_settings)
-        return fuse([entry.method], context)[0]
 
     def _losses(
         self, items: Sequence[Item], prompts: Sequence[Prompt], rows: Sequence[Row]
@@ -152,6 +197,10 @@ class Answerer:
                 for index, loss_T in zip(part, losses, strict=True)
             }
         return [found[index] for index in range(len(given))]
+
+
+def _rounded(weights_LK: Tensor) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(value, 5) for value in row) for row in weights_LK.tolist())
 
 
 def _parts(order: Sequence[int], length: Callable[[int], int]) -> list[list[int]]:

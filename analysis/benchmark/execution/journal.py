@@ -1,25 +1,29 @@
-"""The journal of a benchmark: item results in JSON lines, added as batches finish.
+"""The journal of a benchmark: item results and fusions in JSON lines, added as batches finish.
 
-Each process writes a file of its own; all files are read when a run goes on. A line that was not
+Each process writes files of its own; all files are read when a run goes on. A line that was not
 written to its end is forgotten.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from analysis.benchmark.fusions import ItemFusion
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.settings import Settings
 from analysis.common.errors import InputError
+from analysis.common.schema import from_json
 
 SETTINGS = "settings.json"
 _FILES = "items-*.jsonl"
+_FUSIONS = "fusions-*.jsonl"
 
 Key = tuple[str, str, str]
+T = TypeVar("T")
 
 
 class Journal:
@@ -67,33 +71,55 @@ class Journal:
         Raises:
             InputError: A whole line cannot be read.
         """
-        results = {}
-        for path in sorted(self._folder.glob(_FILES)):
-            lines = path.read_bytes().split(b"\n")[:-1]
-            for number, line in enumerate(lines, start=1):
-                try:
-                    content = json.loads(line)
-                    content["option_losses"] = tuple(content["option_losses"])
-                    result = ItemResult(**content)
-                except (ValueError, TypeError, KeyError) as error:
-                    raise InputError(
-                        f"{path}, line {number} is damaged ({error}): take the line out."
-                    ) from error
-                results[result.task, result.method, result.item] = result
-        return results
+        return {
+            (one.task, one.method, one.item): one
+            for one in _lines_of(self._folder, _FILES, ItemResult)
+        }
 
-    def add(self, rank: int, results: Sequence[ItemResult]) -> None:
+    def fusions(self) -> dict[Key, ItemFusion]:
+        """All fusions that are there, by task, method and item.
+
+        Raises:
+            InputError: A whole line cannot be read.
+        """
+        return {
+            (one.task, one.method, one.item): one
+            for one in _lines_of(self._folder, _FUSIONS, ItemFusion)
+        }
+
+    def add(
+        self, rank: int, results: Sequence[ItemResult], fusions: Sequence[ItemFusion] = ()
+    ) -> None:
         """Adds the results of a finished step.
 
         Args:
-            rank: Index of the process, which alone writes its file.
+            rank: Index of the process, which alone writes its files.
             results: The results.
+            fusions: The fusions of the same step.
         """
-        lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in results)
-        path = self._folder / f"items-{rank}.jsonl"
-        with path.open("ab+") as file:
-            _forget_half_line(file, path)
-            file.write(lines.encode())
+        # The results come last: a step whose results are there has its fusions too.
+        if fusions:
+            _add_lines(self._folder / f"fusions-{rank}.jsonl", fusions)
+        _add_lines(self._folder / f"items-{rank}.jsonl", results)
+
+
+def _lines_of(folder: Path, files: str, kind: type[T]) -> Iterator[T]:
+    for path in sorted(folder.glob(files)):
+        lines = path.read_bytes().split(b"\n")[:-1]
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield from_json(kind, json.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise InputError(
+                    f"{path}, line {number} is damaged ({error}): take the line out."
+                ) from error
+
+
+def _add_lines(path: Path, results: Sequence[Any]) -> None:
+    lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in results)
+    with path.open("ab+") as file:
+        _forget_half_line(file, path)
+        file.write(lines.encode())
 
 
 def _forget_half_line(file: Any, path: Path) -> None:

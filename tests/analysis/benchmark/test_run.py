@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from torch import Tensor
 
 from analysis.__main__ import main
 from analysis.benchmark import results
@@ -25,6 +27,8 @@ from analysis.benchmark.tasks import read_task
 from analysis.common.errors import InputError
 from analysis.common.schema import check_schema
 from analysis.engine import Engine
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
 from analysis.models.manifest import Collection, load_collection
@@ -38,12 +42,13 @@ import os, signal, sys
 from analysis.__main__ import main
 from analysis.benchmark.execution.journal import Journal
 steps, add = [], Journal.add
-def add_or_die(self, rank, found):
-    add(self, rank, found)
+def add_or_die(self, rank, *found):
+    add(self, rank, *found)
     steps.append(rank)
     if len(steps) == 3:
-        with open(sys.argv[1] + "/items-0.jsonl", "ab") as file:
-            file.write(b'{"task": "numbers", "meth')
+        for name in ("items-0.jsonl", "fusions-0.jsonl"):
+            with open(sys.argv[1] + "/" + name, "ab") as file:
+                file.write(b'{"task": "numbers", "meth')
         os.kill(os.getpid(), signal.SIGKILL)
 Journal.add = add_or_die
 main(sys.argv[2:])
@@ -65,7 +70,7 @@ def write(path: Path, lines: list[dict[str, Any]]) -> Path:
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_collection(tmp_path_factory.mktemp("tiny"), ("math", "spanish"))
+    return tiny_collection(tmp_path_factory.mktemp("tiny"), ("math", "spanish", "code"))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +139,7 @@ def test_a_result_says_what_it_was_made_of(whole: tuple[BenchmarkResult, Path]) 
 def test_every_entry_answers_every_item(whole: tuple[BenchmarkResult, Path]) -> None:
     result, _ = whole
     numbers, mixed = result.tasks
-    alone = ["adapter:math", "adapter:spanish"]
+    alone = ["adapter:math", "adapter:spanish", "adapter:code"]
     names = ["base", *alone, "static", "qa-flora", "oracle-pair"]
     for task in result.tasks:
         assert [score.method for score in task.scores] == [*names, "copy"]
@@ -146,10 +151,16 @@ def test_every_entry_answers_every_item(whole: tuple[BenchmarkResult, Path]) -> 
     copies = [one for one in result.answers if (one.task, one.method) == ("numbers", "copy")]
     assert {one.extracted for one in copies} == {"5"}
     assert all(score.loss is not None for score in mixed.scores[:-1])
-    assert [found.measure for found in numbers.comparisons] == ["both"]
-    assert [found.measure for found in mixed.comparisons] == ["both", "loss"]
-    assert [found.measure for found in result.average] == ["both"]
-    assert result.average[0].items == 28
+    references = ["static", "oracle-pair"]
+    assert [found.measure for found in numbers.comparisons] == ["both", "both"]
+    assert [found.reference for found in numbers.comparisons] == references
+    assert [found.measure for found in mixed.comparisons] == ["both", "loss", "both", "loss"]
+    (group,) = result.groups
+    assert (group.group, group.tasks) == ("es: math", ("numbers", "mixed"))
+    assert [found.measure for found in group.comparisons] == ["both", "both"]
+    assert [found.reference for found in group.comparisons] == references
+    assert group.comparisons[0].items == 28
+    assert {one.method for one in group.comparisons[1].differences} == {*names[:-1]}
     assert numbers.comparisons[0].clusters == 13
     assert "oracle-pair" not in numbers.comparisons[0].first
 
@@ -182,6 +193,45 @@ def test_answers_and_losses_are_the_engines(
     assert (found.extracted, found.right) == (choice.choices[best], best == choice.gold)
 
 
+def test_profiles_and_routing_follow_from_the_traces(
+    whole: tuple[BenchmarkResult, Path], collection: Collection
+) -> None:
+    result, _ = whole
+    engine = Engine.load(collection)
+    task = result.tasks[0]
+    contexts = [engine.context(engine.prompt(item.instruction)) for item in task.items]
+    weights_NLK = np.stack(
+        [constant_of(fuse(["qa-flora"], context)[0]).numpy() for context in contexts]
+    )
+    profiles = {profile.method: profile for profile in task.profiles}
+    assert list(profiles) == ["static", "qa-flora", "oracle-pair"]
+    assert profiles["qa-flora"].adapters == collection.names
+    assert profiles["qa-flora"].mean_LK == pytest.approx(weights_NLK.mean(axis=0), abs=1e-4)
+    assert profiles["qa-flora"].spread_LK == pytest.approx(weights_NLK.std(axis=0), abs=1e-4)
+    assert set(sum(profiles["static"].mean_LK, ())) == {round(1 / 3, 5)}
+    pair = profiles["oracle-pair"]
+    of_pair = dict(zip(pair.adapters, pair.mean_LK[0], strict=True))
+    assert of_pair == {"math": 0.5, "spanish": 0.5}
+    assert [one.signal for one in task.routing] == [
+        "mean divergence, query's last token",
+        "mean divergence, prompt's last token",
+        "mean divergence, both",
+    ]
+    for position, found in zip(("query", "prompt", "both"), task.routing, strict=True):
+        means = [context.divergence(position=position).mean(dim=0) for context in contexts]
+        named = [dict(zip(collection.names, mean.tolist(), strict=True)) for mean in means]
+        largest = [set(sorted(mean, key=lambda name: -mean[name])[:2]) for mean in named]
+        assert found.items == 26
+        assert found.pair.right == sum(pair == {"math", "spanish"} for pair in largest)
+        assert found.language is None and found.task is not None
+        assert found.task.right == sum(mean["math"] > mean["code"] for mean in named)
+
+
+def constant_of(row: Row) -> Tensor:
+    assert isinstance(row.policy, ConstantWeights)
+    return row.policy.weights_LK
+
+
 class Enough(Exception):
     """Ends a run from its progress."""
 
@@ -207,7 +257,7 @@ def test_a_run_that_was_interrupted_ends_with_the_same_result(
     assert (tmp_path / "items-0.jsonl").read_text().count("\n") > 0
     told.clear()
     run_benchmark(collection, request_, tmp_path, lambda what, share: told.append(what))
-    assert sum(one.startswith("batch") for one in told) == 4 * 6 - steps
+    assert sum(one.startswith("batch") for one in told) == 4 * 7 - steps
     assert any("left" in one for one in told)
     assert saved(tmp_path) == saved(whole[1])
     told.clear()
