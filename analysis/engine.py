@@ -73,7 +73,11 @@ class Engine(TraceReader):
 
     @classmethod
     def load(
-        cls, collection: Collection, progress: Progress | None = None, dtype: str = "float32"
+        cls,
+        collection: Collection,
+        progress: Progress | None = None,
+        dtype: str = "float32",
+        device: str | None = None,
     ) -> Engine:
         """Loads a collection's base model and adapters.
 
@@ -81,6 +85,7 @@ class Engine(TraceReader):
             collection: Which.
             progress: Told how far the loading is.
             dtype: One of `base_model.DTYPES`.
+            device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.
 
         Raises:
             InputError: One of them cannot be used; the message says which and why.
@@ -88,7 +93,7 @@ class Engine(TraceReader):
         check_collection(collection)
         report = progress or (lambda what, share: None)
         report("loading the base model", 0.0)
-        model, tokenizer = load_base(collection.base, progress, dtype)
+        model, tokenizer = load_base(collection.base, progress, dtype, device)
         adapters = []
         for index, entry in enumerate(collection.adapters):
             report(f"loading adapter {entry.name}", index / len(collection.adapters))

@@ -320,6 +320,7 @@ def tiny_engine(
 
 
 KINDS = {"spanish": "language", "russian": "language", "chinese": "language"}
+TAGS = {"spanish": "es", "russian": "ru", "chinese": "zh"}
 
 
 EXAMPLES = """
@@ -391,6 +392,7 @@ def tiny_collection(
             f"name = {_toml(name)}",
             f"label = {_toml((labels or {}).get(name, name.capitalize()))}",
             f"kind = {_toml(KINDS.get(name, 'task'))}",
+            f"tag = {_toml(TAGS.get(name, name))}",
             f"folder = {_toml(f'adapters/{name}')}",
             'license = "none"',
             f"note = {_toml(f'Random numbers called {name}.')}",

@@ -51,6 +51,8 @@ class AdapterEntry:
         name: Name in commands and links: letters, digits, `.`, `_` and `-`.
         label: Name for people; any text.
         kind: `language`, `task` or `other`.
+        tag: The language or the domain that it belongs to, as task items name it (`es`, `math`);
+            in a manifest its name by default.
         folder: Where its PEFT files lie.
         license: License of its weights.
         note: Its purpose, in one line.
@@ -64,6 +66,7 @@ class AdapterEntry:
     license: str = ""
     note: str = ""
     sha256: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def _manifest_path(name_or_path: str | Path) -> Path:
 _TOP = ("name", "title", "lens", "position", "normalisation", "quiet", "base", "prompt", "adapters")
 _BASE = ("embedded", "folder", "hub", "revision", "license")
 _PROMPT = ("form", "stop")
-_ADAPTER = ("name", "label", "kind", "folder", "license", "note", "sha256")
+_ADAPTER = ("name", "label", "kind", "tag", "folder", "license", "note", "sha256")
 
 
 def _read(content: dict[str, Any], path: Path) -> Collection:
@@ -242,6 +245,7 @@ def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
         license=table.text("license", "", empty=True),
         note=table.text("note", "", empty=True),
         sha256=sha256,
+        tag=table.text("tag", name),
     )
 
 

@@ -13,7 +13,6 @@ import pytest
 
 import analysis
 from analysis.__main__ import main
-from analysis.engine import Engine
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
@@ -234,26 +233,3 @@ def test_as_a_process_a_damaged_adapter_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     complaint = [line for line in done.stderr.decode().splitlines() if "%" not in line]
     assert len(complaint) == 1 and "math" in complaint[0] and "fetch it again" in complaint[0]
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "complaint"),
-    [
-        ("--language", "nl", "Language is 'nl': take one of"),
-        ("--language", "xx", "Language is 'xx': take one of"),
-        ("--lens", "none", "no lens 'none'"),
-        ("--methods", "none", "no method 'none'"),
-        ("--adapters", "spanish, none", "'none'"),
-    ],
-)
-def test_a_benchmark_refuses_bad_values_before_it_loads_the_base(
-    manifest: Path,
-    capsys: Captured,
-    monkeypatch: pytest.MonkeyPatch,
-    option: str,
-    value: str,
-    complaint: str,
-) -> None:
-    monkeypatch.setattr(Engine, "load", lambda *given, **named: pytest.fail("the base is loaded"))
-    code, out, err = run(manifest, capsys, "benchmark", "composite", option, value)
-    assert (code, out) == (2, "") and complaint in err
