@@ -26,8 +26,9 @@ from analysis.measure.control_copies import COPY_FACTORS, copy_name
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics
-from analysis.measure.trace import Trace, check_position
+from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
+from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
@@ -46,6 +47,8 @@ class Engine(TraceReader):
         adapters: The adapters, from `load_adapter`.
         prompt: The collection's prompt form, or None for the tokenizer's chat template.
         limits: The caps.
+        settings: How contexts read divergences where a request does not say; the paper's way by
+            default.
 
     Raises:
         InputError: The model is of a family whose parts cannot be found.
@@ -58,6 +61,7 @@ class Engine(TraceReader):
         adapters: Sequence[Adapter] = (),
         prompt: PromptForm | None = None,
         limits: Limits | None = None,
+        settings: WeightSettings | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._vocabulary = Vocabulary(tokenizer)
@@ -65,11 +69,15 @@ class Engine(TraceReader):
         self.facts = AdapterFacts(adapters)
         kept = ByteCache(self.limits.kept_bytes)
         self._runner = ModelRunner(model, self._vocabulary, adapters, self.limits, kept)
-        super().__init__(self._runner.head, self.token, kept)
+        super().__init__(self._runner.head, self.token, kept, settings or WeightSettings())
 
     @classmethod
     def load(
-        cls, collection: Collection, progress: Progress | None = None, dtype: str = "float32"
+        cls,
+        collection: Collection,
+        progress: Progress | None = None,
+        dtype: str = "float32",
+        device: str | None = None,
     ) -> Engine:
         """Loads a collection's base model and adapters.
 
@@ -77,6 +85,7 @@ class Engine(TraceReader):
             collection: Which.
             progress: Told how far the loading is.
             dtype: One of `base_model.DTYPES`.
+            device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.
 
         Raises:
             InputError: One of them cannot be used; the message says which and why.
@@ -84,12 +93,14 @@ class Engine(TraceReader):
         check_collection(collection)
         report = progress or (lambda what, share: None)
         report("loading the base model", 0.0)
-        model, tokenizer = load_base(collection.base, progress, dtype)
+        model, tokenizer = load_base(collection.base, progress, dtype, device)
         adapters = []
         for index, entry in enumerate(collection.adapters):
             report(f"loading adapter {entry.name}", index / len(collection.adapters))
             adapters.append(load_adapter(model, entry))
-        engine = cls(model, tokenizer, adapters, collection.prompt)
+        engine = cls(
+            model, tokenizer, adapters, collection.prompt, settings=default_settings(collection)
+        )
         report("ready", 1.0)
         return engine
 
@@ -239,9 +250,8 @@ class Engine(TraceReader):
         self,
         prompt: Prompt | Trace,
         adapters: Sequence[str] | None = None,
-        lens: str = "norm",
+        settings: WeightSettings | None = None,
         *,
-        position: str = "query",
         progress: Progress | None = None,
     ) -> Context:
         """The facts that fusion methods may use for a prompt; nothing is computed yet.
@@ -249,43 +259,44 @@ class Engine(TraceReader):
         Args:
             prompt: A prompt, or a trace of it, which then need not be made.
             adapters: The adapters to fuse; by default those of the trace, or all.
-            lens: The lens that divergences are read through.
-            position: The token that is read.
+            settings: How divergences are read and turned into weights; the engine's by default.
             progress: Told how far the work is, once a method asks for a fact.
 
         Raises:
-            InputError: There is no such adapter, lens or position.
+            InputError: There is no such adapter, or the settings cannot be used.
         """
-        check_lens(lens)
-        check_position(position)
+        settings = settings or self.settings
+        settings.check()
         if isinstance(prompt, Prompt):
-            return Context(prompt, self._chosen(adapters), lens, position, self, progress)
+            return Context(prompt, self._chosen(adapters), settings, self, progress)
         trace = prompt
         if adapters is not None and tuple(adapters) != trace.adapters:
             raise InputError(
                 f"The trace is of {', '.join(trace.adapters)}, not of {', '.join(adapters)}: trace "
                 "these adapters."
             )
-        return Context(trace.prompt, trace.adapters, lens, position, self, progress, trace)
+        return Context(trace.prompt, trace.adapters, settings, self, progress, trace)
 
     def baseline(
         self,
         adapters: Sequence[str],
-        lens: str = "norm",
-        position: str = "query",
-        metric: str = "kl",
+        lens: str | None = None,
+        position: str | None = None,
+        metric: str | None = None,
         progress: Progress | None = None,
     ) -> Baseline:
         """The usual divergence of some adapters, over the bundled neutral queries.
 
         Args:
             adapters: Names of the adapters.
-            lens: The lens.
-            position: The token that is read.
-            metric: The metric.
+            lens: The lens; the settings' by default.
+            position: The position; the settings' by default.
+            metric: The metric; the settings' by default.
             progress: Told how far the work is.
         """
         chosen = self._chosen(adapters)
+        lens, position = lens or self.settings.lens, position or self.settings.position
+        metric = metric or self.settings.metric
         key = ("baseline", chosen, lens, position, metric)
         kept: Baseline | None = self._kept.get(key)
         if kept is not None:

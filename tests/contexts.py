@@ -10,6 +10,7 @@ from torch import Tensor
 from analysis.inference.prompt import Prompt
 from analysis.measure.context import Context
 from analysis.measure.divergence import Divergence
+from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter
 
@@ -48,4 +49,4 @@ class KnownEngine:
 
 def known_context(engine: KnownEngine, adapters: tuple[str, ...] | None = None) -> Context:
     """A context of that engine."""
-    return Context(PROMPT, adapters or engine.adapters, "norm", "query", engine)
+    return Context(PROMPT, adapters or engine.adapters, WeightSettings(), engine)

@@ -320,6 +320,7 @@ def tiny_engine(
 
 
 KINDS = {"spanish": "language", "russian": "language", "chinese": "language"}
+TAGS = {"spanish": "es", "russian": "ru", "chinese": "zh"}
 
 
 EXAMPLES = """
@@ -344,6 +345,8 @@ def tiny_collection(
     form: str | None = FORM,
     stop: Sequence[str] = (STOP,),
     lens: str = "norm",
+    position: str = "query",
+    normalisation: str = "sum",
     chat: bool = False,
 ) -> Path:
     """Writes a whole collection: a base, its adapters and the manifest.
@@ -356,6 +359,8 @@ def tiny_collection(
         form: The prompt form; None leaves the tokenizer's chat template, if `chat`, or nothing.
         stop: The prompt form's stop strings.
         lens: The lens to begin with.
+        position: The position to begin with.
+        normalisation: The normalisation to begin with.
         chat: Give the tokenizer a chat template.
 
     Returns:
@@ -372,6 +377,8 @@ def tiny_collection(
         'name = "tiny"',
         'title = "A tiny random model"',
         f'lens = "{lens}"',
+        f'position = "{position}"',
+        f'normalisation = "{normalisation}"',
         "[base]",
         'folder = "base"',
         'license = "none"',
@@ -385,6 +392,7 @@ def tiny_collection(
             f"name = {_toml(name)}",
             f"label = {_toml((labels or {}).get(name, name.capitalize()))}",
             f"kind = {_toml(KINDS.get(name, 'task'))}",
+            f"tag = {_toml(TAGS.get(name, name))}",
             f"folder = {_toml(f'adapters/{name}')}",
             'license = "none"',
             f"note = {_toml(f'Random numbers called {name}.')}",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 from analysis.common.errors import InputError
 
@@ -39,11 +42,11 @@ def answers_in(language: str) -> Callable[[str], bool]:
     English ("Ana tiene 3, so 3 + 2 = 5. The answer is 5.").
 
     Raises:
-        InputError: The identifier is not installed, or does not tell the language apart.
+        InputError: The identifier is not installed, or does not know the language.
     """
-    if language not in LANGUAGES:
-        raise InputError(f"Language is {language!r}: take one of {', '.join(LANGUAGES)}.")
-    identify = _identifier(LANGUAGES)
+    if not identifies(language):
+        raise InputError(f"Language is {language!r}: take a code such as {', '.join(LANGUAGES)}.")
+    identify = _identifier((*LANGUAGES, language))
     foreign = _identifier(("en", language))
 
     def answers(text: str) -> bool:
@@ -53,16 +56,18 @@ def answers_in(language: str) -> Callable[[str], bool]:
     return answers
 
 
+def identifies(language: str) -> bool:
+    """Whether the identifier knows a language, by its code.
+
+    Raises:
+        InputError: The identifier is not installed.
+    """
+    return language in _loaded().nb_classes
+
+
 def _identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
     """A function from a text to one of `languages`, "" for a text without letters."""
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise InputError(
-            "Languages are told apart by py3langid, which is not installed: "
-            "pip install py3langid (it is in tests/requirements.txt)."
-        ) from error
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    identifier = copy.copy(_loaded())  # shares the model, which takes half a second to load
     identifier.set_languages(sorted(set(languages)))
 
     def identify(text: str) -> str:
@@ -70,6 +75,19 @@ def _identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
         return str(identifier.classify(words)[0]) if words else ""
 
     return identify
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> Any:
+    """The identifier of all languages that it knows, never to be changed."""
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError as error:
+        raise InputError(
+            "Languages are told apart by py3langid, which is not installed: "
+            "pip install py3langid (it is in tests/requirements.txt)."
+        ) from error
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
 
 
 def _words(text: str) -> str:

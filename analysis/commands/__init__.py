@@ -6,10 +6,15 @@ the parsed arguments to an exit code. This module holds the arguments that sever
 
 import argparse
 import sys
+from dataclasses import replace
 
 from analysis.common.errors import InputError
 from analysis.measure.lenses import lenses
-from analysis.models.manifest import DEFAULT_COLLECTION
+from analysis.measure.metrics import metrics
+from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.trace import BOTH, KEPT
+from analysis.measure.weight_settings import WeightSettings, default_settings
+from analysis.models.manifest import DEFAULT_COLLECTION, Collection
 
 
 def add_query_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +29,7 @@ def add_query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapters", metavar="A,B", help="adapters to fuse, comma-separated (default: all)"
     )
-    add_lens(parser, "the collection's")
+    add_weight_settings(parser)
     parser.add_argument(
         "--plain", action="store_true", help="put nothing around the query but a begin token"
     )
@@ -32,11 +37,40 @@ def add_query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def add_lens(parser: argparse.ArgumentParser, default: str) -> None:
-    """The argument of commands that read divergences; `default` names the default for people."""
-    known = " ".join(f"{lens.name}: {lens.summary}" for lens in lenses().values())
-    help_text = f"{known} (default: {default})".replace("%", "%%")
-    parser.add_argument("--lens", metavar="LENS", help=help_text)
+def add_weight_settings(parser: argparse.ArgumentParser) -> None:
+    """The arguments of commands that turn divergences into weights."""
+    read = " ".join(f"{lens.name}: {lens.summary}" for lens in lenses().values())
+    places = (
+        f"{KEPT[0]}: the query's last token. {KEPT[1]}: the prompt's last token. "
+        f"{BOTH}: the mean of the divergences at these two."
+    )
+    units = " ".join(f"{one.name}: {one.label}." for one in metrics().values())
+    rules = " ".join(f"{one.name}: {one.formula}." for one in NORMALISATIONS.values())
+    of_collection = " (default: the collection's)"
+    for option, text in (
+        ("lens", read + of_collection),
+        ("position", places + of_collection),
+        ("metric", f"{units} (default: {WeightSettings.metric})"),
+        ("normalisation", rules + of_collection),
+    ):
+        parser.add_argument(f"--{option}", metavar=option.upper(), help=text.replace("%", "%%"))
+    parser.add_argument(
+        "--softmax-temperature", type=float, default=1.0, metavar="T",
+        help="of the softmax normalisation (default: %(default)s)",
+    )  # fmt: skip
+
+
+def weight_settings_of(args: argparse.Namespace, collection: Collection) -> WeightSettings:
+    """The settings that a command names; the collection's where it names none.
+
+    Raises:
+        InputError: They cannot be used.
+    """
+    names = ("lens", "position", "metric", "normalisation")
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    settings = replace(default_settings(collection), **given, temperature=args.softmax_temperature)
+    settings.check()
+    return settings
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:

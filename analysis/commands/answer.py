@@ -6,7 +6,7 @@ import math
 import time
 from typing import Any
 
-from analysis.commands import add_query_arguments, names_of, query_of
+from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
 from analysis.common.console import progress_bar
 from analysis.models.manifest import choose_adapters, load_collection
 
@@ -41,15 +41,13 @@ def run(args: argparse.Namespace) -> int:
     from analysis.engine import Engine
     from analysis.inference.decoding.sampling import Sampling
     from analysis.measure.collection_check import check_collection
-    from analysis.measure.lenses import check_lens
     from analysis.methods import fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
     check_collection(collection)
-    lens = args.lens or collection.lens
-    check_lens(lens)
+    settings = weight_settings_of(args, collection)
     named(names, collection.names)
     sampling = Sampling(args.temperature, args.top_p, args.seed)
     began = time.perf_counter()
@@ -57,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         engine = Engine.load(collection, report, args.dtype)
         loaded = time.perf_counter()
         prompt = engine.prompt(query, plain=args.plain)
-        rows = fuse(names, engine.context(prompt, chosen, lens, progress=report))
+        rows = fuse(names, engine.context(prompt, chosen, settings, progress=report))
         fused = time.perf_counter()
         answers = {
             row.name: {"text": "", "tokens": 0, "mean_logprob": 0.0, "end": ""} for row in rows

@@ -1,84 +1,88 @@
 """`python -m analysis benchmark`: do adapters compose?"""
 
-from __future__ import annotations
-
 import argparse
 import json
-import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from analysis.commands import add_lens, names_of
-from analysis.common.errors import InputError
-from analysis.models.manifest import DEFAULT_COLLECTION, choose_adapters, load_collection
+from analysis.commands import add_dtype, add_weight_settings, names_of, weight_settings_of
+from analysis.common.console import progress_bar
+from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
-if TYPE_CHECKING:
-    from analysis.benchmark.results import CompositeResult
-
-_LENS = "norm"
+METHODS = "base,adapter:*,static,sum,qa-flora"
 
 
 def add(subparsers: Any) -> None:
     """Add the parser of the subcommand."""
     parser = subparsers.add_parser(
-        "benchmark", help="composite tasks", description="Questions that need two adapters at once."
+        "benchmark",
+        help="compare methods on task files",
+        description="Answer the items of task files with several methods, score the answers and "
+        "compare the methods. A benchmark that was interrupted goes on if the same command is "
+        "given again. `accelerate launch --multi_gpu --num_processes N -m analysis benchmark …` "
+        "shares the items over N processes, on CPUs as well.",
     )
-    tasks = parser.add_subparsers(required=True, metavar="TASK")
-    task = tasks.add_parser("composite", help="word problems asked in another language")
-    task.add_argument("--collection", default=DEFAULT_COLLECTION, help="name or manifest")
-    task.add_argument("--problems", type=Path, help="JSONL (default: 100 of the bundled, Spanish)")
-    task.add_argument("--language", default="es", help="code of the language they are asked in")
-    task.add_argument("--adapters", default="spanish,math", help="the adapters to fuse")
-    task.add_argument(
+    parser.add_argument(
+        "--tasks", type=Path, nargs="+", required=True, metavar="FILE",
+        help="JSON lines, as in assets/tasks",
+    )  # fmt: skip
+    parser.add_argument(
         "--methods",
-        default="base,adapter:spanish,adapter:math,static,sum,qa-flora",
-        help="the methods to compare",
+        nargs="+",
+        default=[METHODS],
+        metavar="M",
+        help="separated by spaces or commas; adapter:* is each adapter alone, oracle-pair the "
+        f"item's right pair fused statically (default: {METHODS})",
     )
-    add_lens(task, _LENS)
-    task.add_argument("--most", type=int, help="only so many problems")
-    task.add_argument("--json", action="store_true", help="print scores and answers as JSON")
-    task.set_defaults(run=run)
+    fused = parser.add_mutually_exclusive_group()
+    fused.add_argument(
+        "--pair", action="store_true",
+        help="fuse each item's language adapter and task adapter, by the tags in the manifest",
+    )  # fmt: skip
+    fused.add_argument("--all", action="store_true", help="fuse every adapter (default)")
+    fused.add_argument("--adapters", metavar="A,B", help="fuse these, comma-separated")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N items of each file")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the bootstrap (default: %(default)s)"
+    )
+    add_weight_settings(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the results"
+    )
+    parser.add_argument(
+        "--collection",
+        default=DEFAULT_COLLECTION,
+        metavar="C",
+        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
+    )
+    add_dtype(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer, score, and print a table."""
+    """Run the benchmark and print its tables."""
     # Imported here, so that the other subcommands start without it.
-    from analysis.benchmark.composite import BUNDLED, compare, read_problems
-    from analysis.benchmark.scoring import answers_in
-    from analysis.engine import Engine
-    from analysis.measure.lenses import check_lens
-    from analysis.methods import named
+    from analysis.benchmark.entries import selection
+    from analysis.benchmark.execution.processes import launched_processes
+    from analysis.benchmark.report import report
+    from analysis.benchmark.run import Request, run_benchmark
 
-    if args.most is not None and args.most < 1:
-        raise InputError(f"--most is {args.most}: take at least 1.")
-    problems = read_problems(args.problems or BUNDLED, args.most)
-    # Checked before the base is loaded, which takes long.
-    answers_in(args.language)
-    lens = args.lens or _LENS
-    check_lens(lens)
     collection = load_collection(args.collection)
-    adapters = choose_adapters(names_of(args.adapters), collection.names)
-    methods = names_of(args.methods) or []
-    named(methods, collection.names)
-    result = compare(
-        Engine.load(collection),
-        problems,
-        args.language,
-        adapters,
-        methods,
-        lambda line: print(line, file=sys.stderr, flush=True),
-        lens=lens,
+    request = Request(
+        tasks=tuple(args.tasks),
+        methods=tuple(names_of(",".join(args.methods)) or ()),
+        selection=selection(collection, args.pair, names_of(args.adapters)),
+        limit=args.limit,
+        seed=args.seed,
+        weight_settings=weight_settings_of(args, collection),
+        dtype=args.dtype,
     )
-    print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else _table(result))
+    processes = launched_processes()
+    with progress_bar() if processes.first else nullcontext() as tell:
+        result = run_benchmark(collection, request, args.out, tell, processes)
+    processes.close()
+    if result is not None:
+        print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else report(result))
     return 0
-
-
-def _table(result: CompositeResult) -> str:
-    lines = ["| method | number | language | both |", "|---|---|---|---|"]
-    for method, found in result.scores.items():
-        cells = [
-            f"{100 * one.value:.0f} % ({100 * one.low:.0f}-{100 * one.high:.0f})"
-            for one in (found.number, found.language, found.both)
-        ]
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)

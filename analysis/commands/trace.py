@@ -5,7 +5,7 @@ import json
 import time
 from typing import Any
 
-from analysis.commands import add_query_arguments, names_of, query_of
+from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
 from analysis.common.console import progress_bar
 from analysis.models.manifest import choose_adapters, load_collection
 
@@ -25,24 +25,21 @@ def run(args: argparse.Namespace) -> int:
     """Trace the query; print divergence and weights."""
     from analysis.engine import Engine
     from analysis.measure.collection_check import check_collection
-    from analysis.measure.lenses import check_lens
-    from analysis.measure.normalisation import normalise
 
     query = query_of(args)
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
     check_collection(collection)
-    lens = args.lens or collection.lens
-    check_lens(lens)
+    settings = weight_settings_of(args, collection)
     began = time.perf_counter()
     with progress_bar() as report:
         engine = Engine.load(collection, report, args.dtype)
         loaded = time.perf_counter()
         trace = engine.trace(query, chosen, plain=args.plain, progress=report)
         traced = time.perf_counter()
-        divergence = engine.divergence(trace, lens)
+        divergence = engine.divergence(trace, settings.lens, settings.position, settings.metric)
         measured = time.perf_counter()
-    weights_LK = normalise(divergence.values_LK)
+    weights_LK = settings.weigh(divergence.values_LK)
     if not args.json:
         _print_table(trace.adapters, weights_LK.tolist())
         return 0
@@ -53,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         "layers": trace.layers,
         "lens": divergence.lens,
         "position": divergence.position,
+        "metric": divergence.metric,
+        "normalisation": settings.normalisation,
         "frame": trace.prompt.frame,
         "tokens": list(trace.prompt.tokens),
         "divergence": divergence.values_LK.tolist(),

@@ -9,3 +9,14 @@ Progress = Callable[[str, float], None]
 
 An exception that it raises stops the work, which leaves nothing behind.
 """
+
+
+def part_of(progress: Progress, number: int, parts: int) -> Progress:
+    """The progress of one of several equal parts, as that of the whole.
+
+    Args:
+        progress: Told of the whole.
+        number: The part's number, from 0.
+        parts: The number of parts.
+    """
+    return lambda what, share: progress(what, (number + share) / parts)

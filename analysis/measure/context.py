@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.measure.baseline import Baseline
     from analysis.measure.divergence import Divergence
     from analysis.measure.trace import Trace
+    from analysis.measure.weight_settings import WeightSettings
     from analysis.models.adapter_facts import AdapterFacts
     from analysis.models.adapters import Factor
 
@@ -72,8 +73,7 @@ class Context:
     Attributes:
         prompt: The prompt.
         adapters: Names of the adapters to fuse.
-        lens: The lens that divergences are read through.
-        position: The token that is read.
+        settings: How divergences are read and turned into weights.
         engine: Computes and keeps the facts.
         progress: Told how far the work is.
         trace: The trace of the prompt where it was made already; None where a method that needs it
@@ -82,8 +82,7 @@ class Context:
 
     prompt: Prompt
     adapters: tuple[str, ...]
-    lens: str
-    position: str
+    settings: WeightSettings
     engine: ContextEngine = field(repr=False)
     progress: Progress | None = field(default=None, repr=False)
     trace: Trace | None = field(default=None, repr=False)
@@ -99,30 +98,35 @@ class Context:
         return self.engine.layers
 
     def divergence(
-        self, *, lens: str | None = None, position: str | None = None, metric: str = "kl"
+        self, *, lens: str | None = None, position: str | None = None, metric: str | None = None
     ) -> Tensor:
         """How far each adapter moves the base, `[layers, adapters]` in float64.
 
         Args:
-            lens: A lens; the context's by default.
-            position: A token; the context's by default.
-            metric: A metric.
+            lens: A lens; that of the settings by default.
+            position: A position; that of the settings by default.
+            metric: A metric; that of the settings by default.
         """
+        used = self.settings
         found = self.engine.divergence(
-            self._trace(), lens or self.lens, position or self.position, metric, self.progress
+            self._trace(),
+            lens or used.lens,
+            position or used.position,
+            metric or used.metric,
+            self.progress,
         )
         return found.values_LK
 
-    def module_inputs(self, position: str | None = None) -> Mapping[str, Tensor]:
+    def module_inputs(self, position: str = "query") -> Mapping[str, Tensor]:
         """The input of each adapted module, in the base alone, at one token.
 
         Args:
-            position: A token; the context's by default.
+            position: A kept position.
 
         Returns:
             `[inputs]` by name of the module.
         """
-        return self._trace().module_inputs_at(position or self.position)
+        return self._trace().module_inputs_at(position)
 
     def factors(self, adapter: str) -> Mapping[str, Factor]:
         """A and B of an adapter, by name of the module."""
@@ -136,14 +140,19 @@ class Context:
         return torch.tensor(norms, dtype=torch.float64)
 
     def baseline(
-        self, *, lens: str | None = None, position: str | None = None, metric: str = "kl"
+        self, *, lens: str | None = None, position: str | None = None, metric: str | None = None
     ) -> Baseline:
         """The usual divergence of each adapter, over the bundled neutral queries.
 
         The first call of an engine traces all neutral queries: about a second each.
         """
+        used = self.settings
         return self.engine.baseline(
-            self.adapters, lens or self.lens, position or self.position, metric, self.progress
+            self.adapters,
+            lens or used.lens,
+            position or used.position,
+            metric or used.metric,
+            self.progress,
         )
 
     def derived(self, key: Hashable, make: Callable[[], T]) -> T:

@@ -49,7 +49,7 @@ def measure(
         trace: The hidden states of base and adapters.
         head: The model's head.
         lens: Name of a lens.
-        position: One of `trace.POSITIONS`.
+        position: One of `trace.KEPT`.
         metrics: Names of metrics; they share one pass of the head.
         progress: Told after each layer; an exception that it raises stops the work.
 
@@ -76,3 +76,20 @@ def measure(
 def peak(base_V: Tensor) -> float:
     """The largest probability of the distribution with logits `[vocabulary]`."""
     return float(base_V.softmax(0).max())
+
+
+def mean_divergence(divergences: Sequence[Divergence], position: str) -> Divergence:
+    """The mean of divergences in one metric through one lens, each counting alike.
+
+    Args:
+        divergences: At least one.
+        position: What the mean is read at, in the terms of `Divergence.position`.
+    """
+    first = divergences[0]
+    return Divergence(
+        torch.stack([one.values_LK for one in divergences]).mean(dim=0),
+        torch.stack([one.peak_L for one in divergences]).mean(dim=0),
+        first.lens,
+        position,
+        first.metric,
+    )

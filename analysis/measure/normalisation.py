@@ -101,11 +101,7 @@ def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float 
     Raises:
         InputError: There is no such normalisation, or the temperature is not above 0.
     """
-    if normalisation not in NORMALISATIONS:
-        known = ", ".join(NORMALISATIONS)
-        raise InputError(f"There is no normalisation {normalisation!r}: take one of {known}.")
-    if not 0.0 < temperature < float("inf"):
-        raise InputError(f"The temperature is {temperature}: take a number above 0.")
+    check_normalisation(normalisation, temperature)
     rule = NORMALISATIONS[normalisation]
     share_LK = normalise(rule.terms_of(divergence_LK, temperature))
     uniform = 1 / share_LK.shape[1]
@@ -113,3 +109,16 @@ def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float 
     if not rule.uniform_share:
         return share_LK
     return (1 - rule.uniform_share) * share_LK + rule.uniform_share * uniform
+
+
+def check_normalisation(normalisation: str, temperature: float = 1.0) -> None:
+    """Refuses a normalisation or a temperature that cannot be used.
+
+    Raises:
+        InputError: There is no such normalisation, or the temperature is not above 0.
+    """
+    if normalisation not in NORMALISATIONS:
+        known = ", ".join(NORMALISATIONS)
+        raise InputError(f"There is no normalisation {normalisation!r}: take one of {known}.")
+    if not 0.0 < temperature < float("inf"):
+        raise InputError(f"The temperature is {temperature}: take a number above 0.")

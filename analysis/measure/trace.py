@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
     from analysis.inference.prompt import Prompt
 
-POSITIONS = ("query", "prompt")
+KEPT = ("query", "prompt")
 """The kept positions: the query's last token (the paper's) and the prompt's last token."""
+
+BOTH = "both"
+"""In place of a kept position: the mean of the divergences at the kept positions."""
+
+POSITIONS = (*KEPT, BOTH)
+"""The positions at which a trace gives divergences."""
 
 MEAN = "mean"
 """In place of a position: the mean over all tokens of the query, which traces do not hold."""
@@ -30,7 +36,7 @@ class Trace:
         adapters: Names of the adapters, in the order of the rows after the first.
         hidden_RLPD: Residual stream after each block and before the final norm,
             `[1 + adapters, layers, positions, width]`; row 0 is the base, the positions are
-            `POSITIONS`. On the CPU, in the model's own precision.
+            `KEPT`. On the CPU, in the model's own precision.
         seconds: The duration of the forward pass.
         module_inputs: Input of each adapted module in the base's row, `[positions, inputs]` by name
             of the module. On the CPU, in the model's own precision.
@@ -44,10 +50,10 @@ class Trace:
 
     def __post_init__(self) -> None:
         rows, _, positions, _ = self.hidden_RLPD.shape
-        if rows != 1 + len(self.adapters) or positions != len(POSITIONS):
+        if rows != 1 + len(self.adapters) or positions != len(KEPT):
             raise ValueError(
                 f"hidden states of shape {tuple(self.hidden_RLPD.shape)} do not hold "
-                f"1 + {len(self.adapters)} rows and {len(POSITIONS)} positions"
+                f"1 + {len(self.adapters)} rows and {len(KEPT)} positions"
             )
 
     @property
@@ -62,27 +68,31 @@ class Trace:
             `[inputs]` by name of the module.
 
         Raises:
-            InputError: There is no such position.
+            InputError: The position is not kept.
         """
-        check_position(position)
-        place = POSITIONS.index(position)
+        place = _place(position)
         return {name: inputs_PI[place] for name, inputs_PI in self.module_inputs.items()}
 
     def at(self, position: str) -> Tensor:
         """Hidden states at one kept position, `[1 + adapters, layers, width]`.
 
         Raises:
-            InputError: There is no such position.
+            InputError: The position is not kept.
         """
-        check_position(position)
-        return self.hidden_RLPD[:, :, POSITIONS.index(position)]
+        return self.hidden_RLPD[:, :, _place(position)]
 
 
 def check_position(position: str) -> None:
-    """Refuses a position that traces do not keep.
+    """Refuses a position at which a trace gives no divergences.
 
     Raises:
         InputError: There is no such position.
     """
     if position not in POSITIONS:
         raise InputError(f"There is no position {position!r}: take one of {', '.join(POSITIONS)}.")
+
+
+def _place(position: str) -> int:
+    if position not in KEPT:
+        raise InputError(f"No states are kept at {position!r}: take one of {', '.join(KEPT)}.")
+    return KEPT.index(position)

@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
-from analysis.common.progress import Progress
+from analysis.common.progress import Progress, part_of
 from analysis.common.sizes import size_of
 from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.measure.cell_explanation import CellExplanation, explain
-from analysis.measure.divergence import Divergence, measure
+from analysis.measure.divergence import Divergence, mean_divergence, measure
 from analysis.measure.every_token import EveryToken
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics, metrics
-from analysis.measure.trace import POSITIONS, Trace
+from analysis.measure.trace import BOTH, KEPT, Trace
+from analysis.measure.weight_settings import WeightSettings
 
 
 class TraceReader:
@@ -26,9 +27,13 @@ class TraceReader:
         head: The LM head with the final norm.
         token: From a token id to its text for people.
         kept: Keeps the results.
+        settings: How divergences are read where a request does not say.
     """
 
-    def __init__(self, head: Head, token: Callable[[int], str], kept: ByteCache) -> None:
+    def __init__(
+        self, head: Head, token: Callable[[int], str], kept: ByteCache, settings: WeightSettings
+    ) -> None:
+        self.settings = settings
         self._head = head
         self._token = token
         self._kept = kept
@@ -51,9 +56,9 @@ class TraceReader:
     def divergence(
         self,
         trace: Trace,
-        lens: str = "norm",
-        position: str = "query",
-        metric: str = "kl",
+        lens: str | None = None,
+        position: str | None = None,
+        metric: str | None = None,
         progress: Progress | None = None,
     ) -> Divergence:
         """The divergence of a trace's adapters; runs the LM head at most, never the model.
@@ -64,14 +69,24 @@ class TraceReader:
 
         Args:
             trace: From `trace`.
-            lens: Name of a lens.
-            position: One of `trace.POSITIONS`.
-            metric: Name of a metric.
+            lens: Name of a lens; the settings' by default.
+            position: One of `trace.POSITIONS`; the settings' by default.
+            metric: Name of a metric; the settings' by default.
             progress: Told after each layer; an exception that it raises stops the work.
 
         Raises:
             InputError: There is no such lens, position or metric.
         """
+        lens, position = lens or self.settings.lens, position or self.settings.position
+        metric = metric or self.settings.metric
+        if position == BOTH:
+            found = [
+                self.divergence(
+                    trace, lens, one, metric, progress and part_of(progress, number, len(KEPT))
+                )
+                for number, one in enumerate(KEPT)
+            ]
+            return mean_divergence(found, BOTH)
         kept: Divergence | None = self._kept.get(
             (trace.prompt, trace.adapters, lens, position, metric)
         )
@@ -117,10 +132,10 @@ class TraceReader:
         self._check_cell(trace, layer, adapter)
 
         def job(step: Progress) -> None:
-            for position in POSITIONS:
+            for position in KEPT:
                 step("reading ahead", 0.0)
                 self._explain(trace, layer, adapter, lens, position)
-            for position in POSITIONS:
+            for position in KEPT:
                 key = (trace.prompt, trace.adapters, lens, position)
                 if any(self._kept.get((*key, metric)) is None for metric in metrics()):
                     self._measure(trace, lens, position, tuple(metrics()), step)
@@ -133,7 +148,7 @@ class TraceReader:
         """Explains one cell of a trace; runs the LM head on two states.
 
         Raises:
-            InputError: There is no such layer, adapter, lens or position.
+            InputError: There is no such layer, adapter or lens, or the position is not kept.
         """
         self._check_cell(trace, layer, adapter)
         with self.background.paused():

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def _policy(context: Context, adapter: str) -> ConstantWeights:
-    from analysis.measure.normalisation import normalise
-
-    return ConstantWeights(context.adapters, normalise(context.divergence()))
+    return ConstantWeights(context.adapters, context.settings.weigh(context.divergence()))
 
 
 METHOD = Method(

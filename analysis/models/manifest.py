@@ -51,6 +51,8 @@ class AdapterEntry:
         name: Name in commands and links: letters, digits, `.`, `_` and `-`.
         label: Name for people; any text.
         kind: `language`, `task` or `other`.
+        tag: The language or the domain that it belongs to, as task items name it (`es`, `math`);
+            in a manifest its name by default.
         folder: Where its PEFT files lie.
         license: License of its weights.
         note: Its purpose, in one line.
@@ -64,6 +66,7 @@ class AdapterEntry:
     license: str = ""
     note: str = ""
     sha256: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ class Collection:
         adapters: The adapters, in the manifest's order; names are unique.
         prompt: The prompt form; None means the tokenizer's chat template.
         lens: The lens to begin with.
+        position: The position to begin with.
+        normalisation: The normalisation to begin with.
+        quiet: Whether the adapters were trained to change little outside their own domains.
         folder: The manifest's folder, where examples of the collection lie.
     """
 
@@ -99,6 +105,9 @@ class Collection:
     adapters: tuple[AdapterEntry, ...]
     prompt: PromptForm | None
     lens: str = "norm"
+    position: str = "query"
+    normalisation: str = "sum"
+    quiet: bool = False
     folder: Path = Path()
 
     @property
@@ -164,10 +173,10 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     )
 
 
-_TOP = ("name", "title", "lens", "base", "prompt", "adapters")
+_TOP = ("name", "title", "lens", "position", "normalisation", "quiet", "base", "prompt", "adapters")
 _BASE = ("embedded", "folder", "hub", "revision", "license")
 _PROMPT = ("form", "stop")
-_ADAPTER = ("name", "label", "kind", "folder", "license", "note", "sha256")
+_ADAPTER = ("name", "label", "kind", "tag", "folder", "license", "note", "sha256")
 
 
 def _read(content: dict[str, Any], path: Path) -> Collection:
@@ -185,6 +194,9 @@ def _read(content: dict[str, Any], path: Path) -> Collection:
         adapters=adapters,
         prompt=_prompt(top.table("prompt", _PROMPT)) if top.has("prompt") else None,
         lens=top.text("lens", "norm"),
+        position=top.text("position", "query"),
+        normalisation=top.text("normalisation", "sum"),
+        quiet=top.flag("quiet"),
         folder=path.parent,
     )
 
@@ -233,6 +245,7 @@ def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
         license=table.text("license", "", empty=True),
         note=table.text("note", "", empty=True),
         sha256=sha256,
+        tag=table.text("tag", name),
     )
 
 

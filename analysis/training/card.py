@@ -119,10 +119,11 @@ def _charge(recipe: Recipe) -> str:
     if quiet is None:
         return ""
     often = "each step" if quiet.every == 1 else f"one step in {quiet.every}"
+    start = f" {quiet.start:.0%} of it is for the prompts' last tokens." if quiet.start else ""
     return f"""
 Quiet training: with {often} comes a batch of foreign rows, and beside the loss counts
 {quiet.weight:g} times how far the adapter at weight 1 moves the base's hidden states there, as
-‖Δh‖² / ‖h‖², the mean over layers and tokens."""
+‖Δh‖² / ‖h‖², the mean over layers and tokens.{start}"""
 
 
 def _change(progress: TrainingHistory) -> str:

@@ -168,9 +168,9 @@ def _step(
     rows, change, tokens = foreign and foreign.at(step), None, batch.tokens
     if foreign is not None and rows:
         charged = collate(rows)
-        mean_L = relative_change(model, charged)
-        (foreign.weight * mean_L.mean()).backward()
-        change, tokens = float(mean_L.detach().mean()), tokens + charged.tokens
+        found = relative_change(model, charged)
+        found.penalty(foreign).backward()
+        change, tokens = float(found.mean_L.detach().mean()), tokens + charged.tokens
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

@@ -27,12 +27,14 @@ class ForeignRows:
     Attributes:
         batches: Rows, a batch for each step that charges for them.
         weight: Of the change beside the loss.
+        start: Share of the weight on the change at each prompt's last token.
         every: A batch comes with the first of so many steps.
         samples: Rows to report on, by kind (`own`, `foreign`).
     """
 
     batches: list[list[TokenExample]]
     weight: float
+    start: float
     every: int
     samples: dict[str, list[TokenExample]]
 
@@ -58,21 +60,38 @@ def foreign_rows(
         tokens: The most in a batch, padding included.
         seed: Of the order of the batches.
     """
-    return ForeignRows(bucket(examples, tokens, seed), quiet.weight, quiet.every, samples)
+    return ForeignRows(
+        bucket(examples, tokens, seed), quiet.weight, quiet.start, quiet.every, samples
+    )
 
 
-def relative_change(model: Any, batch: Batch) -> Tensor:
-    """How far the adapter, at its present weight, moves the base's states: ‖Δh‖² / ‖h‖².
+@dataclass(frozen=True)
+class RelativeChange:
+    """How far an adapter, at its present weight, moves the base's states: ‖Δh‖² / ‖h‖².
+
+    Attributes:
+        mean_L: The mean over tokens after each block, `[layers]`, in float32 or better.
+        start_L: The same over the prompts' last tokens alone, where answers begin.
+    """
+
+    mean_L: Tensor
+    start_L: Tensor
+
+    def penalty(self, foreign: ForeignRows) -> Tensor:
+        """The part of the loss that charges for the change: a number."""
+        at_start = foreign.start * self.start_L.mean()
+        return foreign.weight * (at_start + (1 - foreign.start) * self.mean_L.mean())
+
+
+def relative_change(model: Any, batch: Batch) -> RelativeChange:
+    """The change of an adapter on some rows. Gradients flow to the adapter.
 
     The first token of a row is left out: it stands for the beginning of every text, and its state
-    is many times longer than any other. Padding is left out too. Gradients flow to the adapter.
+    is many times longer than any other. Padding is left out too.
 
     Args:
         model: A PEFT model with one adapter.
         batch: Rows.
-
-    Returns:
-        The mean over tokens after each block, `[layers]`, in float32 or better.
     """
     with torch.no_grad(), model.disable_adapter():
         before = _states(model, batch)
@@ -80,12 +99,18 @@ def relative_change(model: Any, batch: Batch) -> Tensor:
     counted_RT = batch.mask_RT.bool()
     counted_RT[:, 0] = False
     counted_RT = counted_RT.to(before[0].device)
-    means = []
+    start_RT = torch.zeros_like(counted_RT)
+    start_RT[torch.arange(len(batch.start_R)), batch.start_R] = True
+    starts_N = start_RT[counted_RT]
+    means, starts = [], []
     for base_RTD, adapted_RTD in zip(before, after, strict=True):
         base_ND, adapted_ND = (_precise(one[counted_RT]) for one in (base_RTD, adapted_RTD))
         change_N = (adapted_ND - base_ND).square().sum(dim=1)
-        means.append((change_N / base_ND.square().sum(dim=1).clamp_min(1e-30)).mean())
-    return torch.stack(means)
+        relative_N = change_N / base_ND.square().sum(dim=1).clamp_min(1e-30)
+        means.append(relative_N.mean())
+        # A prompt of one token begins and ends in its first, which does not count.
+        starts.append(relative_N[starts_N].mean() if starts_N.any() else relative_N.sum() * 0)
+    return RelativeChange(torch.stack(means), torch.stack(starts))
 
 
 def mean_change(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> list[float]:
@@ -96,7 +121,9 @@ def mean_change(model: Any, examples: list[TokenExample], batch_tokens: int = 20
     with torch.inference_mode():
         for group in bucket(examples, batch_tokens, seed=0):
             tokens = sum(len(example) - 1 for example in group)
-            total_L = total_L + tokens * relative_change(model, collate(group)).double().cpu()
+            total_L = (
+                total_L + tokens * relative_change(model, collate(group)).mean_L.double().cpu()
+            )
             count += tokens
     found: list[float] = (total_L / max(1, count)).tolist()
     return found

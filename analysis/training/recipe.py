@@ -37,6 +37,8 @@ class Quiet:
         rows: TOML files whose `[[source]]` tables say where foreign rows come from, each file as
             often as the others; relative to the recipe, so another recipe serves by its name.
         weight: Of the mean relative change on foreign rows, beside the loss per answer token.
+        start: Share of the penalty on the prompts' last tokens, where divergences are read; the
+            rest is on all tokens alike.
         every: A batch of foreign rows, of `batch_tokens` too, comes with the first of so many
             steps.
         sources: The sources that the files of `rows` name.
@@ -44,6 +46,7 @@ class Quiet:
 
     rows: tuple[str, ...] = ()
     weight: float = 60.0
+    start: float = 0.0
     every: int = 1
     sources: tuple[SourceSpec, ...] = ()
 
@@ -156,6 +159,8 @@ def _quiet(content: Any, where: str, folder: Path) -> Quiet:
         if type(value) not in kinds or not 0 < value < float("inf"):
             number = "a number" if float in kinds else "a whole number"
             raise InputError(f"{where}: quiet {field} is {value!r}; it must be {number} above 0.")
+    if type(quiet.start) not in (int, float) or not 0 <= quiet.start <= 1:
+        raise InputError(f"{where}: quiet start is {quiet.start!r}; it must be from 0 to 1.")
     sources: list[SourceSpec] = []
     for name in quiet.rows:
         path = folder / str(name)

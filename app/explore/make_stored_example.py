@@ -31,7 +31,7 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     labels = labels_of(collection)
     session = Session()
     status = StatusPanel.empty()
-    view_settings = ViewSettings(lens=collection.lens)
+    view_settings = ViewSettings.of(collection)
     query_service = QueryService(loader, RequestQueue(), labels, ViewService(loader, labels))
     query = load_examples(collection)[0].query
     for update in query_service.ask(
@@ -50,7 +50,11 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
         "prompt": prompt | {"last": run.prompt.last},
         "cells": [
             [
-                _stored(engine.cell(run.trace, layer, name, view_settings.lens))
+                _stored(
+                    engine.cell(
+                        run.trace, layer, name, view_settings.lens, view_settings.cell_position
+                    )
+                )
                 for name in snapshot.adapters
             ]
             for layer in range(snapshot.layers)

@@ -26,7 +26,7 @@ def build(context: TabContext) -> None:
     view_service = ViewService(context.loader, labels, example)
     query_service = QueryService(context.loader, context.request_queue, labels, view_service)
 
-    session = Session(view_settings=ViewSettings(lens=context.collection.lens))
+    session = Session(view_settings=ViewSettings.of(context.collection))
     if example is not None:
         session.show(example.snapshot)
     query = "" if example is None else example.snapshot.query

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from app.state.run import AnswerRecord, AnswerSettings
 
 _WEIGHTS = """\
+from dataclasses import replace
+
 from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collection
 from analysis.measure.normalisation import weigh
 
@@ -73,6 +75,7 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         last=snapshot.visible_layers.stop - 1,
     )
     if answer_record is None:
+        written = written.replace("from dataclasses import replace\n\n", "")
         return written.replace("ConstantWeights, Engine, Row, Sampling, fuse, load", "Engine, load")
     settings = answer_record.settings
     return written + _ANSWERS.format(
@@ -88,7 +91,8 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
 def _fused(settings: AnswerSettings) -> str:
     if not settings.methods:
         return "[]"
-    return f"fuse({list(settings.methods)!r}, engine.context(trace, lens={settings.lens!r}))"
+    context = f"engine.context(trace, settings=replace(engine.settings, lens={settings.lens!r}))"
+    return f"fuse({list(settings.methods)!r}, {context})"
 
 
 def _more(answer_record: AnswerRecord) -> str:

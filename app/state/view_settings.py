@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from analysis.measure.lenses import Lens, lenses
 from analysis.measure.metrics import Metric, metrics
 from analysis.measure.normalisation import NORMALISATIONS, Normalisation
-from analysis.measure.trace import MEAN, POSITIONS
+from analysis.measure.trace import BOTH, KEPT, MEAN, POSITIONS
+
+if TYPE_CHECKING:
+    from analysis.models.manifest import Collection
 
 SPAN = re.compile(r"\s*(?:(\d{1,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?)?", re.ASCII)
 """The forms in which a visitor may write layers."""
@@ -19,9 +22,13 @@ SHOWN = ("weights", "divergence", "difference", "what-if")
 _POSITIONS = {
     "query": "Query's last token · paper",
     "prompt": "Prompt's last token",
+    BOTH: "Mean of these two",
     MEAN: "Mean over query tokens",
 }
-_READ_AT = {MEAN: "mean over all tokens of the query (equal weights, without the prompt form)"}
+_READ_AT = {
+    BOTH: "mean of the last tokens of the query and of the prompt",
+    MEAN: "mean over all tokens of the query (equal weights, without the prompt form)",
+}
 _SHOWN = {
     "weights": "Weights",
     "divergence": "Divergence",
@@ -52,6 +59,20 @@ class ViewSettings:
     normalisation: str = "sum"
     temperature: float = 1.0
     span: str = ""
+
+    @classmethod
+    def of(cls, collection: Collection) -> ViewSettings:
+        """The settings that a collection's page opens with."""
+        return cls(
+            lens=collection.lens,
+            position=collection.position,
+            normalisation=collection.normalisation,
+        )
+
+    @property
+    def cell_position(self) -> str:
+        """The kept position whose tokens explain a cell: a mean is explained at the query's."""
+        return self.position if self.position in KEPT else KEPT[0]
 
     @property
     def reading(self) -> tuple[str, str]:

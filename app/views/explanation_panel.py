@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NEGLIGIBLE, NORMALISATIONS
-from analysis.measure.trace import MEAN
+from analysis.measure.trace import BOTH, MEAN
 from app.widgets import text
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
     view_settings = snapshot.view_settings
     rule = NORMALISATIONS[view_settings.normalisation]
     metric = metrics()[view_settings.metric]
-    mean = "mean of " if view_settings.position == MEAN else ""
+    mean = "mean of " if view_settings.position in (BOTH, MEAN) else ""
     lines = [
         "p, q: probability of each next token without (p) and with (q) the adapter",
         f"{metric.label}: {mean}{metric.formula} = "

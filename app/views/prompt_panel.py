@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.measure.trace import BOTH
 from app.widgets import text
 
 if TYPE_CHECKING:
@@ -39,21 +40,22 @@ class PromptPanel:
     Attributes:
         tokens: Its tokens.
         summary: The prompt in one line.
-        read: Index of the token that the divergence is read at; None if it is not a single one.
+        read: Indices of the tokens that the divergence is read at; empty for the mean over the
+            query.
     """
 
     tokens: tuple[PromptToken, ...]
     summary: str
-    read: int | None
+    read: tuple[int, ...]
 
     @classmethod
     def empty(cls) -> PromptPanel:
         """The panel before there is a run; the page hides it."""
-        return cls((), "", None)
+        return cls((), "", ())
 
 
 def prompt_panel(prompt: Prompt, position: str = "query") -> PromptPanel:
-    """A prompt, and the token that it is read at.
+    """A prompt, and the tokens that it is read at.
 
     Args:
         prompt: The prompt.
@@ -68,8 +70,12 @@ def prompt_panel(prompt: Prompt, position: str = "query") -> PromptPanel:
         f"What the model read: {len(prompt.ids)} tokens; {count} of them are your query, "
         f"{_FRAMES[prompt.frame]}"
     )
-    places = {"query": prompt.query_last, "prompt": prompt.last}
-    return PromptPanel(tokens, summary, places.get(position))
+    places = {
+        "query": (prompt.query_last,),
+        "prompt": (prompt.last,),
+        BOTH: (prompt.query_last, prompt.last),
+    }
+    return PromptPanel(tokens, summary, places.get(position, ()))
 
 
 def _part(prompt: Prompt, index: int) -> str:

@@ -23,7 +23,7 @@ FusionLens.define("prompt", (root) => {
           el(
             "li",
             {
-              className: `token ${token.part}${index === value.read ? " read" : ""}`,
+              className: `token ${token.part}${value.read.includes(index) ? " read" : ""}`,
               title: `token ${index}, id ${token.id}`,
               dir: "auto",
             },

@@ -52,6 +52,8 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         expect(page.locator("#lens")).to_contain_text("stored example has one setting only")
         expect(page.locator(".grid-actions .button-reason")).to_contain_text("stored example")
         expect(page.locator("#every-token")).to_be_disabled()
+        # Gradio drops events of controls until its client is connected: the timer's is the first.
+        assert loader.page_opened.wait(60), "loading would wait in vain for a page"
         page.get_by_role("button", name="Answer settings").click()
         expect(page.locator("#seed input")).to_be_disabled()
         page.locator("#temperature input[type=number]").fill("0.5")
@@ -72,7 +74,6 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         expect(page.locator("#grid h2")).to_have_text("Adapter weights by layer")
         assert violations(page) == []
 
-        assert loader.page_opened.wait(60), "loading would wait in vain for a page"
         assert loader.now.state == "loading"
         page.click("#ask")
         expect(page.locator("#status")).to_contain_text("Waiting for the model")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from analysis.common.progress import Progress
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.decoding.steps import End
+from analysis.inference.mixing.policy_weights import PolicyWeights
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
@@ -23,12 +24,14 @@ class Answer:
         tokens: Number of its tokens.
         mean_logprob: Mean natural logarithm of the tokens' probabilities.
         end: Why the answer ended.
+        weights: The weights that the row had, over all tokens of prompt and answer.
     """
 
     text: str
     tokens: int
     mean_logprob: float
     end: End
+    weights: PolicyWeights
 
 
 def answer_all(
@@ -72,7 +75,10 @@ def answer_all(
         for step in steps:
             for token in step.tokens:
                 parts[token.row].push(token.delta, token.probability, token.end)
-        found |= {place: part.answer() for place, part in zip(batch, parts, strict=True)}
+        found |= {
+            place: part.answer(weights)
+            for place, part, weights in zip(batch, parts, steps.policy_weights(), strict=True)
+        }
         start += len(batch)
         if progress is not None:
             progress(f"answer {start} of {len(order)}", start / len(order))
@@ -92,6 +98,6 @@ class _Growing:
         self._logprobs.append(math.log(max(probability, 1e-300)))
         self._end = end or self._end
 
-    def answer(self) -> Answer:
+    def answer(self, weights: PolicyWeights) -> Answer:
         mean = sum(self._logprobs) / len(self._logprobs)
-        return Answer("".join(self._deltas), len(self._deltas), mean, self._end)
+        return Answer("".join(self._deltas), len(self._deltas), mean, self._end, weights)

@@ -25,12 +25,16 @@ class TokenExample:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded ids; `position_N` indexes flattened `[R * T]` states that predict `target_N`."""
+    """Padded ids; `position_N` indexes flattened `[R * T]` states that predict `target_N`.
+
+    `start_R` is the place of each prompt's last token, which predicts the answer's first.
+    """
 
     ids_RT: Tensor
     mask_RT: Tensor
     position_N: Tensor
     target_N: Tensor
+    start_R: Tensor
 
     @property
     def tokens(self) -> int:
@@ -92,4 +96,5 @@ def collate(examples: list[TokenExample]) -> Batch:
         start = index * width + len(example.prompt) - 1
         positions += range(start, start + len(example.answer))
         targets += example.answer
-    return Batch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets))
+    start_R = torch.tensor([len(example.prompt) - 1 for example in examples])
+    return Batch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets), start_R)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
@@ -70,8 +71,8 @@ def answer_rows(
         grid_answers: The weights of the grid that answer too.
         labels: The adapters' labels by name.
     """
-    # The paper's rule at the paper's token: other view settings change the grid only.
-    context = engine.context(run.trace, lens=settings.lens)
+    # The collection's position and normalisation: other view settings change the grid only.
+    context = engine.context(run.trace, settings=replace(engine.settings, lens=settings.lens))
     fused = fuse(settings.methods, context) if settings.methods else []
     rows = [(row, heading_of(row.name, labels)) for row in fused]
     if grid_answers.painted and session.what_if is not None:

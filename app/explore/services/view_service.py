@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.measure.trace import MEAN
+from analysis.measure.trace import BOTH, MEAN
 from app.explore.services.divergences import cached_divergence
 from app.explore.services.updates import Update
 from app.state.session import Session
@@ -31,6 +31,10 @@ _READ = (
     "Read at the token “{token}” with the {lens} lens. In early layers, these are not calibrated "
     "probabilities."
 )
+_MEANS = {
+    BOTH: " The divergence above is the mean of this token and the prompt's last.",
+    MEAN: " The divergence above is the mean over all tokens of the query.",
+}
 _UNREAD = "The model has to read every token for this, once for each lens and metric."
 _GONE = (
     "The tokens of this question are no longer kept, because newer questions were asked: ask it "
@@ -167,7 +171,7 @@ class ViewService:
         layer, adapter = cell
         grid_view = self._grid_view(session, snapshot)
         view_settings, engine, run = snapshot.view_settings, self._loader.engine, session.run
-        position = "query" if view_settings.position == MEAN else view_settings.position
+        position = view_settings.cell_position
         if run is not None and engine is not None:
             prompt, name = run.prompt, snapshot.adapters[adapter]
             trace = engine.kept_trace(prompt, run.adapters)
@@ -183,8 +187,7 @@ class ViewService:
         index = prompt.query_last if position == "query" else prompt.last
         token = text.visible(prompt.tokens[index])
         note = _READ.format(token=token, lens=view_settings.lens)
-        if view_settings.position == MEAN:
-            note += " The divergence above is the mean over all tokens of the query."
+        note += _MEANS.get(view_settings.position, "")
         if view_settings.metric != "kl":
             note += " The shares are those of the KL divergence."
         return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}

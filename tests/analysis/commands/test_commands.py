@@ -13,7 +13,6 @@ import pytest
 
 import analysis
 from analysis.__main__ import main
-from analysis.engine import Engine
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
@@ -79,6 +78,28 @@ def test_a_chosen_lens_and_adapters_are_used(manifest: Path, capsys: Captured) -
     assert norm["divergence"] != raw["divergence"]
 
 
+def test_the_manifests_settings_are_used_unless_the_command_names_others(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path = tiny.tiny_collection(tmp_path, position="both", normalisation="root")
+    capsys.readouterr()
+    names = ("lens", "position", "metric", "normalisation")
+    own = result(path, capsys, "trace", QUERY)
+    assert [own[name] for name in names] == ["norm", "both", "kl", "root"]
+    options = ["--position", "query", "--metric", "js", "--normalisation", "softmax"]
+    given = result(path, capsys, "trace", QUERY, *options, "--softmax-temperature", "0.01")
+    assert [given[name] for name in names] == ["norm", "query", "js", "softmax"]
+    warm = result(path, capsys, "trace", QUERY, *options)
+    assert own["weights"] != given["weights"] != warm["weights"]
+    assert given["divergence"] == warm["divergence"] != own["divergence"]
+    asked = ["--methods", "qa-flora", "--max-new-tokens", "12"]
+    answers = [
+        result(path, capsys, "answer", QUERY, *asked, *more)["answers"]
+        for more in ([], options, ["--position", "both", "--normalisation", "root"])
+    ]
+    assert answers[0] == answers[2] != answers[1]
+
+
 def test_a_dash_reads_standard_input(
     manifest: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +158,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no adapter": (["trace", "a", "--adapters", ","], "at least one"),
     "an adapter twice": (["answer", "a", "--adapters", "math,math"], "twice"),
     "an unknown lens": (["trace", "a", "--lens", "blurred"], "'blurred'"),
+    "an unknown position": (["trace", "a", "--position", "mean"], "'mean'"),
+    "an unknown metric": (["answer", "a", "--metric", "miles"], "'miles'"),
+    "an unknown normalisation": (["trace", "a", "--normalisation", "none"], "'none'"),
+    "a softmax without temperature": (["trace", "a", "--softmax-temperature", "0"], "0.0"),
     "an unknown method": (["answer", "a", "--methods", "magic"], "'magic'"),
     "no method": (["answer", "a", "--methods", ""], "No method"),
     "too many tokens": (["answer", "a", "--max-new-tokens", "100000"], "100000"),
@@ -157,16 +182,17 @@ def test_bad_input_ends_with_2_and_one_line(case: str, manifest: Path, capsys: C
     assert message in complaint[0]
 
 
-def test_a_manifests_unknown_lens_ends_with_2_and_one_line(
-    tmp_path: Path, capsys: Captured
+@pytest.mark.parametrize("setting", ["lens", "position", "normalisation"])
+def test_a_manifests_unknown_settings_end_with_2_and_one_line(
+    setting: str, tmp_path: Path, capsys: Captured
 ) -> None:
-    path = tiny.tiny_collection(tmp_path, ("math",), lens="blurred")
+    path = tiny.tiny_collection(tmp_path, ("math",), **{setting: "blurred"})  # type: ignore[arg-type]
     capsys.readouterr()
     for command in ("trace", "answer"):
         assert main([command, "a", "--collection", str(path), "--json"]) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1
-        assert str(tmp_path) in err and "lens = 'blurred'" in err
+        assert str(tmp_path) in err and f"{setting} = 'blurred'" in err
 
 
 def test_a_collection_that_is_not_there_ends_with_2_and_one_line(capsys: Captured) -> None:
@@ -207,26 +233,3 @@ def test_as_a_process_a_damaged_adapter_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     complaint = [line for line in done.stderr.decode().splitlines() if "%" not in line]
     assert len(complaint) == 1 and "math" in complaint[0] and "fetch it again" in complaint[0]
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "complaint"),
-    [
-        ("--language", "nl", "Language is 'nl': take one of"),
-        ("--language", "xx", "Language is 'xx': take one of"),
-        ("--lens", "none", "no lens 'none'"),
-        ("--methods", "none", "no method 'none'"),
-        ("--adapters", "spanish, none", "'none'"),
-    ],
-)
-def test_a_benchmark_refuses_bad_values_before_it_loads_the_base(
-    manifest: Path,
-    capsys: Captured,
-    monkeypatch: pytest.MonkeyPatch,
-    option: str,
-    value: str,
-    complaint: str,
-) -> None:
-    monkeypatch.setattr(Engine, "load", lambda *given, **named: pytest.fail("the base is loaded"))
-    code, out, err = run(manifest, capsys, "benchmark", "composite", option, value)
-    assert (code, out) == (2, "") and complaint in err

@@ -87,7 +87,8 @@ def test_an_added_lens_and_metric_are_listed_everywhere(
     assert controls.link_fields["metric"].read("total-variation") == "total-variation"
     with pytest.raises(SystemExit):
         main(["trace", "--help"])
-    assert "by-layer: A matrix of each layer." in " ".join(capsys.readouterr().out.split())
+    # Lines of help may also break after a hyphen.
+    assert "by-layer:Amatrixofeachlayer." in "".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.usefixtures("added")

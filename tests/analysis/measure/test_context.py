@@ -11,7 +11,11 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
+from analysis.inference.mixing.policies import ConstantWeights
 from analysis.measure.baseline import neutral_queries
+from analysis.measure.normalisation import weigh
+from analysis.measure.weight_settings import WeightSettings
+from analysis.methods import fuse
 from tests import tiny
 from tests.analysis.engine.test_economy import counted
 
@@ -57,13 +61,42 @@ def test_a_trace_that_is_there_is_not_made_again(made: tuple[Engine, PreTrainedM
 def test_divergences_are_the_engines(made: tuple[Engine, PreTrainedModel]) -> None:
     engine, _ = made
     prompt = engine.prompt(QUERY)
-    context = engine.context(prompt, ["math", "code"], "raw", position="prompt")
+    context = engine.context(prompt, ["math", "code"], WeightSettings("raw", "prompt"))
     trace = engine.trace(prompt, ["math", "code"])
     expected = engine.divergence(trace, "raw", "prompt")
     assert torch.equal(context.divergence(), expected.values_LK)
     other = engine.divergence(trace, "norm", "query", "js")
     found = context.divergence(lens="norm", position="query", metric="js")
     assert torch.equal(found, other.values_LK)
+
+
+def test_both_positions_count_alike(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, model = made
+    trace = engine.trace(QUERY)
+    alone = [engine.divergence(trace, "norm", position, "js") for position in ("query", "prompt")]
+    assert not torch.equal(alone[0].values_LK, alone[1].values_LK)
+    told: list[float] = []
+    with counted(model) as calls:
+        found = engine.divergence(
+            engine.trace("Paris"), "norm", "both", "js", lambda what, share: told.append(share)
+        )
+        assert len(calls) == 1 and found.position == "both"
+        found = engine.divergence(trace, "norm", "both", "js")
+        assert len(calls) == 1
+    assert torch.allclose(found.values_LK, (alone[0].values_LK + alone[1].values_LK) / 2)
+    assert torch.allclose(found.peak_L, (alone[0].peak_L + alone[1].peak_L) / 2)
+    assert told == sorted(told) and told[-1] == 1.0 and 0.5 in told
+
+
+def test_settings_reach_the_weights_of_qa_flora(made: tuple[Engine, PreTrainedModel]) -> None:
+    engine, _ = made
+    trace = engine.trace(QUERY)
+    settings = WeightSettings("raw", "both", "js", "softmax", 0.5)
+    (row,) = fuse(["qa-flora"], engine.context(trace, settings=settings))
+    assert isinstance(row.policy, ConstantWeights)
+    divergence = engine.divergence(trace, "raw", "both", "js")
+    expected_LK = weigh(divergence.values_LK, "softmax", 0.5)
+    assert torch.allclose(row.policy.weights_LK.double(), expected_LK, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -162,8 +195,12 @@ def test_neutral_queries_belong_to_no_domain() -> None:
     ("given", "message"),
     [
         ({"adapters": ["french"]}, "'french'"),
-        ({"lens": "blurred"}, "'blurred'"),
-        ({"position": "middle"}, "'middle'"),
+        ({"settings": WeightSettings(lens="blurred")}, "'blurred'"),
+        ({"settings": WeightSettings(position="middle")}, "'middle'"),
+        ({"settings": WeightSettings(position="mean")}, "'mean'"),
+        ({"settings": WeightSettings(metric="miles")}, "'miles'"),
+        ({"settings": WeightSettings(normalisation="none")}, "'none'"),
+        ({"settings": WeightSettings(temperature=0.0)}, "0.0"),
     ],
 )
 def test_names_that_are_not_there_are_refused_at_once(

@@ -217,3 +217,12 @@ def test_bundled_collections_are_sound(name: str) -> None:
     for adapter in collection.adapters:
         assert (adapter.folder / "adapter_model.safetensors").is_file()
         assert adapter.label and adapter.license and adapter.note
+
+
+def test_a_tag_is_the_adapters_name_unless_the_manifest_says_otherwise(tmp_path: Path) -> None:
+    tagged = '[[adapters]]\nname = "spanish"\nfolder = "b"\nkind = "language"\n'
+    manifest = written(tmp_path, BASE + ADAPTER + tagged + 'tag = "es"\n')
+    assert [entry.tag for entry in load_collection(manifest).adapters] == ["a", "es"]
+    manifest = written(tmp_path, BASE + ADAPTER + tagged + "tag = 3\n")
+    with pytest.raises(InputError, match="has tag = 3: write text"):
+        load_collection(manifest)

@@ -52,19 +52,27 @@ def states_of(model: Any, example: TokenExample) -> list[Tensor]:
     return [*(one[0] for one in recorded[1:-1]), *last]
 
 
-def reference(rows: list[TokenExample]) -> list[float]:
-    """The relative change in float64, token by token, with ΔW put into the weights."""
+def changes(row: TokenExample) -> list[list[float]]:
+    """The relative change by token and layer in float64, with ΔW put into the weights."""
     adapted = model_with_adapter(precise=True).merge_and_unload()
-    base = tiny_model().double()
-    totals, count = [0.0, 0.0], 0
-    for row in rows:
-        pairs = list(zip(states_of(base, row), states_of(adapted, row), strict=True))
-        for token in range(1, len(row)):
-            count += 1
-            for layer, (before, after) in enumerate(pairs):
-                change = float((after[token] - before[token]).norm()) ** 2
-                totals[layer] += change / float(before[token].norm()) ** 2
-    return [total / count for total in totals]
+    pairs = list(zip(states_of(tiny_model().double(), row), states_of(adapted, row), strict=True))
+    return [
+        [
+            float((after[token] - before[token]).norm()) ** 2 / float(before[token].norm()) ** 2
+            for before, after in pairs
+        ]
+        for token in range(len(row))
+    ]
+
+
+def means(changes_NL: list[list[float]]) -> list[float]:
+    """The mean over tokens, by layer."""
+    return [mean(change_N) for change_N in zip(*changes_NL, strict=True)]
+
+
+def reference(rows: list[TokenExample]) -> list[float]:
+    """The mean over all tokens but each row's first, by layer."""
+    return means([change_L for row in rows for change_L in changes(row)[1:]])
 
 
 @pytest.mark.parametrize("precise", [True, False])
@@ -74,7 +82,9 @@ def test_the_charge_is_the_mean_over_tokens_of_the_relative_change(precise: bool
     right = reference(rows)
     model = model_with_adapter(precise)
     tolerance = 1e-9 if precise else 1e-4
-    assert relative_change(model, collate(rows)).tolist() == pytest.approx(right, rel=tolerance)
+    assert relative_change(model, collate(rows)).mean_L.tolist() == pytest.approx(
+        right, rel=tolerance
+    )
     # The report runs in batches of its own, and counts every token alike.
     assert mean_change(model, rows, batch_tokens=12) == pytest.approx(right, rel=tolerance)
 
@@ -88,24 +98,43 @@ def test_padding_and_the_first_token_are_left_out() -> None:
         torch.nn.functional.pad(alone.mask_RT, (0, 5)),
         alone.position_N,
         alone.target_N,
+        alone.start_R,
     )
-    assert torch.allclose(relative_change(model, padded), relative_change(model, alone), rtol=1e-9)
+    ours, theirs = relative_change(model, padded), relative_change(model, alone)
+    assert torch.allclose(ours.mean_L, theirs.mean_L, rtol=1e-9)
+    assert torch.allclose(ours.start_L, theirs.start_L, rtol=1e-9)
     short = TokenExample((2, 30), ())
     with torch.inference_mode():
-        assert relative_change(model, collate([short])).shape == (2,)
+        assert relative_change(model, collate([short])).mean_L.shape == (2,)
     # Alone, the first token would have been counted: the state of one more token is all there is.
     base, adapted = tiny_model().double(), model_with_adapter(precise=True).merge_and_unload()
     before, after = states_of(base, short)[0][1], states_of(adapted, short)[0][1]
-    found = float(relative_change(model, collate([short]))[0].detach())
+    found = float(relative_change(model, collate([short])).mean_L[0].detach())
     assert found == pytest.approx(float((after - before).norm() / before.norm()) ** 2, rel=1e-9)
+
+
+def test_the_answer_start_has_a_share_of_the_penalty() -> None:
+    model = model_with_adapter(precise=True)
+    rows = [FOREIGN[0], FOREIGN[3]]
+    found = relative_change(model, collate(rows))
+    right = means([changes(row)[len(row.prompt) - 1] for row in rows])
+    assert found.start_L.tolist() == pytest.approx(right, rel=1e-6)
+    rule = foreign_rows(Quiet(weight=60.0, start=0.25), FOREIGN, {}, 40, 0)
+    charged = 60.0 * (0.75 * mean(found.mean_L.tolist()) + 0.25 * mean(right))
+    assert float(found.penalty(rule).detach()) == pytest.approx(charged, rel=1e-6)
+
+
+def test_a_prompt_of_one_token_has_no_answer_start() -> None:
+    found = relative_change(model_with_adapter(), collate([TokenExample((2,), (30, 1))]))
+    assert found.start_L.tolist() == [0.0, 0.0] and mean(found.mean_L.tolist()) > 0
 
 
 def test_an_adapter_that_does_nothing_is_charged_nothing() -> None:
     fresh = add_adapter(tiny_model(), RECIPE)
-    assert relative_change(fresh, collate(FOREIGN[:3])).tolist() == [0.0, 0.0]
+    assert relative_change(fresh, collate(FOREIGN[:3])).mean_L.tolist() == [0.0, 0.0]
     model = model_with_adapter()
     with adapter_weight(model, 0.0):
-        assert relative_change(model, collate(FOREIGN[:3])).tolist() == [0.0, 0.0]
+        assert relative_change(model, collate(FOREIGN[:3])).mean_L.tolist() == [0.0, 0.0]
     assert mean(mean_change(model, FOREIGN)) > 1e-5
 
 
@@ -113,7 +142,7 @@ def test_the_gradient_lowers_the_change_and_reaches_the_adapter_alone() -> None:
     model = model_with_adapter()
     batch = collate(FOREIGN[:6])
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
-    before = relative_change(model, batch).mean()
+    before = relative_change(model, batch).mean_L.mean()
     before.backward()  # type: ignore[no-untyped-call]
     assert all(tensor.grad is None for tensor in model.parameters() if not tensor.requires_grad)
     norm = sum(float(t.grad.square().sum()) for t in trained if t.grad is not None) ** 0.5
@@ -122,7 +151,7 @@ def test_the_gradient_lowers_the_change_and_reaches_the_adapter_alone() -> None:
         for tensor in trained:
             if tensor.grad is not None:
                 tensor -= 1e-3 * tensor.grad / norm
-        after = relative_change(model, batch).mean()
+        after = relative_change(model, batch).mean_L.mean()
     # As far as the slope says, in the first order.
     assert float(before.detach() - after) == pytest.approx(1e-3 * norm, rel=0.2)
 
@@ -209,6 +238,8 @@ def test_each_file_of_quiet_rows_counts_as_much_as_the_others(tmp_path: Path) ->
         ({"rows": ["one.toml"], "weight": 0}, "quiet weight is 0; it must be a number above 0"),
         ({"rows": ["one.toml"], "weight": float("nan")}, "quiet weight is nan"),
         ({"rows": ["one.toml"], "weight": "60"}, "quiet weight is '60'"),
+        ({"rows": ["one.toml"], "start": 1.5}, "quiet start is 1.5; it must be from 0 to 1"),
+        ({"rows": ["one.toml"], "start": "0"}, "quiet start is '0'"),
         ({"rows": ["one.toml"], "every": 0}, "quiet every is 0; it must be a whole number above"),
         ({"rows": ["one.toml"], "every": 1.5}, "quiet every is 1.5"),
     ],
@@ -237,7 +268,7 @@ def test_the_command_continues_an_adapter_quietly_and_its_card_tells(tmp_path: P
     (tmp_path / "loud.toml").write_text(fields + source.format("own"))
     (tmp_path / "other.toml").write_text(source.format("other"))
     (tmp_path / "quiet.toml").write_text(
-        fields + '[quiet]\nrows = ["other.toml"]\n' + source.format("own")
+        fields + '[quiet]\nrows = ["other.toml"]\nstart = 0.25\n' + source.format("own")
     )
     common = ["--data", str(tmp_path), "--base", str(tmp_path / "base"), "--base-name", "tiny"]
     first, second = tmp_path / "first", tmp_path / "second"
@@ -249,6 +280,7 @@ def test_the_command_continues_an_adapter_quietly_and_its_card_tells(tmp_path: P
     own, foreign_part = card.partition("Foreign rows")[::2]
     assert "| own | CC0-1.0 |" in own and "| other | MIT |" in foreign_part
     assert "60 times how far the adapter at weight 1 moves" in card
+    assert "25% of it is for the prompts' last tokens." in card
     assert "| layer | own rows, before | own rows, after | foreign rows, before |" in card
     assert "| mean | " in card and str(tmp_path) not in card
     # What the first run was trained on stays credited.

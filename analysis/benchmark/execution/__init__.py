@@ -1,0 +1,1 @@
+"""How a benchmark runs: in batches, over processes, and on after an interruption."""

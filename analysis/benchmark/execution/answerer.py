@@ -1,0 +1,214 @@
+"""The answers of one entry to the items of a batch, scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from analysis.benchmark.entries import Entry, Selection, fused_adapters
+from analysis.benchmark.execution.batches import Batch
+from analysis.benchmark.fusions import ItemFusion
+from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
+from analysis.benchmark.results import ItemResult
+from analysis.benchmark.tasks import Item, Task
+from analysis.common.errors import InputError
+from analysis.engine import Engine
+from analysis.inference.decoding.answers import Answer
+from analysis.inference.mixing.rows import Row
+from analysis.inference.prompt import Prompt
+from analysis.measure.trace import POSITIONS
+from analysis.measure.weight_settings import WeightSettings
+from analysis.methods import fuse
+from analysis.models.manifest import Collection
+
+Means = tuple[float, ...]
+
+# Tokens of prompts and given answers that run in one pass.
+_PASS_TOKENS = 2048
+
+
+class Answerer:
+    """Answers items through an engine.
+
+    Args:
+        engine: The collection's.
+        collection: The collection.
+        tasks: All tasks; their prompts are made now.
+        chosen: The adapters that are fused.
+        weight_settings: How divergences are read and turned into weights.
+
+    Raises:
+        InputError: An item's question cannot be read, or languages cannot be told apart.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        collection: Collection,
+        tasks: Sequence[Task],
+        chosen: Selection,
+        weight_settings: WeightSettings,
+    ) -> None:
+        self._engine = engine
+        self._collection = collection
+        self._chosen = chosen
+        self._weight_settings = weight_settings
+        self._judge = LanguageJudge([item.lang for task in tasks for item in task.items])
+        self._prompts = {
+            (task.name, item.id): self._prompt(task, item) for task in tasks for item in task.items
+        }
+
+    def prompt_tokens(self, task: str, item: Item) -> int:
+        """Number of tokens of an item's prompt."""
+        return len(self._prompts[task, item.id].ids)
+
+    def answer(self, batch: Batch, entry: Entry) -> tuple[list[ItemResult], list[ItemFusion]]:
+        """One entry's answers to the items of a batch with their scores, and its fusions."""
+        began = time.perf_counter()
+        prompts = [self._prompts[batch.task, item.id] for item in batch.items]
+        fused = [
+            fused_adapters(entry, item, self._chosen, self._collection) for item in batch.items
+        ]
+        rows: list[Row] = []
+        divergences: list[dict[str, Means]] = []
+        for prompt, adapters in zip(prompts, fused, strict=True):
+            context = self._engine.context(prompt, adapters, self._weight_settings)
+            rows += fuse([entry.method], context)
+            divergences.append(self._divergences(prompt, adapters))
+        answers = self._engine.answer_all(
+            prompts, rows, new_tokens=batch.new_tokens, batch_rows=len(prompts)
+        )
+        losses = self._losses(batch.items, prompts, rows)
+        found = [
+            self._result(batch.task, entry, item, answer, *of_item)
+            for item, answer, of_item in zip(batch.items, answers, losses, strict=True)
+        ]
+        fusions = [
+            ItemFusion(
+                task=batch.task,
+                method=entry.name,
+                item=item.id,
+                adapters=answer.weights.adapters,
+                weights_LK=_rounded(answer.weights.mean_LK),
+                divergences=means,
+            )
+            for item, answer, means in zip(batch.items, answers, divergences, strict=True)
+            if len(answer.weights.adapters) > 1 and bool(answer.weights.mean_LK.any())
+        ]
+        seconds = round((time.perf_counter() - began) / len(found), 4)
+        return [replace(one, seconds=seconds) for one in found], fusions
+
+    def _result(
+        self,
+        task: str,
+        entry: Entry,
+        item: Item,
+        answer: Answer,
+        gold: float | None,
+        options: tuple[float, ...],
+    ) -> ItemResult:
+        outcome = outcome_of(item, answer.text, options)
+        in_language = self._judge.judge(item, answer.text)
+        return ItemResult(
+            task=task,
+            method=entry.name,
+            item=item.id,
+            text=answer.text,
+            end=answer.end,
+            extracted=outcome.extracted,
+            right=outcome.right,
+            in_language=in_language,
+            both=in_both(item, bool(outcome.right), in_language),
+            option_losses=options,
+            loss=gold,
+        )
+
+    def _divergences(self, prompt: Prompt, adapters: tuple[str, ...]) -> dict[str, Means]:
+        """Mean divergences over layers at each position, of a trace that a method had made."""
+        trace = self._engine.kept_trace(prompt, adapters)
+        if trace is None:
+            return {}
+        lens = self._weight_settings.lens
+        return {
+            position: tuple(
+                round(value, 6)
+                for value in self._engine.divergence(trace, lens, position, "kl")
+                .values_LK.mean(dim=0)
+                .tolist()
+            )
+            for position in POSITIONS
+        }
+
+    def _prompt(self, task: Task, item: Item) -> Prompt:
+        try:
+            return self._engine.prompt(item.instruction)
+        except InputError as error:
+            raise InputError(f"Task {task.name}, item {item.id}: {error}") from error
+
+    def _losses(
+        self, items: Sequence[Item], prompts: Sequence[Prompt], rows: Sequence[Row]
+    ) -> list[tuple[float | None, tuple[float, ...]]]:
+        """For each item the loss of its gold answer, and those of its options, per token."""
+        given: list[tuple[int, tuple[int, ...]]] = []
+        for place, item in enumerate(items):
+            if item.gold_answer:
+                given.append((place, self._engine.answer_ids(item.gold_answer)))
+            if item.type in ("mcq", "yesno"):
+                given += [(place, self._option(option)) for option in item.choices]
+        losses = iter(self._given_losses(given, prompts, rows))
+        return [
+            (
+                next(losses) if item.gold_answer else None,
+                tuple(next(losses) for _ in item.choices) if item.type in ("mcq", "yesno") else (),
+            )
+            for item in items
+        ]
+
+    def _option(self, text: str) -> tuple[int, ...]:
+        """An option's tokens without the end token: an answer may go on after the option."""
+        end = self._engine.answer_ids("")
+        ids = self._engine.answer_ids(text)
+        return ids[: len(ids) - len(end)] if ids[len(ids) - len(end) :] == end else ids
+
+    def _given_losses(
+        self,
+        given: Sequence[tuple[int, tuple[int, ...]]],
+        prompts: Sequence[Prompt],
+        rows: Sequence[Row],
+    ) -> list[float]:
+        """Mean loss per token of given answers, each to the prompt at its place."""
+
+        def length(index: int) -> int:
+            place, ids = given[index]
+            return len(prompts[place].ids) + len(ids)
+
+        found: dict[int, float] = {}
+        for part in _parts(sorted(range(len(given)), key=length), length):
+            losses = self._engine.answer_losses(
+                [prompts[given[index][0]] for index in part],
+                [given[index][1] for index in part],
+                [rows[given[index][0]] for index in part],
+            )
+            found |= {
+                index: float(loss_T.double().mean())
+                for index, loss_T in zip(part, losses, strict=True)
+            }
+        return [found[index] for index in range(len(given))]
+
+
+def _rounded(weights_LK: Tensor) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(value, 5) for value in row) for row in weights_LK.tolist())
+
+
+def _parts(order: Sequence[int], length: Callable[[int], int]) -> list[list[int]]:
+    """Texts of ascending length, as many together as a pass holds."""
+    parts: list[list[int]] = []
+    for index in order:
+        if parts and (len(parts[-1]) + 1) * length(index) <= _PASS_TOKENS:
+            parts[-1].append(index)
+        else:
+            parts.append([index])
+    return parts

@@ -1,0 +1,1 @@
+"""Generated code, and the sandbox that runs it."""

@@ -1,0 +1,202 @@
+"""A benchmark from task files to its result."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of
+from analysis.benchmark.execution.answerer import Answerer
+from analysis.benchmark.execution.batches import Batch, batches_of, remaining
+from analysis.benchmark.execution.journal import Journal
+from analysis.benchmark.execution.processes import Processes
+from analysis.benchmark.programs.candidates import reference_program
+from analysis.benchmark.programs.sandbox import check_sandbox, run_tests
+from analysis.benchmark.results import BenchmarkResult
+from analysis.benchmark.settings import BATCH_ROWS, settings_of
+from analysis.benchmark.summary import summarise
+from analysis.benchmark.tasks import Item, Task, read_tasks
+from analysis.common.errors import InputError
+from analysis.common.progress import Progress
+from analysis.engine import Engine
+from analysis.measure.weight_settings import WeightSettings
+from analysis.models.manifest import Collection
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request for a benchmark.
+
+    Attributes:
+        tasks: The task files.
+        methods: Names of methods; `adapter:*` for each adapter alone, `oracle-pair`.
+        selection: The adapters to fuse.
+        limit: The most items of each task, from the top; None for all.
+        seed: Of the bootstrap.
+        weight_settings: How divergences are read and turned into weights.
+        dtype: Precision of base and adapters, one of `base_model.DTYPES`.
+    """
+
+    tasks: tuple[Path, ...]
+    methods: tuple[str, ...]
+    selection: Selection
+    limit: int | None = None
+    seed: int = 0
+    weight_settings: WeightSettings = field(default_factory=WeightSettings)
+    dtype: str = "float32"
+
+
+def run_benchmark(
+    collection: Collection,
+    request: Request,
+    folder: Path,
+    progress: Progress | None = None,
+    processes: Processes | None = None,
+) -> BenchmarkResult | None:
+    """Runs a benchmark, or goes on with one, and writes its result.
+
+    The folder gets `settings.json`, the results of each item as `items-*.jsonl` while they are
+    made, and `result.json`. A run that was interrupted goes on after its last whole step and ends
+    with the same result.
+
+    Args:
+        collection: The collection.
+        request: The tasks, methods and settings.
+        folder: The folder; made if it is not there.
+        progress: Told how far the work is and how long the rest will take.
+        processes: The processes that share the work; this one alone by default.
+
+    Returns:
+        The result; None in all processes but the first.
+
+    Raises:
+        InputError: A task file or a setting cannot be used (found before a model is loaded), a
+            question is too long, or the folder belongs to other settings or to a run that is on.
+    """
+    group = processes or Processes()
+    tell = progress or (lambda what, share: None)
+    tell("reading tasks", 0.0)
+    request.weight_settings.check()
+    if request.limit is not None and request.limit < 1:
+        raise InputError(f"--limit is {request.limit}: take at least 1.")
+    tasks = read_tasks(request.tasks, request.limit, _unfit)
+    check_entries(tasks, request.methods, request.selection, collection)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be made ({error.strerror}): give another --out."
+        ) from error
+    with _alone(folder) if group.first else nullcontext():
+        engine = Engine.load(collection, tell, request.dtype, group.device)
+        settings = settings_of(
+            tasks,
+            request.methods,
+            request.selection,
+            collection,
+            engine.computation,
+            limit=request.limit,
+            seed=request.seed,
+            weight_settings=request.weight_settings,
+        )
+        journal = Journal(folder)
+        if group.first:
+            journal.open(settings)
+        entries = {
+            task.name: entries_of(task, request.methods, request.selection, collection)
+            for task in tasks
+        }
+        answerer = Answerer(engine, collection, tasks, request.selection, request.weight_settings)
+        # All processes must see the same results before one of them adds to them.
+        group.wait()
+        batches = _batches(tasks, entries, answerer)
+        left = remaining(batches, journal.read(), group.rank, group.count)
+        group.wait()
+        _answer(left, answerer, journal, group.rank, tell)
+        tell("waiting for the other processes" if group.count > 1 else "comparing", 1.0)
+        group.wait()
+        if not group.first:
+            return None
+        result = summarise(
+            settings, tasks, entries, journal.read(), journal.fusions(), collection.adapters
+        )
+        written = json.dumps(result.as_json(), ensure_ascii=False)
+        part = folder / f"{RESULT}.part"
+        part.write_text(written + "\n", encoding="utf-8")
+        part.replace(folder / RESULT)
+        return result
+
+
+def _unfit(item: Item) -> str:
+    """The fault of an item whose own solution does not pass its tests, or ""."""
+    if item.type != "function":
+        return ""
+    check_sandbox()
+    program = reference_program(item)
+    if program is None:
+        return f"reference defines no function {item.entry_point!r}"
+    ended = run_tests(program, item)
+    return "" if ended == "passed" else f"reference does not pass test ({ended})"
+
+
+def _batches(
+    tasks: Sequence[Task], entries: Mapping[str, tuple[Entry, ...]], answerer: Answerer
+) -> list[Batch]:
+    return [
+        batch
+        for task in tasks
+        for batch in batches_of(
+            task,
+            entries[task.name],
+            BATCH_ROWS,
+            partial(answerer.prompt_tokens, task.name),
+        )
+    ]
+
+
+def _answer(
+    batches: Sequence[Batch], answerer: Answerer, journal: Journal, rank: int, tell: Progress
+) -> None:
+    """Answers batches, one entry after the other, and notes each step's results."""
+    whole = sum(len(batch.entries) * len(batch.items) * batch.new_tokens for batch in batches)
+    began, done = time.monotonic(), 0
+    for number, batch in enumerate(batches, start=1):
+        for entry in batch.entries:
+            rest = _time_left(time.monotonic() - began, done, whole)
+            tell(
+                f"batch {number} of {len(batches)}, {batch.task}, {entry.name}{rest}", done / whole
+            )
+            journal.add(rank, *answerer.answer(batch, entry))
+            done += len(batch.items) * batch.new_tokens
+
+
+def _time_left(seconds: float, done: int, whole: int) -> str:
+    if not done:
+        return ""
+    minutes = seconds * (whole - done) / done / 60
+    return f", about {minutes:.0f} min left" if minutes >= 1 else ", less than a minute left"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds a folder, so that no second run writes to it at the same time."""
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"{folder} is in use by a benchmark: wait, or give another --out."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

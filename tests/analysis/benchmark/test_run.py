@@ -1,0 +1,486 @@
+"""Whole benchmarks on a tiny collection: results, going on, several processes, the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from analysis.__main__ import main
+from analysis.benchmark import results
+from analysis.benchmark.entries import Entry, Selection, selection
+from analysis.benchmark.execution.batches import batches_of, remaining
+from analysis.benchmark.execution.processes import Processes
+from analysis.benchmark.results import BenchmarkResult
+from analysis.benchmark.run import Request, run_benchmark
+from analysis.benchmark.tasks import read_task
+from analysis.common.errors import InputError
+from analysis.common.schema import check_schema
+from analysis.engine import Engine
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
+from analysis.measure.weight_settings import WeightSettings
+from analysis.methods import fuse
+from analysis.models.manifest import Collection, load_collection
+from tests.tiny import tiny_collection
+
+ROOT = Path(__file__).resolve().parents[3]
+METHODS = ("base", "adapter:*", "static", "qa-flora", "oracle-pair")
+# The process dies in the middle of its third step.
+KILLED = """
+import os, signal, sys
+from analysis.__main__ import main
+from analysis.benchmark.execution.journal import Journal
+steps, add = [], Journal.add
+def add_or_die(self, rank, *found):
+    add(self, rank, *found)
+    steps.append(rank)
+    if len(steps) == 3:
+        for name in ("items-0.jsonl", "fusions-0.jsonl"):
+            with open(sys.argv[1] + "/" + name, "ab") as file:
+                file.write(b'{"task": "numbers", "meth')
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.add = add_or_die
+main(sys.argv[2:])
+"""
+
+
+def line(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"i{number}", "lang": "es", "domain": "math", "type": "numeric",
+        "instruction": f"María tiene {number} manzanas y compra 5 más." + " ¿Y?" * (number % 3),
+        "answer": number + 5, "cluster": f"c{number // 2}", **more,
+    }  # fmt: skip
+
+
+def write(path: Path, lines: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_collection(tmp_path_factory.mktemp("tiny"), ("math", "spanish", "code"))
+
+
+@pytest.fixture(scope="module")
+def collection(manifest: Path) -> Collection:
+    return load_collection(manifest)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    folder = tmp_path_factory.mktemp("tasks")
+    mixed = [
+        line(1, type="mcq", choices=["tres", "seis manzanas"], gold=1, answer="Son seis."),
+        line(2, type="yesno", choices=["sí", "no"], gold=0, answer="sí"),
+    ]
+    return (
+        write(folder / "numbers.jsonl", [line(number) for number in range(26)]),
+        write(folder / "mixed.jsonl", mixed),
+    )
+
+
+@pytest.fixture(scope="module")
+def request_(collection: Collection, files: tuple[Path, ...]) -> Request:
+    return Request(files, METHODS, selection(collection, False, None))
+
+
+@pytest.fixture(scope="module")
+def whole(
+    collection: Collection, request_: Request, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[BenchmarkResult, Path]:
+    folder = tmp_path_factory.mktemp("whole")
+    result = run_benchmark(collection, request_, folder)
+    assert result is not None
+    return result, folder
+
+
+def without_seconds(content: Any) -> Any:
+    """A result without its times, the only numbers that differ between two runs."""
+    if isinstance(content, dict):
+        return {name: without_seconds(one) for name, one in content.items() if name != "seconds"}
+    return [without_seconds(one) for one in content] if isinstance(content, list) else content
+
+
+def saved(folder: Path) -> str:
+    return json.dumps(without_seconds(json.loads((folder / "result.json").read_text())))
+
+
+def test_a_result_says_what_it_was_made_of(whole: tuple[BenchmarkResult, Path]) -> None:
+    result, folder = whole
+    content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    check_schema(content, results.SCHEMA, results.VERSION)
+    assert content == json.loads(json.dumps(result.as_json()))
+    settings = content["settings"]
+    made = settings["provenance"]
+    assert made["computation"] == {"dtype": "float32", "device": "cpu"}
+    assert all(len(file["sha256"]) == 64 for file in [*made["base_files"], *made["adapters"]])
+    assert {"torch", "fusion-lens"} <= set(made["versions"])
+    assert [len(task["sha256"]) for task in settings["tasks"]] == [64, 64]
+    used = settings["weight_settings"]
+    assert (used["lens"], used["position"], settings["seed"]) == ("norm", "query", 0)
+    assert "{query}" in settings["prompt_form"]
+    assert (
+        json.loads((folder / "settings.json").read_text())["digest"] == content["settings_digest"]
+    )
+
+
+def test_every_entry_answers_every_item(whole: tuple[BenchmarkResult, Path]) -> None:
+    result, _ = whole
+    numbers, mixed = result.tasks
+    alone = ["adapter:math", "adapter:spanish", "adapter:code"]
+    names = ["base", *alone, "static", "qa-flora", "oracle-pair"]
+    for task in result.tasks:
+        assert [score.method for score in task.scores] == [*names, "copy"]
+    counts = Counter((one.task, one.method) for one in result.answers)
+    assert all(counts["numbers", name] == 26 for name in [*names, "copy"])
+    for score in numbers.scores[:-1]:
+        assert score.both is not None and score.in_language is not None and score.loss is None
+        assert score.both.right <= min(score.right.right, score.in_language.right)
+    copies = [one for one in result.answers if (one.task, one.method) == ("numbers", "copy")]
+    assert {one.extracted for one in copies} == {"5"}
+    assert all(score.loss is not None for score in mixed.scores[:-1])
+    references = ["static", "oracle-pair"]
+    assert [found.measure for found in numbers.comparisons] == ["both", "both"]
+    assert [found.reference for found in numbers.comparisons] == references
+    assert [found.measure for found in mixed.comparisons] == ["both", "loss", "both", "loss"]
+    (group,) = result.groups
+    assert (group.group, group.tasks) == ("es: math", ("numbers", "mixed"))
+    assert [found.measure for found in group.comparisons] == ["both", "both"]
+    assert [found.reference for found in group.comparisons] == references
+    assert group.comparisons[0].items == 28
+    assert {one.method for one in group.comparisons[1].differences} == {*names[:-1]}
+    assert numbers.comparisons[0].clusters == 13
+    assert "oracle-pair" not in numbers.comparisons[0].first
+
+
+def test_answers_and_losses_are_the_engines(
+    collection: Collection, whole: tuple[BenchmarkResult, Path]
+) -> None:
+    result, _ = whole
+    engine = Engine.load(collection)
+    answers = {(one.method, one.item): one for one in result.answers if one.task == "numbers"}
+    losses = {(one.method, one.item): one for one in result.answers if one.task == "mixed"}
+    item = result.tasks[0].items[4]
+    prompt = engine.prompt(item.instruction)
+    for method, adapters, name in (
+        ("qa-flora", collection.names, "qa-flora"),
+        ("static", ("math", "spanish"), "oracle-pair"),
+    ):
+        row = fuse([method], engine.context(prompt, adapters))[0]
+        (answer,) = engine.answer_all([prompt], [row], new_tokens=64)
+        assert answers[name, item.id].text == answer.text
+    choice = result.tasks[1].items[0]
+    prompt = engine.prompt(choice.instruction)
+    row = fuse(["static"], engine.context(prompt))[0]
+    gold, first = engine.answer_ids("Son seis."), engine.answer_ids("tres")[:-1]
+    gold_T, first_T = engine.answer_losses([prompt, prompt], [gold, first], [row, row])
+    found = losses["static", choice.id]
+    assert found.loss == pytest.approx(float(gold_T.mean()), rel=1e-4)
+    assert found.option_losses[0] == pytest.approx(float(first_T.mean()), rel=1e-4)
+    best = min(range(2), key=lambda place: found.option_losses[place])
+    assert (found.extracted, found.right) == (choice.choices[best], best == choice.gold)
+
+
+def test_profiles_and_routing_follow_from_the_traces(
+    whole: tuple[BenchmarkResult, Path], collection: Collection
+) -> None:
+    result, _ = whole
+    engine = Engine.load(collection)
+    task = result.tasks[0]
+    contexts = [engine.context(engine.prompt(item.instruction)) for item in task.items]
+    weights_NLK = np.stack(
+        [constant_of(fuse(["qa-flora"], context)[0]).numpy() for context in contexts]
+    )
+    profiles = {profile.method: profile for profile in task.profiles}
+    assert list(profiles) == ["static", "qa-flora", "oracle-pair"]
+    assert profiles["qa-flora"].adapters == collection.names
+    assert profiles["qa-flora"].mean_LK == pytest.approx(weights_NLK.mean(axis=0), abs=1e-4)
+    assert profiles["qa-flora"].spread_LK == pytest.approx(weights_NLK.std(axis=0), abs=1e-4)
+    assert set(sum(profiles["static"].mean_LK, ())) == {round(1 / 3, 5)}
+    pair = profiles["oracle-pair"]
+    of_pair = dict(zip(pair.adapters, pair.mean_LK[0], strict=True))
+    assert of_pair == {"math": 0.5, "spanish": 0.5}
+    assert [one.signal for one in task.routing] == [
+        "mean divergence, query's last token",
+        "mean divergence, prompt's last token",
+        "mean divergence, both",
+    ]
+    for position, found in zip(("query", "prompt", "both"), task.routing, strict=True):
+        means = [context.divergence(position=position).mean(dim=0) for context in contexts]
+        named = [dict(zip(collection.names, mean.tolist(), strict=True)) for mean in means]
+        largest = [set(sorted(mean, key=lambda name: -mean[name])[:2]) for mean in named]
+        assert found.items == 26
+        assert found.pair.right == sum(pair == {"math", "spanish"} for pair in largest)
+        assert found.language is None and found.task is not None
+        assert found.task.right == sum(mean["math"] > mean["code"] for mean in named)
+
+
+def constant_of(row: Row) -> Tensor:
+    assert isinstance(row.policy, ConstantWeights)
+    return row.policy.weights_LK
+
+
+class Enough(Exception):
+    """Ends a run from its progress."""
+
+
+@pytest.mark.parametrize("steps", [9])
+def test_a_run_that_was_interrupted_ends_with_the_same_result(
+    collection: Collection,
+    request_: Request,
+    whole: tuple[BenchmarkResult, Path],
+    tmp_path: Path,
+    steps: int,
+) -> None:
+    told: list[str] = []
+
+    def stop(what: str, share: float) -> None:
+        told.append(what)
+        if sum(one.startswith("batch") for one in told) > steps:
+            raise Enough
+
+    with pytest.raises(Enough):
+        run_benchmark(collection, request_, tmp_path, stop)
+    assert not (tmp_path / "result.json").exists()
+    assert (tmp_path / "items-0.jsonl").read_text().count("\n") > 0
+    told.clear()
+    run_benchmark(collection, request_, tmp_path, lambda what, share: told.append(what))
+    assert sum(one.startswith("batch") for one in told) == 4 * 7 - steps
+    assert any("left" in one for one in told)
+    assert saved(tmp_path) == saved(whole[1])
+    told.clear()
+    run_benchmark(collection, request_, tmp_path, lambda what, share: told.append(what))
+    assert not any(one.startswith("batch") for one in told)
+    assert saved(tmp_path) == saved(whole[1])
+
+
+def arguments(manifest: Path, files: tuple[Path, ...], folder: Path) -> list[str]:
+    return [
+        "benchmark", "--collection", str(manifest), "--tasks", *map(str, files),
+        "--methods", *METHODS, "--out", str(folder),
+    ]  # fmt: skip
+
+
+def test_a_killed_process_goes_on_with_the_same_result(
+    manifest: Path,
+    files: tuple[Path, ...],
+    collection: Collection,
+    request_: Request,
+    whole: tuple[BenchmarkResult, Path],
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path), *arguments(manifest, files, tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "items-0.jsonl").read_bytes().endswith(b"\n")
+    run_benchmark(collection, request_, tmp_path)
+    assert saved(tmp_path) == saved(whole[1])
+
+
+def test_two_launched_processes_give_the_same_result(
+    manifest: Path, files: tuple[Path, ...], whole: tuple[BenchmarkResult, Path], tmp_path: Path
+) -> None:
+    launcher = [
+        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
+        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+        "--main_process_port", "0", "-m", "analysis",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [*launcher, *arguments(manifest, files, tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("| task | method |") and done.stdout.count("Fused: all") == 1
+    assert (tmp_path / "items-0.jsonl").stat().st_size
+    assert (tmp_path / "items-1.jsonl").stat().st_size
+    assert saved(tmp_path) == saved(whole[1])
+
+
+@pytest.mark.parametrize("processes", [1, 2, 5])
+def test_processes_share_whole_batches(files: tuple[Path, ...], processes: int) -> None:
+    task = read_task(files[0])
+    both = (Entry("base", "method", "base"), Entry("static", "method", "static"))
+    batches = batches_of(task, both, 4, lambda item: len(item.instruction))
+    assert sorted(item.id for batch in batches for item in batch.items) == sorted(
+        item.id for item in task.items
+    )
+    assert all(len(batch.items) <= 4 for batch in batches)
+    done = {(task.name, "base", item.id) for item in batches[1].items}
+    done |= {(task.name, one.name, item.id) for one in both for item in batches[2].items}
+    done |= {(task.name, "base", batches[3].items[0].id)}
+    shares = [remaining(batches, done, rank, processes) for rank in range(processes)]
+    left = {
+        (batch.items[0].id, entry.name)
+        for share in shares
+        for batch in share
+        for entry in batch.entries
+    }
+    whole = {(batch.items[0].id, entry.name) for batch in batches for entry in both}
+    finished = {(batches[1].items[0].id, "base")}
+    finished |= {(batches[2].items[0].id, one.name) for one in both}
+    assert left == whole - finished
+    assert sum(len(share) for share in shares) == len(batches) - 1
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"limit": 2}, "limit"),
+        ({"methods": ("base",)}, "methods"),
+        ({"weight_settings": WeightSettings(position="prompt")}, "weight_settings"),
+        ({"weight_settings": WeightSettings(lens="raw")}, "weight_settings"),
+        ({"seed": 5}, "seed"),
+        ({"selection": Selection("pair")}, "selection"),
+    ],
+)
+def test_other_settings_are_not_mixed_in(
+    collection: Collection,
+    request_: Request,
+    whole: tuple[BenchmarkResult, Path],
+    change: dict[str, Any],
+    named: str,
+) -> None:
+    changed = replace(request_, tasks=request_.tasks[:1], **change)
+    with pytest.raises(InputError, match=rf"other settings \(.*{named}.*another --out"):
+        run_benchmark(collection, changed, whole[1])
+
+
+def test_a_folder_is_used_by_one_run_at_a_time(
+    collection: Collection, request_: Request, tmp_path: Path
+) -> None:
+    refused: list[str] = []
+
+    def again(what: str, share: float) -> None:
+        if what == "ready":
+            with pytest.raises(InputError) as caught:
+                run_benchmark(collection, request_, tmp_path)
+            refused.append(str(caught.value))
+            raise Enough
+
+    with pytest.raises(Enough):
+        run_benchmark(collection, request_, tmp_path, again)
+    assert len(refused) == 1 and "in use" in refused[0]
+
+
+def test_damaged_results_are_named(
+    collection: Collection, request_: Request, tmp_path: Path
+) -> None:
+    short = replace(request_, tasks=request_.tasks[:1], methods=("base",), limit=1)
+    run_benchmark(collection, short, tmp_path)
+    journal = tmp_path / "items-0.jsonl"
+    journal.write_text("{}\n" + journal.read_text())
+    with pytest.raises(InputError, match=r"items-0.jsonl, line 1 is damaged"):
+        run_benchmark(collection, short, tmp_path)
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(InputError, match=r"without settings\.json"):
+        run_benchmark(collection, short, tmp_path)
+
+
+def test_only_the_first_process_has_a_result(
+    collection: Collection, request_: Request, tmp_path: Path
+) -> None:
+    short = replace(request_, tasks=request_.tasks[:1], methods=("base",), limit=1)
+    assert run_benchmark(collection, short, tmp_path, None, Processes(1, 2)) is None
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_language_and_a_domain_without_adapters_run_with_all(
+    collection: Collection, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "odd.jsonl", [line(1, lang="xx", domain="law")])
+    request = Request((path,), ("base", "static"), selection(collection, False, None))
+    result = run_benchmark(collection, request, tmp_path / "out")
+    assert result is not None
+    (score, _, _) = result.tasks[0].scores
+    assert score.both is None and score.in_language is None
+    assert result.tasks[0].comparisons[0].measure == "right"
+
+
+def test_functions_are_scored_by_their_tests_and_not_copied(
+    collection: Collection, tmp_path: Path
+) -> None:
+    function = {
+        "type": "function", "domain": "code", "entry_point": "f", "test": "assert f() == 1",
+        "reference": "def f():\n    return 1", "answer": "def f():\n    return 1",
+    }  # fmt: skip
+    path = write(tmp_path / "functions.jsonl", [line(1, **function)])
+    request = Request((path,), ("base", "static"), selection(collection, False, None))
+    result = run_benchmark(collection, request, tmp_path / "out")
+    assert result is not None
+    assert [score.method for score in result.tasks[0].scores] == ["base", "static"]
+    assert {one.extracted for one in result.answers} == {"no function"}
+    assert {(one.right, one.in_language, one.both) for one in result.answers} == {
+        (False, None, False)
+    }
+
+
+def test_pairs_follow_the_item(manifest: Path, tmp_path: Path, capsys: Any) -> None:
+    path = write(tmp_path / "two.jsonl", [line(1), line(2)])
+    command = arguments(manifest, (path,), tmp_path / "out")
+    assert main([*command, "--pair", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    texts = {(one["method"], one["item"]): one["text"] for one in content["answers"]}
+    assert texts["static", "i1"] == texts["oracle-pair", "i1"] != texts["base", "i1"]
+    assert content["settings"]["selection"] == {"mode": "pair", "adapters": []}
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (["--limit", "0"], "--limit is 0"),
+        (["--lens", "magic"], "magic"),
+        (["--position", "middle"], "middle"),
+        (["--adapters", "spanish, nobody"], "'nobody'"),
+        (["--methods", "none"], "no method 'none'"),
+    ],
+)
+def test_bad_options_are_one_line_before_a_model_is_loaded(
+    manifest: Path,
+    files: tuple[Path, ...],
+    tmp_path: Path,
+    capsys: Any,
+    extra: list[str],
+    reason: str,
+) -> None:
+    assert main([*arguments(manifest, files[:1], tmp_path / "out"), *extra]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and reason in err.splitlines()[-1] and "loading" not in err
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"type": "essay"}, "type is 'essay'"),
+        ({"lang": "fr"}, "no language adapter with tag 'fr' (it has es)"),
+        (
+            {"type": "function", "entry_point": "f", "reference": "def f():\n    return 2",
+             "test": "assert f() == 1", "answer": "?"},
+            "reference does not pass test (AssertionError)",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_items_are_told_before_a_model_is_loaded(
+    manifest: Path, tmp_path: Path, capsys: Any, change: dict[str, Any], reason: str
+) -> None:
+    path = write(tmp_path / "bad.jsonl", [line(1), line(2, **change)])
+    assert main([*arguments(manifest, (path,), tmp_path / "out"), "--pair"]) == 2
+    err = capsys.readouterr().err
+    assert reason in err and "loading" not in err
+    if "lang" not in change:
+        assert f"{path}, line 2" in err

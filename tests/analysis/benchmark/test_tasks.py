@@ -1,0 +1,122 @@
+"""Task files: what is read, and what is refused with file, line and reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.benchmark.tasks import read_task, read_tasks
+from analysis.common.errors import InputError
+from analysis.training.texts.sources import ASSETS
+
+NUMERIC = {
+    "id": "a", "lang": "es", "domain": "math", "type": "numeric", "instruction": "¿1 + 1?",
+    "answer": 2,
+}  # fmt: skip
+CHOICE = {
+    "id": "b", "lang": "sw", "domain": "law", "type": "mcq", "instruction": "Which?",
+    "choices": ["x", "y"], "gold": 1, "answer": "It is y.", "source": "ours",
+}  # fmt: skip
+FUNCTION = {
+    "id": "c", "lang": "es", "domain": "code", "type": "function", "instruction": "Suma.",
+    "entry_point": "add", "reference": "def add(a, b):\n    return a + b",
+    "test": "assert add(1, 2) == 3",
+}  # fmt: skip
+
+
+def write(folder: Path, *lines: Any, name: str = "task.jsonl") -> Path:
+    path = folder / name
+    written = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(written) + "\n", encoding="utf-8")
+    return path
+
+
+def test_items_are_read_and_unknown_fields_kept(tmp_path: Path) -> None:
+    task = read_task(write(tmp_path, NUMERIC, "", {**CHOICE, "cluster": "k"}, FUNCTION))
+    number, choice, function = task.items
+    assert task.name == "task" and len(task.sha256) == 64
+    assert (number.answer, number.cluster, number.gold_answer) == (2.0, "a", "")
+    assert (choice.cluster, choice.more) == ("k", {"source": "ours"})
+    assert (choice.choices, choice.gold, choice.gold_answer) == (("x", "y"), 1, "It is y.")
+    assert function.gold_answer == FUNCTION["reference"]
+
+
+def test_an_option_is_the_gold_answer_where_no_sentence_says_it(tmp_path: Path) -> None:
+    line = {name: value for name, value in CHOICE.items() if name != "answer"}
+    assert read_task(write(tmp_path, line)).items[0].gold_answer == "y"
+
+
+def test_ids_may_be_numbers_and_a_line_may_hold_any_character(tmp_path: Path) -> None:
+    line = {**NUMERIC, "id": 7, "instruction": "one\u2028two"}
+    item = read_task(write(tmp_path, json.dumps(line, ensure_ascii=False))).items[0]
+    assert (item.id, item.cluster, item.instruction) == ("7", "7", "one\u2028two")
+
+
+def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
+    path = write(tmp_path, NUMERIC, CHOICE, FUNCTION)
+    checked: list[str] = []
+    task = read_task(path, 2, lambda item: checked.append(item.id) or "")  # type: ignore[func-returns-value]
+    assert [item.id for item in task.items] == checked == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "Expecting"),
+        ("[1]", "no JSON object"),
+        ({**NUMERIC, "lang": ""}, "lang is not text"),
+        ({name: value for name, value in NUMERIC.items() if name != "domain"}, "domain is missing"),
+        ({**NUMERIC, "type": "essay"}, "type is 'essay'"),
+        ({**NUMERIC, "answer": "two"}, "answer is 'two'"),
+        ({**NUMERIC, "answer": True}, "answer is True"),
+        ('{"id":"a","lang":"es","domain":"m","type":"numeric","instruction":"q","answer":NaN}',
+         "answer is nan"),
+        ({**CHOICE, "choices": ["x"], "gold": 0}, "at least two choices"),
+        ({**CHOICE, "choices": ["x", "x"]}, "the same text twice"),
+        ({**CHOICE, "choices": "xy"}, "no list of texts"),
+        ({**CHOICE, "gold": 2}, "no index of the 2 choices"),
+        ({**CHOICE, "gold": True}, "no index"),
+        ({**CHOICE, "type": "yesno", "gold": None}, "gold, the index"),
+        ({**FUNCTION, "test": None}, "test is not text"),
+        ({**FUNCTION, "entry_point": "a b"}, "names no function"),
+        ({**NUMERIC, "id": "first"}, "that of line 1"),
+    ],
+)  # fmt: skip
+def test_a_malformed_line_is_named(tmp_path: Path, line: Any, reason: str) -> None:
+    path = write(tmp_path, {**NUMERIC, "id": "first"}, line)
+    with pytest.raises(InputError) as caught:
+        read_task(path)
+    message = str(caught.value)
+    assert f"{path}, line 2" in message and reason in message and "\n" not in message
+
+
+def test_a_further_check_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 1 is not an item: too easy"):
+        read_task(write(tmp_path, NUMERIC), None, lambda item: "too easy")
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_task(tmp_path / "nowhere.jsonl")
+    with pytest.raises(InputError, match="has no items"):
+        read_task(write(tmp_path, ""))
+    latin = tmp_path / "latin.jsonl"
+    latin.write_bytes(b"\xe9")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_task(latin)
+    (tmp_path / "other").mkdir()
+    paths = [write(tmp_path, NUMERIC), write(tmp_path / "other", NUMERIC)]
+    with pytest.raises(InputError, match="Two task files are called 'task'"):
+        read_tasks(paths)
+    with pytest.raises(InputError, match="No task"):
+        read_tasks([])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ASSETS / "tasks").glob("*.jsonl")), ids=lambda path: path.stem
+)
+def test_the_bundled_task_files_can_be_read(path: Path) -> None:
+    assert len(read_task(path).items) >= 30
