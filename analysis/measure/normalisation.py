@@ -90,7 +90,9 @@ NORMALISATIONS = {
             "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, uses_temperature=True
         ),
         Normalisation("top-1", "Largest only", "1 for the largest; ties share", _largest),
-        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", uniform_share=0.5),
+        Normalisation(
+            "mixed", "Half uniform", "½ d / Σ d + ½ / number of adapters", uniform_share=0.5
+        ),
     )
 }
 

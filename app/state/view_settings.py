@@ -11,6 +11,7 @@ from analysis.measure.lenses import Lens, lenses
 from analysis.measure.metrics import Metric, metrics
 from analysis.measure.normalisation import NORMALISATIONS, Normalisation
 from analysis.measure.trace import BOTH, KEPT, MEAN, POSITIONS
+from analysis.measure.weight_settings import WeightSettings
 
 if TYPE_CHECKING:
     from analysis.models.manifest import Collection
@@ -67,6 +68,24 @@ class ViewSettings:
             lens=collection.lens,
             position=collection.position,
             normalisation=collection.normalisation,
+        )
+
+    @classmethod
+    def with_weights(cls, settings: WeightSettings) -> ViewSettings:
+        """The view settings with the given settings of weights."""
+        return cls(
+            lens=settings.lens,
+            position=settings.position,
+            metric=settings.metric,
+            normalisation=settings.normalisation,
+            temperature=settings.temperature,
+        )
+
+    @property
+    def weight_settings(self) -> WeightSettings:
+        """The settings that weights depend on."""
+        return WeightSettings(
+            self.lens, self.position, self.metric, self.normalisation, self.temperature
         )
 
     @property
@@ -139,9 +158,14 @@ class ViewSettings:
             rule.label.lower() + (f" at T = {self.temperature:g}" if rule.uses_temperature else ""),
         ]
 
+    @property
+    def in_words(self) -> str:
+        """How the run is read."""
+        return ", ".join(self._parts())
+
     def described(self) -> str:
         """How the run is read, and how the paper reads it instead."""
-        settings = ", ".join(self._parts())
+        settings = self.in_words
         changes = self._paper_differences()
         if not changes:
             return f"Settings: {settings}. These are the paper's settings."

@@ -171,6 +171,7 @@ FusionLens.define("grid", (root, trigger) => {
       root.dataset.empty = value.layers ? "" : "1";
       figure.setAttribute("aria-label", `${value.title}. ${value.sentence} The arrow keys select a cell.`);
       figure.style.minHeight = `${value.figure.layout.height}px`;
+      FusionLens.send("answer-note", value.answer_note);
       fillTable();
       markCell();
       draw();

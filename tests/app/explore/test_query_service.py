@@ -88,10 +88,14 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
 def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
     query = f"{QUERY} {id(visit.session)}"  # nobody asked it before
     detail = visit.ask(query)["status"].detail
-    costs = r"traced \d+\.\d s · read \d+\.\d s · answered \d+\.\d s: 8 tokens, \d+\.\d/s"
+    seconds = r"\d+\.\d s"
+    costs = (
+        rf"trace: {seconds} · divergence: {seconds} · answers: {seconds}, 8 tokens, "
+        r"\d+\.\d per second"
+    )
     assert re.fullmatch(costs, detail)
     again = visit.ask(query)["status"].detail
-    assert again.startswith("traced from the cache · read from the cache · answered")
+    assert again.startswith("trace: from the cache · divergence: from the cache · answers")
 
 
 def test_shown_and_painted_weights_answer_too(visit: Visit) -> None:
@@ -113,6 +117,29 @@ def test_shown_and_painted_weights_answer_too(visit: Visit) -> None:
     assert visit.session.answer_record.weights[2].mean[0] == (0.5, 0.5, 0.5)
     visit.view_service.reset_painting(visit.session)
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
+
+
+def test_every_token_has_a_price_until_it_is_read(visit: Visit) -> None:
+    visit.ask(f"{QUERY} {id(visit.session)} price")
+    run = visit.session.run
+    assert run is not None and run.every_token_seconds is not None
+    assert re.fullmatch(r"about [1-9]\d* s", run.every_token_cost("norm", "kl"))
+    last(visit.query_service.every_token(visit.session))
+    assert run.every_token_cost("norm", "kl") == ""
+    assert run.every_token_cost("raw", "kl").startswith("about ")
+    visit.ask(run.query)
+    assert visit.session.run is not None
+    assert visit.session.run.every_token_seconds is None, "the cache says nothing about time"
+
+
+def test_answers_that_no_longer_fit_the_grid_say_so(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("base", "qa-flora"))
+    assert [row.of_divergence for row in shown["answers"].rows] == [False, True]
+    assert shown["grid"].answer_note == ""
+    update = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
+    assert update["grid"].answer_note.startswith("Asked with norm lens, unlike the grid.")
+    update = visit.view_service.change_settings(visit.session, ViewSettings(show="divergence"))
+    assert update["grid"].answer_note == ""
 
 
 def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
@@ -170,7 +197,7 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     assert visit.view_service.change_settings(visit.session, mean)["tokens"].id
     # A new run brings it along where the question is the same.
     asked = visit.ask(QUERY, mean)
-    assert asked["status"].detail.startswith("traced from the cache · read from the cache")
+    assert asked["status"].detail.startswith("trace: from the cache · divergence: from the cache")
 
 
 @pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
