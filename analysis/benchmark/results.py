@@ -15,6 +15,8 @@ from analysis.benchmark.tasks import Item
 from analysis.common.schema import as_json
 
 SCHEMA, VERSION = "fusion-lens/benchmark", 1
+RESULT = "result.json"
+"""Name of the file that holds the result in a benchmark's folder."""
 
 
 @dataclass(frozen=True)
