@@ -95,6 +95,7 @@ class Collection:
         lens: The lens to begin with.
         position: The position to begin with.
         normalisation: The normalisation to begin with.
+        quiet: Whether the adapters were trained to change little outside their own domains.
         folder: The manifest's folder, where examples of the collection lie.
     """
 
@@ -106,6 +107,7 @@ class Collection:
     lens: str = "norm"
     position: str = "query"
     normalisation: str = "sum"
+    quiet: bool = False
     folder: Path = Path()
 
     @property
@@ -171,7 +173,7 @@ def _manifest_path(name_or_path: str | Path) -> Path:
     )
 
 
-_TOP = ("name", "title", "lens", "position", "normalisation", "base", "prompt", "adapters")
+_TOP = ("name", "title", "lens", "position", "normalisation", "quiet", "base", "prompt", "adapters")
 _BASE = ("embedded", "folder", "hub", "revision", "license")
 _PROMPT = ("form", "stop")
 _ADAPTER = ("name", "label", "kind", "tag", "folder", "license", "note", "sha256")
@@ -194,6 +196,7 @@ def _read(content: dict[str, Any], path: Path) -> Collection:
         lens=top.text("lens", "norm"),
         position=top.text("position", "query"),
         normalisation=top.text("normalisation", "sum"),
+        quiet=top.flag("quiet"),
         folder=path.parent,
     )
 

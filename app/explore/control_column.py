@@ -25,6 +25,14 @@ _STORED = "The stored example has one setting only. Ask the question yourself to
 _SAMPLED = "Needs a temperature above 0."
 
 # A control follows another control at once, whether the visitor or a link changes that one.
+_QUIET = (
+    "Quiet adapters: each was trained to change little outside its own domain, so a large "
+    "divergence means that the adapter fits the question."
+)
+_NOT_QUIET = (
+    "Adapters that were not trained to be quiet change every text. A large divergence can then "
+    "mean a strong adapter or its style, not that it fits the question."
+)
 _AT_ONCE: dict[str, Any] = {
     "show_progress": "hidden",
     "queue": False,
@@ -53,6 +61,7 @@ def build(
             [(label, name) for name, label in labels.items()],
             value=names,
             label="Adapters",
+            info=_QUIET if collection.quiet else _NOT_QUIET,
             elem_id="adapters",
         ),
         "question",

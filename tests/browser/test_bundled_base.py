@@ -23,7 +23,7 @@ def real_site(embedded_folder: Path) -> Iterator[Site]:
     yield from serve(load_collection())
 
 
-def test_two_adapters_are_traced_explained_and_heard(real_site: Site, visit: Open) -> None:
+def test_two_adapters_are_traced_and_explained_and_answer(real_site: Site, visit: Open) -> None:
     settings = "?adapters=spanish,math&answers=base,qa-flora&alone=&length=8"
     page = visit(real_site.address + settings)
     expect(page.locator("#grid .tag")).to_have_text("stored example")

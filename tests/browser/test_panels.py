@@ -111,7 +111,7 @@ def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
     expect(selected).to_have_text("0.40")
 
 
-def test_only_what_the_model_does_is_heard_and_not_every_percent(page: Page) -> None:
+def test_screen_readers_get_each_step_and_not_every_percent(page: Page) -> None:
     panel = _panel(page, "masthead")
     announced = panel.locator("[role=status]")
     for share in (0.1, 0.2):

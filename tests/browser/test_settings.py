@@ -55,7 +55,7 @@ def test_layers_and_the_mean_over_all_tokens_need_no_new_question(site: Site, pa
     assert "layers=1" in page.url
 
 
-def test_what_is_shown_can_be_heard(site: Site, page: Page) -> None:
+def test_the_shown_weights_can_answer(site: Site, page: Page) -> None:
     page.get_by_role("button", name="More view settings").click()
     _choose(page, "#normalisation", "Largest only")
     expect(page.locator("#grid .note")).to_contain_text("largest only")

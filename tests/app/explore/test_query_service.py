@@ -94,7 +94,7 @@ def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
     assert again.startswith("traced from the cache · read from the cache · answered")
 
 
-def test_what_is_shown_is_heard_and_what_was_painted_too(visit: Visit) -> None:
+def test_shown_and_painted_weights_answer_too(visit: Visit) -> None:
     view_settings = ViewSettings(normalisation="top-1")
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
     assert _rows(visit.ask(QUERY, view_settings, with_shown=True)) == ["base", "static", "shown"]
@@ -135,7 +135,7 @@ def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     assert visit.session.run is before and not refused["busy"]
 
 
-def test_an_adapter_that_is_not_fused_can_be_heard_alone(visit: Visit) -> None:
+def test_an_adapter_that_is_not_fused_can_answer_alone(visit: Visit) -> None:
     visit.names = ["spanish", "code"]
     shown = visit.ask(QUERY, methods=("qa-flora", "adapter:math"))
     visit.names = ["spanish", "math", "code"]
