@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.benchmark.comparison import Comparison
+from analysis.benchmark.comparisons.comparison import Comparison
 from analysis.benchmark.entries import EntryKind
-from analysis.benchmark.profiles import LayerProfile
-from analysis.benchmark.routing import Routing
+from analysis.benchmark.fusion.profiles import LayerProfile
+from analysis.benchmark.fusion.routing import Routing
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import Interval, Share
 from analysis.benchmark.tasks import Item

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
-from analysis.benchmark.fusions import ItemFusion
+from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.tasks import Item, Task

@@ -8,10 +8,10 @@ from typing import Literal
 
 import pytest
 
-from analysis.benchmark.fusions import ItemFusion
-from analysis.benchmark.groups import groups_of
-from analysis.benchmark.profiles import layer_profile
-from analysis.benchmark.routing import routings
+from analysis.benchmark.comparisons.groups import groups_of
+from analysis.benchmark.fusion.profiles import layer_profile
+from analysis.benchmark.fusion.records import ItemFusion
+from analysis.benchmark.fusion.routing import routings
 from analysis.benchmark.tasks import Item, ItemType, Task
 from analysis.models.manifest import AdapterEntry
 
