@@ -58,8 +58,7 @@ def write_results(results: JoinedResults, path: Path) -> None:
     """
     content = as_json(results, SCHEMA, VERSION)
     for run in content["runs"]:
-        for answer in run["answers"]:
-            del answer["option_losses"], answer["seconds"]
+        run["answers"] = _packed(run["answers"])
     written = json.dumps({**content, "digest": _digest(content)}, **_COMPACT)
     try:
         path.write_text(written + "\n", encoding="utf-8")
@@ -81,11 +80,35 @@ def read_results(path: Path) -> JoinedResults:
     if digest != _digest(content):
         raise InputError(f"{path} does not match its digest: join the benchmarks again.")
     try:
+        for run in content["runs"]:
+            run["answers"] = _unpacked(run["answers"])
         return from_json(JoinedResults, content)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}): join the benchmarks again.") from error
 
 
+def _packed(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers of each task and method as rows, which name their columns once."""
+    rows: dict[tuple[str, str], list[list[Any]]] = {}
+    for answer in answers:
+        own = rows.setdefault((answer["task"], answer["method"]), [])
+        own.append([answer[name] for name in _COLUMNS])
+    return [
+        {"task": task, "method": method, "columns": list(_COLUMNS), "rows": found}
+        for (task, method), found in rows.items()
+    ]
+
+
+def _unpacked(packed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"task": part["task"], "method": part["method"]}
+        | dict(zip(part["columns"], row, strict=True))
+        for part in packed
+        for row in part["rows"]
+    ]
+
+
+_COLUMNS = ("item", "text", "end", "extracted", "right", "in_language", "both", "loss")
 _COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
 
 

@@ -93,7 +93,7 @@ def newer(content: dict[str, Any]) -> None:
 
 
 def changed(content: dict[str, Any]) -> None:
-    content["runs"][0]["answers"][0]["text"] = "5"
+    content["runs"][0]["answers"][0]["rows"][0][1] = "5"
 
 
 def foreign(content: dict[str, Any]) -> None:
