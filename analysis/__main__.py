@@ -4,9 +4,37 @@ import argparse
 import importlib
 import pkgutil
 import sys
+from typing import Any, NoReturn
 
 from analysis import commands
 from analysis.common.errors import InputError
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses a bad argument in one line, with the value and the remedy."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.register("type", int, _whole_number)
+        self.register("type", float, _number)
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with 2 and one line."""
+        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number such as 64") from error
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a number such as 0.5") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Its exit code; 2 after bad input (one line on standard error), 130 when interrupted.
     """
-    parser = argparse.ArgumentParser(prog="python -m analysis", description="Fusion Lens")
+    parser = _Parser(prog="python -m analysis", description="Fusion Lens")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in pkgutil.iter_modules(commands.__path__):
         importlib.import_module(f"{commands.__name__}.{module.name}").add(subparsers)

@@ -29,6 +29,7 @@ from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
 from analysis.measure.weight_settings import WeightSettings, default_settings
+from analysis.models.adapter_checks import check_files
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
@@ -92,6 +93,8 @@ class Engine(TraceReader):
         """
         check_collection(collection)
         report = progress or (lambda what, share: None)
+        for entry in collection.adapters:
+            check_files(entry)  # before the base, which takes long to load
         report("loading the base model", 0.0)
         model, tokenizer = load_base(collection.base, progress, dtype, device)
         adapters = []

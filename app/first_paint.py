@@ -85,24 +85,27 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 
 def _cells(grid: GridPanel) -> str:
     """The grid's figure as elements, in the places where Plotly draws it."""
-    (trace,), layout = grid.figure["data"], grid.figure["layout"]
-    colours = trace["meta"]["colours"]
-    veiled = {round(shape["y0"] + 0.5) for shape in layout["shapes"]}
+    data, layout = grid.figure["data"], grid.figure["layout"]
+    heatmaps = [trace for trace in data if trace["type"] == "heatmap"]
     heads = "".join(
         f'<b><span class="wide">{wide}</span><span class="narrow">{narrow}</span></b>'
         for wide, narrow in zip(layout["xaxis"]["ticktext"], layout["meta"]["narrow"], strict=True)
     )
     rows = ""
-    for layer, values, texts in zip(trace["y"], trace["z"], grid.cells, strict=True):
+    for row, (layer, texts) in enumerate(zip(data[0]["y"], grid.cells, strict=True)):
         cells = ""
-        for value, written in zip(values, texts, strict=True):
+        for column, written in enumerate(texts):
+            value, colours = next(
+                (trace["z"][row][column], trace["meta"]["colours"])
+                for trace in heatmaps
+                if trace["z"][row][column] is not None
+            )
             light, dark = (theme.colour(colours[mode], value) for mode in ("light", "dark"))
             inks = ";".join(
                 f"--{mode}-ink:{theme.ink(colour)}" for mode, colour in (("l", light), ("d", dark))
             )
             cells += f'<i style="--l:{light};--d:{dark};{inks}">{_safe(written)}</i>'
-        kind = ' class="veiled"' if layer in veiled else ""
-        rows += f"<div{kind}><em>{layer}</em>{cells}</div>"
+        rows += f"<div><em>{layer}</em>{cells}</div>"
     return f'<div class="cells" style="--k:{len(grid.columns)}"><div>{heads}</div>{rows}</div>'
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
-import pkgutil
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -44,13 +43,23 @@ def collection_from_environment() -> Collection:
 
 
 def find_tabs() -> list[Tab]:
-    """The tabs in their order: the `TAB` of each package of `app` that has a module `tab`."""
-    modules = [
-        f"{app.__name__}.{package.name}.tab"
-        for package in pkgutil.iter_modules(app.__path__)
-        if package.ispkg
-    ]
-    tabs = [importlib.import_module(name).TAB for name in modules if importlib.util.find_spec(name)]
+    """The tabs in their order: the `TAB` of each folder of `app` that has a `tab.py`.
+
+    Raises:
+        TypeError: A `tab.py` has no `TAB`, or its folder is no package.
+        ValueError: Two tabs have the same title.
+    """
+    tabs: list[Tab] = []
+    for path in sorted(path for root in app.__path__ for path in Path(root).glob("*/tab.py")):
+        name = f"{app.__name__}.{path.parent.name}.tab"
+        if not (path.parent / "__init__.py").is_file():
+            raise TypeError(f"{path.parent} has a tab.py but no __init__.py: add an empty one")
+        tab = getattr(importlib.import_module(name), "TAB", None)
+        if not isinstance(tab, Tab):
+            raise TypeError(f"{name} has no TAB of class {Tab.__name__}")
+        if tab.title in [other.title for other in tabs]:
+            raise ValueError(f"{name}: another tab is titled {tab.title!r} too")
+        tabs.append(tab)
     return sorted(tabs, key=lambda tab: (tab.order, tab.title))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_NARROW = "\u00a0\u202f\u2009"  # spaces that languages put between groups of three digits
+# Spaces and apostrophes that languages put between groups of three digits.
+_SPACES = " \u00a0\u202f\u2009"
+_APOSTROPHES = "'\u2019"
 _COMMA_LANGUAGES = ("de", "es", "fr", "it", "pt", "ru")
 _FIRST_GROUP = r"[1-9]\d{0,2}"
 
@@ -17,18 +19,21 @@ def final_number(text: str, language: str = "en") -> float | None:
     "3,5" is three and a half. A sign that cannot be the language's own, as in "3.5" or "1,200.50"
     in Spanish, is read as another language writes it: small models mix the two.
 
+    In every language a space (plain, no-break or thin) or an apostrophe joins one to three digits,
+    of which the first is not 0, with the groups of exactly three digits after them: "10 000" and
+    "5'000" are ten and five thousand. More digits before a space make two numbers: "2024 300".
+
     Args:
         text: The answer.
         language: Code of the answer's language.
     """
     comma = language in _COMMA_LANGUAGES
-    spaces = _NARROW + (" " if comma else "")
-    digits = rf"\d+(?:[.,]\d+|[{spaces}]\d{{3}}(?!\d))*"
+    digits = rf"\d+(?:[.,]\d+|[{_SPACES}{_APOSTROPHES}]\d{{3}}(?!\d))*"
     found = re.findall(rf"(?<![\w.,])[-−]?{digits}|{digits}", text)
     if not found:
         return None
     # Numbers beside each other look like one: "2024 300" holds two, and "3,4,5" a list.
-    parts = re.split(f"[{spaces}]", found[-1])
+    parts = re.split(f"[{_SPACES}{_APOSTROPHES}]", found[-1])
     ends = [" ".join(parts[place:]) for place in range(len(parts))]
     for written in (*ends, re.split("[.,]", parts[-1])[-1]):
         value = _value(written.replace("−", "-"), comma)

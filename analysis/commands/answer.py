@@ -8,7 +8,10 @@ from typing import Any
 
 from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
 from analysis.common.console import progress_bar
-from analysis.models.manifest import choose_adapters, load_collection
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.methods import fuse, named, written_names
+from analysis.models.manifest import choose_adapters, load_collection, with_adapters
 
 METHODS = "base,static,sum,qa-flora"
 
@@ -25,7 +28,7 @@ def add(subparsers: Any) -> None:
         "--methods",
         default=METHODS,
         metavar="M,N",
-        help="comma-separated; one adapter alone is adapter:NAME (default: %(default)s)",
+        help=f"comma-separated, of {', '.join(written_names())} (default: %(default)s)",
     )
     parser.add_argument(
         "--max-new-tokens", type=int, default=128, metavar="N", help="(default: %(default)s)"
@@ -41,18 +44,22 @@ def run(args: argparse.Namespace) -> int:
     from analysis.engine import Engine
     from analysis.inference.decoding.sampling import Sampling
     from analysis.measure.collection_check import check_collection
-    from analysis.methods import fuse, named
 
     query, names = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
     check_collection(collection)
     settings = weight_settings_of(args, collection)
-    named(names, collection.names)
+    for name, (_, adapter) in zip(names, named(names, collection.names), strict=True):
+        if adapter and adapter not in chosen:
+            raise InputError(
+                f"Method {name!r} needs adapter {adapter!r}, which --adapters leaves out: add it."
+            )
+    Limits().check_answer(1, len(names), args.max_new_tokens)
     sampling = Sampling(args.temperature, args.top_p, args.seed)
     began = time.perf_counter()
     with progress_bar() as report:
-        engine = Engine.load(collection, report, args.dtype)
+        engine = Engine.load(with_adapters(collection, chosen), report, args.dtype)
         loaded = time.perf_counter()
         prompt = engine.prompt(query, plain=args.plain)
         rows = fuse(names, engine.context(prompt, chosen, settings, progress=report))

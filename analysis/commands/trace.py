@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
 from analysis.common.console import progress_bar
-from analysis.models.manifest import choose_adapters, load_collection
+from analysis.models.manifest import choose_adapters, load_collection, with_adapters
 
 
 def add(subparsers: Any) -> None:
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     settings = weight_settings_of(args, collection)
     began = time.perf_counter()
     with progress_bar() as report:
-        engine = Engine.load(collection, report, args.dtype)
+        engine = Engine.load(with_adapters(collection, chosen), report, args.dtype)
         loaded = time.perf_counter()
         trace = engine.trace(query, chosen, plain=args.plain, progress=report)
         traced = time.perf_counter()

@@ -15,12 +15,13 @@ TICK_SECONDS = 0.5
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar with the phase, the share of the whole and the time.
+    """A bar with the phase, its share and the time.
 
     Where standard error is no terminal, each phase is one plain line instead.
 
     Yields:
-        A function of the phase and the share of the whole, from 0 to 1.
+        A function of the phase and the share of the work, from 0 to 1. Work that follows other work
+        begins at 0 again.
     """
     if not sys.stderr.isatty():
         yield _Lines(sys.stderr)
@@ -46,7 +47,8 @@ class _Lines:
     def __call__(self, phase: str, share: float) -> None:
         if phase != self._phase:
             self._phase = phase
-            print(f"{100 * share:3.0f}% {phase}", file=self._stream, flush=True)
+            # Without the share, which begins again with each work.
+            print(phase, file=self._stream, flush=True)
 
 
 @contextmanager

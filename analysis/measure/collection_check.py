@@ -10,11 +10,15 @@ from analysis.models.manifest import Collection
 
 
 def check_collection(collection: Collection) -> None:
-    """Refuses a collection whose default settings cannot be used.
+    """Refuses a collection without adapters, or whose default settings cannot be used.
 
     Raises:
-        InputError: There is no such lens, position or normalisation.
+        InputError: It has no adapter, or there is no such lens, position or normalisation.
     """
+    if not collection.adapters:
+        raise InputError(
+            f"{collection.manifest} has no adapter: add [[adapters]] with name and folder for each."
+        )
     for key, value, known in (
         ("lens", collection.lens, tuple(lenses())),
         ("position", collection.position, POSITIONS),
@@ -22,6 +26,5 @@ def check_collection(collection: Collection) -> None:
     ):
         if value not in known:
             raise InputError(
-                f"{collection.folder}: the manifest of {collection.name} has {key} = {value!r}: "
-                f"take one of {', '.join(known)}."
+                f"{collection.manifest} has {key} = {value!r}: take one of {', '.join(known)}."
             )

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     # The page lists the normalisations before torch is loaded.
     from torch import Tensor
 
-# Where no divergence of a layer is larger, the layer counts as one without divergence: float32
-# round-off of a real difference is far above it, and quotients of such numbers would be noise.
-_NEGLIGIBLE = 1e-30
+NEGLIGIBLE = 1e-30
+"""Where no divergence of a layer is larger, no adapter counts as moving the base there: float32
+round-off of a real difference is far above it, and quotients of such numbers would be noise."""
 
 
 def normalise(divergence_LK: Tensor) -> Tensor:
@@ -31,9 +31,9 @@ def normalise(divergence_LK: Tensor) -> Tensor:
     divergence_LK = divergence_LK.double()
     # Dividing by the largest first keeps sums of huge or tiny values finite.
     largest_L1 = divergence_LK.amax(dim=1, keepdim=True)
-    relative_LK = divergence_LK / largest_L1.clamp_min(_NEGLIGIBLE)
+    relative_LK = divergence_LK / largest_L1.clamp_min(NEGLIGIBLE)
     share_LK = relative_LK / relative_LK.sum(dim=1, keepdim=True).clamp_min(1e-300)
-    return share_LK.where(largest_L1 > _NEGLIGIBLE, 1.0 / divergence_LK.shape[1])
+    return share_LK.where(largest_L1 > NEGLIGIBLE, 1.0 / divergence_LK.shape[1])
 
 
 def _roots(divergence_LK: Tensor, temperature: float) -> Tensor:
@@ -90,13 +90,15 @@ NORMALISATIONS = {
             "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, uses_temperature=True
         ),
         Normalisation("top-1", "Largest only", "1 for the largest; ties share", _largest),
-        Normalisation("mixed", "Half uniform", "½ d / Σ d + ½ 1/k", uniform_share=0.5),
+        Normalisation(
+            "mixed", "Half uniform", "½ d / Σ d + ½ / number of adapters", uniform_share=0.5
+        ),
     )
 }
 
 
 def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float = 1.0) -> Tensor:
-    """Weights from divergences, by the name of a normalisation.
+    """Weights from divergences, by the name of a normalisation; 1/k where nothing diverges.
 
     Raises:
         InputError: There is no such normalisation, or the temperature is not above 0.
@@ -104,9 +106,11 @@ def weigh(divergence_LK: Tensor, normalisation: str = "sum", temperature: float 
     check_normalisation(normalisation, temperature)
     rule = NORMALISATIONS[normalisation]
     share_LK = normalise(rule.terms_of(divergence_LK, temperature))
+    uniform = 1 / share_LK.shape[1]
+    share_LK = share_LK.where(divergence_LK.amax(dim=1, keepdim=True) > NEGLIGIBLE, uniform)
     if not rule.uniform_share:
         return share_LK
-    return (1 - rule.uniform_share) * share_LK + rule.uniform_share / share_LK.shape[1]
+    return (1 - rule.uniform_share) * share_LK + rule.uniform_share * uniform
 
 
 def check_normalisation(normalisation: str, temperature: float = 1.0) -> None:

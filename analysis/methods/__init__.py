@@ -26,11 +26,12 @@ class Method:
 
     Attributes:
         name: Name on the command line and in links.
-        label: Name for people.
+        label: Name for people; it follows the adapter's label where the method takes one.
         summary: One sentence about the rule.
         policy: From a context, and the adapter that the method's name gives or "", to a policy.
         order: Methods are listed by ascending order, then by name.
         of_adapter: Whether the method's name gives an adapter after a colon (`adapter:math`).
+        of_divergence: Whether the policy depends on divergences.
     """
 
     name: str
@@ -39,11 +40,17 @@ class Method:
     policy: Callable[[Context, str], Policy]
     order: int = 100
     of_adapter: bool = False
+    of_divergence: bool = False
 
 
 def methods() -> Mapping[str, Method]:
     """All methods by name, in their order."""
     return discover(__name__, tuple(__path__), "METHOD", Method)
+
+
+def written_names() -> list[str]:
+    """The methods' names as a request writes them: `adapter:NAME` where one takes an adapter."""
+    return [f"{one.name}:NAME" if one.of_adapter else one.name for one in methods().values()]
 
 
 def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, str]]:
@@ -57,13 +64,13 @@ def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, 
         InputError: There is no such method or adapter, or a name comes twice.
     """
     known = methods()
+    listed = ", ".join(written_names())
     found = []
     for name in names:
         rule, colon, adapter = name.partition(":")
         method = known.get(rule)
         if method is None or bool(colon) != method.of_adapter:
-            listed = [f"{one.name}:NAME" if one.of_adapter else one.name for one in known.values()]
-            raise InputError(f"There is no method {name!r}: take some of {', '.join(listed)}.")
+            raise InputError(f"There is no method {name!r}: take some of {listed}.")
         if method.of_adapter and adapter not in available:
             raise InputError(
                 f"Method {name!r} names none of the adapters: take one of {', '.join(available)}."
@@ -72,7 +79,7 @@ def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, 
             raise InputError(f"Method {name!r} is named twice: name it once.")
         found.append((method, adapter))
     if not found:
-        raise InputError(f"No method is named: take some of {', '.join(known)}.")
+        raise InputError(f"No method is named: take some of {listed}.")
     return found
 
 

@@ -20,7 +20,7 @@ def _policy(context: Context, adapter: str) -> ConstantWeights:
 
 METHOD = Method(
     "adapter",
-    "One adapter",
+    "alone",
     "A single adapter, as it was trained to run.",
     _policy,
     order=40,

@@ -21,4 +21,5 @@ METHOD = Method(
     "In each layer, every adapter weighs its share of the divergence that this query causes.",
     _policy,
     order=30,
+    of_divergence=True,
 )

@@ -22,7 +22,7 @@ def _policy(context: Context, adapter: str) -> ConstantWeights:
 METHOD = Method(
     "static",
     "Static",
-    "Every adapter weighs 1/k in every layer, whatever the query.",
+    "Every adapter has the same weight in every layer, whatever the query.",
     _policy,
     order=10,
 )

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -69,6 +70,17 @@ def read_config(entry: AdapterEntry) -> dict[str, Any]:
     return config
 
 
+def check_files(entry: AdapterEntry) -> None:
+    """Checks an adapter's files as far as that needs no base model.
+
+    Raises:
+        InputError: A file is missing or is not the manifest's, or is nothing that can be mixed.
+    """
+    check_digest(entry)
+    check_config(read_config(entry), entry.name)
+    check_weights_file(entry)
+
+
 def check_digest(entry: AdapterEntry) -> None:
     """Refuses weights that are not those that the manifest names; without a digest all are taken.
 
@@ -118,8 +130,12 @@ def check_config(config: Mapping[str, Any], name: str) -> None:
         )
 
 
-def check_tensors(entry: AdapterEntry, model: PreTrainedModel) -> dict[tuple[str, str], Any]:
-    """Checks every tensor against the base: `(module, A or B)` → shape."""
+def check_weights_file(entry: AdapterEntry) -> Path:
+    """The path of an adapter's weights.
+
+    Raises:
+        InputError: There is no such file.
+    """
     path = entry.folder / TENSORS
     if not path.is_file():
         pickles = sorted(file.name for file in entry.folder.glob("*.bin"))
@@ -129,6 +145,12 @@ def check_tensors(entry: AdapterEntry, model: PreTrainedModel) -> dict[tuple[str
                 "read. Save it again with safe_serialization=True."
             )
         raise InputError(f"Adapter {entry.name}: {entry.folder} has no {TENSORS}.")
+    return path
+
+
+def check_tensors(entry: AdapterEntry, model: PreTrainedModel) -> dict[tuple[str, str], Any]:
+    """Checks every tensor against the base: `(module, A or B)` → shape."""
+    path = check_weights_file(entry)
     shapes: dict[tuple[str, str], Any] = {}
     try:
         with safe_open(path, framework="pt") as file:

@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
-from analysis.models.adapter_checks import check_config, check_digest, check_tensors, read_config
+from analysis.models.adapter_checks import check_files, check_tensors
 from analysis.models.manifest import AdapterEntry
 
 # PEFT makes its adapter's name an attribute of modules, which `half` and `v1.0` cannot be.
@@ -64,8 +64,7 @@ def load_adapter(model: PreTrainedModel, entry: AdapterEntry) -> Adapter:
     Raises:
         InputError: It is not there, damaged, unsafe, or nothing that can be mixed.
     """
-    check_digest(entry)
-    check_config(read_config(entry), entry.name)
+    check_files(entry)
     shapes = check_tensors(entry, model)
     with _injected(model, entry) as layers:
         factors = {}

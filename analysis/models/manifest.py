@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -96,7 +96,7 @@ class Collection:
         position: The position to begin with.
         normalisation: The normalisation to begin with.
         quiet: Whether the adapters were trained to change little outside their own domains.
-        folder: The manifest's folder, where examples of the collection lie.
+        manifest: The manifest's file.
     """
 
     name: str
@@ -108,7 +108,12 @@ class Collection:
     position: str = "query"
     normalisation: str = "sum"
     quiet: bool = False
-    folder: Path = Path()
+    manifest: Path = Path()
+
+    @property
+    def folder(self) -> Path:
+        """The manifest's folder, where examples of the collection lie."""
+        return self.manifest.parent
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +163,12 @@ def choose_adapters(names: Sequence[str] | None, available: Sequence[str]) -> tu
     return chosen
 
 
+def with_adapters(collection: Collection, names: Sequence[str]) -> Collection:
+    """A collection with some of its adapters only, in the collection's order."""
+    chosen = tuple(adapter for adapter in collection.adapters if adapter.name in names)
+    return replace(collection, adapters=chosen)
+
+
 def _manifest_path(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     candidates = [Path(text), Path(text) / "collection.toml"]
@@ -182,6 +193,7 @@ _ADAPTER = ("name", "label", "kind", "tag", "folder", "license", "note", "sha256
 def _read(content: dict[str, Any], path: Path) -> Collection:
     top = ManifestTable(path, "", content, _TOP)
     name = top.text("name")
+    _check_name(top, name)
     adapters = tuple(_adapter(table, path) for table in top.tables("adapters", _ADAPTER))
     names = [adapter.name for adapter in adapters]
     for adapter in names:
@@ -197,7 +209,7 @@ def _read(content: dict[str, Any], path: Path) -> Collection:
         position=top.text("position", "query"),
         normalisation=top.text("normalisation", "sum"),
         quiet=top.flag("quiet"),
-        folder=path.parent,
+        manifest=path,
     )
 
 
@@ -227,11 +239,7 @@ def _base(table: ManifestTable, path: Path) -> Base:
 
 def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
     name, kind = table.text("name"), table.text("kind", "other")
-    if not _NAME.fullmatch(name):
-        raise table.error(
-            f"has name = {name!r}: take letters, digits, '.', '_' and '-', at most 64, and put "
-            "anything else into the label"
-        )
+    _check_name(table, name, "label")
     if kind not in get_args(Kind):
         raise table.error(f"has kind = {kind!r}: take one of {', '.join(get_args(Kind))}")
     sha256 = table.text("sha256", "").lower()
@@ -247,6 +255,14 @@ def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
         sha256=sha256,
         tag=table.text("tag", name),
     )
+
+
+def _check_name(table: ManifestTable, name: str, other: str = "title") -> None:
+    if not _NAME.fullmatch(name):
+        raise table.error(
+            f"has name = {name!r}: take letters, digits, '.', '_' and '-', at most 64, and put "
+            f"anything else into the {other}"
+        )
 
 
 def _prompt(table: ManifestTable) -> PromptForm:

@@ -88,7 +88,10 @@ class ManifestTable:
             raise self.error(f"has {field} = {_short(values)}: write a list of texts, in [ and ]")
         for value in values:
             if not isinstance(value, str) or not value:
-                raise self.error(f"has {_short(value)} in {field}: write texts that are not empty")
+                raise self.error(
+                    f"has {_short(value)} in {field}: write a list of texts in quotes that are not "
+                    f'empty, such as {field} = ["…"]'
+                )
         return tuple(values)
 
     def table(self, field: str, known: tuple[str, ...]) -> ManifestTable:

@@ -24,7 +24,6 @@ _MOST_TOKENS = 256
 _STORED = "The stored example has one setting only. Ask the question yourself to change it."
 _SAMPLED = "Needs a temperature above 0."
 
-# A control follows another control at once, whether the visitor or a link changes that one.
 _QUIET = (
     "Quiet adapters: each was trained to change little outside its own domain, so a large "
     "divergence means that the adapter fits the question."
@@ -33,6 +32,7 @@ _NOT_QUIET = (
     "Adapters that were not trained to be quiet change every text. A large divergence can then "
     "mean a strong adapter or its style, not that it fits the question."
 )
+# A control follows another control at once, whether the visitor or a link changes that one.
 _AT_ONCE: dict[str, Any] = {
     "show_progress": "hidden",
     "queue": False,
@@ -202,7 +202,6 @@ def _answers(controls: Controls, labels: Mapping[str, str]) -> None:
             alone,
             value=first,
             multiselect=True,
-            show_label=False,
             label="Adapters that answer alone",
             elem_id="alone",
         ),

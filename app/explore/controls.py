@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from analysis.methods import methods
+from app.state.answers_panel import heading_of
 from app.state.examples import Example
 from app.state.link_fields import Field
 from app.state.run import AnswerSettings
@@ -25,9 +26,6 @@ Part: TypeAlias = Literal["question", "view", "answers", "what-if", "check"]
 """The part of the work that a control belongs to."""
 
 C = TypeVar("C", bound=Component)
-
-_ALONE = "adapter"
-"""The method that answers with one adapter alone: `adapter:math`."""
 
 
 @dataclass(frozen=True)
@@ -203,8 +201,14 @@ def method_choices() -> list[tuple[str, str]]:
 
 
 def alone_choices(labels: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Labels and names of the methods that answer with one adapter alone."""
-    return [(f"{label} alone", f"{_ALONE}:{name}") for name, label in labels.items()]
+    """Labels and names of the methods that take one adapter, with each adapter."""
+    names = [
+        f"{rule.name}:{adapter}"
+        for rule in methods().values()
+        if rule.of_adapter
+        for adapter in labels
+    ]
+    return [(heading_of(name, labels).label, name) for name in names]
 
 
 def alone_for(example: Example, alone: list[str], adapters: Container[str]) -> list[str]:
@@ -217,4 +221,5 @@ def alone_for(example: Example, alone: list[str], adapters: Container[str]) -> l
     """
     if not alone or example.alone not in adapters:
         return alone
-    return [f"{_ALONE}:{example.alone}"]
+    method, _, _ = alone[0].partition(":")
+    return [f"{method}:{example.alone}"]

@@ -28,6 +28,9 @@ from app.widgets.status import StatusPanel
 FOLDED_CONTROLS = "Adapters, lens and answers"
 """The button that shows the controls on a narrow page."""
 
+EVERY_TOKEN = "Show every token"
+"""The button that reads the divergence at every token; its cost follows once it is known."""
+
 _WELCOME = "Ask a question to see the weight of each adapter in each layer."
 _SELECT = "Click a cell of the grid, or move to a cell with the arrow keys."
 
@@ -113,7 +116,7 @@ def build(
             add_panel("grid", "grid", GridPanel.empty(_WELCOME), events=("cell", "paint"))
             with gr.Row(elem_classes="grid-actions"):
                 add_button("answer-shown", "Answer with these weights", size="sm", scale=0)
-                add_button("every-token", "Show every token", size="sm", scale=0)
+                add_button("every-token", EVERY_TOKEN, size="sm", scale=0)
             add_panel("profile", "charts", ChartsPanel.empty())
             add_panel("tokens", "charts", ChartsPanel.empty())
             with gr.Accordion("Robustness checks", open=False, elem_classes="robustness"):
@@ -130,7 +133,11 @@ def build(
                 )
                 add_button("check-variants", "Compare variants", size="sm")
                 add_panel("variants", "charts", ChartsPanel.empty())
-                add_button("check-copies", "Compare the selected adapter with copies", size="sm")
+                add_button(
+                    "check-copies",
+                    "Compare the selected adapter with a zero, an equal and a doubled one",
+                    size="sm",
+                )
                 add_panel("copies", "charts", ChartsPanel.empty())
         with gr.Column(elem_classes="aside", scale=0, min_width=300):
             add_button("pin", "Pin this run", size="sm")

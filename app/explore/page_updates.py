@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from app.explore.button_hints import disabled_buttons, hints_panel
-from app.explore.layout import Layout
+from app.explore.layout import EVERY_TOKEN, Layout
 from app.explore.services.permalinks import Permalinks
 from app.state import view_settings
 from app.state.session import Session
@@ -36,7 +36,12 @@ class PageUpdates:
     def outputs(self) -> list[Component]:
         """The components that an update may change."""
         layout = self._layout
-        return [*layout.panels.values(), *layout.buttons.values(), *layout.controls.locked]
+        return [
+            *layout.panels.values(),
+            *layout.buttons.values(),
+            *layout.controls.locked,
+            layout.controls["layers"],
+        ]
 
     def changes(self, session: Session, update: Mapping[str, object]) -> Changes:
         """The changes of an update.
@@ -57,10 +62,24 @@ class PageUpdates:
             changes[panels["hints"]] = encode(hints_panel(disabled))
             for name, button in self._layout.buttons.items():
                 changes[button] = gr.Button(interactive=name not in disabled)
+        if "grid" in update and session.snapshot is not None:
+            fault = session.view_settings.span_fault(session.snapshot.layers)
+            changes[self._layout.controls["layers"]] = gr.update(info=fault)
         if "grid" in update and session.run is not None:
+            controls, cost = (
+                self._layout.controls,
+                session.run.every_token_cost(*session.view_settings.reading),
+            )
             # The stored example has one setting of these controls only; a run has all.
             unlocked = gr.update(interactive=True, info="")
-            changes |= dict.fromkeys(self._layout.controls.locked, unlocked)
+            changes |= dict.fromkeys(controls.locked, unlocked)
+            changes[controls["position"]] = gr.update(
+                interactive=True, info=cost and f"The mean reads every token: {cost}."
+            )
+            changes[self._layout.buttons["every-token"]] = gr.Button(
+                f"{EVERY_TOKEN} ({cost})" if cost else EVERY_TOKEN,
+                interactive="every-token" not in disabled_buttons(session),
+            )
         return changes
 
     def message(self, status: StatusPanel) -> Changes:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.manifest import Collection
 from app.state.answers_panel import AnswersPanel
-from app.state.run import AnswerRecord
+from app.state.run import AnswerRecord, AnswerSettings
 from app.state.snapshot import Numbers, Snapshot
 
 if TYPE_CHECKING:
     from analysis.inference.prompt import Prompt
     from analysis.models.provenance import Provenance
+
+
+def weight_settings(collection: Collection, settings: AnswerSettings) -> WeightSettings:
+    """How the methods of the answers read divergences: by the collection's settings and a lens."""
+    return replace(default_settings(collection), lens=settings.lens)
 
 
 @dataclass(frozen=True)

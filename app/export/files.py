@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.models.manifest import Collection
 from analysis.models.provenance import provenance
 from app.export import html_report, python_snippet
-from app.export.bundle import ExportBundle
+from app.export.bundle import ExportBundle, weight_settings
 from app.state.session import Session
 from app.state.snapshot import Snapshot, difference
 from app.views.export_panel import SavedFile
@@ -112,6 +112,7 @@ def _answers(bundle: ExportBundle) -> dict[str, Any] | None:
     if answers is None or answer_record is None:
         return None
     settings = asdict(answer_record.settings)
+    settings["divergence"] = asdict(weight_settings(bundle.collection, answer_record.settings))
     rows = [
         {
             "name": card.name,

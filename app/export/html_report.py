@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.export.bundle import weight_settings
 from app.state.snapshot import Numbers, Snapshot, difference
+from app.state.view_settings import ViewSettings
 from app.views import grid_views
 from app.widgets import text
 
@@ -26,6 +29,7 @@ table { border-collapse: separate; border-spacing: 2px; width: 100%;
   font-variant-numeric: tabular-nums }
 td, th { padding: 3px 8px; text-align: center; font-weight: 400; overflow-wrap: anywhere }
 td { background: rgba(var(--cell), calc(var(--w) * 0.55)) }
+tr.grey { --cell: 128, 133, 147 }
 thead th { font-weight: 600 }
 blockquote { border-left: 3px solid var(--line); margin: 0; padding: 4px 16px;
   white-space: pre-wrap }
@@ -42,10 +46,12 @@ def write(bundle: ExportBundle) -> str:
     snapshot = bundle.snapshot
     view_settings, visible_layers = snapshot.view_settings, snapshot.visible_layers
     weights = grid_views.in_visible_layers(snapshot, snapshot.weights)
+    saturated = [layer for layer in visible_layers if layer in snapshot.saturated]
     divergence = grid_views.in_visible_layers(snapshot, snapshot.divergence)
     sentences = [
         grid_views.leaders(snapshot),
         text.movers(divergence, snapshot.labels, view_settings.unit, visible_layers),
+        text.saturation(saturated, [view_settings.lens]),
         view_settings.described(),
         text.focus(visible_layers, snapshot.layers),
     ]
@@ -61,7 +67,7 @@ def write(bundle: ExportBundle) -> str:
 <p>{_escaped(bundle.collection.title)}</p>
 <blockquote dir="auto">{_escaped(snapshot.query)}</blockquote>
 {paragraphs}<h2>Weights</h2>
-{_table(snapshot, weights, [[f"{value:.2f}" for value in row] for row in weights])}
+{_table(snapshot, weights, [[f"{value:.2f}" for value in row] for row in weights], saturated)}
 <h2>Divergence{_escaped(f" in{view_settings.unit}" if view_settings.unit else "")}</h2>
 {_table(snapshot, shares, [[text.number(value) for value in row] for row in divergence])}
 {_painted(bundle)}{_compared(bundle)}{_answers(bundle)}<h2>Made with</h2>
@@ -70,7 +76,12 @@ def write(bundle: ExportBundle) -> str:
 """
 
 
-def _table(snapshot: Snapshot, shades: Numbers | list[list[float]], cells: list[list[str]]) -> str:
+def _table(
+    snapshot: Snapshot,
+    shades: Numbers | list[list[float]],
+    cells: list[list[str]],
+    grey: Collection[int] = (),
+) -> str:
     heads = "".join(
         f'<th scope="col" dir="auto">{_escaped(label)}</th>' for label in snapshot.labels
     )
@@ -80,7 +91,8 @@ def _table(snapshot: Snapshot, shades: Numbers | list[list[float]], cells: list[
             f'<td style="--w:{shade:.3f}">{_escaped(cell)}</td>'
             for shade, cell in zip(row, written, strict=True)
         )
-        body += f'<tr><th scope="row">{layer}</th>{line}</tr>\n'
+        kind = ' class="grey"' if layer in grey else ""
+        body += f'<tr{kind}><th scope="row">{layer}</th>{line}</tr>\n'
     return (
         f'<div class="wide"><table><thead><tr><th scope="col">layer</th>{heads}</tr></thead>'
         f"<tbody>\n{body}</tbody></table></div>"
@@ -102,14 +114,16 @@ def _compared(bundle: ExportBundle) -> str:
     if pinned is None or changed is None:
         return ""
     values = grid_views.in_visible_layers(snapshot, changed.values)
-    cells = [[f"{value:+.2f}" for value in row] for row in values]
+    cells = [[text.signed(value) for value in row] for row in values]
     shades = [[abs(value) for value in row] for row in values]
     labels = tuple(snapshot.labels[place] for place in changed.places)
     shared = replace(snapshot, adapters=changed.adapters, labels=labels)
+    grey = {*snapshot.saturated, *pinned.saturated}
     return (
         "<h2>Weights minus the pinned weights</h2>\n"
         f'<blockquote dir="auto">{_escaped(pinned.query)}</blockquote>\n'
-        f"<p>{_escaped(pinned.view_settings.described())}</p>\n{_table(shared, shades, cells)}\n"
+        f"<p>{_escaped(pinned.view_settings.described())}</p>\n"
+        f"{_table(shared, shades, cells, grey)}\n"
     )
 
 
@@ -120,9 +134,12 @@ def _answers(bundle: ExportBundle) -> str:
     settings = answer_record.settings
     sampling = settings.sampling
     how = (
-        f"at most {settings.new_tokens} tokens each, temperature {sampling.temperature:g}, "
-        f"top-p {sampling.top_p:g}, seed {sampling.seed}"
+        f"At most {settings.new_tokens} tokens each, temperature {sampling.temperature:g}, "
+        f"top-p {sampling.top_p:g}, seed {sampling.seed}."
     )
+    if any(row.of_divergence for row in answers.rows):
+        answered = ViewSettings.with_weights(weight_settings(bundle.collection, settings))
+        how += f" Methods that read divergences: {answered.in_words}."
     written = f"<h2>Answers</h2>\n<p>{_escaped(how)}</p>\n"
     for row in answers.rows:
         written += f'<h3 dir="auto">{_escaped(row.label)}</h3>'

@@ -64,7 +64,7 @@ class Outcome(Generic[T]):
 
     def cost(self, what: str) -> str:
         """The cost in words."""
-        return f"{what} from the cache" if self.cached else f"{what} {self.seconds:.1f} s"
+        return f"{what}: from the cache" if self.cached else f"{what}: {self.seconds:.1f} s"
 
 
 def _working(what: str, share: float, seconds: float) -> RequestUpdate:

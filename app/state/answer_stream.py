@@ -73,7 +73,7 @@ class AnswerStream:
     @property
     def cost(self) -> str:
         """The cost of the answers, in words."""
-        return f"answered {self._seconds:.1f} s: {self.tokens} tokens, {self.speed:.1f}/s"
+        return f"answers: {self._seconds:.1f} s, {self.tokens} tokens, {self.speed:.1f} per second"
 
     def panel(self) -> AnswersPanel:
         """The answers panel with all tokens."""

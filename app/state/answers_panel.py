@@ -29,11 +29,13 @@ class Heading:
         name: The method's name, as `analysis` takes it.
         label: The title of the card.
         summary: One sentence about the rule behind it.
+        of_divergence: Whether the rule reads divergences, which depend on the view settings.
     """
 
     name: str
     label: str
     summary: str = ""
+    of_divergence: bool = False
 
 
 @dataclass
@@ -61,6 +63,7 @@ class AnswerCard:
         name: The method's name.
         label: The title of the card.
         summary: One sentence about the rule behind it.
+        of_divergence: Whether the rule reads divergences, which depend on the view settings.
         start: Index of the first token in `tokens`; the panel has the tokens before it.
         tokens: The tokens from `start` on.
         end: Why the answer ended; None while it grows.
@@ -72,6 +75,7 @@ class AnswerCard:
     name: str
     label: str
     summary: str
+    of_divergence: bool
     start: int
     tokens: Sequence[ShownToken]
     end: str | None
@@ -116,8 +120,8 @@ def heading_of(name: str, labels: Mapping[str, str]) -> Heading:
     """
     rule, _, adapter = name.partition(":")
     method = methods()[rule]
-    label = f"{labels[adapter]} alone" if adapter else method.label
-    return Heading(name, label, method.summary)
+    label = f"{labels[adapter]} {method.label}" if adapter else method.label
+    return Heading(name, label, method.summary, method.of_divergence)
 
 
 def reference_among(names: Sequence[str]) -> int:
@@ -159,6 +163,7 @@ def _card(answer: Answer, start: int, reference: str | None) -> AnswerCard:
         name=answer.heading.name,
         label=answer.heading.label,
         summary=answer.heading.summary,
+        of_divergence=answer.heading.of_divergence,
         start=start,
         tokens=answer.tokens[start:],
         end=answer.end,

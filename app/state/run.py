@@ -87,6 +87,8 @@ class Run:
         answer_settings: How it is answered.
         computation: Precision and device of the model.
         engine: Keeps the trace.
+        every_token_seconds: How long every token takes to read, about; None where the trace came
+            from the cache, so that nothing was measured.
     """
 
     number: int
@@ -96,6 +98,7 @@ class Run:
     answer_settings: AnswerSettings
     computation: Computation
     engine: TraceReader = field(repr=False)
+    every_token_seconds: float | None = None
 
     @property
     def trace(self) -> Trace:
@@ -111,6 +114,12 @@ class Run:
                 "were asked: ask it again."
             )
         return trace
+
+    def every_token_cost(self, lens: str, metric: str) -> str:
+        """How long every token takes to read, in words; empty where that is not known."""
+        if self.every_token_seconds is None or self.every_token(lens, metric) is not None:
+            return ""
+        return f"about {max(1, round(self.every_token_seconds))} s"
 
     def every_token(self, lens: str, metric: str) -> EveryToken | None:
         """The divergences at every token; None where they are not read, or no longer kept."""

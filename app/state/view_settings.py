@@ -11,11 +11,12 @@ from analysis.measure.lenses import Lens, lenses
 from analysis.measure.metrics import Metric, metrics
 from analysis.measure.normalisation import NORMALISATIONS, Normalisation
 from analysis.measure.trace import BOTH, KEPT, MEAN, POSITIONS
+from analysis.measure.weight_settings import WeightSettings
 
 if TYPE_CHECKING:
     from analysis.models.manifest import Collection
 
-SPAN = re.compile(r"\s*(\d{0,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?", re.ASCII)
+SPAN = re.compile(r"\s*(?:(\d{1,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?)?", re.ASCII)
 """The forms in which a visitor may write layers."""
 
 SHOWN = ("weights", "divergence", "difference", "what-if")
@@ -48,8 +49,8 @@ class ViewSettings:
         metric: Name of a metric.
         normalisation: One of `analysis.measure.normalisation.NORMALISATIONS`.
         temperature: The temperature of a normalisation that has one.
-        span: The layers to show, as the visitor wrote them: `6–11`, `6–`, `–11` or `6`;
-            all layers if it is empty or cannot be read.
+        span: The layers to show, as the visitor wrote them: `6–11`, `6–` or `6`; all layers if it
+            is empty or cannot be used.
     """
 
     lens: str = "norm"
@@ -69,6 +70,24 @@ class ViewSettings:
             normalisation=collection.normalisation,
         )
 
+    @classmethod
+    def with_weights(cls, settings: WeightSettings) -> ViewSettings:
+        """The view settings with the given settings of weights."""
+        return cls(
+            lens=settings.lens,
+            position=settings.position,
+            metric=settings.metric,
+            normalisation=settings.normalisation,
+            temperature=settings.temperature,
+        )
+
+    @property
+    def weight_settings(self) -> WeightSettings:
+        """The settings that weights depend on."""
+        return WeightSettings(
+            self.lens, self.position, self.metric, self.normalisation, self.temperature
+        )
+
     @property
     def cell_position(self) -> str:
         """The kept position whose tokens explain a cell: a mean is explained at the query's."""
@@ -86,22 +105,33 @@ class ViewSettings:
 
     def layers(self, count: int) -> range:
         """The layers to show of `count` layers; at least one, whatever the visitor wrote."""
+        first, last = self._ends(count) or (0, count - 1)
+        return range(first, last + 1) if 0 <= first <= last < count else range(count)
+
+    def span_fault(self, count: int) -> str:
+        """Why the span cannot be used with `count` layers, in a sentence; empty if it can."""
+        ends, written = self._ends(count), self.span.strip()
+        if ends is None:
+            remedy = "write a range such as 6–11, or one layer such as 6"
+        elif max(ends) >= count:
+            remedy = f"the layers are 0–{count - 1}"
+        elif ends[0] > ends[1]:
+            remedy = f"write the lower number first, {ends[1]}–{ends[0]}"
+        else:
+            return ""
+        return f"All layers are shown, because “{written[:20]}” cannot be used: {remedy}."
+
+    def _ends(self, count: int) -> tuple[int, int] | None:
+        """The first and the last layer of the span as it is written; None if it cannot be read."""
         written = SPAN.fullmatch(self.span)
-        if written is None or not self.span.strip():
-            return range(count)
+        if written is None:
+            return None
         first, dash, last = written.groups()
+        if first is None:
+            return 0, count - 1
         if not dash:
             last = first
-        ends = sorted((int(first or 0), int(last) if last else count - 1))
-        low, high = (min(count - 1, end) for end in ends)
-        return range(low, high + 1)
-
-    @property
-    def misread(self) -> str:
-        """A sentence about a span that cannot be read; empty if it can."""
-        if SPAN.fullmatch(self.span):
-            return ""
-        return "All layers are shown, because the Layers field cannot be read: write 6–11, or 6."
+        return int(first), int(last) if last else max(int(first), count - 1)
 
     @property
     def unit(self) -> str:
@@ -128,9 +158,14 @@ class ViewSettings:
             rule.label.lower() + (f" at T = {self.temperature:g}" if rule.uses_temperature else ""),
         ]
 
+    @property
+    def in_words(self) -> str:
+        """How the run is read."""
+        return ", ".join(self._parts())
+
     def described(self) -> str:
         """How the run is read, and how the paper reads it instead."""
-        settings = ", ".join(self._parts())
+        settings = self.in_words
         changes = self._paper_differences()
         if not changes:
             return f"Settings: {settings}. These are the paper's settings."

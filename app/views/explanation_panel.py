@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.measure.metrics import metrics
-from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.normalisation import NEGLIGIBLE, NORMALISATIONS
 from analysis.measure.trace import BOTH, MEAN
 from app.widgets import text
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 # The most tokens of each list.
 _TOP = 5
-# The most terms of a sum that are written out; the rest is written as one number.
+# The most terms of a sum that are written out; the others are added up.
 _TERMS = 4
+# The most adapters that are named for a term that adds up several.
+_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,8 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
         f"{metric.label}: {mean}{metric.formula} = "
         f"{text.number(values[adapter])}{view_settings.unit}",
     ]
-    if not any(values):
-        count = len(values)
-        return [*lines, f"no adapter diverges, so all are equal: 1/{count} each = {weight}"]
+    if max(values) <= NEGLIGIBLE:
+        return [*lines, f"No adapter moves the base here, so each gets 1/{len(values)} = {weight}"]
     terms = values
     if rule.terms is not None:
         import torch
@@ -133,12 +134,18 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
     if rule.name != "sum":
         at = f", T = {view_settings.temperature:g}" if rule.uses_temperature else ""
         lines.append(f"{rule.label.lower()}: {rule.formula}{at}")
-    written = [text.number(term) for term in sorted(terms, reverse=True)[:_TERMS]]
-    if len(terms) > _TERMS:
-        written.append(text.number(sum(sorted(terms)[:-_TERMS])))
+    by_size = sorted(range(len(terms)), key=lambda place: -terms[place])
+    written, rest = [text.number(terms[place]) for place in by_size[:_TERMS]], by_size[_TERMS:]
+    if rest:
+        written.append(text.number(sum(terms[place] for place in rest)))
     share = f"{text.number(terms[adapter])} / ({' + '.join(written)})"
     if rule.uniform_share:
         share = f"{1 - rule.uniform_share:g} · {share} + {rule.uniform_share:g} / {len(values)}"
+    if len(rest) > 1:
+        named = [text.short(snapshot.labels[place], 16) for place in rest[:_NAMED]]
+        if len(rest) > _NAMED:
+            named.append(f"{len(rest) - _NAMED} more")
+        lines.append(f"{written[-1]} is the sum of the smallest terms: {text.listed(named)}")
     return [*lines, f"{share} = {weight}"]
 
 
@@ -163,22 +170,21 @@ def _tokens(cell: CellExplanation) -> tuple[TokenRow, ...]:
 
 def _shares(cell: CellExplanation) -> tuple[ShareRow, ...]:
     return tuple(
-        ShareRow(text.visible(token.text), token.share, f"{token.share:.0%}")
+        ShareRow(text.visible(token.text), token.share, text.percent(token.share))
         for token in cell.contributors[:_TOP]
         if token.share >= 0.005
     )
 
 
 def _percent(probability: float) -> str:
-    if probability >= 0.0995:
-        return f"{100 * probability:.0f} %"
-    return f"{100 * probability:.1f} %" if probability >= 0.0005 else "< 0.1 %"
+    if probability < 0.0005:
+        return f"< {text.percent(0.001, 1)}"
+    return text.percent(probability, 0 if probability >= 0.0995 else 1)
 
 
 def _points(difference: float) -> str:
     """A difference in percentage points."""
-    points = f"{100 * difference:+.1f}"
-    return "0" if float(points) == 0 else points.replace("-", "−")
+    return text.signed(100 * difference, 1)
 
 
 def _move(before: int, after: int) -> str:

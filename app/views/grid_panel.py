@@ -32,6 +32,7 @@ class GridPanel:
         selected: The selected layer and adapter.
         paintable: Whether a click paints a cell.
         figure: For Plotly.
+        answer_note: How answers from divergences differ from the grid; empty if they do not.
     """
 
     id: str
@@ -50,6 +51,7 @@ class GridPanel:
     selected: tuple[int, int] | None
     paintable: bool
     figure: Figure
+    answer_note: str = ""
 
     @classmethod
     def empty(cls, sentence: str = "") -> GridPanel:
@@ -79,6 +81,7 @@ def grid_panel(
     cell: tuple[int, int] | None,
     pinned: Snapshot | None = None,
     stored: bool = False,
+    answer_note: str = "",
 ) -> GridPanel:
     """The grid.
 
@@ -87,6 +90,7 @@ def grid_panel(
         cell: The selected layer and the adapter's index in the run.
         pinned: The snapshot that is pinned.
         stored: Whether the grid shows the stored example.
+        answer_note: How answers from divergences differ from the grid.
     """
     snapshot, labels, cells = grid_view.snapshot, grid_view.labels, grid_view.cells
     layers = snapshot.visible_layers
@@ -104,7 +108,7 @@ def grid_panel(
     notes = [
         grid_view.note,
         snapshot.view_settings.described(),
-        snapshot.view_settings.misread or text.focus(layers, snapshot.layers),
+        snapshot.view_settings.span_fault(snapshot.layers) or text.focus(layers, snapshot.layers),
     ]
     figure = heatmaps.grid(
         grid_view.values,
@@ -133,6 +137,7 @@ def grid_panel(
         selected=cell,
         paintable=snapshot.view_settings.show == "what-if",
         figure=figure if grid_view.values else heatmaps.empty(),
+        answer_note=answer_note,
     )
 
 

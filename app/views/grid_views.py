@@ -30,8 +30,8 @@ class GridView:
         steps: The steps from the run's weight to the cell's number, if they differ.
         scale: The colour scale.
         averages: A second line under each label.
-        veiled: Layers to shade, because their numbers mean little.
-        note: Why they are shaded.
+        veiled: Layers to draw in grey, because their numbers mean little.
+        note: Why they are grey.
     """
 
     snapshot: Snapshot
@@ -105,7 +105,7 @@ def _weights(snapshot: Snapshot) -> GridView:
             _weight(snapshot, layer, place),
             _moved(snapshot, layer, place),
         ],
-        averages=[f"mean {mean:.0%}" for mean in means],
+        averages=[f"mean {text.percent(mean)}" for mean in means],
         veiled=veiled,
         note=note,
     )
@@ -167,11 +167,14 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
             return [f"The pinned run does not have {snapshot.labels[place]}: nothing to compare."]
         # With rounded numbers, so that a reader who repeats the sum gets the same result.
         new, before = round(snapshot.weights[layer][place], 3), round(old(layer, place), 3)
-        return [f"pinned: {before:.3f}", f"{new:.3f} − {before:.3f} = {new - before:+.3f}"]
+        return [
+            f"pinned: {before:.3f}",
+            f"{new:.3f} − {before:.3f} = {text.signed(new - before, 3)}",
+        ]
 
     def hover(layer: int, place: int) -> list[str]:
         new, before = snapshot.weights[layer][place], old(layer, place)
-        return [f"change {new - before:+.4f}", f"weight {new:.4f}, pinned {before:.4f}"]
+        return [f"change {text.signed(new - before, 4)}", f"weight {new:.4f}, pinned {before:.4f}"]
 
     return GridView(
         snapshot,
@@ -180,7 +183,7 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
         sentence=_compared(snapshot, pinned, changed),
         places=places,
         values=in_visible_layers(snapshot, changed.values) if changed else (),
-        written="{:+.2f}".format,
+        written=text.signed,
         hover=hover,
         steps=steps,
         scale="difference",
@@ -215,7 +218,7 @@ def _clear(*snapshots: Snapshot) -> list[int]:
 
 
 def _veil(*snapshots: Snapshot) -> tuple[list[int], str]:
-    """The layers to shade, and why."""
+    """The layers to draw in grey, and why."""
     clear = _clear(*snapshots)
     veiled = [layer for layer in snapshots[0].visible_layers if layer not in clear]
     lenses = [

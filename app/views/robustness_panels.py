@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def variants_panel(
     snapshot: Snapshot, spread: WeightSpread, variants: Sequence[str]
 ) -> ChartsPanel:
-    """The weights over variants of the query: mean and spread, cells within the noise shaded.
+    """The weights over variants of the query: mean and spread, cells within the noise in grey.
 
     Args:
         snapshot: The numbers that are shown; gives adapters and layers.
@@ -44,7 +44,7 @@ def variants_panel(
     ]
     count = sum(sum(row) for row in noise)
     sentence = (
-        f"{count:.0f} of {len(cells) * snapshot.width} cells are shaded, because they are within "
+        f"{count:.0f} of {len(cells) * snapshot.width} cells are grey, because they are within "
         "the noise: their mean differs from an equal share by less than their spread."
     )
     title = f"Mean and spread over {len(variants)} variants"

@@ -7,11 +7,11 @@ Plotly reads as a language of their own.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.widgets.text import power, safe, short
-from app.widgets.theme import SCALES
+from app.widgets.theme import SCALES, Scale, colour, ink
 
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
@@ -45,14 +45,14 @@ def grid(
             (around 0).
         first: Number of the first layer.
         averages: A second line under each label.
-        veiled: Layers to shade, because their numbers mean little.
-        veiled_cells: Layers and adapters of single cells to shade.
+        veiled: Layers to draw in grey, because their numbers mean little.
+        veiled_cells: Layers and adapters of single cells to draw in grey.
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
     shown, low, high = scaled(values, scale)
     if scale == "difference":
-        # Shaded layers may differ by mere noise, so only the other layers set the scale.
+        # Grey layers may differ by mere noise, so only the other layers set the scale.
         low, high = scaled(
             [row for at, row in enumerate(values, first) if at not in veiled], scale
         )[1:]
@@ -60,24 +60,36 @@ def grid(
         f"<b>{safe(short(label, 16))}</b>" + (f"<br>{safe(average)}" if average else "")
         for label, average in zip(labels, averages or [""] * width, strict=True)
     ]
-    trace = {
-        "type": "heatmap",
-        "x": list(range(width)),
-        "y": list(range(first, first + count)),
-        "z": shown,
-        "zmin": low,
-        "zmax": high,
-        "text": cells if heights >= 20 else None,
-        "texttemplate": "%{text}" if heights >= 20 else None,
-        "textfont": {"size": 12},
-        "customdata": [[safe_lines(text) for text in row] for row in hover],
-        "hovertemplate": "%{customdata}<extra></extra>",
-        "xgap": 2,
-        "ygap": 2,
-        "showscale": False,
-        "colorscale": SCALES[scale]["light"],
-        "meta": {"colours": SCALES[scale]},
-    }
+    grey = {(layer, place) for layer in veiled for place in range(width)} | set(veiled_cells)
+
+    def heatmap(scale: str, cells: Collection[tuple[int, int]]) -> dict[str, Any]:
+        return {
+            "type": "heatmap",
+            "x": list(range(width)),
+            "y": list(range(first, first + count)),
+            "z": [
+                [value if (layer, place) in cells else None for place, value in enumerate(row)]
+                for layer, row in enumerate(shown, first)
+            ],
+            "zmin": low,
+            "zmax": high,
+            "customdata": [[safe_lines(text) for text in row] for row in hover],
+            "hovertemplate": "%{customdata}<extra></extra>",
+            "hoverongaps": False,
+            "xgap": 2,
+            "ygap": 2,
+            "showscale": False,
+            "colorscale": SCALES[scale]["light"],
+            "meta": {"colours": SCALES[scale]},
+        }
+
+    every = {(layer, place) for layer in range(first, first + count) for place in range(width)}
+    traces = [heatmap(scale, every - grey)]
+    if grey:
+        traces.append(heatmap("grey difference" if scale == "difference" else "grey", grey))
+    if heights >= 20:
+        drawn = [(trace["z"], trace["meta"]["colours"]) for trace in traces]
+        traces.append(_cell_texts(cells, first, drawn, low, high))
     layout = {
         "meta": {"narrow": [safe(short(label, 11)) for label in labels]},
         "height": 64 + heights * count,
@@ -103,15 +115,43 @@ def grid(
             "zeroline": False,
         },
         "font": {"size": 12},
-        "shapes": [
-            *(veil((-0.5, width - 0.5), (layer - 0.5, layer + 0.5)) for layer in veiled),
-            *(
-                veil((place - 0.5, place + 0.5), (layer - 0.5, layer + 0.5))
-                for layer, place in veiled_cells
-            ),
-        ],
     }
-    return {"data": [trace], "layout": layout}
+    return {"data": traces, "layout": layout}
+
+
+def _cell_texts(
+    cells: Sequence[Sequence[str]],
+    first: int,
+    drawn: Sequence[tuple[list[list[float | None]], Mapping[str, Scale]]],
+    low: float,
+    high: float,
+) -> dict[str, Any]:
+    """The texts on the cells, each in the ink that is easiest to read on its cell's colour.
+
+    Plotly's own texts on heatmaps are hard to read on colours of medium lightness.
+    """
+    inks: dict[str, list[str]] = {"light": [], "dark": []}
+    for row, texts in enumerate(cells):
+        for column in range(len(texts)):
+            value, scale = next(
+                (values[row][column], scale)
+                for values, scale in drawn
+                if values[row][column] is not None
+            )
+            assert value is not None
+            for mode, written in inks.items():
+                written.append(ink(colour(scale[mode], (value - low) / (high - low))))
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [column for texts in cells for column in range(len(texts))],
+        "y": [layer for layer, texts in enumerate(cells, first) for _ in texts],
+        "text": [safe(written) for texts in cells for written in texts],
+        "textfont": {"size": 12, "color": inks["light"]},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "meta": {"inks": inks, "columns": len(cells[0]) if cells else 0},
+    }
 
 
 def tokens(

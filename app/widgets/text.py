@@ -64,6 +64,17 @@ def number(value: float) -> str:
     return f"{mantissa}·{power(int(exponent))}"
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """A difference with its sign, a true minus; no sign where it rounds to 0."""
+    written = f"{value:+.{digits}f}"
+    return written[1:] if float(written) == 0 else written.replace("-", "−")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share from 0 to 1 as a percentage, the same way everywhere and without a space."""
+    return f"{100 * share:.{digits}f}%"
+
+
 def power(exponent: int) -> str:
     """A power of ten: `10⁻³`."""
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
@@ -124,7 +135,7 @@ def leaders(
         )
     means = averages(weights)
     order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
-    shares = ", ".join(f"{labels[adapter]} {means[adapter]:.0%}" for adapter in order)
+    shares = ", ".join(f"{labels[adapter]} {percent(means[adapter])}" for adapter in order)
     return f"{'; '.join(parts)}. Mean weight over the layers: {shares}."
 
 
@@ -194,7 +205,7 @@ def changes(
     largest = sorted(cells, key=lambda cell: -abs(cell[0]))[:3]
     if abs(largest[0][0]) < 0.005:
         return f"No weight differs from {before}."
-    words = listed([f"{label} {value:+.2f} in layer {layer}" for value, layer, label in largest])
+    words = listed([f"{label} {signed(value)} in layer {layer}" for value, layer, label in largest])
     return f"Largest differences from {before}: {words}."
 
 
@@ -205,6 +216,6 @@ def saturation(where: Sequence[int], lenses: Sequence[str]) -> str:
     names = listed(list(dict.fromkeys(lenses)))
     return (
         f"The {names} lens saturates in {layers(where)}: the base gives one token more than "
-        "99.99 % there, so the weights compare very small differences. These layers are shaded, "
-        "and the sentence and the means leave them out."
+        "99.99% there, so the weights compare very small differences. These layers are grey; "
+        "the colours, the sentence and the means leave them out."
     )

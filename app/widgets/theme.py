@@ -32,6 +32,15 @@ SCALES: dict[str, dict[str, Scale]] = {
         "dark": [(0, "#ffb366"), (0.25, "#a8601a"), (0.5, "#1d2130"), (0.75, "#5069cc"),
                  (1, "#cdd7ff")],
     },
+    # Layers whose numbers mean little: more or less grey.
+    "grey": {
+        "light": [(0, "#eff0f4"), (1, "#c3c7d2")],
+        "dark": [(0, "#1f222c"), (1, "#4b5162")],
+    },
+    "grey difference": {
+        "light": [(0, "#c3c7d2"), (0.5, "#eff0f4"), (1, "#c3c7d2")],
+        "dark": [(0, "#4b5162"), (0.5, "#1f222c"), (1, "#4b5162")],
+    },
 }  # fmt: skip
 
 # Okabe and Ito's palette, in an order that keeps neighbours apart in lightness too.
@@ -118,9 +127,22 @@ def colour(scale: Scale, share: float) -> str:
 
 
 def ink(colour: str) -> str:
-    """What Plotly writes with on a colour."""
-    red, green, blue = _parts(colour)
-    return "#fff" if 0.299 * red + 0.587 * green + 0.114 * blue < 128 else "#444"
+    """Black or white, whichever is easier to read on a colour: a contrast of at least 4.5."""
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, colour))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21, as the Web Content Accessibility Guidelines have it."""
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (
+        part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4
+        for part in _parts(colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _parts(colour: str) -> tuple[int, int, int]:

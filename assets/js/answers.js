@@ -7,10 +7,20 @@ FusionLens.define("answers", (root) => {
   root.append(title, sentence, cards);
   let run = null;
   let drawn = [];
+  // How answers from divergences differ from the grid, whose settings may change after the answers.
+  let answerNote = "";
+  const showNote = () => {
+    for (const { node, note } of drawn) note.textContent = node.dataset.divergence ? answerNote : "";
+  };
+  FusionLens.listen("answer-note", (note) => {
+    answerNote = note;
+    showNote();
+  });
 
   const card = (row, index) => {
     const name = el("h3", { dir: "auto" }, row.label);
-    const summary = el("p", { className: "summary" }, row.summary);
+    const note = el("span", { className: "answer-note", at: { role: "status" } });
+    const summary = el("p", { className: "summary" }, row.summary, note);
     const text = el("div", { className: "text", tabIndex: 0, dir: "auto", at: { role: "group", "aria-label": `Answer of ${row.label}` } });
     const facts = el("div", { className: "facts" });
     const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
@@ -42,9 +52,9 @@ FusionLens.define("answers", (root) => {
       select(to);
     });
     const head = el("header", {}, name, copy);
-    const node = el("article", { className: "card", data: { row: row.name } }, head, summary, text, token, facts);
+    const node = el("article", { className: "card", data: { row: row.name, divergence: row.of_divergence ? "1" : "" } }, head, summary, text, token, facts);
     cards.append(node);
-    drawn[index] = { node, text, facts, count: 0 };
+    drawn[index] = { node, note, text, facts, count: 0 };
   };
 
   return {
@@ -56,6 +66,7 @@ FusionLens.define("answers", (root) => {
         drawn = [];
         cards.replaceChildren();
         value.rows.forEach(card);
+        showNote();
       }
       cards.dataset.count = value.rows.length;
       root.dataset.empty = value.rows.length ? "" : "1";
@@ -67,7 +78,7 @@ FusionLens.define("answers", (root) => {
         const fresh = count < row.start ? [] : row.tokens.slice(count - row.start);
         fresh.forEach(([delta, probability, token]) => {
           const span = el("span", { className: "t", textContent: delta, data: { token } });
-          span.title = `${token}  ${(100 * probability).toFixed(1)} %`;
+          span.title = `${token}  ${(100 * probability).toFixed(1)}%`;
           text.append(span);
         });
         drawn[index].count += fresh.length;

@@ -108,15 +108,13 @@ FusionLens.define("grid", (root, trigger) => {
   }, true);
 
   const shapes = () => {
-    const own = FusionLens.themed(value.figure, figure.clientWidth).layout.shapes;
     const cell = position();
-    if (!cell) return own;
+    if (!cell) return [];
     const [layer, column] = cell;
     const line = { color: FusionLens.colour("--fl-cross"), width: 1, dash: "dot" };
     const border = { color: FusionLens.colour("--fl-cross"), width: 2 };
     const rest = { type: "rect", layer: "above", fillcolor: "rgba(0,0,0,0)" };
     return [
-      ...own,
       { ...rest, x0: -0.5, x1: value.columns.length - 0.5, y0: layer - 0.5, y1: layer + 0.5, line },
       { ...rest, x0: column - 0.5, x1: column + 0.5, y0: value.first - 0.5, y1: value.first + value.layers - 0.5, line },
       { ...rest, x0: column - 0.5, x1: column + 0.5, y0: layer - 0.5, y1: layer + 0.5, line: border },
@@ -173,6 +171,7 @@ FusionLens.define("grid", (root, trigger) => {
       root.dataset.empty = value.layers ? "" : "1";
       figure.setAttribute("aria-label", `${value.title}. ${value.sentence} The arrow keys select a cell.`);
       figure.style.minHeight = `${value.figure.layout.height}px`;
+      FusionLens.send("answer-note", value.answer_note);
       fillTable();
       markCell();
       draw();

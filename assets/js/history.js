@@ -5,6 +5,19 @@ FusionLens.define("history", (root, trigger) => {
   const KEY = "fusion-lens-history";
   const MOST = 20;
   const LONGEST = 40_000;
+  // The settings of a link as people read them; a setting that is missing here keeps its key.
+  const NAMES = {
+    adapters: "adapters",
+    lens: "lens",
+    show: "grid",
+    at: "token",
+    weigh: "from divergence to weight",
+    softness: "softmax temperature",
+    answers: "answers",
+    alone: "alone",
+    length: "tokens at most",
+    top_p: "top-p",
+  };
   const summary = el("summary", {});
   const list = el("ol", { className: "runs" });
   const clear = el("button", { type: "button", className: "quiet", textContent: "Clear history" });
@@ -59,7 +72,7 @@ FusionLens.define("history", (root, trigger) => {
     const query = short(plain(short(given.get("q"))));
     const settings = [...given]
       .filter(([key]) => key !== "q" && !key.startsWith("__"))
-      .map(([key, value]) => `${key} ${value}`);
+      .map(([key, value]) => `${NAMES[key] ?? key}: ${value.replaceAll(",", ", ") || "none"}`);
     const link = el("a", { href: `?${given}`, dir: "auto" }, query);
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

@@ -1,11 +1,10 @@
 // Gives Plotly figures the page's colours, light or dark.
 FusionLens.plotOptions = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
 
-// The text on the cells; only its first word if there is too little room.
-FusionLens.fitted = ({ text, x }, width) => {
-  if (!text) return text;
-  const longest = Math.max(...text.flat().map((label) => label.length));
-  return longest * 6.6 * x.length < width - 46 ? text : text.map((row) => row.map((label) => label.split(" ")[0]));
+// The texts on the cells; only their first words if there is too little room.
+FusionLens.fitted = ({ text, meta }, width) => {
+  const longest = Math.max(...text.map((label) => label.length));
+  return longest * 6.6 * meta.columns < width - 46 ? text : text.map((label) => label.split(" ")[0]);
 };
 
 FusionLens.themed = ({ data, layout }, width) => {
@@ -37,9 +36,10 @@ FusionLens.themed = ({ data, layout }, width) => {
     themed.height = layout.height + 22;
   }
   const traces = data.map((trace) => {
-    const { colours } = trace.meta ?? {};
+    const { colours, inks } = trace.meta ?? {};
+    if (inks) return { ...trace, text: FusionLens.fitted(trace, width), textfont: { ...trace.textfont, color: inks[mode] } };
     if (!colours) return trace;
-    if (trace.type === "heatmap") return { ...trace, text: FusionLens.fitted(trace, width), colorscale: colours[mode] };
+    if (trace.type === "heatmap") return { ...trace, colorscale: colours[mode] };
     const line = { ...trace.line, color: colours[mode] };
     return { ...trace, line, marker: { ...trace.marker, color: colours[mode] } };
   });

@@ -90,5 +90,9 @@ def test_colours_are_mixed_between_the_marks_of_a_scale() -> None:
     assert theme.colour(scale, 7.0) == "#ffffff"
 
 
-def test_ink_can_be_read_on_every_colour_of_every_scale() -> None:
-    assert (theme.ink("#22348f"), theme.ink("#f4f6fc")) == ("#fff", "#444")
+@pytest.mark.parametrize("name", theme.SCALES)
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_ink_can_be_read_on_every_colour_of_every_scale(name: str, mode: str) -> None:
+    for step in range(101):
+        colour = theme.colour(theme.SCALES[name][mode], step / 100)
+        assert theme.contrast(theme.ink(colour), colour) >= 4.5

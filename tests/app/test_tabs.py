@@ -95,6 +95,37 @@ def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
     assert link == "q=How+many%3F&lesson=one"
 
 
+@pytest.mark.parametrize(
+    ("files", "error", "message"),
+    [
+        ({"tab.py": ""}, TypeError, "no __init__.py: add an empty one"),
+        ({"tab.py": "", "__init__.py": ""}, TypeError, "app.wrong.tab has no TAB of class Tab"),
+        ({"tab.py": "TAB = 3", "__init__.py": ""}, TypeError, "app.wrong.tab has no TAB"),
+        (
+            {"tab.py": _TAB.replace("Lessons", "Explore"), "__init__.py": ""},
+            ValueError,
+            "another tab is titled 'Explore' too",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_tab_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    error: type[Exception],
+    message: str,
+) -> None:
+    (tmp_path / "wrong").mkdir()
+    for name, text in files.items():
+        (tmp_path / "wrong" / name).write_text(text)
+    monkeypatch.setattr(app, "__path__", [*app.__path__, str(tmp_path)])
+    importlib.invalidate_caches()
+    with pytest.raises(error, match=message):
+        find_tabs()
+    for name in ("app.wrong.tab", "app.wrong"):
+        sys.modules.pop(name, None)
+
+
 def test_without_the_folder_the_tab_is_gone(collection: Collection) -> None:
     assert [tab.title for tab in find_tabs()] == ["Explore"]
     page = _page(collection)

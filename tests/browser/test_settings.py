@@ -63,7 +63,7 @@ def test_the_shown_weights_can_answer(site: Site, page: Page) -> None:
     card = page.locator('#answers .card[data-row="shown"]')
     expect(card.locator("h3")).to_have_text("Shown weights")
     settled(page)
-    expect(page.locator("#status .detail")).to_contain_text("traced from the cache")
+    expect(page.locator("#status .detail")).to_contain_text("trace: from the cache")
     for name in ("Math", "img src"):
         _choose(page, "#alone", name)
     page.click("#answer-shown")

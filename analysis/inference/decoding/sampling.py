@@ -31,7 +31,7 @@ class Sampling:
         if not 0.0 < self.top_p <= 1.0:
             raise InputError(f"Top-p is {self.top_p}: take a share above 0, at most 1.")
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"The seed is {self.seed}: take a whole number from 0.")
+            raise InputError(f"The seed is {self.seed}: take a whole number from 0 to {2**63 - 1}.")
 
 
 def choose(

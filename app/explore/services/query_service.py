@@ -6,6 +6,7 @@ Each request is a generator of updates of the page. It does not know the page's 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,10 @@ class QueryService:
                 engine,
             )
             read = yield from self._read(engine, session, ticket, run)
+            if not (traced.cached or read.cached):
+                # The pass is the same; the head then reads each token, not the last one only.
+                seconds = traced.seconds + read.seconds * len(prompt.ids)
+                run = replace(run, every_token_seconds=seconds)
             session.run = run
             # The page must not show the answers of the question before below the new grid.
             yield {
@@ -112,7 +117,7 @@ class QueryService:
                 "answers": AnswersPanel.empty(ticket),
                 "rule_weights": ChartsPanel.empty(),
             }
-            costs = (traced.cost("traced"), read.cost("read"))
+            costs = (traced.cost("trace"), read.cost("divergence"))
             rows = answer_rows(engine, session, run, settings, grid_answers, self._labels)
             yield from answer(engine, session, run, settings, rows, costs, self._labels)
 
@@ -128,7 +133,7 @@ class QueryService:
             if run is None:
                 raise InputError("The page has no run yet: ask a question first.")
             read = yield from self._every_token(engine, session, ticket, run, session.view_settings)
-            detail = f"{len(run.prompt.ids)} tokens {read.cost('read')}"
+            detail = read.cost(f"divergence at {len(run.prompt.ids)} tokens")
             status = StatusPanel("done", "Done", 1.0, detail)
             yield {**self._view_service.redraw(session), "status": status}
 

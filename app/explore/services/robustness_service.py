@@ -103,7 +103,7 @@ def check_copies(loader: Loader, request_queue: RequestQueue, session: Session) 
         comparison = compare_copies(
             adapter, done.value, view_settings.normalisation, view_settings.temperature
         )
-        detail = f"{traced.cost('traced')} · {done.cost('read')}"
+        detail = f"{traced.cost('trace')} · {done.cost('divergence')}"
         yield {
             "copies": robustness_panels.copies_panel(snapshot, comparison),
             "status": StatusPanel("done", "Done", 1.0, detail),

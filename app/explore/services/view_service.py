@@ -14,6 +14,7 @@ from app.state.session import Session
 from app.state.snapshot import Snapshot, snapshot_of, with_settings
 from app.state.view_settings import ViewSettings
 from app.views import charts_panel, grid_views
+from app.views.answer_note import answer_note
 from app.views.charts_panel import ChartsPanel
 from app.views.explanation_panel import explanation_panel
 from app.views.grid_panel import grid_panel
@@ -134,6 +135,18 @@ class ViewService:
             update["prompt"] = prompt_panel(source.prompt, snapshot.view_settings.position)
         return update
 
+    def _answer_note(self, session: Session, snapshot: Snapshot) -> str:
+        """How the answers to the shown question differ from the grid."""
+        run, engine = session.run, self._loader.engine
+        if run is not None and engine is not None:
+            answered = replace(engine.settings, lens=run.answer_settings.lens)
+            return answer_note(answered, snapshot.view_settings)
+        if self._example is not None:
+            return answer_note(
+                self._example.snapshot.view_settings.weight_settings, snapshot.view_settings
+            )
+        return ""
+
     @staticmethod
     def _grid_view(session: Session, snapshot: Snapshot) -> GridView:
         painted = session.what_if.weights if session.what_if else None
@@ -142,8 +155,10 @@ class ViewService:
     def _figures(self, session: Session, snapshot: Snapshot) -> Update:
         """The same numbers as a grid and as lines."""
         grid_view = self._grid_view(session, snapshot)
+        note = self._answer_note(session, snapshot)
+        stored = session.run is None
         return {
-            "grid": grid_panel(grid_view, session.cell, session.pinned, session.run is None),
+            "grid": grid_panel(grid_view, session.cell, session.pinned, stored, note),
             "profile": charts_panel.profile(grid_view),
         }
 

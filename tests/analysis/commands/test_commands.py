@@ -13,6 +13,8 @@ import pytest
 
 import analysis
 from analysis.__main__ import main
+from analysis.engine import Engine
+from analysis.methods import written_names
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
@@ -176,10 +178,10 @@ def test_bad_input_ends_with_2_and_one_line(case: str, manifest: Path, capsys: C
     arguments, message = BAD[case]
     code, out, err = run(manifest, capsys, *arguments, "--json")
     assert (code, out) == (2, "")
-    complaint = [line for line in err.splitlines() if not line.lstrip()[:1].isdigit()]
-    assert len(complaint) == 1, err
-    assert complaint[0].startswith("error: ")
-    assert message in complaint[0]
+    *progress, complaint = err.splitlines()
+    assert not any(line.startswith("error: ") for line in progress), err
+    assert complaint.startswith("error: ")
+    assert message in complaint
 
 
 @pytest.mark.parametrize("setting", ["lens", "position", "normalisation"])
@@ -216,7 +218,8 @@ def test_as_a_process_json_is_all_of_standard_output(manifest: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["layers"] == tiny.LAYERS
     progress = done.stderr.decode().splitlines()
-    assert progress and all("%" in line for line in progress)
+    assert "loading the base model" in progress
+    assert not any("%" in line for line in progress), "each work's share begins at 0 again"
 
 
 def test_as_a_process_bad_input_is_one_line(manifest: Path) -> None:
@@ -231,5 +234,63 @@ def test_as_a_process_a_damaged_adapter_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "adapters" / "math" / "adapter_model.safetensors").write_bytes(b"no")
     done = process("trace", "a", "--collection", str(manifest), "--json")
     assert (done.returncode, done.stdout) == (2, b"")
-    complaint = [line for line in done.stderr.decode().splitlines() if "%" not in line]
-    assert len(complaint) == 1 and "math" in complaint[0] and "fetch it again" in complaint[0]
+    *_, complaint = done.stderr.decode().splitlines()
+    assert "math" in complaint and "fetch it again" in complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--max-new-tokens", "0"], "0 new tokens"),
+        (["--max-new-tokens", "600"], "600 new tokens are asked for: ask for 1 to 512"),
+        (["--methods", "static,adapter:code", "--adapters", "spanish,math"], "leaves out: add it"),
+        (["--seed", str(2**63)], f"take a whole number from 0 to {2**63 - 1}"),
+        (["--methods", ","], "base, static, sum, qa-flora, adapter:NAME"),
+    ],
+)
+def test_answer_refuses_bad_values_before_it_loads_the_base(
+    manifest: Path,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.setattr(Engine, "load", lambda *given, **named: pytest.fail("the base is loaded"))
+    code, out, err = run(manifest, capsys, "answer", QUERY, *arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and complaint in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--max-new-tokens", "many"], "--max-new-tokens: 'many': write a whole number"),
+        (["--top-p", "half"], "--top-p: 'half': write a number"),
+        (["--lenss", "raw"], "unrecognized arguments: --lenss"),
+    ],
+)
+def test_an_argument_that_cannot_be_read_is_one_line_with_the_remedy(
+    capsys: Captured, arguments: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["answer", QUERY, *arguments])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and err.startswith("error: ")
+    assert complaint in err and "--help" in err
+
+
+def test_only_the_chosen_adapters_are_loaded(manifest: Path, capsys: Captured) -> None:
+    for command in ("trace", "answer"):
+        more = ["--max-new-tokens", "2"] if command == "answer" else []
+        code, _, err = run(manifest, capsys, command, QUERY, "--adapters", "math", *more)
+        assert code == 0
+        loaded = [line for line in err.splitlines() if line.startswith("loading adapter")]
+        assert loaded == ["loading adapter math"]
+
+
+def test_help_lists_the_methods(capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        main(["answer", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(name in out for name in written_names()) and "adapter:NAME" in out

@@ -15,7 +15,7 @@ from analysis.common.errors import InputError
 from analysis.methods import methods, named
 from analysis.models.manifest import load_collection
 from app.explore import control_column
-from app.explore.controls import Controls, method_choices
+from app.explore.controls import Controls, alone_choices, method_choices
 from app.widgets.labels import labels_of
 from tests import tiny
 from tests.added import added_file
@@ -83,7 +83,14 @@ def test_a_removed_method_is_gone(added: None, tmp_path: Path) -> None:
         method_files.__path__.append(str(tmp_path / "methods"))
 
 
-def test_an_added_method_of_one_adapter_is_no_tick_box(tmp_path: Path) -> None:
+def test_an_added_method_of_one_adapter_is_offered_with_each_adapter(tmp_path: Path) -> None:
     text = METHOD.replace("order=5", "order=5, of_adapter=True")
     with added_file(method_files, tmp_path / "methods" / "first_alone.py", text):
         assert ("First alone", "first") not in method_choices()
+        labels = {"spanish": "Spanish", "math": "Mathematics"}
+        assert alone_choices(labels) == [
+            ("Spanish First alone", "first:spanish"),
+            ("Mathematics First alone", "first:math"),
+            ("Spanish alone", "adapter:spanish"),
+            ("Mathematics alone", "adapter:math"),
+        ]

@@ -130,7 +130,10 @@ def test_bases_of_every_source(tmp_path: Path) -> None:
         (BASE + "[prompt]\nform = 3\n", "form = 3.*in quotes"),
         (BASE + '[prompt]\nform = "User:"\n', "{query} exactly once"),
         (BASE + '[prompt]\nform = "{query}{query}"\n', "{query} exactly once"),
-        (BASE + '[prompt]\nform = "{query}"\nstop = [3]\n', "has 3 in stop"),
+        (
+            BASE + '[prompt]\nform = "{query}"\nstop = [3]\n',
+            r'has 3 in stop: .*in quotes.*stop = \["…"\]',
+        ),
         (BASE + '[prompt]\nform = "{query}"\nstop = [""]\n', "has '' in stop.*not empty"),
         (BASE + '[prompt]\nform = "{query}"\nstop = "\\nUser:"\n', r"stop = '\\nUser:'.*a list"),
     ],
@@ -149,8 +152,38 @@ def test_a_default_lens_that_is_not_there_is_refused_when_the_collection_is_used
     text = manifest.read_text().replace('lens = "norm"', 'lens = "blurred"')
     path = manifest.with_name("blurred.toml")
     path.write_text(text)
-    with pytest.raises(InputError, match=r"lens = 'blurred'.*norm, raw"):
+    with pytest.raises(InputError, match=r"lens = 'blurred'.*norm, raw") as refusal:
         Engine.load(load_collection(path))
+    assert str(path) in str(refusal.value)
+
+
+def test_a_collection_without_adapters_is_refused_when_it_is_used(tmp_path: Path) -> None:
+    path = written(tmp_path, BASE)
+    with pytest.raises(InputError, match=r"has no adapter: add \[\[adapters\]\]") as refusal:
+        Engine.load(load_collection(path))
+    assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "x" * 80])
+def test_a_collections_name_is_no_path(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, BASE, head=f'name = "{name}"\n')
+    with pytest.raises(InputError, match=r"name = .*take letters.*into the title"):
+        load_collection(path)
+
+
+@pytest.mark.parametrize("fault", ["folder", "digest", "weights"])
+def test_files_of_adapters_are_checked_before_the_base_loads(tmp_path: Path, fault: str) -> None:
+    path = tiny.tiny_collection(tmp_path, ("spanish", "math"))
+    if fault == "folder":
+        (tmp_path / "adapters" / "math").rename(tmp_path / "elsewhere")
+    elif fault == "weights":
+        (tmp_path / "adapters" / "math" / "adapter_model.safetensors").unlink()
+    else:
+        path.write_text(path.read_text() + f'sha256 = "{"0" * 64}"\n')
+    phases: list[str] = []
+    with pytest.raises(InputError, match=r"^Adapter math: "):
+        Engine.load(load_collection(path), lambda phase, share: phases.append(phase))
+    assert phases == []
 
 
 def test_an_adapter_with_another_digest_than_the_manifest_names_is_refused(tmp_path: Path) -> None:

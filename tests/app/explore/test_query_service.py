@@ -88,10 +88,14 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
 def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
     query = f"{QUERY} {id(visit.session)}"  # nobody asked it before
     detail = visit.ask(query)["status"].detail
-    costs = r"traced \d+\.\d s · read \d+\.\d s · answered \d+\.\d s: 8 tokens, \d+\.\d/s"
+    seconds = r"\d+\.\d s"
+    costs = (
+        rf"trace: {seconds} · divergence: {seconds} · answers: {seconds}, 8 tokens, "
+        r"\d+\.\d per second"
+    )
     assert re.fullmatch(costs, detail)
     again = visit.ask(query)["status"].detail
-    assert again.startswith("traced from the cache · read from the cache · answered")
+    assert again.startswith("trace: from the cache · divergence: from the cache · answers")
 
 
 def test_shown_and_painted_weights_answer_too(visit: Visit) -> None:
@@ -113,6 +117,29 @@ def test_shown_and_painted_weights_answer_too(visit: Visit) -> None:
     assert visit.session.answer_record.weights[2].mean[0] == (0.5, 0.5, 0.5)
     visit.view_service.reset_painting(visit.session)
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]
+
+
+def test_every_token_has_a_price_until_it_is_read(visit: Visit) -> None:
+    visit.ask(f"{QUERY} {id(visit.session)} price")
+    run = visit.session.run
+    assert run is not None and run.every_token_seconds is not None
+    assert re.fullmatch(r"about [1-9]\d* s", run.every_token_cost("norm", "kl"))
+    last(visit.query_service.every_token(visit.session))
+    assert run.every_token_cost("norm", "kl") == ""
+    assert run.every_token_cost("raw", "kl").startswith("about ")
+    visit.ask(run.query)
+    assert visit.session.run is not None
+    assert visit.session.run.every_token_seconds is None, "the cache says nothing about time"
+
+
+def test_answers_that_no_longer_fit_the_grid_say_so(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("base", "qa-flora"))
+    assert [row.of_divergence for row in shown["answers"].rows] == [False, True]
+    assert shown["grid"].answer_note == ""
+    update = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
+    assert update["grid"].answer_note.startswith("Asked with norm lens, unlike the grid.")
+    update = visit.view_service.change_settings(visit.session, ViewSettings(show="divergence"))
+    assert update["grid"].answer_note == ""
 
 
 def test_without_qa_flora_answers_are_compared_with_the_first(visit: Visit) -> None:
@@ -170,7 +197,7 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     assert visit.view_service.change_settings(visit.session, mean)["tokens"].id
     # A new run brings it along where the question is the same.
     asked = visit.ask(QUERY, mean)
-    assert asked["status"].detail.startswith("traced from the cache · read from the cache")
+    assert asked["status"].detail.startswith("trace: from the cache · divergence: from the cache")
 
 
 @pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
@@ -394,8 +421,9 @@ def test_copies_teach_in_words_and_numbers(visit: Visit) -> None:
     zero, twin, doubled = view.sentences[:3]
     assert "its divergence is 0 in every layer, and its mean weight is 0.00" in zero
     assert "the same divergence" in twin and "times the adapter's own" in doubled
-    cells = drawn.figure["data"][0]["text"]
-    assert [row[1:] for row in drawn.table.rows] == cells
+    cells = [row[1:] for row in drawn.table.rows]
+    written = drawn.figure["data"][-1]["text"]
+    assert written == [cell for row in cells for cell in row]
     assert [row[1] for row in cells] == ["0.00  (0)"] * 3
     assert [row[0] for row in cells] == [row[2] for row in cells]
     assert shown["status"].state == "done"
@@ -437,7 +465,10 @@ def test_a_rules_weights_are_shown_with_their_spread_and_exported(visit: Visit) 
     assert static.deviation is None and arrow.deviation is not None
     trace = chart.figure["data"][0]
     assert trace["z"] == [list(row) for row in arrow.mean]
-    assert trace["text"][0][0] == f"{arrow.mean[0][0]:.2f} ± {arrow.deviation[0][0]:.2f}"
+    assert (
+        chart.figure["data"][-1]["text"][0]
+        == f"{arrow.mean[0][0]:.2f} ± {arrow.deviation[0][0]:.2f}"
+    )
     assert max(max(row) for row in arrow.deviation) > 0
     content = json.loads(files.export("json", visit.collection, visit.session).text)
     row = content["answers"]["rows"][1]

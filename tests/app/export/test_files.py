@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from analysis.models.manifest import load_collection
 from app.export import files
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
+from app.widgets.text import signed
 from tests.app.visit import Visit
 from tests.tiny import tiny_collection
 
@@ -172,7 +174,30 @@ def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
     page = _export("html", visit, folder)
     assert page.count("<table>") == 4 and "<h2>What-if weights</h2>" in page
     assert "<h2>Weights minus the pinned weights</h2>" in page and ">1.25<" in page
-    assert f">{changed:+.2f}<" in page and "before" in page
+    assert f">{signed(changed)}<" in page and "before" in page
+
+
+def test_saturated_layers_and_the_settings_of_the_answers_are_told(
+    visit: Visit, folder: Path
+) -> None:
+    visit.ask(QUERY, ViewSettings(lens="raw"), ("base", "qa-flora"))
+    visit.view_service.change_settings(visit.session, ViewSettings(lens="norm", metric="js"))
+    assert "saturates" not in _export("html", visit, folder)
+    assert visit.session.snapshot is not None
+    visit.session.snapshot = replace(visit.session.snapshot, peaks=(0.5, 1.0, 0.5))
+    page = _export("html", visit, folder)
+    assert "The norm lens saturates in layer 1:" in page
+    assert page.count('<tr class="grey">') == 1
+    answered = "raw lens, KL divergence, last token of the query, share of the sum"
+    assert f"Methods that read divergences: {answered}." in page
+    settings = json.loads(_export("json", visit, folder))["answers"]["settings"]
+    assert settings["divergence"] == {
+        "lens": "raw",
+        "position": "query",
+        "metric": "kl",
+        "normalisation": "sum",
+        "temperature": 1.0,
+    }
 
 
 def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from app.widgets import heatmaps, line_charts
+from app.widgets.theme import SCALES, colour, contrast
 
 LABELS = ["Math", "<b>Code</b>"]
 
@@ -37,6 +38,24 @@ def test_divergence_is_coloured_by_its_logarithm_and_zero_is_the_lowest() -> Non
 def test_differences_are_centred() -> None:
     trace = _grid([[-0.2, 0.1]], "difference")["data"][0]
     assert (trace["zmin"], trace["zmax"]) == (-0.2, 0.2)
+
+
+@pytest.mark.parametrize("scale", ["weights", "difference"])
+def test_layers_that_mean_little_are_grey_and_their_numbers_can_be_read(scale: str) -> None:
+    figure = _grid([[0.1, 0.9], [0.0, 1.0]], scale)
+    colours, grey, written = figure["data"]
+    assert colours["z"] == [[0.1, 0.9], [None, None]]
+    assert grey["z"] == [[None, None], [0.0, 1.0]]
+    assert "grey" in next(name for name in SCALES if SCALES[name] is grey["meta"]["colours"])
+    assert not figure["layout"].get("shapes")
+    for mode in ("light", "dark"):
+        for trace, row in ((colours, 0), (grey, 1)):
+            ends = trace["zmin"], trace["zmax"]
+            for column, value in enumerate(trace["z"][row]):
+                share = (value - ends[0]) / (ends[1] - ends[0])
+                drawn = colour(trace["meta"]["colours"][mode], share)
+                ink = written["meta"]["inks"][mode][2 * row + column]
+                assert contrast(ink, drawn) >= 4.5
 
 
 def test_nothing_different_still_has_a_scale() -> None:
