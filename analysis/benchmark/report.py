@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.benchmark.comparison import Comparison, Difference
+from analysis.benchmark.comparisons.comparison import Comparison, Difference
 from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
 from analysis.benchmark.statistics import Interval, Share
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.benchmark.comparison import Comparison
+from analysis.benchmark.comparisons.comparison import Comparison
 from analysis.benchmark.entries import EntryKind
-from analysis.benchmark.profiles import LayerProfile
-from analysis.benchmark.routing import Routing
+from analysis.benchmark.fusion.profiles import LayerProfile
+from analysis.benchmark.fusion.routing import Routing
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import Interval, Share
 from analysis.benchmark.tasks import Item
 from analysis.common.schema import as_json
 
 SCHEMA, VERSION = "fusion-lens/benchmark", 1
+RESULT = "result.json"
+"""Name of the file that holds the result in a benchmark's folder."""
 
 
 @dataclass(frozen=True)

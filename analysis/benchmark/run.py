@@ -19,7 +19,7 @@ from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
 from analysis.benchmark.programs.candidates import reference_program
 from analysis.benchmark.programs.sandbox import check_sandbox, run_tests
-from analysis.benchmark.results import BenchmarkResult
+from analysis.benchmark.results import RESULT, BenchmarkResult
 from analysis.benchmark.settings import BATCH_ROWS, settings_of
 from analysis.benchmark.summary import summarise
 from analysis.benchmark.tasks import Item, Task, read_tasks
@@ -28,8 +28,6 @@ from analysis.common.progress import Progress
 from analysis.engine import Engine
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.manifest import Collection
-
-RESULT = "result.json"
 
 
 @dataclass(frozen=True)

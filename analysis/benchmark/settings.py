@@ -15,8 +15,10 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.models.manifest import Collection
 from analysis.models.provenance import Computation, Provenance, provenance
 
-BATCH_ROWS = 25
-NEW_TOKENS: Mapping[ItemType, int] = {"numeric": 64, "mcq": 64, "yesno": 64, "function": 128}
+# A batch runs on until its longest answer ends, so that few large batches cost less than many small
+# ones; above about 60 rows, prompts of unlike length cost more than that.
+BATCH_ROWS = 60
+NEW_TOKENS: Mapping[ItemType, int] = {"numeric": 64, "mcq": 48, "yesno": 48, "function": 128}
 
 
 @dataclass(frozen=True)

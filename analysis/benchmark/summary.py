@@ -7,12 +7,13 @@ from itertools import product
 
 import numpy as np
 
-from analysis.benchmark.comparison import Comparison, Measure, Scores, compare
+from analysis.benchmark.comparisons.comparison import Comparison, Measure, Scores, compare
+from analysis.benchmark.comparisons.groups import TaskGroup, groups_of
 from analysis.benchmark.entries import COPY, Entry
-from analysis.benchmark.fusions import Fusions
-from analysis.benchmark.groups import TaskGroup, groups_of
+from analysis.benchmark.fusion.profiles import layer_profile
+from analysis.benchmark.fusion.records import Fusions
+from analysis.benchmark.fusion.routing import routings
 from analysis.benchmark.item_scores import copied
-from analysis.benchmark.profiles import layer_profile
 from analysis.benchmark.results import (
     BenchmarkResult,
     GroupResult,
@@ -20,7 +21,6 @@ from analysis.benchmark.results import (
     MethodScore,
     TaskResult,
 )
-from analysis.benchmark.routing import routings
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import mean_interval, share
 from analysis.benchmark.tasks import Item, Task

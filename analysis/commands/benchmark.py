@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.commands import add_dtype, add_weight_settings, names_of, weight_settings_of
 from analysis.common.console import progress_bar
+from analysis.methods import methods
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
 METHODS = "base,adapter:*,static,sum,qa-flora"
@@ -23,17 +24,23 @@ def add(subparsers: Any) -> None:
         "given again. `accelerate launch --multi_gpu --num_processes N -m analysis benchmark …` "
         "shares the items over N processes, on CPUs as well.",
     )
-    parser.add_argument(
-        "--tasks", type=Path, nargs="+", required=True, metavar="FILE",
-        help="JSON lines, as in assets/tasks",
+    work = parser.add_mutually_exclusive_group(required=True)
+    work.add_argument(
+        "--tasks", type=Path, nargs="+", metavar="FILE", help="JSON lines, as in assets/tasks"
+    )
+    work.add_argument(
+        "--join", type=Path, nargs="+", metavar="DIR",
+        help="join the finished benchmarks in these folders into one file; runs no model",
     )  # fmt: skip
+    known = ", ".join(f"{one.name}:NAME" if one.of_adapter else one.name
+                      for one in methods().values())  # fmt: skip
     parser.add_argument(
         "--methods",
         nargs="+",
         default=[METHODS],
         metavar="M",
-        help="separated by spaces or commas; adapter:* is each adapter alone, oracle-pair the "
-        f"item's right pair fused statically (default: {METHODS})",
+        help=f"some of {known}, separated by spaces or commas; adapter:* is each adapter alone, "
+        f"oracle-pair is the item's own pair with static weights (default: {METHODS})",
     )
     fused = parser.add_mutually_exclusive_group()
     fused.add_argument(
@@ -48,7 +55,11 @@ def add(subparsers: Any) -> None:
     )
     add_weight_settings(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the results"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the results; with --join the file",
     )
     parser.add_argument(
         "--collection",
@@ -66,9 +77,13 @@ def run(args: argparse.Namespace) -> int:
     # Imported here, so that the other subcommands start without it.
     from analysis.benchmark.entries import selection
     from analysis.benchmark.execution.processes import launched_processes
+    from analysis.benchmark.joined import join_results, write_results
     from analysis.benchmark.report import report
     from analysis.benchmark.run import Request, run_benchmark
 
+    if args.join:
+        write_results(join_results(args.join), args.out)
+        return 0
     collection = load_collection(args.collection)
     request = Request(
         tasks=tuple(args.tasks),

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
-from analysis.benchmark.fusions import ItemFusion
+from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import Answer
+from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.measure.trace import POSITIONS
@@ -56,6 +57,8 @@ class Answerer:
         self._collection = collection
         self._chosen = chosen
         self._weight_settings = weight_settings
+        self._kept_batch: tuple[str, tuple[Item, ...]] = ("", ())
+        self._kept: dict[bytes, tuple[list[Answer], list[ItemResult]]] = {}
         self._judge = LanguageJudge([item.lang for task in tasks for item in task.items])
         self._prompts = {
             (task.name, item.id): self._prompt(task, item) for task in tasks for item in task.items
@@ -78,14 +81,7 @@ class Answerer:
             context = self._engine.context(prompt, adapters, self._weight_settings)
             rows += fuse([entry.method], context)
             divergences.append(self._divergences(prompt, adapters))
-        answers = self._engine.answer_all(
-            prompts, rows, new_tokens=batch.new_tokens, batch_rows=len(prompts)
-        )
-        losses = self._losses(batch.items, prompts, rows)
-        found = [
-            self._result(batch.task, entry, item, answer, *of_item)
-            for item, answer, of_item in zip(batch.items, answers, losses, strict=True)
-        ]
+        answers, found = self._answered(batch, prompts, rows)
         fusions = [
             ItemFusion(
                 task=batch.task,
@@ -99,12 +95,44 @@ class Answerer:
             if len(answer.weights.adapters) > 1 and bool(answer.weights.mean_LK.any())
         ]
         seconds = round((time.perf_counter() - began) / len(found), 4)
-        return [replace(one, seconds=seconds) for one in found], fusions
+        return [replace(one, method=entry.name, seconds=seconds) for one in found], fusions
+
+    def _answered(
+        self, batch: Batch, prompts: Sequence[Prompt], rows: Sequence[Row]
+    ) -> tuple[list[Answer], list[ItemResult]]:
+        """The answers of rows; those of an entry of the same batch with the same weights, if any.
+
+        The results have no name of a method.
+        """
+        if (batch.task, batch.items) != self._kept_batch:
+            self._kept_batch, self._kept = (batch.task, batch.items), {}
+        weights = self._weights(rows)
+        if weights is not None and weights in self._kept:
+            return self._kept[weights]
+        answers = self._engine.answer_all(
+            prompts, rows, new_tokens=batch.new_tokens, batch_rows=len(prompts)
+        )
+        losses = self._losses(batch.items, prompts, rows)
+        results = [
+            self._result(batch.task, item, answer, *of_item)
+            for item, answer, of_item in zip(batch.items, answers, losses, strict=True)
+        ]
+        if weights is not None:
+            self._kept[weights] = answers, results
+        return answers, results
+
+    def _weights(self, rows: Sequence[Row]) -> bytes | None:
+        """The weights of rows over all adapters; None where one follows a rule."""
+        found = []
+        for row in rows:
+            if not isinstance(row.policy, ConstantWeights):
+                return None
+            found.append(row.policy.over(self._engine.adapters).numpy().tobytes())
+        return b"".join(found)
 
     def _result(
         self,
         task: str,
-        entry: Entry,
         item: Item,
         answer: Answer,
         gold: float | None,
@@ -114,7 +142,7 @@ class Answerer:
         in_language = self._judge.judge(item, answer.text)
         return ItemResult(
             task=task,
-            method=entry.name,
+            method="",
             item=item.id,
             text=answer.text,
             end=answer.end,

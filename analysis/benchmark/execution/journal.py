@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from analysis.benchmark.fusions import ItemFusion
+from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.settings import Settings
 from analysis.common.errors import InputError

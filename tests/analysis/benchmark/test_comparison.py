@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.benchmark.comparison import Comparison, Measure, Scores, compare
-from analysis.benchmark.hypothesis_tests import (
+from analysis.benchmark.comparisons.comparison import Comparison, Measure, Scores, compare
+from analysis.benchmark.comparisons.hypothesis_tests import (
     bootstrap_p,
     detectable,
     detectable_mean,

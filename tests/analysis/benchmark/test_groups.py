@@ -8,26 +8,27 @@ from typing import Literal
 
 import pytest
 
-from analysis.benchmark.fusions import ItemFusion
-from analysis.benchmark.groups import groups_of
-from analysis.benchmark.profiles import layer_profile
-from analysis.benchmark.routing import routings
-from analysis.benchmark.tasks import Item, Task
+from analysis.benchmark.comparisons.groups import groups_of
+from analysis.benchmark.fusion.profiles import layer_profile
+from analysis.benchmark.fusion.records import ItemFusion
+from analysis.benchmark.fusion.routing import routings
+from analysis.benchmark.tasks import Item, ItemType, Task
 from analysis.models.manifest import AdapterEntry
 
 NUMBER = Item("1", "es", "math", "numeric", "?", "1", 2.0)
 
 
-def task(lang: str, domain: str, choices: tuple[str, ...] = ()) -> Task:
-    item = replace(NUMBER, lang=lang, domain=domain, choices=choices)
+TYPES: dict[str, ItemType] = {"math": "numeric", "code": "function", "medical": "mcq"}
+
+
+def task(lang: str, domain: str) -> Task:
+    # A function may have choices, too: they do not make it a question with options.
+    choices = () if domain == "math" else ("a", "b")
+    item = replace(NUMBER, lang=lang, domain=domain, type=TYPES[domain], choices=choices)
     return Task(f"{lang}_{domain}", "", (item,))
 
 
-NINE = [
-    task(lang, domain, ("a", "b") if domain == "medical" else ())
-    for lang in ("es", "ru", "zh")
-    for domain in ("math", "code", "medical")
-]
+NINE = [task(lang, domain) for lang in ("es", "ru", "zh") for domain in ("math", "code", "medical")]
 
 
 def test_nine_tasks_make_a_group_of_each_language_and_domain() -> None:

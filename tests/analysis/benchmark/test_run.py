@@ -257,7 +257,7 @@ def test_a_run_that_was_interrupted_ends_with_the_same_result(
     assert (tmp_path / "items-0.jsonl").read_text().count("\n") > 0
     told.clear()
     run_benchmark(collection, request_, tmp_path, lambda what, share: told.append(what))
-    assert sum(one.startswith("batch") for one in told) == 4 * 7 - steps
+    assert sum(one.startswith("batch") for one in told) == 3 * 7 - steps
     assert any("left" in one for one in told)
     assert saved(tmp_path) == saved(whole[1])
     told.clear()
@@ -438,6 +438,33 @@ def test_pairs_follow_the_item(manifest: Path, tmp_path: Path, capsys: Any) -> N
     texts = {(one["method"], one["item"]): one["text"] for one in content["answers"]}
     assert texts["static", "i1"] == texts["oracle-pair", "i1"] != texts["base", "i1"]
     assert content["settings"]["selection"] == {"mode": "pair", "adapters": []}
+
+
+def test_entries_with_the_same_weights_are_answered_once(
+    collection: Collection,
+    files: tuple[Path, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    answer_all = Engine.answer_all
+
+    def counted(self: Engine, prompts: Any, rows: Any, **more: Any) -> Any:
+        asked.append(len(rows))
+        return answer_all(self, prompts, rows, **more)
+
+    monkeypatch.setattr(Engine, "answer_all", counted)
+    names = ("static", "oracle-pair", "sum")
+    request = Request(files[:1], names, selection(collection, True, None), limit=3)
+    result = run_benchmark(collection, request, tmp_path)
+    assert result is not None and asked == [3, 3]
+    static, oracle = (
+        [replace(one, method="", seconds=0) for one in result.answers if one.method == name]
+        for name in names[:2]
+    )
+    assert static == oracle
+    profiles = {profile.method: profile.mean_LK for profile in result.tasks[0].profiles}
+    assert profiles["static"] == profiles["oracle-pair"] != profiles["sum"]
 
 
 @pytest.mark.parametrize(

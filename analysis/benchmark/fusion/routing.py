@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.benchmark.adapter_pairs import find_pair
-from analysis.benchmark.fusions import ItemFusion
+from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.statistics import Share, share
 from analysis.benchmark.tasks import Item
 from analysis.measure.trace import KEPT, POSITIONS

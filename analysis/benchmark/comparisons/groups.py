@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.benchmark.tasks import Item, Task
+from analysis.benchmark.tasks import Item, ItemType, Task
+
+# Items of other types are answered by the choice of an option.
+_WRITTEN: tuple[ItemType, ...] = ("numeric", "function")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def groups_of(tasks: Sequence[Task]) -> tuple[TaskGroup, ...]:
     group apart from tasks with options: the shares of the two mean different things. A set of tasks
     that several groups would have makes one group.
     """
-    written = [task for task in tasks if not any(item.choices for item in task.items)]
+    written = [task for task in tasks if all(item.type in _WRITTEN for item in task.items)]
     options = [task for task in tasks if task not in written]
     found: dict[frozenset[str], TaskGroup] = {}
 

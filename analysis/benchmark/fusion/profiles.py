@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.benchmark.fusions import ItemFusion
+from analysis.benchmark.fusion.records import ItemFusion
 
 
 @dataclass(frozen=True)

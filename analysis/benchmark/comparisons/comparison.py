@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.benchmark.hypothesis_tests import (
+from analysis.benchmark.comparisons.hypothesis_tests import (
     LEVEL,
     bootstrap_p,
     detectable,
