@@ -44,28 +44,27 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
         axis: Title of the axis.
     """
     colours = {mode: LINES[mode][0] for mode in LINES}
-    names = [
-        f"<b>{safe(short(row.label, 34))}</b>" if row.average else safe(short(row.label, 34))
-        for row in rows
-    ]
     layout: dict[str, Any] = {
+        "meta": {"narrow_rows": [_name(row, 20) for row in rows]},
         "height": 62 + _ROW * len(rows),
         "margin": {"l": 10, "r": 14, "t": 6, "b": 46},
         "font": {"size": 13},
         "showlegend": False,
         "xaxis": {
-            "title": {"text": axis, "standoff": 8},
+            "title": {"text": axis, "standoff": 8, "font": {"size": 13}},
+            "rangemode": "tozero",
+            "tickangle": 0,
             "fixedrange": True,
             "ticks": "",
             "zeroline": True,
             "zerolinewidth": 2,
-            "nticks": 8,
+            "nticks": 6,
         },
         "yaxis": {
             "automargin": True,
             "range": [len(rows) - 0.5, -0.5],
             "tickvals": list(range(len(rows))),
-            "ticktext": names,
+            "ticktext": [_name(row, 44) for row in rows],
             "ticklabelstandoff": 8,
             "ticks": "",
             "fixedrange": True,
@@ -78,6 +77,11 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
         for settled, symbol in ((True, "circle"), (False, "circle-open"))
     ]
     return {"data": traces, "layout": layout}
+
+
+def _name(row: ForestRow, most: int) -> str:
+    name = safe(short(row.label, most))
+    return f"<b>{name}</b>" if row.average else name
 
 
 def _points(

@@ -17,7 +17,7 @@ FusionLens.define("items", (root, trigger) => {
     el(
       "section",
       { className: "answer", data: { outcome: one.outcome } },
-      el("h4", { dir: "auto" }, value.methods[place]),
+      el("h3", { dir: "auto" }, value.methods[place]),
       el("p", { className: "verdict" }, mark(one), ` ${one.verdict}`),
       el("div", { className: "text", dir: "auto" }, one.text),
     );

@@ -36,6 +36,8 @@ FusionLens.themed = ({ data, layout }, width) => {
     themed.margin = { ...layout.margin, t: 76, r: 26 };
     themed.height = layout.height + 22;
   }
+  const rows = layout.meta?.narrow_rows;
+  if (rows && width < 520) themed.yaxis = { ...themed.yaxis, ticktext: rows };
   const traces = data.map((trace) => {
     const { colours } = trace.meta ?? {};
     if (!colours) return trace;

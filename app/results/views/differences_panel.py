@@ -95,8 +95,7 @@ def _chart(lines: Sequence[_Line], method: str, names: Names, *, loss: bool) -> 
     reference = names.method(found[0][2].reference)
     measure = "loss of the right answer" if loss else "right answers"
     title = f"{names.method(method)} less {reference}: {measure}"
-    per = "nats per token" if loss else "percentage points"
-    figure = forest(rows, axis=f"difference in {measure}, {per}")
+    figure = forest(rows, axis="nats per token" if loss else "percentage points")
     table = Table.of("Task", _COLUMNS, [row.label for row in rows], cells)
     settled = sum(row.settled for row in rows)
     label = f"{title}. {settled} of {len(rows)} differences are told from 0."

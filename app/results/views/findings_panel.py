@@ -31,7 +31,7 @@ class FindingsPanel:
     Attributes:
         state: `found`, `missing` or `failed`.
         sentence: The finding, or why there is none.
-        facts: Number of items, base, precision and date.
+        facts: The tasks of the sentence, number of items, base, precision and date.
         warning: Why the results do not describe this page; empty where they do.
         details: How the results were made: names and values.
         commands: The commands that make them again, or that make them.
@@ -65,7 +65,7 @@ def findings_panel(file: ResultFile, collection: Collection, names: Names) -> Fi
     return FindingsPanel(
         "found",
         finding(runs, names),
-        _facts(file.results),
+        _facts(file.results, names),
         _warning(file.differing),
         _details(file.results),
     )
@@ -73,14 +73,14 @@ def findings_panel(file: ResultFile, collection: Collection, names: Names) -> Fi
 
 def finding(runs: Sequence[BenchmarkResult], names: Names) -> str:
     """The result in one sentence, from the numbers: one clause for each benchmark."""
-    clauses = [clause for run in runs if (clause := _clause(run, names))]
+    clauses = "; ".join(clause for run in runs if (clause := _clause(run, names)))
     if not clauses:
         return "One method alone was measured, so there is nothing to compare."
-    return f"{'; '.join(clauses)}."[:1].upper() + f"{'; '.join(clauses)}."[1:]
+    return f"{clauses[0].upper()}{clauses[1:]}."
 
 
 def _clause(run: BenchmarkResult, names: Names) -> str:
-    scope, comparisons = _scope(run, names)
+    _, comparisons = _scope(run, names)
     comparison = compared(comparisons, loss=False)
     if comparison is None:
         return ""
@@ -90,15 +90,17 @@ def _clause(run: BenchmarkResult, names: Names) -> str:
     difference = next((one for one in comparison.differences if one.method == method), None)
     if difference is None:
         return f"with {names.selection(run)}, no method is better than {names.method(method)}"
-    oracle = next((one for one in comparisons if one.reference == _ORACLE), None)
+    # With the right pair on, the oracle is static fusion itself.
+    of_pair = run.settings.selection.mode == "pair"
+    oracle = None if of_pair else next((c for c in comparisons if c.reference == _ORACLE), None)
     return (
         f"with {names.selection(run)}, {names.method(method)} gives "
-        f"{_more(difference, names.method(comparison.reference))}{_beside(oracle, method)} {scope}"
+        f"{_more(difference, names.method(comparison.reference))}{_beside(oracle, method)}"
     )
 
 
 def _scope(run: BenchmarkResult, names: Names) -> tuple[str, Sequence[Comparison]]:
-    """The tasks that the sentence is about, in words, and their comparisons.
+    """The tasks that the sentence is about, by name, and their comparisons.
 
     Tasks with written answers where there are some: shares of right options are often near chance.
     """
@@ -106,9 +108,9 @@ def _scope(run: BenchmarkResult, names: Names) -> tuple[str, Sequence[Comparison
     wanted = written or {task.task for task in run.tasks}
     for group in run.groups:
         if set(group.tasks) == wanted:
-            return f"({names.group(group.group)})", group.comparisons
+            return names.group(group.group), group.comparisons
     task = next(task for task in run.tasks if task.task in wanted)
-    return f"({names.task(task)})", task.comparisons
+    return names.task(task), task.comparisons
 
 
 def _more(difference: Difference, reference: str) -> str:
@@ -116,9 +118,11 @@ def _more(difference: Difference, reference: str) -> str:
     value = 100 * interval.value
     word = "more" if value >= 0 else "fewer"
     ends = figures.between(interval, 100, 1)
-    known = f"95 % interval {ends}" if ends else "interval not known"
-    doubt = "" if is_settled(difference) else ", which these items do not tell from 0"
-    return f"{abs(value):.1f} points {word} right answers than {reference} ({known}{doubt})"
+    doubt = "" if is_settled(difference) else ", not told from 0"
+    return (
+        f"{abs(value):.1f} points {word} right answers than {reference} "
+        f"({ends or 'interval not known'}{doubt})"
+    )
 
 
 def _beside(oracle: Comparison | None, method: str) -> str:
@@ -130,11 +134,12 @@ def _beside(oracle: Comparison | None, method: str) -> str:
     return f" and {_more(found, 'the right pair fused statically')}"
 
 
-def _facts(results: JoinedResults) -> tuple[str, ...]:
+def _facts(results: JoinedResults, names: Names) -> tuple[str, ...]:
     run = results.runs[0]
     items = sum(len(task.items) for task in run.tasks)
     computation = run.settings.provenance.computation
     facts = [
+        f"Average over {_scope(run, names)[0]}; brackets hold 95 % intervals",
         f"{items:,} items in {len(run.tasks)} task{'' if len(run.tasks) == 1 else 's'}".replace(
             ",", "\u202f"
         ),

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _MARKS = (
     "● is the best of its row. ○ is a tie: a paired test, corrected for the number of methods, "
-    "does not tell these methods from the best. The columns for reference take no part."
+    "does not tell these methods from the best. For reference, and without a rank: the right pair "
+    "knows each item's adapters; a copy repeats a number or an option of the question."
 )
 
 
