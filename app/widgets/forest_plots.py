@@ -45,7 +45,7 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
     """
     colours = {mode: LINES[mode][0] for mode in LINES}
     layout: dict[str, Any] = {
-        "meta": {"narrow_rows": [_name(row, 20) for row in rows]},
+        "meta": {"narrow_rows": [_name(row, 24) for row in rows]},
         "height": 62 + _ROW * len(rows),
         "margin": {"l": 10, "r": 14, "t": 6, "b": 46},
         "font": {"size": 13},
