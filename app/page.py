@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from pathlib import Path
@@ -71,7 +72,8 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
         loader: Gives the engine once it is loaded.
     """
     page = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
-    context = TabContext(
+    context = functools.partial(
+        TabContext,
         page=page,
         collection=collection,
         labels=labels_of(collection),
@@ -86,8 +88,8 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
         )
         with gr.Tabs():
             for tab in find_tabs():
-                with gr.Tab(tab.title, id=tab.title):
-                    tab.build(context)
+                with gr.Tab(tab.title, id=tab.title) as own:
+                    tab.build(context(tab=own))
         timer = gr.Timer(_POLL_SECONDS)
 
         def update_masthead() -> tuple[str, gr.Timer]:
@@ -113,7 +115,7 @@ def launch_options(collection: Collection) -> dict[str, Any]:
     )
     return {
         "theme": theme(),
-        "css_paths": [panels.CSS],
+        "css_paths": panels.styles(),
         "head": panels.head(),
         "app_kwargs": {"routes": panels.routes(), "middleware": middleware},
         "footer_links": [],

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ class JoinedResults:
     Attributes:
         runs: The benchmarks, such as one of all adapters and one of each item's pair. Their answers
             have no option losses and no seconds.
+        date: The day on which the last of the benchmarks ended, such as `2026-05-31`.
     """
 
     runs: tuple[BenchmarkResult, ...]
+    date: str = ""
 
 
 def join_results(folders: Sequence[Path]) -> JoinedResults:
@@ -47,7 +50,8 @@ def join_results(folders: Sequence[Path]) -> JoinedResults:
     digests = [run.settings_digest for run in runs]
     if len(set(digests)) < len(digests):
         raise InputError("Two of the benchmarks are the same: name each folder once.")
-    return JoinedResults(runs)
+    ended = max((folder / RESULT).stat().st_mtime for folder in folders)
+    return JoinedResults(runs, date.fromtimestamp(ended).isoformat())
 
 
 def write_results(results: JoinedResults, path: Path) -> None:

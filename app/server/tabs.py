@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TabContext:
-    """The shared parts of the page. A tab makes its own services from them.
+    """The shared parts of the page, and the tab's own part. A tab makes its own services from them.
 
     Attributes:
         page: The page; its `load` event comes when a visitor opens the page.
+        tab: The tab's own part of the page; its `select` event comes when a visitor opens the tab.
         collection: The collection of the page.
         labels: The adapters' labels by name.
         loader: Gives the engine once it is loaded.
@@ -32,6 +33,7 @@ class TabContext:
     """
 
     page: gr.Blocks
+    tab: gr.Tab
     collection: Collection
     labels: Mapping[str, str]
     loader: Loader

@@ -53,6 +53,7 @@ class Chart:
         table: The same numbers.
         name: The chart's name among several charts.
         choice: The text of the button that shows this chart.
+        sentence: This chart in words, below the sentences of the panel.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Chart:
     table: Table
     name: str = ""
     choice: str = ""
+    sentence: str = ""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,11 @@ def routes() -> list[Route]:
     return [Route(f"/{_PLOTLY_ADDRESS}", plotly_script)]
 
 
+def styles() -> list[Path]:
+    """The style sheets of the page; the page's own comes first."""
+    return sorted(CSS.parent.glob("*.css"), key=lambda path: (path != CSS, path))
+
+
 def head() -> str:
     """The scripts of the panels, for the page's head.
 

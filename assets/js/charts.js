@@ -34,6 +34,8 @@ FusionLens.define("charts", (root) => {
     figure.style.minHeight = `${chart.figure.layout.height}px`;
     toggle.textContent = figure.hidden ? "Show the chart" : "Show the numbers";
     toggle.setAttribute("aria-label", `${toggle.textContent}: ${chart.title}`);
+    const lines = [...value.sentences, chart.sentence].filter(Boolean);
+    sentences.replaceChildren(...lines.map((sentence) => el("p", { className: "sentence" }, sentence)));
     table.replaceChildren(...(table.hidden ? [] : [FusionLens.table(chart.table)]));
     for (const button of choices.children) button.setAttribute("aria-pressed", button.dataset.name === chart.name);
     draw();
@@ -63,7 +65,6 @@ FusionLens.define("charts", (root) => {
         choices.replaceChildren(...(value.charts.length > 1 ? value.charts.map(choiceButton) : []));
         choices.hidden = value.charts.length < 2;
       }
-      sentences.replaceChildren(...value.sentences.map((sentence) => el("p", { className: "sentence" }, sentence)));
       show();
     },
     theme: () => value && draw(),

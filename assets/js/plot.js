@@ -35,6 +35,8 @@ FusionLens.themed = ({ data, layout }, width) => {
     themed.margin = { ...layout.margin, t: 76, r: 26 };
     themed.height = layout.height + 22;
   }
+  const rows = layout.meta?.narrow_rows;
+  if (rows && width < 520) themed.yaxis = { ...themed.yaxis, ticktext: rows };
   const traces = data.map((trace) => {
     const { colours, inks } = trace.meta ?? {};
     if (inks) return { ...trace, text: FusionLens.fitted(trace, width), textfont: { ...trace.textfont, color: inks[mode] } };

@@ -1,0 +1,1 @@
+"""The Results tab: what the benchmark of a collection found, and how sure it is."""

@@ -1,0 +1,83 @@
+"""The result file of a collection: where it lies, and whether it belongs to these adapters."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+from analysis.models.manifest import COLLECTIONS, Collection
+from analysis.models.provenance import Provenance, provenance
+
+if TYPE_CHECKING:
+    from analysis.benchmark.joined import JoinedResults
+
+_log = logging.getLogger(__name__)
+
+FOLDER = COLLECTIONS.parent / "results"
+FILE = "results.json"
+"""Name of the result file that lies beside the manifest of a collection of one's own."""
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A result file as far as it can be shown.
+
+    Attributes:
+        results: The results; None where there are none to show.
+        problem: Why there are none; empty where the file is merely missing.
+        differing: The parts that the results were made with and the page does not have, such as
+            `base` and `adapters`.
+    """
+
+    results: JoinedResults | None
+    problem: str = ""
+    differing: tuple[str, ...] = ()
+
+
+def path_of(collection: Collection) -> Path:
+    """The place of a collection's result file."""
+    if collection.folder.parent == COLLECTIONS:
+        return FOLDER / f"{collection.folder.name}.json"
+    return collection.folder / FILE
+
+
+def read(collection: Collection) -> ResultFile:
+    """Reads a collection's result file; a file that cannot be used becomes a message."""
+    # Reading the page's other tabs needs none of the benchmark's modules.
+    from analysis.benchmark.joined import read_results
+
+    path = path_of(collection)
+    if not path.is_file():
+        return ResultFile(None)
+    try:
+        results = read_results(path)
+    except InputError as error:
+        # The message names a place on this machine, which is not a visitor's business.
+        return ResultFile(None, str(error).replace(str(path), path.name))
+    if not results.runs:
+        return ResultFile(None, f"{path.name} holds no benchmark: join finished benchmarks.")
+    return ResultFile(results, differing=_differing(collection, results))
+
+
+def _differing(collection: Collection, results: JoinedResults) -> tuple[str, ...]:
+    try:
+        own = provenance(collection)
+    except OSError:
+        return ("adapters",)  # a file is missing: the loader reports it
+    made = [run.settings.provenance for run in results.runs]
+    return tuple(
+        part
+        for part, digests in (("base", _base), ("adapters", _adapters))
+        if any(digests(one) != digests(own) for one in made)
+    )
+
+
+def _base(source: Provenance) -> object:
+    return [file.sha256 for file in source.base_files] or (source.base, source.revision)
+
+
+def _adapters(source: Provenance) -> object:
+    return [file.sha256 for file in source.adapters]

@@ -1,0 +1,45 @@
+"""The Results tab: builds its service, its layout and its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app.results import layout
+from app.results.handlers import Handlers
+from app.results.layout import FILTERS
+from app.results.results_service import ResultsService
+from app.results.views.items_panel import STEP
+from app.server.request_queue import SERVED
+from app.server.tabs import Tab, TabContext
+
+_EVENT: dict[str, Any] = {
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+    "concurrency_id": "results",
+    "concurrency_limit": SERVED,
+}
+
+
+def build(context: TabContext) -> None:
+    """Lays out the tab and connects its events, inside the page."""
+    parts = layout.build(STEP)
+    handlers = Handlers(parts, ResultsService(context.collection, context.link_fields))
+    controls, panels, shown = parts.controls, parts.panels, parts.shown
+    given: set[Block] = {*controls.values(), shown}
+    everything = [*panels.values(), *controls.values(), shown]
+
+    # Nothing is read before a visitor looks: the page starts without the result file.
+    context.tab.select(handlers.open_tab, given, [parts.body, *everything], **_EVENT)
+    controls["run"].input(handlers.choose_run, given, everything, **_EVENT)
+    controls["profile"].input(handlers.choose_profile, given, [panels["profiles"]], **_EVENT)
+    listed = [panels["items"], shown]
+    gr.on(
+        [controls[name].input for name in FILTERS], handlers.choose_items, given, listed, **_EVENT
+    )
+    panels["items"].more(handlers.more_items, given, listed, **_EVENT)
+
+
+TAB = Tab("Results", order=20, build=build)

@@ -1,0 +1,40 @@
+"""Numbers of results in words: shares in percent, differences in points, intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analysis.benchmark.statistics import Interval, Share
+
+UNKNOWN = "–"
+
+
+def percent(share: Share) -> tuple[str, str]:
+    """A share and its interval, in percent."""
+    return f"{100 * share.value:.0f}", f"{100 * share.low:.0f}–{100 * share.high:.0f}"
+
+
+def loss(interval: Interval) -> tuple[str, str]:
+    """A loss and its interval, in nats per token."""
+    ends = (UNKNOWN if end is None else f"{end:.2f}" for end in (interval.low, interval.high))
+    return f"{interval.value:.2f}", "–".join(ends) if interval.low is not None else ""
+
+
+def signed(value: float, decimals: int) -> str:
+    """A number with its sign; 0 has none."""
+    written = f"{value:+.{decimals}f}".replace("-", "−")
+    return written[1:] if float(f"{value:.{decimals}f}") == 0 else written
+
+
+def between(interval: Interval, factor: float, decimals: int) -> str:
+    """The ends of an interval; empty where they are not known."""
+    if interval.low is None or interval.high is None:
+        return ""
+    low, high = (signed(factor * end, decimals) for end in (interval.low, interval.high))
+    return f"{low} to {high}"
+
+
+def chance(p: float) -> str:
+    """A p value."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,220 @@
+"""The findings panel: the result in one sentence, and the parts that it was made with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from analysis.models.manifest import Base, Collection
+from app.results.lookup import compared, headline, is_written
+from app.results.names import Names
+from app.results.result_file import ResultFile, path_of
+from app.results.views import figures
+from app.results.views.differences_panel import is_settled
+from app.widgets import text
+
+if TYPE_CHECKING:
+    from analysis.benchmark.comparisons.comparison import Comparison, Difference
+    from analysis.benchmark.joined import JoinedResults
+    from analysis.benchmark.results import BenchmarkResult
+
+_ORACLE = "oracle-pair"
+
+
+@dataclass(frozen=True)
+class FindingsPanel:
+    """The head of the tab.
+
+    Attributes:
+        state: `found`, `missing` or `failed`.
+        sentence: The finding, or why there is none.
+        facts: The tasks of the sentence, number of items, base, precision and date.
+        warning: Why the results do not describe this page; empty where they do.
+        details: How the results were made: names and values.
+        commands: The commands that make them again, or that make them.
+    """
+
+    state: str
+    sentence: str
+    facts: tuple[str, ...] = ()
+    warning: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    commands: tuple[str, ...] = ()
+
+    @classmethod
+    def empty(cls) -> FindingsPanel:
+        """The panel before the file is read."""
+        return cls("reading", "Reading the results.")
+
+
+def findings_panel(file: ResultFile, collection: Collection, names: Names) -> FindingsPanel:
+    """The head of the tab for a result file, also for one that is missing or damaged."""
+    if file.results is None:
+        return FindingsPanel(
+            "failed" if file.problem else "missing",
+            f"The results of this collection cannot be shown. {file.problem}"
+            if file.problem
+            else "There are no results for this collection yet. These commands make them; then "
+            "load this page again.",
+            commands=_commands(collection),
+        )
+    runs = file.results.runs
+    return FindingsPanel(
+        "found",
+        finding(runs, names),
+        _facts(file.results, names),
+        _warning(file.differing),
+        _details(file.results),
+    )
+
+
+def finding(runs: Sequence[BenchmarkResult], names: Names) -> str:
+    """The result in one sentence, from the numbers: one clause for each benchmark."""
+    clauses = "; ".join(clause for run in runs if (clause := _clause(run, names)))
+    if not clauses:
+        return "One method alone was measured, so there is nothing to compare."
+    return f"{clauses[0].upper()}{clauses[1:]}."
+
+
+def _clause(run: BenchmarkResult, names: Names) -> str:
+    _, comparisons = _scope(run, names)
+    comparison = compared(comparisons, loss=False)
+    if comparison is None:
+        return ""
+    method = headline(run)
+    if method == comparison.reference:
+        method = comparison.best
+    difference = next((one for one in comparison.differences if one.method == method), None)
+    if difference is None:
+        return f"with {names.selection(run)}, no method is better than {names.method(method)}"
+    # With the right pair on, the oracle is static fusion itself.
+    of_pair = run.settings.selection.mode == "pair"
+    oracle = None if of_pair else next((c for c in comparisons if c.reference == _ORACLE), None)
+    return (
+        f"with {names.selection(run)}, {names.method(method)} gives "
+        f"{_more(difference, names.method(comparison.reference))}{_beside(oracle, method)}"
+    )
+
+
+def _scope(run: BenchmarkResult, names: Names) -> tuple[str, Sequence[Comparison]]:
+    """The tasks that the sentence is about, by name, and their comparisons.
+
+    Tasks with written answers where there are some: shares of right options are often near chance.
+    """
+    written = {task.task for task in run.tasks if is_written(task)}
+    wanted = written or {task.task for task in run.tasks}
+    for group in run.groups:
+        if set(group.tasks) == wanted:
+            return names.group(group.group), group.comparisons
+    task = next(task for task in run.tasks if task.task in wanted)
+    return names.task(task), task.comparisons
+
+
+def _more(difference: Difference, reference: str) -> str:
+    interval = difference.difference
+    value = 100 * interval.value
+    word = "more" if value >= 0 else "fewer"
+    ends = figures.between(interval, 100, 1)
+    doubt = "" if is_settled(difference) else ", not told from 0"
+    return (
+        f"{abs(value):.1f} points {word} right answers than {reference} "
+        f"({ends or 'interval not known'}{doubt})"
+    )
+
+
+def _beside(oracle: Comparison | None, method: str) -> str:
+    found = (
+        next((one for one in oracle.differences if one.method == method), None) if oracle else None
+    )
+    if found is None:
+        return ""
+    return f" and {_more(found, 'the right pair fused statically')}"
+
+
+def _facts(results: JoinedResults, names: Names) -> tuple[str, ...]:
+    run = results.runs[0]
+    items = sum(len(task.items) for task in run.tasks)
+    computation = run.settings.provenance.computation
+    facts = [
+        f"Average over {_scope(run, names)[0]}; brackets hold 95 % intervals",
+        f"{items:,} items in {len(run.tasks)} task{'' if len(run.tasks) == 1 else 's'}".replace(
+            ",", "\u202f"
+        ),
+        _base(run),
+        f"{computation.dtype} on {computation.device}" if computation else "",
+        _day(results.date),
+    ]
+    return tuple(text.plain(fact) for fact in facts if fact)
+
+
+def _base(run: BenchmarkResult) -> str:
+    base = run.settings.provenance.base
+    return Base("embedded").title if base == "embedded" else base
+
+
+def _day(iso: str) -> str:
+    try:
+        day = date.fromisoformat(iso)
+    except ValueError:
+        return ""
+    return f"{day.day} {day:%B %Y}"
+
+
+def _warning(differing: Sequence[str]) -> str:
+    if not differing:
+        return ""
+    return (
+        f"These results were made with other files of the {text.listed(differing)} than this page "
+        "has, so they do not describe its answers."
+    )
+
+
+def _details(results: JoinedResults) -> tuple[tuple[str, str], ...]:
+    settings = results.runs[0].settings
+    made, weights = settings.provenance, settings.weight_settings
+    chosen = "; ".join(_chosen(run) for run in results.runs)
+    rule = (weights.lens, weights.metric, weights.position, weights.normalisation)
+    longest = ", ".join(f"{kind} {most}" for kind, most in settings.new_tokens.items())
+    rows = [
+        ("Fused adapters", chosen),
+        ("Methods", ", ".join(settings.methods)),
+        ("Lens, metric, position, normalisation", ", ".join(rule)),
+        ("Prompt form", text.visible(settings.prompt_form or "the tokenizer's chat template")),
+        ("Longest answers", f"{longest} tokens"),
+        ("Bootstrap", f"{settings.resamples} samples of clusters, seed {settings.seed}"),
+        ("Items of a task", "all" if settings.limit is None else f"the first {settings.limit}"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
+        *((f"Task {task.name}", f"SHA-256 {task.sha256}") for task in settings.tasks),
+        *((f"Base {file.name}", f"SHA-256 {file.sha256}") for file in made.base_files),
+        *((f"Adapter {place}", f"SHA-256 {file.sha256}")
+          for place, file in enumerate(made.adapters, start=1)),
+    ]  # fmt: skip
+    return tuple((text.plain(name), text.plain(value)) for name, value in rows)
+
+
+def _chosen(run: BenchmarkResult) -> str:
+    selection = run.settings.selection
+    if selection.mode == "pair":
+        return "each item's language adapter and task adapter"
+    return ", ".join(selection.adapters)
+
+
+def _commands(collection: Collection) -> tuple[str, ...]:
+    path = path_of(collection)
+    bundled = collection.folder.name == path.stem
+    # A folder's place on this machine is not a visitor's business.
+    place = shlex.quote(f"assets/results/{path.name}" if bundled else f"COLLECTION/{path.name}")
+    of = (
+        f" --collection {shlex.quote(collection.folder.name)}"
+        if bundled
+        else " --collection COLLECTION"
+    )
+    start = f"python -m analysis benchmark --tasks assets/tasks/*_test.jsonl{of}"
+    return (
+        f"{start} --all --out runs/all",
+        f"{start} --pair --out runs/pair",
+        f"python -m analysis benchmark --join runs/all runs/pair --out {place}",
+    )

@@ -1,0 +1,33 @@
+"""The paper's own numbers, beside which ours can be read."""
+
+from __future__ import annotations
+
+from app.results.views.score_table import Cell, Row, ScoreTable
+
+# Averages over the nine tasks; LoRAHub is not reported for the second model.
+_AVERAGES = {
+    "Static": ("20.4", "38.5"),
+    "Centroid similarity": ("18.8", "34.4"),
+    "LoRAHub (trained)": ("26.4", "–"),
+    "LoRA-Flow (trained)": ("30.9", "46.1"),
+    "qa-FLoRA": ("25.8", "44.2"),
+}
+
+
+def paper_table() -> ScoreTable:
+    """The averages that the paper reports, labelled as the paper's."""
+    return ScoreTable(
+        title="The paper's numbers, on the paper's models",
+        tag="not measured here",
+        sentence="Averages over the paper's nine tasks, in %. The models have 7 and 8 billion "
+        "parameters, the items differ from ours, and the paper always fuses two adapters: compare "
+        "the order of the methods, not the numbers.",
+        corner="Method",
+        groups=(),
+        columns=("LLaMA-2-7B", "LLaMA-3-8B"),
+        rows=tuple(
+            Row(Cell(method), tuple(Cell(value) for value in values))
+            for method, values in _AVERAGES.items()
+        ),
+        note="Source: arXiv 2512.11366.",
+    )

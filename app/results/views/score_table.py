@@ -1,0 +1,184 @@
+"""Tables of scores: tasks down, methods or signals across, each number with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.results.lookup import compared, is_written, method_order
+from app.results.names import Names, is_alone
+from app.results.views import figures
+
+if TYPE_CHECKING:
+    from analysis.benchmark.comparisons.comparison import Comparison
+    from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
+
+_MARKS = (
+    "● is the best of its row. ○ is a tie: a paired test, corrected for the number of methods, "
+    "does not tell these methods from the best. For reference, and without a rank: the right pair "
+    "knows each item's adapters; a copy repeats a number or an option of the question."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell.
+
+    Attributes:
+        text: The number, or a heading.
+        detail: Its interval, or a line below the heading.
+        mark: `best`, `tied` or empty.
+    """
+
+    text: str
+    detail: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row.
+
+    Attributes:
+        heading: Its heading.
+        cells: Its cells, one for each column.
+    """
+
+    heading: Cell
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The panel of a table.
+
+    Attributes:
+        title: Above the table.
+        tag: Beside the title: a warning in two words.
+        sentence: How to read it, below the title.
+        corner: The heading of the first column.
+        groups: Headings over several columns each, with the number of these columns.
+        columns: The headings of the columns.
+        rows: The rows; the page hides a table without rows.
+        note: Below the table.
+    """
+
+    title: str
+    tag: str
+    sentence: str
+    corner: str
+    groups: tuple[tuple[str, int], ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    @classmethod
+    def empty(cls) -> ScoreTable:
+        """A table without rows."""
+        return cls("", "", "", "", (), (), ())
+
+
+def shares(run: BenchmarkResult, names: Names, tag: str) -> ScoreTable:
+    """The share of right answers of each method on each task."""
+    known = all(score.both is not None for task in run.tasks for score in task.scores)
+    where = "in the item's language" if known else "(in some tasks in any language)"
+    return _table(
+        run,
+        list(run.tasks),
+        names,
+        tag,
+        loss=False,
+        title="Right answers, in %",
+        sentence=f"Share of the items that are answered right and {where}, with its 95 % interval "
+        "(Wilson). A function is right if it passes its tests.",
+    )
+
+
+def losses(run: BenchmarkResult, names: Names, tag: str) -> ScoreTable:
+    """The loss of the gold answer of each method, on tasks that are answered by an option."""
+    tasks = [
+        task
+        for task in run.tasks
+        if not is_written(task) and any(score.loss for score in task.scores)
+    ]
+    if not tasks:
+        return ScoreTable.empty()
+    return _table(
+        run,
+        tasks,
+        names,
+        tag,
+        loss=True,
+        title="Loss of the right answer, in nats per token",
+        sentence="Lower is better. Where a domain is beyond the base model, shares of right "
+        "options stay near chance, and this loss still tells the methods apart. The interval is "
+        "by bootstrap over clusters of items.",
+    )
+
+
+def _table(
+    run: BenchmarkResult,
+    tasks: Sequence[TaskResult],
+    names: Names,
+    tag: str,
+    *,
+    loss: bool,
+    title: str,
+    sentence: str,
+) -> ScoreTable:
+    present = {score.method for task in tasks for score in task.scores if not loss or score.loss}
+    methods = [name for name in method_order(run) if name in present]
+    kinds = {score.method: score.kind for task in tasks for score in task.scores}
+    fusing = [name for name in methods if kinds[name] == "method" and not is_alone(name)]
+    alone = [name for name in methods if kinds[name] == "method" and is_alone(name)]
+    reference = [name for name in methods if kinds[name] != "method"]
+    groups = [
+        (heading, len(members))
+        for heading, members in (
+            ("Methods", fusing),
+            ("One adapter alone", alone),
+            ("For reference", reference),
+        )
+        if members
+    ]
+    columns = [
+        names.adapter(name.partition(":")[2]) if is_alone(name) else names.method(name)
+        for name in methods
+    ]
+    return ScoreTable(
+        title=title,
+        tag=tag,
+        sentence=sentence,
+        corner="Task",
+        groups=tuple(groups),
+        columns=tuple(columns),
+        rows=tuple(_row(task, methods, names, loss=loss) for task in tasks),
+        note=_MARKS,
+    )
+
+
+def _row(task: TaskResult, methods: Sequence[str], names: Names, *, loss: bool) -> Row:
+    scores = {score.method: score for score in task.scores}
+    comparison = compared(task.comparisons, loss=loss)
+    return Row(
+        Cell(names.task(task), f"{len(task.items)} items"),
+        tuple(_cell(scores.get(name), comparison, loss=loss) for name in methods),
+    )
+
+
+def _cell(score: MethodScore | None, comparison: Comparison | None, *, loss: bool) -> Cell:
+    if score is None or (loss and score.loss is None):
+        return Cell(figures.UNKNOWN)
+    if loss:
+        assert score.loss is not None
+        written = figures.loss(score.loss)
+    else:
+        written = figures.percent(score.both or score.right)
+    return Cell(*written, _mark(score.method, comparison))
+
+
+def _mark(method: str, comparison: Comparison | None) -> str:
+    if comparison is None or method not in comparison.tied:
+        return ""
+    return "best" if len(comparison.tied) == 1 else "tied"

@@ -1,0 +1,209 @@
+"""The views of the Results tab: what they make of a benchmark's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis.benchmark.joined import JoinedResults
+from analysis.benchmark.results import BenchmarkResult
+from analysis.models.manifest import Collection, load_collection
+from app.results.item_choice import ItemChoice
+from app.results.names import Names
+from app.results.results_service import ResultsService, run_choices
+from app.results.views import differences_panel, score_table
+from app.results.views.findings_panel import finding
+from app.results.views.items_panel import items_panel
+from app.results.views.profiles_panel import profiled_methods, profiles_panel
+from app.results.views.routing_table import routing_table
+from app.state.link_fields import Field, LinkFields, query, some_of
+from app.widgets.panels import encode
+from tests.made_results import write_result_file, write_tasks
+from tests.tiny import tiny_collection
+
+ADAPTERS = ("math", "spanish", "code", "russian", "medical")
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return load_collection(tiny_collection(tmp_path_factory.mktemp("tiny"), ADAPTERS))
+
+
+@pytest.fixture(scope="module")
+def results(collection: Collection, tmp_path_factory: pytest.TempPathFactory) -> JoinedResults:
+    tasks = write_tasks(tmp_path_factory.mktemp("tasks"))
+    return write_result_file(collection.folder / "results.json", collection, tasks)
+
+
+@pytest.fixture
+def run(results: JoinedResults) -> BenchmarkResult:
+    return results.runs[0]
+
+
+@pytest.fixture(scope="module")
+def names(collection: Collection) -> Names:
+    return Names.of(collection)
+
+
+def no_link(item: object) -> str:
+    return ""
+
+
+def test_the_finding_is_computed_from_the_numbers(results: JoinedResults, names: Names) -> None:
+    sentence = finding(results.runs, names)
+    group = next(one for one in results.runs[0].groups if one.group.startswith("all languages"))
+    (first, *_) = group.comparisons
+    own = next(one for one in first.differences if one.method == "qa-flora")
+    assert f"{100 * own.difference.value:.1f} points more right answers than Static" in sentence
+    assert sentence.startswith("With all five adapters on, qa-FLoRA gives")
+    assert "; with the right pair, qa-FLoRA gives" in sentence
+
+
+def test_scores_stand_over_their_intervals_and_ties_are_marked_as_ties(
+    run: BenchmarkResult, names: Names
+) -> None:
+    table = score_table.shares(run, names, "of other adapters")
+    assert table.tag == "of other adapters"
+    assert [row.heading.text for row in table.rows[:2]] == ["Spanish · Math", "Russian · Math"]
+    score = next(one for one in run.tasks[0].scores if one.method == "qa-flora")
+    assert score.both is not None
+    cell = table.rows[0].cells[table.columns.index("qa-FLoRA")]
+    assert cell.text == f"{100 * score.both.value:.0f}"
+    assert cell.detail == f"{100 * score.both.low:.0f}–{100 * score.both.high:.0f}"
+    assert cell.mark == "best"
+    # One item cannot tell methods apart, so all of them tie with the best.
+    (code,) = (row for row in table.rows if row.heading.text == "Spanish · Code")
+    marks = {cell.mark for name, cell in zip(table.columns, code.cells, strict=True)
+             if name != "Copy"}  # fmt: skip
+    assert marks == {"tied"}
+    assert sum(span for _, span in table.groups) == len(table.columns)
+
+
+def test_losses_are_shown_for_tasks_with_options_alone(run: BenchmarkResult, names: Names) -> None:
+    table = score_table.losses(run, names, "")
+    assert [row.heading.text for row in table.rows] == ["Spanish · Medical"]
+    without = replace(run, tasks=run.tasks[:1])
+    assert score_table.losses(without, names, "").rows == ()
+
+
+def test_methods_that_a_task_lacks_have_no_number(results: JoinedResults, names: Names) -> None:
+    table = score_table.shares(results.runs[1], names, "")
+    russian = table.columns.index("Russian")
+    assert [row.cells[russian].text == "–" for row in table.rows] == [True, False, True, True]
+
+
+def test_differences_show_the_headline_method_first(run: BenchmarkResult, names: Names) -> None:
+    panel = differences_panel.shares(run, names, 0)
+    first = panel.charts[0]
+    assert first.name == "qa-flora" and first.title.startswith("qa-FLoRA less Static")
+    assert "copy" not in [chart.name for chart in panel.charts]
+    comparison = run.tasks[0].comparisons[0]
+    own = next(one for one in comparison.differences if one.method == "qa-flora")
+    assert first.table.rows[0][:2] == ["Spanish · Math", f"+{100 * own.difference.value:.1f}"]
+    points = [place for trace in first.figure["data"] for place in trace["y"]]
+    assert sorted(points) == list(range(len(first.table.rows)))
+    filled, _ = first.figure["data"]
+    assert 0 in filled["y"]  # 40 items with so large a difference settle it
+    assert len(differences_panel.losses(run, names, 0).charts[0].table.rows) == 1
+
+
+def test_items_where_two_methods_disagree_come_first(run: BenchmarkResult, names: Names) -> None:
+    choice = ItemChoice.of(run, {})
+    assert (choice.first, choice.second, choice.outcome) == ("static", "qa-flora", "differ")
+    panel = items_panel(run, choice, 3, names, no_link)
+    assert len(panel.items) == 3 and panel.more > 0
+    for item in panel.items:
+        assert [answer.outcome == "right" for answer in item.answers].count(True) == 1
+    assert panel.items[0].answers[0].text.startswith("static: <b>")
+    # Every item has one outcome of the four that exclude each other.
+    counts = {
+        outcome: len(list(replace(choice, outcome=outcome).listed(run)))
+        for outcome in ("first", "second", "right", "wrong", "differ", "all")
+    }
+    assert counts["differ"] == counts["first"] + counts["second"]
+    assert counts["all"] == counts["differ"] + counts["right"] + counts["wrong"]
+
+
+def test_items_are_filtered_by_task_and_language(run: BenchmarkResult, names: Names) -> None:
+    given = {"task": "es_medical", "outcome": "all", "first": "base", "language": "xx"}
+    choice = ItemChoice.of(run, given)
+    assert choice.language == ""  # not among the results
+    panel = items_panel(run, choice, 50, names, no_link)
+    assert {item.task for item in panel.items} == {"Spanish · Medical"}
+    assert panel.methods == ("Base", "qa-FLoRA")
+    assert panel.items[0].gold == "B" and panel.items[0].solution == "Es la B."
+    none = items_panel(run, replace(choice, language="ru"), 50, names, no_link)
+    assert none.items == () and none.sentence == "No item fits this choice."
+
+
+def test_only_methods_whose_weights_vary_have_a_profile(run: BenchmarkResult, names: Names) -> None:
+    assert profiled_methods(run) == ("qa-flora",)
+    panel = profiles_panel(run, "qa-flora", names, 0)
+    assert [chart.choice for chart in panel.charts][:2] == ["Spanish · Math", "Russian · Math"]
+    profile = next(one for one in run.tasks[0].profiles if one.method == "qa-flora")
+    expected = f"{profile.mean_LK[0][0]:.2f} ± {profile.spread_LK[0][0]:.2f}"
+    assert panel.charts[0].table.rows[0][1] == expected
+    assert "Mean weight over the layers" in panel.charts[0].sentence
+
+
+def test_routing_is_shown_of_the_run_that_chose(
+    results: JoinedResults, collection: Collection, names: Names
+) -> None:
+    table = routing_table(results.runs[::-1], collection, names, "")
+    assert len(table.groups) == 3 and len(table.columns) == 9
+    assert table.groups[0][0] == "Mean divergence, query's last token"
+    assert table.note == "By chance: pair 10 %, language 50 %, task 33 %."
+    assert routing_table(results.runs[1:], collection, names, "").rows == ()
+
+
+def test_an_item_opens_in_explore_with_its_question(
+    results: JoinedResults, collection: Collection
+) -> None:
+    fields = LinkFields(
+        {
+            "query": Field("q", query, ""),
+            "adapters": Field("adapters", some_of(*ADAPTERS), list(ADAPTERS)),
+            "methods": Field("answers", some_of("base", "static", "qa-flora"), ["base"]),
+            "alone": Field("alone", some_of("adapter:math"), ["adapter:math"]),
+        }
+    )
+    service = ResultsService(collection, fields)
+    assert run_choices(service) == [("All five adapters on", "0"), ("The right pair", "1")]
+    item = results.runs[0].tasks[0].items[3]
+    choice = ItemChoice.of(results.runs[0], {"first": "adapter:math"})
+    link = service.link(results.runs[0], choice, item)
+    assert fields.decode(dict(_pairs(link)))[0] == {
+        "query": item.instruction,
+        "adapters": list(ADAPTERS),
+        "methods": ["qa-flora"],
+        "alone": ["adapter:math"],
+    }
+    of_pair = service.link(results.runs[1], choice, item)
+    assert dict(_pairs(of_pair))["adapters"] == "math,spanish"
+
+
+def test_all_panels_can_be_given_to_the_page(
+    results: JoinedResults, collection: Collection
+) -> None:
+    service = ResultsService(collection, LinkFields())
+    for place in range(len(results.runs)):
+        for content in service.tables(place).values():
+            assert encode(content)
+        assert encode(service.profiles(place, None)[1]) and encode(service.items(place, {}, 9)[1])
+
+
+def _pairs(link: str) -> list[tuple[str, str]]:
+    from urllib.parse import parse_qsl
+
+    return parse_qsl(link, keep_blank_values=True)
+
+
+def test_the_page_starts_without_the_benchmark() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, app.results.tab; sys.exit('analysis.benchmark.joined' in sys.modules)"
+    root = Path(__file__).resolve().parents[3]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,96 @@
+"""The Results tab in a browser, over a small result file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from analysis.models.manifest import load_collection
+from tests.browser.conftest import HOSTILE, NO_ANSWERS, Open, Site, serve, settled, violations
+from tests.made_results import write_result_file, write_tasks
+from tests.tiny import tiny_collection
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def results_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("results")
+    names = ("math", "spanish", "code", "russian", "medical")
+    collection = load_collection(tiny_collection(folder, names, labels={"code": HOSTILE}))
+    write_result_file(folder / "results.json", collection, write_tasks(folder))
+    yield from serve(collection)
+
+
+def _open(page: Page) -> None:
+    page.get_by_role("tab", name="Results").click()
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 375)])
+def test_a_visitor_reads_the_results(
+    results_site: Site, visit: Open, dark: bool, width: int
+) -> None:
+    page = visit(results_site.address + NO_ANSWERS, dark=dark, width=width)
+    _open(page)
+    finding = page.locator("#results-findings .finding")
+    expect(finding).to_contain_text("With all five adapters on, qa-FLoRA gives")
+    scores = page.locator("#results-scores")
+    expect(scores.locator("tbody tr")).to_have_count(4)
+    expect(scores).to_contain_text(HOSTILE)
+    for name in ("differences", "loss-differences", "profiles"):
+        expect(page.locator(f"#results-{name} .fl-panel")).to_have_attribute(
+            "data-drawn", "0-qa-flora-profile" if name == "profiles" else
+            "0-shares" if name == "differences" else "0-losses"
+        )  # fmt: skip
+    # An item opens by the keyboard.
+    items = page.locator("#results-items")
+    question = items.locator("button.question").first
+    question.focus()
+    page.keyboard.press("Enter")
+    expect(question).to_have_attribute("aria-expanded", "true")
+    expect(items.locator(".answer")).to_have_count(2)
+    expect(items.locator(".answer .text").first).to_contain_text("static: <b>")
+    page.locator("#results-findings summary").click()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
+    assert page.title() == "Fusion Lens"
+    # The plots as tables, and the other benchmark of the file.
+    for name in ("differences", "profiles"):
+        page.locator(f"#results-{name}").get_by_role("button", name="Show the numbers").click()
+    page.get_by_label("The right pair", exact=True).check()
+    expect(page.locator("#results-differences .fl-panel tbody tr").first).to_be_visible()
+    expect(scores.locator("td", has_text="–").first).to_be_visible()
+    assert violations(page) == []
+
+
+def test_items_are_added_and_open_in_explore(results_site: Site, visit: Open) -> None:
+    page = visit(results_site.address + NO_ANSWERS)
+    _open(page)
+    items = page.locator("#results-items")
+    expect(items.locator("button.question")).to_have_count(20)
+    items.get_by_role("button", name="more").click()
+    expect(items.locator("button.question")).to_have_count(40)
+    page.get_by_label("Outcome").click()
+    page.get_by_role("option", name="Both are right").click()
+    expect(items.locator(".mark[data-outcome=wrong]")).to_have_count(0)
+    question = items.locator("button.question").first
+    asked = question.locator(".asked").inner_text()
+    question.click()
+    with page.context.expect_page() as opened:
+        items.get_by_role("link", name="Open in Explore").click()
+    explore = opened.value
+    expect(explore.locator("#query textarea")).to_have_value(asked)
+    settled(explore)
+
+
+def test_without_a_file_the_page_says_how_to_make_one(site: Site, visit: Open) -> None:
+    page = visit(site.address + NO_ANSWERS, width=375)
+    _open(page)
+    findings = page.locator("#results-findings")
+    expect(findings).to_contain_text("There are no results for this collection yet")
+    expect(findings.locator("pre")).to_contain_text("--join")
+    expect(page.locator("#results-scores")).to_have_count(0)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
