@@ -79,8 +79,7 @@ class QueryService:
             answer_settings: Gives the answer settings, which import torch.
             with_shown: Whether to answer with the weights that the grid shows, too.
         """
-        ticket = session.begin()
-        session.view_settings = view_settings
+        ticket = session.begin(view_settings)
 
         def steps() -> Updates:
             engine = yield from wait_for_engine(self._loader, session, ticket)
@@ -105,10 +104,9 @@ class QueryService:
                 engine,
             )
             read = yield from self._read(engine, session, ticket, run)
-            session.run = run
             # The page must not show the answers of the question before below the new grid.
             yield {
-                **self._view_service.redraw(session),
+                **self._view_service.show_run(session, run),
                 "answers": AnswersPanel.empty(ticket),
                 "rule_weights": ChartsPanel.empty(),
             }
@@ -154,7 +152,8 @@ class QueryService:
     @staticmethod
     def needs_every_token(session: Session) -> bool:
         """Whether the view settings need every token of the run, and these are not read yet."""
-        run, view_settings = session.run, session.view_settings
+        now = session.copy()
+        run, view_settings = now.run, now.view_settings
         return (
             run is not None
             and view_settings.position == MEAN
