@@ -38,6 +38,7 @@ class BackgroundJobs:
         self._jobs: deque[Job] = deque(maxlen=_MAX_JOBS)
         self._requests = 0
         self._running = False
+        self._thread: threading.Thread | None = None
         self._closed = False
         _instances.add(self)
 
@@ -61,7 +62,8 @@ class BackgroundJobs:
             self._jobs.append(job)
             if not self._running:
                 self._running = True
-                threading.Thread(target=self._run, name="read-ahead", daemon=True).start()
+                self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
+                self._thread.start()
 
     def wait_until_done(self, seconds: float) -> bool:
         """Waits until no job is left, at most some seconds; returns whether none is left."""
@@ -69,12 +71,17 @@ class BackgroundJobs:
             return self._changed.wait_for(lambda: not self._running, seconds)
 
     def close(self) -> None:
-        """Drops all waiting jobs and waits until the running job has ended."""
+        """Drops all waiting jobs and waits until the thread has ended.
+
+        The thread may hold the last reference to a model, and must free it before Python ends.
+        """
         with self._changed:
             self._closed = True
             self._jobs.clear()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._running)
+            thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _run(self) -> None:
         while True:
@@ -89,11 +96,13 @@ class BackgroundJobs:
                 self._wait_until_idle()
                 job(self._pause_for_requests)
             except _Closed:
-                continue
+                pass
             except Exception:
                 # No request waits for this result: a later request computes it again and shows
                 # the error.
                 _log.exception("A background job failed")
+            # A job may hold a model: nothing of it stays while the thread waits or ends.
+            del job
 
     def _wait_until_idle(self) -> None:
         """Waits until no request has run for a moment: requests often follow each other."""

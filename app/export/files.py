@@ -33,6 +33,7 @@ def export(
         session: The visitor's session; it shows a snapshot.
         example: The stored run, which the page shows before the first question.
     """
+    session = session.copy()
     run, answer_stream, snapshot = session.run, session.answer_stream, session.snapshot
     assert snapshot is not None
     what_if = session.what_if

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable
@@ -32,8 +33,15 @@ class Loading:
     state: str
 
 
+class _Closed(Exception):
+    """Python ends, so the loading must end too."""
+
+
 class Loader:
     """Loads the engine in a thread and reports its progress.
+
+    When Python ends, the loading ends at its next step: a thread that is cut off inside torch
+    aborts the whole process.
 
     Args:
         load: Loads an engine and reports its progress.
@@ -47,6 +55,7 @@ class Loader:
         self._engine: Engine | None = None
         self._now = Loading("starting", 0.0, "loading")
         self._done = threading.Event()
+        self._closed = False
         self.page_opened = threading.Event()
 
     def start(self, patience: float = 0.0) -> None:
@@ -55,9 +64,17 @@ class Loader:
         Args:
             patience: The most seconds to wait for a browser to show the page first.
         """
-        threading.Thread(
+        self._thread = threading.Thread(
             target=self._run, args=(patience,), name="load-engine", daemon=True
-        ).start()
+        )
+        self._thread.start()
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Ends the loading at its next step, and waits for it."""
+        self._closed = True
+        self.page_opened.set()
+        self._thread.join()
 
     @property
     def now(self) -> Loading:
@@ -83,12 +100,15 @@ class Loader:
     def _run(self, patience: float) -> None:
         self.page_opened.wait(patience)
         try:
+            self._tell("starting", 0.0)
             self._engine = self._load(self._tell)
             computed = self._engine.computation
             ready = f"ready · {computed.dtype} on {computed.device.upper()}"
             self._now = Loading(ready, 1.0, "ready")
         except InputError as error:
             self._now = Loading(str(error), 1.0, "failed")
+        except _Closed:
+            self._now = Loading("The server has ended.", 1.0, "failed")
         except Exception:
             _log.exception("The engine could not be loaded")
             self._now = Loading(
@@ -96,6 +116,10 @@ class Loader:
             )
         finally:
             self._done.set()
+            # Python would keep the engine as long as it knows this loader.
+            atexit.unregister(self.close)
 
     def _tell(self, what: str, share: float) -> None:
+        if self._closed:
+            raise _Closed
         self._now = Loading(what, share, "loading")

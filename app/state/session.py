@@ -24,8 +24,8 @@ class Stopped(Exception):
 class Session:
     """One visitor's page. Compared by identity, as Gradio's state wants it.
 
-    Several events of one visitor may run at the same time. Each change of the session is one step
-    under its lock; longer work replaces values that no event changes in place.
+    Several events of one visitor may run at the same time. Each change of the session is a method,
+    which holds the session's lock. Code that reads several fields reads them from a `copy`.
 
     Attributes:
         ticket: Number of the newest request.
@@ -61,20 +61,33 @@ class Session:
         self.lock = threading.RLock()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Session:
-        # Gradio copies the first session for each visitor. Its values never change in place.
-        return replace(self)
+        # Gradio copies the first session for each visitor.
+        return self.copy()
+
+    def copy(self) -> Session:
+        """The session of one moment, which no other event changes."""
+        with self.lock:
+            # The values of the fields never change in place.
+            return replace(self)
 
     @property
     def busy(self) -> bool:
         """Whether a request runs."""
         return self.ticket > self.stopped
 
-    def begin(self, *, gives_way: bool = False) -> int:
-        """Takes a number for a new request and ends the older requests."""
+    def begin(self, view_settings: ViewSettings | None = None, *, gives_way: bool = False) -> int:
+        """Takes a number for a new request and ends the older requests.
+
+        Args:
+            view_settings: The view settings of its result; the present settings by default.
+            gives_way: Whether a change of view settings may end it.
+        """
         with self.lock:
             self.stopped = self.ticket
             self.ticket += 1
             self.gives_way = gives_way
+            if view_settings is not None:
+                self.view_settings = view_settings
             return self.ticket
 
     def stop(self) -> None:
@@ -88,6 +101,13 @@ class Session:
             self.stopped = max(self.stopped, ticket)
             return ticket == self.ticket
 
+    def open_link(self, view_settings: ViewSettings | None) -> None:
+        """Takes the view settings of a permalink; None where its query waits to be asked."""
+        with self.lock:
+            self.linked = view_settings is None
+            if view_settings is not None:
+                self.view_settings = view_settings
+
     def take_linked(self) -> bool:
         """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
         with self.lock:
@@ -96,8 +116,9 @@ class Session:
 
     def check(self, ticket: int) -> None:
         """Raises Stopped if a request has to end."""
-        if ticket <= self.stopped:
-            raise Stopped
+        with self.lock:
+            if ticket <= self.stopped:
+                raise Stopped
 
     def progress_of(self, ticket: int, tell: Progress) -> Progress:
         """A progress callback that also ends a stopped request."""
@@ -107,6 +128,65 @@ class Session:
             tell(what, share)
 
         return progress
+
+    def change_settings(self, view_settings: ViewSettings) -> None:
+        """Takes new view settings."""
+        with self.lock:
+            self.view_settings = view_settings
+
+    def show_run(self, run: Run, view_settings: ViewSettings, snapshot: Snapshot) -> bool:
+        """Shows a new run, without the answers of the run before.
+
+        Args:
+            run: The run.
+            view_settings: The view settings for which the snapshot was made.
+            snapshot: The snapshot of the run.
+
+        Returns:
+            False if the view settings have changed since.
+
+        Raises:
+            Stopped: The request of the run has to end.
+        """
+        with self.lock:
+            self.check(run.number)
+            if self.view_settings is not view_settings:
+                return False
+            self.run, self.answer_stream, self.answer_record = run, None, None
+            self.show(snapshot)
+            return True
+
+    def show_if_current(
+        self, run: Run | None, view_settings: ViewSettings, snapshot: Snapshot
+    ) -> bool:
+        """Shows a snapshot, unless run or view settings have changed since it was begun.
+
+        Returns:
+            Whether the snapshot is shown.
+        """
+        with self.lock:
+            if self.run is not run or self.view_settings is not view_settings:
+                return False
+            self.show(snapshot)
+            return True
+
+    def show_answers(self, answer_stream: AnswerStream, answer_record: AnswerRecord) -> None:
+        """Shows the answers of a request.
+
+        Raises:
+            Stopped: The request has to end.
+        """
+        with self.lock:
+            self.check(answer_stream.run)
+            self.answer_stream, self.answer_record = answer_stream, answer_record
+
+    def finish_answers(self, answer_stream: AnswerStream, answer_record: AnswerRecord) -> bool:
+        """Records how answers ended; False if they are not shown any more."""
+        with self.lock:
+            if self.answer_stream is not answer_stream:
+                return False
+            self.answer_record = answer_record
+            return True
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows a snapshot; keeps the selected cell and the painted weights if they still fit."""

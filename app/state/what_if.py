@@ -21,6 +21,9 @@ SCOPES = {
 PAINTED, PAINTED_LABEL = "what-if", "What-if weights"
 SHOWN, SHOWN_LABEL = "shown", "Shown weights"
 
+# Strokes that the browser sends quickly may arrive in another order, but not so many late.
+_MOST_STROKES = 32
+
 
 @dataclass(frozen=True)
 class Stroke:
@@ -62,12 +65,12 @@ class WhatIfWeights:
 
     Attributes:
         adapters: Names of the adapters.
-        unpainted: The weights below the strokes, `[layers][adapters]`.
-        strokes: The strokes by ascending number.
+        below: The weights below the strokes, `[layers][adapters]`.
+        strokes: The newest strokes by ascending number, at most 32; `below` holds the older ones.
     """
 
     adapters: tuple[str, ...]
-    unpainted: Numbers
+    below: Numbers
     strokes: tuple[Stroke, ...] = ()
 
     @classmethod
@@ -83,22 +86,27 @@ class WhatIfWeights:
     @property
     def weights(self) -> Numbers:
         """The painted weights, `[layers][adapters]`."""
-        values = [list(row) for row in self.unpainted]
-        for stroke in self.strokes:
-            for row, weights in enumerate(values):
-                for column in range(len(weights)):
-                    if stroke.covers(row, column):
-                        weights[column] = stroke.weight
-        return frozen(values)
+        return _painted(self.below, self.strokes)
 
     def fits(self, snapshot: Snapshot) -> bool:
         """Whether the painted weights have the adapters and layers of a snapshot."""
-        return self.adapters == snapshot.adapters and len(self.unpainted) == snapshot.layers
+        return self.adapters == snapshot.adapters and len(self.below) == snapshot.layers
 
     def paint(self, stroke: Stroke) -> WhatIfWeights:
         """A copy with one more stroke, which may arrive after later strokes."""
         strokes = sorted((*self.strokes, stroke), key=lambda one: one.number)
-        return replace(self, strokes=tuple(strokes))
+        old, new = strokes[:-_MOST_STROKES], strokes[-_MOST_STROKES:]
+        return replace(self, below=_painted(self.below, old), strokes=tuple(new))
+
+
+def _painted(weights: Numbers, strokes: Sequence[Stroke]) -> Numbers:
+    values = [list(row) for row in weights]
+    for stroke in strokes:
+        for row, of_layer in enumerate(values):
+            for column in range(len(of_layer)):
+                if stroke.covers(row, column):
+                    of_layer[column] = stroke.weight
+    return frozen(values)
 
 
 @dataclass(frozen=True)

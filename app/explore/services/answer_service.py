@@ -116,13 +116,12 @@ def answer(
     answer_stream = AnswerStream(
         run.number, [heading for _, heading in rows], reference_among(names)
     )
-    session.answer_stream = answer_stream
 
     def record() -> AnswerRecord:
         weights = zip((row.name for row, _ in rows), steps.policy_weights(), strict=True)
         return AnswerRecord(settings, tuple(AnswerWeights.of(*one) for one in weights))
 
-    session.answer_record = record()
+    session.show_answers(answer_stream, record())
     yield {"answers": answer_stream.panel(), "status": StatusPanel("working", "Answering")}
 
     def decode(progress: Progress) -> None:
@@ -140,12 +139,12 @@ def answer(
         yield from run_with_progress(session, run.number, decode, new_tokens)
     except Stopped:
         answer_stream.finish("stopped")
-        session.answer_record = record()
-        if session.run is run:  # the page shows no newer run
+        if session.finish_answers(answer_stream, record()):
             yield {"answers": answer_stream.panel()}
         raise
     answer_stream.finish("done")
-    session.answer_record = answered = record()
+    answered = record()
+    session.finish_answers(answer_stream, answered)
     detail = " · ".join((*costs, answer_stream.cost))
     update: Update = {
         "answers": answer_stream.panel(),

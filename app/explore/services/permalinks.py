@@ -62,12 +62,13 @@ class Permalinks:
         if not any(key in given for key in self._fields.keys):
             return {}, {}
         values, unusable = self._fields.decode(given)
-        session.linked = bool(values["query"].strip())
         update: Update = {}
-        if not session.linked:
+        if values["query"].strip():
+            session.open_link(None)
+        else:
             del values["query"]  # the query box keeps its text
-            view_settings = controls.view_settings_of(values)
-            update = self._view_service.change_settings(session, view_settings)
+            session.open_link(controls.view_settings_of(values))
+            update = self._view_service.redraw(session)
         if unusable:
             text = f"The value of {listed(unusable)} in the link is not valid and was ignored."
             update["status"] = StatusPanel("idle", text)

@@ -80,8 +80,7 @@ class QueryService:
             answer_settings: Gives the answer settings, which import torch.
             with_shown: Whether to answer with the weights that the grid shows, too.
         """
-        ticket = session.begin()
-        session.view_settings = view_settings
+        ticket = session.begin(view_settings)
 
         def steps() -> Updates:
             engine = yield from wait_for_engine(self._loader, session, ticket)
@@ -110,10 +109,9 @@ class QueryService:
                 # The pass is the same; the head then reads each token, not the last one only.
                 seconds = traced.seconds + read.seconds * len(prompt.ids)
                 run = replace(run, every_token_seconds=seconds)
-            session.run = run
             # The page must not show the answers of the question before below the new grid.
             yield {
-                **self._view_service.redraw(session),
+                **self._view_service.show_run(session, run),
                 "answers": AnswersPanel.empty(ticket),
                 "rule_weights": ChartsPanel.empty(),
             }
@@ -159,7 +157,8 @@ class QueryService:
     @staticmethod
     def needs_every_token(session: Session) -> bool:
         """Whether the view settings need every token of the run, and these are not read yet."""
-        run, view_settings = session.run, session.view_settings
+        now = session.copy()
+        run, view_settings = now.run, now.view_settings
         return (
             run is not None
             and view_settings.position == MEAN

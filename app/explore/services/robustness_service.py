@@ -43,7 +43,8 @@ def check_variants(
         from analysis.measure import robustness
 
         engine = yield from wait_for_engine(loader, session, ticket)
-        run, snapshot = session.run, session.snapshot
+        now = session.copy()
+        run, snapshot = now.run, now.snapshot
         if run is None or snapshot is None:
             raise InputError("The page has no run to check yet: ask a question first.")
         typed = list(dict.fromkeys(line for line in lines.splitlines() if line.strip()))
@@ -83,7 +84,8 @@ def check_copies(loader: Loader, request_queue: RequestQueue, session: Session) 
         from analysis.measure.control_copies import compare_copies
 
         engine = yield from wait_for_engine(loader, session, ticket)
-        run, snapshot, cell = session.run, session.snapshot, session.cell
+        now = session.copy()
+        run, snapshot, cell = now.run, now.snapshot, now.cell
         if run is None or snapshot is None or cell is None:
             raise InputError("The page has no run to check yet: ask a question first.")
         view_settings, adapter = snapshot.view_settings, snapshot.adapters[cell[1]]

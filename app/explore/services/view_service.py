@@ -71,29 +71,43 @@ class ViewService:
 
     def change_settings(self, session: Session, view_settings: ViewSettings) -> Update:
         """The run under other view settings."""
-        session.view_settings = view_settings
+        session.change_settings(view_settings)
         return self.redraw(session)
 
+    def show_run(self, session: Session, run: Run) -> Update:
+        """A new run under the newest view settings.
+
+        Raises:
+            Stopped: The request of the run has to end.
+        """
+        return self._show(session, run)
+
     def redraw(self, session: Session) -> Update:
-        """The newest run under the newest view settings."""
-        missing = ""
+        """The run that is shown, under the newest view settings."""
+        return self._show(session, None)
+
+    def _show(self, session: Session, new_run: Run | None) -> Update:
+        # Reading takes time: meanwhile another run may be there, or other view settings.
         while True:
-            run, view_settings = session.run, session.view_settings
+            missing = ""
+            now = session.copy()
+            run, before, view_settings = new_run or now.run, now.snapshot, now.view_settings
             try:
-                snapshot = self._snapshot(session, run, view_settings)
+                snapshot = self._snapshot(before, run, view_settings)
             except InputError as error:
                 # The engine no longer keeps the trace. The grid's own numbers are still there.
-                shown, missing = session.snapshot, str(error)
-                if run is None or shown is None or shown.run != str(run.number):
+                missing = str(error)
+                if run is None or before is None or before.run != str(run.number):
                     return {"status": StatusPanel("error", missing)}
-                snapshot = with_settings(shown, view_settings)
-            # Reading takes time: meanwhile a new run may be there, or new view settings.
-            if session.run is run and session.view_settings is view_settings:
+                snapshot = with_settings(before, view_settings)
+            if snapshot is None:
+                return {}
+            if new_run is not None:
+                shown = session.show_run(new_run, view_settings, snapshot)
+            else:
+                shown = session.show_if_current(run, view_settings, snapshot)
+            if shown:
                 break
-        if snapshot is None:
-            return {}
-        before = session.snapshot
-        session.show(snapshot)
         update = self.panels(session)
         if before is not None and not same_numbers(before, snapshot):
             # The robustness checks were made with the numbers before.
@@ -107,12 +121,12 @@ class ViewService:
         return update
 
     def _snapshot(
-        self, session: Session, run: Run | None, view_settings: ViewSettings
+        self, shown: Snapshot | None, run: Run | None, view_settings: ViewSettings
     ) -> Snapshot | None:
         engine = self._loader.engine
         if run is None or engine is None:
             # The stored example holds the divergences of one lens, metric and position.
-            return session.snapshot and with_settings(session.snapshot, view_settings)
+            return shown and with_settings(shown, view_settings)
         divergence = cached_divergence(engine, run, view_settings)
         if divergence is None:
             view_settings = replace(view_settings, position="query")
@@ -122,6 +136,7 @@ class ViewService:
 
     def panels(self, session: Session) -> Update:
         """The panels that depend on the snapshot, the pin, the painted weights and the cell."""
+        session = session.copy()
         snapshot = session.snapshot
         if snapshot is None:
             return {}
@@ -166,6 +181,7 @@ class ViewService:
         """Selects a cell and explains it."""
         if not session.select(layer, adapter):
             return {}
+        session = session.copy()
         return {**self.explanation(session), **self.tokens(session)}
 
     @staticmethod
@@ -219,6 +235,7 @@ class ViewService:
         """Paints cells with a weight; the arguments are those of `Session.paint`."""
         if not session.paint(layer, adapter, weight, scope, number):
             return {}
+        session = session.copy()
         snapshot = session.snapshot
         assert snapshot is not None
         return {**self._figures(session, snapshot), **self.explanation(session)}

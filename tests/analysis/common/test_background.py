@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
 
-from analysis.common.background import BackgroundJobs
+from analysis.common.background import BackgroundJobs, Job
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.engine import Engine
@@ -145,6 +146,30 @@ def test_of_many_jobs_the_oldest_are_dropped() -> None:
     assert background.wait_until_done(LONG)
     assert done[-8:] == list(range(12, 20))
     assert len(done) <= 9  # the thread may have taken the first before it rested
+
+
+def test_after_closing_no_thread_holds_anything_of_a_job() -> None:
+    class Model:
+        pass
+
+    def job_of(model: Model, began: threading.Event) -> Job:
+        def job(step: Progress) -> None:
+            began.set()
+            while model:
+                step("", 0.5)
+
+        return job
+
+    background, began, model = BackgroundJobs(), threading.Event(), Model()
+    held = weakref.ref(model)
+    background.submit(job_of(model, began))
+    del model
+    assert began.wait(LONG)
+    background.close()
+    assert held() is None
+    assert not [one for one in threading.enumerate() if one.name == "read-ahead"]
+    background.submit(lambda step: pytest.fail("it is closed"))
+    assert background.wait_until_done(LONG)
 
 
 def test_a_process_that_ends_meanwhile_ends_well() -> None:

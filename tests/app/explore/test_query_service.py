@@ -229,7 +229,7 @@ def test_what_was_seen_of_another_run_or_look_is_seen_anew(
     def slow(*given: Any) -> Any:
         monkeypatch.undo()
         visit.ask(QUERY, ViewSettings())  # a trace ends while a lens reads the one before
-        visit.session.view_settings = ViewSettings(metric="js")
+        visit.session.change_settings(ViewSettings(metric="js"))
         return divergence(*given)
 
     monkeypatch.setattr(visit.engine, "divergence", slow)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -45,3 +47,23 @@ def test_loading_begins_where_no_page_is_opened() -> None:
     began = threading.Event()
     Loader(lambda progress: began.set()).start(patience=0.01)
     assert began.wait(60)
+
+
+def test_a_process_that_ends_while_it_loads_ends_well() -> None:
+    script = """
+import threading, torch
+from app.server.loader import Loader
+begun = threading.Event()
+def load(progress):
+    while True:
+        torch.randn(200, 200) @ torch.randn(200, 200)
+        begun.set()
+        progress("loading", 0.5)
+Loader(load).start()
+assert begun.wait(60)
+Loader(load).start(patience=600)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

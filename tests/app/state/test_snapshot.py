@@ -206,6 +206,16 @@ def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
     assert after.weights[1][1] == 2.0
 
 
+def test_old_strokes_stay_painted_but_are_not_kept() -> None:
+    numbers = tuple((0.0,) for _ in range(3))
+    what_if = WhatIfWeights.over(_snapshot(("a",), numbers))
+    for number in range(1000):
+        weight = 1.0 + number // 3
+        what_if = what_if.paint(Stroke(number, number % 3, 0, weight, "cell", range(3)))
+    assert len(what_if.strokes) <= 32 and what_if.touched
+    assert what_if.weights == ((334.0,), (333.0,), (333.0,))
+
+
 @given(
     strokes=st.lists(
         st.tuples(
