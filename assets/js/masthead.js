@@ -21,7 +21,7 @@ FusionLens.define("masthead", (root) => {
   return {
     update(value) {
       name.textContent = value.collection;
-      state.textContent = value.state === "loading" ? `${value.text} ${Math.round(value.share * 100)} %` : value.text;
+      state.textContent = value.state === "loading" ? `${value.text} ${Math.round(value.share * 100)}%` : value.text;
       if (announced.textContent !== value.text) announced.textContent = value.text;
       model.dataset.state = value.state;
       bar.style.setProperty("--share", value.share);

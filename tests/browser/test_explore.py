@@ -29,12 +29,17 @@ def _choose(page: Page, control: str, option: str) -> None:
     page.get_by_role("option", name=option).click()
 
 
+def _number(text: str) -> float:
+    """A number as the page writes it, with a true minus."""
+    return float(text.replace("−", "-"))
+
+
 def _numbers(page: Page) -> list[list[float]]:
     """The grid's numbers, from its table."""
     if page.locator("#grid .table").is_hidden():
         page.get_by_role("button", name="Show as table").click()
     rows = page.locator("#grid tbody tr").all()
-    return [[float(text) for text in row.locator("td").all_inner_texts()] for row in rows]
+    return [[_number(text) for text in row.locator("td").all_inner_texts()] for row in rows]
 
 
 def test_arrow_keys_walk_and_the_panel_follows(site: Site, page: Page) -> None:
@@ -168,8 +173,8 @@ def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page
     expect(why).to_have_attribute("data-cell", "Layer 0 · Math")
     expect(first).to_have_class("selected")
     # The panel ends in the number that stands on the cell.
-    shown = float(page.locator("#explanation .step").last.inner_text().split("=")[-1])
-    assert shown == pytest.approx(float(first.inner_text()), abs=0.006)
+    shown = _number(page.locator("#explanation .step").last.inner_text().split("=")[-1])
+    assert shown == pytest.approx(_number(first.inner_text()), abs=0.006)
     page.focus("#grid .table")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")

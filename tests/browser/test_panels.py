@@ -71,10 +71,10 @@ def test_answers_show_each_token_and_the_first_difference_without_a_mouse(page: 
     card.locator(".text").focus()
     for key in ("ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
-    said = "<eos> 12.5 % · first difference from the Base answer"
+    said = "<eos> 12.5% · first difference from the Base answer"
     expect(card.locator(".token")).to_have_text(said)
     panel.locator(".card").first.locator(".t").first.click()
-    expect(panel.locator(".card").first.locator(".token")).to_have_text("a 50.0 %")
+    expect(panel.locator(".card").first.locator(".token")).to_have_text("a 50.0%")
     expect(panel.locator(".summary").first).to_have_text("No adapter.")
 
     # What a newer request has replaced does not come back; another session's beginning does.
@@ -116,7 +116,7 @@ def test_screen_readers_get_each_step_and_not_every_percent(page: Page) -> None:
     announced = panel.locator("[role=status]")
     for share in (0.1, 0.2):
         _give(page, MastheadPanel("c", "reading", share, "loading"))
-        expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}".replace("%", " %"))
+        expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}")
         expect(announced).to_have_text("reading")
 
 
