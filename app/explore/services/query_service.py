@@ -111,8 +111,15 @@ class QueryService:
                 "rule_weights": ChartsPanel.empty(),
             }
             costs = (traced.cost("traced"), read.cost("read"))
-            rows = answer_rows(engine, session, run, settings, grid_answers, self._labels)
-            yield from answer(engine, session, run, settings, rows, costs, self._labels)
+            # A method may read divergences or run the model, so Stop must end it.
+            fused = yield from run_with_progress(
+                session,
+                ticket,
+                lambda progress: answer_rows(
+                    engine, session, run, settings, grid_answers, self._labels, progress
+                ),
+            )
+            yield from answer(engine, session, run, settings, fused.value, costs, self._labels)
 
         yield from run_request(session, ticket, self._request_queue, steps())
 
