@@ -23,6 +23,7 @@ from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
 from analysis.measure.collection_check import check_collection
 from analysis.measure.context import Context
 from analysis.measure.control_copies import COPY_FACTORS, copy_name
+from analysis.measure.divergence import measure
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics
@@ -196,22 +197,32 @@ class Engine(TraceReader):
         """The trace that is kept under `names`; where there is none, one forward pass."""
         trace = self.kept_trace(prompt, names)
         if trace is None:
-            began = time.perf_counter()
-            places = [prompt.query_last, prompt.last]
-            with self.background.paused():
-                found = self._runner.trace(
-                    prompt.ids,
-                    adapters,
-                    places,
-                    progress,
-                    # The kept keys and values of a prefix belong to rows of weight 1.
-                    prefix=prompt.query_first if scales is None else 0,
-                    scales=scales,
-                )
-            seconds = time.perf_counter() - began
-            trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
+            trace = self._run_trace(prompt, names, adapters, scales, progress)
             self._keep((prompt, names), trace)
         return trace
+
+    def _run_trace(
+        self,
+        prompt: Prompt,
+        names: tuple[str, ...],
+        adapters: tuple[str, ...],
+        scales: tuple[float, ...] | None,
+        progress: Progress | None,
+    ) -> Trace:
+        began = time.perf_counter()
+        places = [prompt.query_last, prompt.last]
+        with self.background.paused():
+            found = self._runner.trace(
+                prompt.ids,
+                adapters,
+                places,
+                progress,
+                # The kept keys and values of a prefix belong to rows of weight 1.
+                prefix=prompt.query_first if scales is None else 0,
+                scales=scales,
+            )
+        seconds = time.perf_counter() - began
+        return Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
 
     def every_token(
         self,
@@ -309,8 +320,11 @@ class Engine(TraceReader):
         for number, query in enumerate(queries):
             if progress is not None:
                 progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
-            trace = self.trace(query, chosen)
-            found.append(self.divergence(trace, lens, position, metric))
+            # Not kept: only the baseline is asked for again, and visitors' traces are worth more.
+            trace = self._run_trace(self.prompt(query), chosen, chosen, None, None)
+            with self.background.paused():
+                (read,) = measure(trace, self._runner.head, lens, position, (metric,))
+            found.append(read)
         baseline = baseline_of(found)
         self._kept.put(key, baseline, 2 * baseline.mean_LK.nbytes)
         return baseline

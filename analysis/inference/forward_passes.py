@@ -99,6 +99,8 @@ class ForwardPasses:
             or self._rows_of_a_pass(count, len(ids) - prefix) < count
         ):
             prefix = 0
+        on_cpu = self._model.device.type == "cpu"
+        shortest = len(ids) - self._pass_tokens // count if on_cpu else 0
         states = LayerStates(count, self._mixture.layers, places)
         parts_RLK = weights_RLK.split(self._rows_of_a_pass(count, len(ids) - prefix))
         total = len(parts_RLK) * len(self.blocks)
@@ -108,7 +110,7 @@ class ForwardPasses:
             layer_done = partial(_tell, progress, number * len(self.blocks), total)
             rows = self._mixture.rows(part_RLK)
             with self._lock, torch.inference_mode(), rows.on():
-                done, cache = self._prefixes.after(tuple(ids), prefix, tuple(adapters))
+                done, cache = self._prefixes.after(tuple(ids), prefix, tuple(adapters), shortest)
                 # The base is the first row of the first part.
                 kept_inputs = inputs.collected(done) if number == 0 else nullcontext()
                 with kept_inputs, states.collected(self.blocks, first, done, layer_done):

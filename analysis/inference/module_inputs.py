@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 
@@ -47,8 +48,10 @@ class ModuleInputs:
     ) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             if not last or last[0] is not inputs[0]:
-                # Cloned, so that the other tokens' inputs can go.
-                last[:] = [inputs[0], inputs[0][0, places].cpu().clone()]
+                # Cloned, so that the other tokens' inputs can go; outside of inference mode, so
+                # that a method may compute gradients with them.
+                with torch.inference_mode(False):
+                    last[:] = [inputs[0], inputs[0][0, places].cpu().clone()]
             self.by_module[name] = last[1]
 
         return keep

@@ -89,7 +89,7 @@ class Prefixes:
         )
 
     def after(
-        self, ids: tuple[int, ...], prefix: int, adapters: tuple[str, ...]
+        self, ids: tuple[int, ...], prefix: int, adapters: tuple[str, ...], shortest: int
     ) -> tuple[int, Cache | None]:
         """How many tokens need not run again, and their keys and values under these rows.
 
@@ -100,15 +100,14 @@ class Prefixes:
             ids: The prompt.
             prefix: How many tokens at its beginning are the same for every query; 0 for none.
             adapters: The adapters of the rows after the first.
+            shortest: With a kept prefix of fewer tokens, the rest does not fit into one pass.
         """
         if prefix == 0:
             return 0, None
         kept: _Prefix | None = self._kept.get(_PREFIX_KEY)
         # The token at the seam may be cut otherwise for another query, so that prefixes differ by
-        # one token: any kept beginning serves.
-        if kept is not None and kept.begins(ids, adapters):
-            if len(kept.ids) > prefix:
-                return 0, None
+        # one token: a shorter kept prefix serves, too.
+        if kept is not None and shortest <= len(kept.ids) <= prefix and kept.begins(ids, adapters):
             return len(kept.ids), kept.growing_cache()
         cache = DynamicCache(config=self._model.config)
         self._model.base_model(

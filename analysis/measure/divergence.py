@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from analysis.common.progress import Progress
+from analysis.common.progress import Progress, part_of
 from analysis.inference.head import Head
 from analysis.measure.layer_reading import read_layers
 from analysis.measure.metrics import check_metrics, measure_all
-from analysis.measure.trace import Trace
+from analysis.measure.trace import BOTH, KEPT, Trace
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def measure(
         trace: The hidden states of base and adapters.
         head: The model's head.
         lens: Name of a lens.
-        position: One of `trace.KEPT`.
+        position: One of `trace.POSITIONS`.
         metrics: Names of metrics; they share one pass of the head.
         progress: Told after each layer; an exception that it raises stops the work.
 
@@ -59,6 +59,14 @@ def measure(
     Raises:
         InputError: There is no such lens, position or metric.
     """
+    if position == BOTH:
+        read = [
+            measure(
+                trace, head, lens, one, metrics, progress and part_of(progress, number, len(KEPT))
+            )
+            for number, one in enumerate(KEPT)
+        ]
+        return tuple(mean_divergence(pair, BOTH) for pair in zip(*read, strict=True))
     check_metrics(metrics)
     values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
     peak_L = torch.zeros(trace.layers, dtype=torch.float64)

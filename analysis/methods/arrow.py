@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
@@ -48,8 +49,11 @@ class ArrowRule(WeightRule):
         """The weights at one module, `[rows, tokens, adapters]`."""
         import torch
 
-        directions_KI = self.directions[at.module].to(at.input_RTI)
-        scores_RTK = (at.input_RTI @ directions_KI.T).abs()
+        # At least in the directions' precision: half precision would blur close scores.
+        directions_KI = self.directions[at.module]
+        precision = torch.promote_types(at.input_RTI.dtype, directions_KI.dtype)
+        directions_KI = directions_KI.to(at.input_RTI.device, precision)
+        scores_RTK = (at.input_RTI.to(precision) @ directions_KI.T).abs()
         changing_K = directions_KI.any(dim=1)
         scores_RTK = scores_RTK.masked_fill(~changing_K, -torch.inf)
         top = scores_RTK.topk(min(self.top, int(changing_K.sum())), dim=-1)
@@ -58,26 +62,39 @@ class ArrowRule(WeightRule):
         return weights_RTK
 
 
-def arrow_rule(factors: Mapping[str, Mapping[str, Factor]]) -> ArrowRule:
+def arrow_rule(directions: Mapping[str, Mapping[str, Tensor]]) -> ArrowRule:
     """The rule of some adapters.
 
     Args:
-        factors: A and B by name of the module, by name of the adapter.
+        directions: From `directions_of`, by name of the adapter.
     """
     import torch
 
-    modules = sorted({module for own in factors.values() for module in own})
-    directions = {}
+    modules = sorted({module for own in directions.values() for module in own})
+    stacked = {}
     for module in modules:
-        present = [own[module] for own in factors.values() if module in own]
-        nothing_I = torch.zeros_like(present[0].a_rI[0], dtype=torch.float64)
-        directions_KI = torch.stack(
-            [_direction(own[module]) if module in own else nothing_I for own in factors.values()]
+        nothing_I = next(
+            torch.zeros_like(own[module]) for own in directions.values() if module in own
         )
-        # In the adapters' precision, but for half precision, which would blur close scores.
-        precise = present[0].a_rI.dtype == torch.float64
-        directions[module] = directions_KI if precise else directions_KI.float()
-    return ArrowRule(tuple(factors), directions)
+        stacked[module] = torch.stack([own.get(module, nothing_I) for own in directions.values()])
+    return ArrowRule(tuple(directions), stacked)
+
+
+def directions_of(factors: Mapping[str, Factor]) -> Mapping[str, Tensor]:
+    """The direction of one adapter in each of its modules, `[inputs]` by name of the module.
+
+    In the adapter's precision, but for half precision, which would blur close scores.
+
+    Args:
+        factors: A and B by name of the module.
+    """
+    import torch
+
+    directions = {}
+    for module, factor in factors.items():
+        precise = factor.a_rI.dtype == torch.float64
+        directions[module] = _direction(factor).to(torch.float64 if precise else torch.float32)
+    return directions
 
 
 def _direction(factor: Factor) -> Tensor:
@@ -98,9 +115,11 @@ def _direction(factor: Factor) -> Tensor:
 
 
 def _policy(context: Context, adapter: str) -> ArrowRule:
-    return context.derived(
-        ("arrow", context.adapters),
-        lambda: arrow_rule({name: context.factors(name) for name in context.adapters}),
+    return arrow_rule(
+        {
+            name: context.derived(("arrow", name), partial(directions_of, context.factors(name)))
+            for name in context.adapters
+        }
     )
 
 

@@ -21,8 +21,7 @@ class AdapterFacts:
     def __init__(self, adapters: Sequence[Adapter]) -> None:
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._derived: dict[Hashable, Any] = {}
-        # Held while a value is made: two requests must not make the same value twice.
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     def factors(self, adapter: str) -> Mapping[str, Factor]:
         """A and B of an adapter, by name of the module."""
@@ -40,6 +39,10 @@ class AdapterFacts:
             make: Makes the value, at the first call with this key.
         """
         with self._lock:
-            if key not in self._derived:
-                self._derived[key] = make()
-            return cast(T, self._derived[key])
+            if key in self._derived:
+                return cast(T, self._derived[key])
+        # Without the lock, so that no request waits for another's value. Two requests may make the
+        # same value at once; both get the first that is there.
+        made = make()
+        with self._lock:
+            return cast(T, self._derived.setdefault(key, made))

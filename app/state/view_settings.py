@@ -94,6 +94,11 @@ class ViewSettings:
         return self.position if self.position in KEPT else KEPT[0]
 
     @property
+    def kept_positions(self) -> tuple[str, ...]:
+        """The kept positions whose divergences are read; empty for the mean over the query."""
+        return KEPT if self.position == BOTH else tuple({self.position} & set(KEPT))
+
+    @property
     def reading(self) -> tuple[str, str]:
         """Lens and metric, the settings of a reading at every token."""
         return self.lens, self.metric

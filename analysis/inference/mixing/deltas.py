@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from analysis.common.errors import InputError
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
 from analysis.inference.mixing.policy_weights import WeightRecorder
 from analysis.inference.mixing.products import product
@@ -111,7 +112,7 @@ class RuledAdapters:
         """
         x_nTI = x_RTI[self.rows]
         at = ModuleInput(self.module, self.layer, x_nTI, block_input_RTD[self.rows])
-        weights_nTK = self.rule.weights(at)[..., self.covering].to(x_nTI)
+        weights_nTK = self._weights(at).to(x_nTI)
         h_nTS = x_nTI @ self.a_SI.T
         rank = h_nTS.shape[-1] // len(self.covering)
         h_nTS = h_nTS * weights_nTK.repeat_interleave(rank, dim=-1)
@@ -122,6 +123,22 @@ class RuledAdapters:
                 if read_RT is not None:
                     weights_TK = weights_TK[read_RT[self.rows[place]]]
                 recorder.add(self.layer, self.covering, weights_TK)
+
+    def _weights(self, at: ModuleInput) -> Tensor:
+        weights_nTK = self.rule.weights(at)
+        expected = (*at.input_RTI.shape[:2], len(self.rule.adapters))
+        if tuple(weights_nTK.shape) != expected:
+            raise InputError(
+                f"{type(self.rule).__name__} gives weights of shape {tuple(weights_nTK.shape)} at "
+                f"{self.module}: give [rows, tokens, adapters], here {expected}."
+            )
+        weights_nTK = weights_nTK[..., self.covering]
+        if not bool(weights_nTK.isfinite().all()):
+            raise InputError(
+                f"{type(self.rule).__name__} gives a weight that is NaN or infinite at "
+                f"{self.module}: give finite numbers."
+            )
+        return weights_nTK
 
 
 Delta = SingleAdapter | MixedAdapters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import torch
@@ -41,6 +42,8 @@ class WeightRecorder:
         self._count_LK = torch.zeros(layers, len(adapters), dtype=torch.float64)
         self._sum_LK = torch.zeros_like(self._count_LK)
         self._squares_LK = torch.zeros_like(self._count_LK)
+        # The page reads the result while a thread decodes.
+        self._lock = threading.Lock()
 
     def add(self, layer: int, covering: list[int], weights_TK: Tensor) -> None:
         """Takes the weights at one module.
@@ -51,15 +54,17 @@ class WeightRecorder:
             weights_TK: Their weights at each token, `[tokens, covering]`.
         """
         weights_TK = weights_TK.detach().double().cpu()
-        self._count_LK[layer, covering] += len(weights_TK)
-        self._sum_LK[layer, covering] += weights_TK.sum(dim=0)
-        self._squares_LK[layer, covering] += weights_TK.square().sum(dim=0)
+        with self._lock:
+            self._count_LK[layer, covering] += len(weights_TK)
+            self._sum_LK[layer, covering] += weights_TK.sum(dim=0)
+            self._squares_LK[layer, covering] += weights_TK.square().sum(dim=0)
 
     def result(self) -> PolicyWeights:
         """Mean and spread of the weights taken so far."""
-        count_LK = self._count_LK.clamp_min(1)
-        mean_LK = self._sum_LK / count_LK
-        variance_LK = (self._squares_LK / count_LK - mean_LK.square()).clamp_min(0)
+        with self._lock:
+            count_LK = self._count_LK.clamp_min(1)
+            mean_LK = self._sum_LK / count_LK
+            variance_LK = (self._squares_LK / count_LK - mean_LK.square()).clamp_min(0)
         return PolicyWeights(self._adapters, mean_LK, variance_LK.sqrt(), constant=False)
 
 

@@ -60,6 +60,7 @@ def answer_rows(
     settings: AnswerSettings,
     grid_answers: GridAnswers,
     labels: Mapping[str, str],
+    progress: Progress | None = None,
 ) -> list[AnswerRow]:
     """The rows that answer a run: those of the methods, then those of the grid.
 
@@ -70,9 +71,11 @@ def answer_rows(
         settings: The answer settings.
         grid_answers: The weights of the grid that answer too.
         labels: The adapters' labels by name.
+        progress: Told how far the methods are; an exception that it raises stops them.
     """
     # The collection's position and normalisation: other view settings change the grid only.
-    context = engine.context(run.trace, settings=replace(engine.settings, lens=settings.lens))
+    weight_settings = replace(engine.settings, lens=settings.lens)
+    context = engine.context(run.trace, settings=weight_settings, progress=progress)
     fused = fuse(settings.methods, context) if settings.methods else []
     rows = [(row, heading_of(row.name, labels)) for row in fused]
     if grid_answers.painted and session.what_if is not None:

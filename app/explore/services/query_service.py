@@ -105,9 +105,10 @@ class QueryService:
                 engine,
             )
             read = yield from self._read(engine, session, ticket, run)
-            if not (traced.cached or read.cached):
-                # The pass is the same; the head then reads each token, not the last one only.
-                seconds = traced.seconds + read.seconds * len(prompt.ids)
+            places = len(session.view_settings.kept_positions)
+            if places and not (traced.cached or read.cached):
+                # The pass is the same; the head then reads each token, not these places only.
+                seconds = traced.seconds + read.seconds / places * len(prompt.ids)
                 run = replace(run, every_token_seconds=seconds)
             # The page must not show the answers of the question before below the new grid.
             yield {
@@ -116,8 +117,15 @@ class QueryService:
                 "rule_weights": ChartsPanel.empty(),
             }
             costs = (traced.cost("trace"), read.cost("divergence"))
-            rows = answer_rows(engine, session, run, settings, grid_answers, self._labels)
-            yield from answer(engine, session, run, settings, rows, costs, self._labels)
+            # A method may read divergences or run the model, so Stop must end it.
+            fused = yield from run_with_progress(
+                session,
+                ticket,
+                lambda progress: answer_rows(
+                    engine, session, run, settings, grid_answers, self._labels, progress
+                ),
+            )
+            yield from answer(engine, session, run, settings, fused.value, costs, self._labels)
 
         yield from run_request(session, ticket, self._request_queue, steps())
 

@@ -141,6 +141,20 @@ def test_a_prefix_is_kept_where_the_rest_fits_into_one_pass(tmp_path: Path, fits
     torch.testing.assert_close(found.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
 
 
+def test_a_short_kept_prefix_makes_no_pass_too_large(tmp_path: Path) -> None:
+    form = "<bos>The capital of France is Paris, said the teacher. User: {query}\nAssistant: "
+    prompt = tiny.tiny_engine(tmp_path / "a", ADAPTERS, form=form)[0].prompt(QUERY)
+    prefix, rest = prompt.query_first, len(prompt.ids) - prompt.query_first
+    assert prefix > 20
+    limits = Limits(pass_tokens=3 * rest)
+    engine, model, _ = tiny.tiny_engine(tmp_path / "b", ADAPTERS, form=form, limits=limits)
+    short = replace(prompt, ids=prompt.ids[: 17 + rest], query_first=17, query_last=17)
+    engine.trace(short)  # keeps its 17 tokens, with which the other prompt begins, too
+    with counted(model) as calls:
+        engine.trace(QUERY)
+    assert calls == [(3, prefix), (3, rest)]
+
+
 @pytest.mark.parametrize(("held", "rows"), [(2.5, [2, 1]), (0.5, [1, 1, 1]), (3, [3])])
 def test_a_batch_too_large_for_one_pass_takes_several_and_changes_nothing(
     tmp_path: Path, held: float, rows: list[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,8 @@ def test_a_baseline_is_the_mean_over_the_neutral_queries(
         assert context.baseline() is found
         assert len(calls) == found.queries
     assert told[0].startswith("neutral query 1 of")
+    first = engine.prompt(neutral_queries()[0])
+    assert engine.kept_trace(first, ("math", "code")) is None, "visitors' traces need the room"
     values = torch.stack(
         [
             engine.divergence(engine.trace(query, ["math", "code"])).values_LK
@@ -183,6 +186,24 @@ def test_derived_values_are_made_once(made: tuple[Engine, PreTrainedModel]) -> N
 
     assert first.derived("mine", make) == second.derived("mine", make) == 1
     assert first.derived("other", make) == 2
+
+
+def test_no_value_waits_while_another_is_made(made: tuple[Engine, PreTrainedModel]) -> None:
+    facts = made[0].facts
+
+    def slow() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(facts.derived, "quick", lambda: 1).result(60)
+
+    assert facts.derived("slow", slow) == 1
+
+
+def test_a_method_may_compute_gradients_with_the_inputs_of_modules(
+    made: tuple[Engine, PreTrainedModel],
+) -> None:
+    engine, _ = made
+    inputs = engine.context(engine.prompt(QUERY)).module_inputs()
+    assert inputs and not any(input_I.is_inference() for input_I in inputs.values())
 
 
 def test_neutral_queries_belong_to_no_domain() -> None:

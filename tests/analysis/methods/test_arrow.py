@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from peft.tuners.lora import ArrowConfig, create_arrow_model
 
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import ModuleInput
-from analysis.methods.arrow import arrow_rule
+from analysis.methods import fuse
+from analysis.methods.arrow import ArrowRule, arrow_rule, directions_of
 from analysis.models.adapters import Factor, load_adapter
 from analysis.models.manifest import AdapterEntry
 from tests import tiny
@@ -28,7 +30,7 @@ def test_it_gives_the_states_that_pefts_arrow_gives(tmp_path: Path, top: int) ->
     ]
     adapters = [load_adapter(model, AdapterEntry(path.name, "", "other", path)) for path in paths]
     mixture = Mixture(model, adapters)
-    rule = arrow_rule({adapter.name: adapter.factors for adapter in adapters})
+    rule = rule_of({adapter.name: adapter.factors for adapter in adapters})
     rule = type(rule)(rule.names, rule.directions, top)
     with torch.inference_mode(), mixture.rows_of([rule]).on():
         found = model.base_model(IDS_RT, use_cache=False).last_hidden_state
@@ -49,6 +51,10 @@ def test_it_gives_the_states_that_pefts_arrow_gives(tmp_path: Path, top: int) ->
     assert float((plain - expected).abs().max() / expected.abs().max()) > 100 * error
 
 
+def rule_of(adapters: Mapping[str, Mapping[str, Factor]]) -> ArrowRule:
+    return arrow_rule({name: directions_of(factors) for name, factors in adapters.items()})
+
+
 def factor(seed: int, rank: int = 4) -> Factor:
     generator = torch.Generator().manual_seed(seed)
     return Factor(
@@ -62,7 +68,7 @@ def weights(rule, x_RTI: torch.Tensor) -> torch.Tensor:
 
 
 def test_directions_are_the_top_right_singular_vectors() -> None:
-    rule = arrow_rule({"a": {"m": factor(1)}, "b": {"m": factor(2)}})
+    rule = rule_of({"a": {"m": factor(1)}, "b": {"m": factor(2)}})
     for place, seed in enumerate((1, 2)):
         made = factor(seed)
         right = torch.linalg.svd(made.b_Or @ made.a_rI).Vh[0]
@@ -72,7 +78,7 @@ def test_directions_are_the_top_right_singular_vectors() -> None:
 def test_weights_by_hand() -> None:
     x_RTI = torch.randn(2, 3, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     made = {name: {"m": factor(seed)} for seed, name in enumerate("abcd")}
-    rule = arrow_rule(made)
+    rule = rule_of(made)
     found = weights(rule, x_RTI)
     for row in range(2):
         for token in range(3):
@@ -88,7 +94,7 @@ def test_weights_by_hand() -> None:
 
 def test_an_adapter_that_changes_nothing_gets_nothing() -> None:
     silent = Factor(torch.zeros(4, 12).double(), torch.ones(20, 4).double())
-    rule = arrow_rule({"silent": {"m": silent}, "a": {"m": factor(1)}, "absent": {}})
+    rule = rule_of({"silent": {"m": silent}, "a": {"m": factor(1)}, "absent": {}})
     found = weights(rule, torch.randn(1, 5, 12).double())
     assert torch.equal(found[..., 0], torch.zeros(1, 5).double())
     assert torch.equal(found[..., 1], torch.ones(1, 5).double())
@@ -97,5 +103,33 @@ def test_an_adapter_that_changes_nothing_gets_nothing() -> None:
 
 def test_a_module_that_no_adapter_changes_has_no_weights() -> None:
     silent = Factor(torch.zeros(4, 12).double(), torch.ones(20, 4).double())
-    found = weights(arrow_rule({"silent": {"m": silent}}), torch.randn(1, 5, 12).double())
+    found = weights(rule_of({"silent": {"m": silent}}), torch.randn(1, 5, 12).double())
     assert torch.equal(found, torch.zeros(1, 5, 1).double())
+
+
+def test_half_precision_does_not_blur_close_scores() -> None:
+    made = {name: {"m": factor(seed)} for seed, name in enumerate("abcd")}
+    halved = {
+        name: {"m": Factor(own["m"].a_rI.bfloat16(), own["m"].b_Or.bfloat16())}
+        for name, own in made.items()
+    }
+    x_RTI = torch.randn(2, 3, 12, generator=torch.Generator().manual_seed(0)).bfloat16()
+    found = weights(rule_of(halved), x_RTI)
+    exact = weights(rule_of(halved), x_RTI.double())
+    assert torch.allclose(found.double(), exact, atol=1e-5)
+
+
+def test_each_adapter_keeps_one_set_of_directions(tmp_path: Path) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path)
+    prompt = engine.prompt("Where is it?")
+    rows = [
+        fuse(["arrow"], engine.context(prompt, names))[0]
+        for names in (["math", "spanish"], ["spanish"])
+    ]
+    both, one = (row.policy for row in rows)
+    assert isinstance(both, ArrowRule) and isinstance(one, ArrowRule)
+    assert (both.names, one.names) == (("math", "spanish"), ("spanish",))
+    kept = engine.context(prompt).derived(("arrow", "spanish"), lambda: pytest.fail("made twice"))
+    for module, direction_I in kept.items():
+        assert torch.equal(both.directions[module][1], direction_I)
+        assert torch.equal(one.directions[module][0], direction_I)

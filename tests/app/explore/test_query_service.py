@@ -98,6 +98,21 @@ def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
     assert again.startswith("trace: from the cache · divergence: from the cache · answers")
 
 
+def test_methods_tell_their_progress_and_can_be_stopped(visit: Visit) -> None:
+    # The grid shows another lens, so that nobody has read qa-FLoRA's own divergence.
+    settings = AnswerSettings(("qa-flora",), 4, Sampling(), "raw")
+    query, told = f"{QUERY} {id(visit.session)}", []
+    drawn = False
+    for changes in visit.query_service.ask(
+        visit.session, query, visit.names, ViewSettings("norm"), lambda: settings
+    ):
+        if drawn and "status" in changes:
+            told.append(changes["status"].text)
+            visit.session.stop()
+        drawn = drawn or "grid" in changes
+    assert told == ["Reading the layers", "Stopped. Ask again whenever you like."]
+
+
 def test_shown_and_painted_weights_answer_too(visit: Visit) -> None:
     view_settings = ViewSettings(normalisation="top-1")
     assert _rows(visit.ask(QUERY, view_settings)) == ["base", "static"]

@@ -193,3 +193,35 @@ def test_the_weights_of_a_rule_are_recorded_without_padding(tmp_path: Path) -> N
 def test_weights_that_mean_nothing_are_refused(weights_LK: Tensor, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ConstantWeights(("math",), weights_LK)
+
+
+@dataclass(frozen=True, eq=False)
+class Wrong(WeightRule):
+    """A rule with a fault."""
+
+    names: tuple[str, ...]
+    fault: str
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        return self.names
+
+    def weights(self, at: ModuleInput) -> Tensor:
+        weights_RTK = torch.ones(*at.input_RTI.shape[:2], len(self.names))
+        return weights_RTK[..., :1] if self.fault == "shape" else weights_RTK / 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"), [("shape", r"Wrong gives weights of shape"), ("zero", "NaN or infinite")]
+)
+def test_a_rule_that_gives_no_weights_is_refused_by_name(
+    fault: str, message: str, tmp_path: Path
+) -> None:
+    model = tiny.model("llama", dtype=torch.float32)
+    mixture = Mixture(model, adapters_of(model, tmp_path, "llama"))
+    with (
+        torch.inference_mode(),
+        mixture.rows_of([Wrong(mixture.adapters, fault)]).on(),
+        pytest.raises(InputError, match=message),
+    ):
+        model.base_model(IDS_T[None], use_cache=False)
