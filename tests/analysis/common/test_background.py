@@ -19,7 +19,7 @@ from analysis.inference.head import Head
 from analysis.measure.divergence import measure
 from analysis.measure.lenses import lenses
 from analysis.measure.metrics import metrics
-from analysis.measure.trace import POSITIONS
+from analysis.measure.trace import KEPT
 from analysis.methods import fuse
 from tests import tiny
 from tests.analysis.engine.test_economy import counted
@@ -53,7 +53,7 @@ def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
             engine.read_ahead(trace, name, 1, "math")
             assert engine.background.wait_until_done(LONG)
             heads.clear()
-            for position in POSITIONS:
+            for position in KEPT:
                 engine.cell(trace, 1, "math", name, position)
                 for metric in metrics():
                     found = engine.divergence(trace, name, position, metric)

@@ -69,7 +69,9 @@ def test_an_added_method_answers_as_its_weights_say(
     asked = ["answer", QUERY, "--collection", str(manifest), "--json", "--max-new-tokens", "4"]
     assert main([*asked, "--methods", "first,adapter:spanish"]) == 0
     answers = json.loads(capsys.readouterr().out)["answers"]
-    assert answers["first"] == answers["adapter:spanish"] != ""
+    likely = [answers[name].pop("mean_logprob") for name in ("first", "adapter:spanish")]
+    assert likely[0] == pytest.approx(likely[1], rel=1e-5)
+    assert answers["first"] == answers["adapter:spanish"] and answers["first"]["text"]
 
 
 def test_a_removed_method_is_gone(added: None, tmp_path: Path) -> None:

@@ -21,13 +21,12 @@ def test_a_composite_example_is_asked_with_its_own_adapters_where_all_are_there(
     assert Example("Code", "Write").among(["math", "code"]) == ["math", "code"]
 
 
-def test_the_examples_name_bundled_adapters() -> None:
+def test_the_bundled_examples_are_asked_with_all_adapters() -> None:
     collection = load_collection()
-    names = set(collection.names)
-    composite = [example for example in load_examples(collection) if example.adapters]
-    assert len(composite) >= 3
-    assert all(set(example.adapters) <= names for example in composite)
-    assert {example.alone for example in load_examples(collection)} <= names
+    examples = load_examples(collection)
+    assert len(examples) >= 3
+    assert all(example.among(collection.names) == list(collection.names) for example in examples)
+    assert {example.alone for example in examples} <= set(collection.names)
 
 
 def test_an_example_brings_the_adapter_that_answers_alone_unless_none_does() -> None:
