@@ -29,5 +29,5 @@ def paper_table() -> ScoreTable:
             Row(Cell(method), tuple(Cell(value) for value in values))
             for method, values in _AVERAGES.items()
         ),
-        note="From a summary of arXiv 2512.11366; nobody has checked these numbers against the paper.",
+        note="From a summary of arXiv 2512.11366; not checked against the paper itself.",
     )
