@@ -10,10 +10,8 @@ from analysis.commands import add_query_arguments, names_of, query_of, weight_se
 from analysis.common.console import progress_bar
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
-from analysis.methods import fuse, named, written_names
+from analysis.methods import DEFAULT_METHODS, fuse, named, written_names
 from analysis.models.manifest import choose_adapters, load_collection, with_adapters
-
-METHODS = "base,static,sum,qa-flora"
 
 
 def add(subparsers: Any) -> None:
@@ -26,7 +24,7 @@ def add(subparsers: Any) -> None:
     add_query_arguments(parser)
     parser.add_argument(
         "--methods",
-        default=METHODS,
+        default=",".join(DEFAULT_METHODS),
         metavar="M,N",
         help=f"comma-separated, of {', '.join(written_names())} (default: %(default)s)",
     )

@@ -43,6 +43,10 @@ class Method:
     of_divergence: bool = False
 
 
+DEFAULT_METHODS = ("base", "static", "sum", "qa-flora")
+"""The methods that answer where a request names none."""
+
+
 def methods() -> Mapping[str, Method]:
     """All methods by name, in their order."""
     return discover(__name__, tuple(__path__), "METHOD", Method)

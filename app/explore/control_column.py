@@ -11,15 +11,14 @@ from analysis.measure.lenses import lenses
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import MEAN, POSITIONS
+from analysis.methods import DEFAULT_METHODS
 from analysis.models.manifest import Collection
 from app.explore.controls import Controls, alone_choices, method_choices
 from app.explore.services.answer_service import MOST_ANSWERS
 from app.state import link_fields, view_settings, what_if
-from app.state.answers_panel import REFERENCE
 from app.state.link_fields import Field
 from app.state.view_settings import SPAN
 
-_METHODS = ("base", "static", "sum", REFERENCE)
 _MOST_TOKENS = 256
 _STORED = "The stored example has one setting only. Ask the question yourself to change it."
 _SAMPLED = "Needs a temperature above 0."
@@ -188,13 +187,13 @@ def _answers(controls: Controls, labels: Mapping[str, str]) -> None:
         "methods",
         gr.CheckboxGroup(
             rules,
-            value=list(_METHODS),
+            value=list(DEFAULT_METHODS),
             label="Answers",
             info=f"At most {MOST_ANSWERS} side by side.",
             elem_id="methods",
         ),
         "answers",
-        Field("answers", link_fields.some_of(*(name for _, name in rules)), list(_METHODS)),
+        Field("answers", link_fields.some_of(*(name for _, name in rules)), list(DEFAULT_METHODS)),
     )
     controls.add(
         "alone",

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from analysis.methods import DEFAULT_METHODS
 from analysis.models.manifest import Collection
 from analysis.models.provenance import Computation, provenance
 from app.state.answers_panel import (
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 FILE = "stored_example.json"
 """The stored run's file, beside the manifest of its collection."""
-METHODS = ("base", "static", "sum", "qa-flora")
-"""The methods that answer the stored run."""
 _NEW_TOKENS = 48
 LISTS = ("base_top", "adapter_top", "contributors")
 """The lists of tokens in a cell's explanation; stored as indices into its tokens."""
@@ -110,7 +109,7 @@ def answer_settings(view_settings: ViewSettings) -> AnswerSettings:
     """The answer settings of the stored run."""
     from analysis.inference.decoding.sampling import Sampling
 
-    return AnswerSettings(METHODS, _NEW_TOKENS, Sampling(), view_settings.lens)
+    return AnswerSettings(DEFAULT_METHODS, _NEW_TOKENS, Sampling(), view_settings.lens)
 
 
 def _answer_weights(kept: dict[str, Any]) -> AnswerWeights:

@@ -9,16 +9,13 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from analysis.common.errors import InputError
 from analysis.inference.prompt import build_prompt
-from analysis.models.adapters import load_adapter
 from analysis.models.manifest import AdapterEntry, PromptForm, load_collection
 from analysis.training.loop import mean_loss
-from analysis.training.scaled_copy import scaled_copy
 from analysis.training.texts.batches import encode
 from analysis.training.texts.examples import TextExample
 from analysis.training.texts.word_problems import word_problems
-from tests.tiny import FORM, model, write_adapter
+from tests.tiny import FORM
 
 ENTRIES = load_collection().adapters
 
@@ -98,21 +95,3 @@ def test_the_mathematics_adapter_halves_the_held_out_loss(
     adapted = PeftModel.from_pretrained(base, str(math.folder))
     assert mean_loss(adapted, examples) < before / 2
     adapted.unload()
-
-
-@pytest.mark.parametrize("factor", [0.0, 1.0, 2.0])
-def test_a_sanity_adapter_has_the_effect_it_is_made_for(tmp_path: Path, factor: float) -> None:
-    base = model()
-    own = write_adapter(tmp_path / "own", base)
-    copy = scaled_copy(own, tmp_path / "copy", factor)
-    one = load_adapter(base, AdapterEntry("own", "Own", "other", own)).factors
-    two = load_adapter(base, AdapterEntry("copy", "Copy", "other", copy)).factors
-    assert set(one) == set(two)
-    for name, factors in one.items():
-        right = factor * factors.b_Or @ factors.a_rI
-        assert torch.allclose(two[name].b_Or @ two[name].a_rI, right)
-
-
-def test_a_sanity_adapter_needs_an_adapter(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no adapter"):
-        scaled_copy(tmp_path, tmp_path / "copy", 1.0)
