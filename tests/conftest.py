@@ -15,6 +15,12 @@ settings.register_profile("fusion-lens", deadline=None)
 settings.load_profile("fusion-lens")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts slow tests first, so that no worker runs them alone at the end."""
+    slow = ("base", "browser")
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, slow)))
+
+
 @pytest.fixture(scope="session")
 def embedded_folder() -> Path:
     """The ready embedded base. Where the cache has none yet, it is converted now, in a minute."""
