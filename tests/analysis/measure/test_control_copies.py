@@ -12,8 +12,8 @@ from analysis.engine import Engine
 from analysis.measure.control_copies import COPY_FACTORS, compare_copies
 from analysis.models.adapters import load_adapter
 from analysis.models.manifest import AdapterEntry, PromptForm
-from analysis.training.scaled_copy import scaled_copy
 from tests import tiny
+from tests.scaled_copy import scaled_copy
 
 QUERY = "How many apples does Mary have?"
 
