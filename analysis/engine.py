@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -23,7 +24,7 @@ from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
 from analysis.measure.collection_check import check_collection
 from analysis.measure.context import Context
 from analysis.measure.control_copies import COPY_FACTORS, copy_name
-from analysis.measure.divergence import measure
+from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics
@@ -193,22 +194,13 @@ class Engine(TraceReader):
         adapters: tuple[str, ...],
         scales: tuple[float, ...] | None,
         progress: Progress | None,
+        *,
+        keep: bool = True,
     ) -> Trace:
         """The trace that is kept under `names`; where there is none, one forward pass."""
-        trace = self.kept_trace(prompt, names)
-        if trace is None:
-            trace = self._run_trace(prompt, names, adapters, scales, progress)
-            self._keep((prompt, names), trace)
-        return trace
-
-    def _run_trace(
-        self,
-        prompt: Prompt,
-        names: tuple[str, ...],
-        adapters: tuple[str, ...],
-        scales: tuple[float, ...] | None,
-        progress: Progress | None,
-    ) -> Trace:
+        kept = self.kept_trace(prompt, names)
+        if kept is not None:
+            return kept
         began = time.perf_counter()
         places = [prompt.query_last, prompt.last]
         with self.background.paused():
@@ -222,7 +214,10 @@ class Engine(TraceReader):
                 scales=scales,
             )
         seconds = time.perf_counter() - began
-        return Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
+        trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
+        if keep:
+            self._keep((prompt, names), trace)
+        return trace
 
     def every_token(
         self,
@@ -321,13 +316,19 @@ class Engine(TraceReader):
             if progress is not None:
                 progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
             # Not kept: only the baseline is asked for again, and visitors' traces are worth more.
-            trace = self._run_trace(self.prompt(query), chosen, chosen, None, None)
+            trace = self._trace(self.prompt(query), chosen, chosen, None, None, keep=False)
             with self.background.paused():
-                (read,) = measure(trace, self._runner.head, lens, position, (metric,))
-            found.append(read)
+                found.append(at_position(position, partial(self._read, trace, lens, metric)))
         baseline = baseline_of(found)
         self._kept.put(key, baseline, 2 * baseline.mean_LK.nbytes)
         return baseline
+
+    def _read(
+        self, trace: Trace, lens: str, metric: str, position: str, progress: Progress | None
+    ) -> Divergence:
+        """The divergence at a kept position, read anew and not kept."""
+        (found,) = measure(trace, self._runner.head, lens, position, (metric,), progress)
+        return found
 
     def answer(
         self,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ def measure(
         trace: The hidden states of base and adapters.
         head: The model's head.
         lens: Name of a lens.
-        position: One of `trace.POSITIONS`.
+        position: One of `trace.KEPT`.
         metrics: Names of metrics; they share one pass of the head.
         progress: Told after each layer; an exception that it raises stops the work.
 
@@ -59,14 +59,6 @@ def measure(
     Raises:
         InputError: There is no such lens, position or metric.
     """
-    if position == BOTH:
-        read = [
-            measure(
-                trace, head, lens, one, metrics, progress and part_of(progress, number, len(KEPT))
-            )
-            for number, one in enumerate(KEPT)
-        ]
-        return tuple(mean_divergence(pair, BOTH) for pair in zip(*read, strict=True))
     check_metrics(metrics)
     values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
     peak_L = torch.zeros(trace.layers, dtype=torch.float64)
@@ -86,18 +78,27 @@ def peak(base_V: Tensor) -> float:
     return float(base_V.softmax(0).max())
 
 
-def mean_divergence(divergences: Sequence[Divergence], position: str) -> Divergence:
-    """The mean of divergences in one metric through one lens, each counting alike.
+def at_position(
+    position: str,
+    read: Callable[[str, Progress | None], Divergence],
+    progress: Progress | None = None,
+) -> Divergence:
+    """The divergence at a position; at both it is the mean of those at the kept positions.
 
     Args:
-        divergences: At least one.
-        position: What the mean is read at, in the terms of `Divergence.position`.
+        position: One of `trace.POSITIONS`.
+        read: Reads the divergence at a kept position.
+        progress: Told how far the reading of all positions is.
     """
-    first = divergences[0]
-    return Divergence(
-        torch.stack([one.values_LK for one in divergences]).mean(dim=0),
-        torch.stack([one.peak_L for one in divergences]).mean(dim=0),
-        first.lens,
-        position,
-        first.metric,
+    if position != BOTH:
+        return read(position, progress)
+    found = [
+        read(one, progress and part_of(progress, number, len(KEPT)))
+        for number, one in enumerate(KEPT)
+    ]
+    return replace(
+        found[0],
+        values_LK=torch.stack([one.values_LK for one in found]).mean(dim=0),
+        peak_L=torch.stack([one.peak_L for one in found]).mean(dim=0),
+        position=BOTH,
     )

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
-from analysis.common.progress import Progress, part_of
+from analysis.common.progress import Progress
 from analysis.common.sizes import size_of
 from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.measure.cell_explanation import CellExplanation, explain
-from analysis.measure.divergence import Divergence, mean_divergence, measure
+from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics, metrics
-from analysis.measure.trace import BOTH, KEPT, Trace
+from analysis.measure.trace import KEPT, Trace
 from analysis.measure.weight_settings import WeightSettings
 
 
@@ -79,14 +79,16 @@ class TraceReader:
         """
         lens, position = lens or self.settings.lens, position or self.settings.position
         metric = metric or self.settings.metric
-        if position == BOTH:
-            found = [
-                self.divergence(
-                    trace, lens, one, metric, progress and part_of(progress, number, len(KEPT))
-                )
-                for number, one in enumerate(KEPT)
-            ]
-            return mean_divergence(found, BOTH)
+
+        def read(kept: str, told: Progress | None) -> Divergence:
+            return self._divergence(trace, lens, kept, metric, told)
+
+        return at_position(position, read, progress)
+
+    def _divergence(
+        self, trace: Trace, lens: str, position: str, metric: str, progress: Progress | None
+    ) -> Divergence:
+        """The divergence at a kept position."""
         kept: Divergence | None = self._kept.get(
             (trace.prompt, trace.adapters, lens, position, metric)
         )

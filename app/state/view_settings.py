@@ -11,7 +11,7 @@ from analysis.measure.lenses import Lens, lenses
 from analysis.measure.metrics import Metric, metrics
 from analysis.measure.normalisation import NORMALISATIONS, Normalisation
 from analysis.measure.trace import BOTH, KEPT, MEAN, POSITIONS
-from analysis.measure.weight_settings import WeightSettings
+from analysis.measure.weight_settings import WeightSettings, default_settings
 
 if TYPE_CHECKING:
     from analysis.models.manifest import Collection
@@ -64,11 +64,7 @@ class ViewSettings:
     @classmethod
     def of(cls, collection: Collection) -> ViewSettings:
         """The settings that a collection's page opens with."""
-        return cls(
-            lens=collection.lens,
-            position=collection.position,
-            normalisation=collection.normalisation,
-        )
+        return cls.with_weights(default_settings(collection))
 
     @classmethod
     def with_weights(cls, settings: WeightSettings) -> ViewSettings:

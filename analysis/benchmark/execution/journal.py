@@ -7,7 +7,7 @@ written to its end is forgotten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ _FILES = "items-*.jsonl"
 _FUSIONS = "fusions-*.jsonl"
 
 Key = tuple[str, str, str]
-T = TypeVar("T")
+T = TypeVar("T", ItemResult, ItemFusion)
 
 
 class Journal:
@@ -71,10 +71,7 @@ class Journal:
         Raises:
             InputError: A whole line cannot be read.
         """
-        return {
-            (one.task, one.method, one.item): one
-            for one in _lines_of(self._folder, _FILES, ItemResult)
-        }
+        return _by_key(self._folder, _FILES, ItemResult)
 
     def fusions(self) -> dict[Key, ItemFusion]:
         """All fusions that are there, by task, method and item.
@@ -82,10 +79,7 @@ class Journal:
         Raises:
             InputError: A whole line cannot be read.
         """
-        return {
-            (one.task, one.method, one.item): one
-            for one in _lines_of(self._folder, _FUSIONS, ItemFusion)
-        }
+        return _by_key(self._folder, _FUSIONS, ItemFusion)
 
     def add(
         self, rank: int, results: Sequence[ItemResult], fusions: Sequence[ItemFusion] = ()
@@ -103,16 +97,20 @@ class Journal:
         _add_lines(self._folder / f"items-{rank}.jsonl", results)
 
 
-def _lines_of(folder: Path, files: str, kind: type[T]) -> Iterator[T]:
+def _by_key(folder: Path, files: str, kind: type[T]) -> dict[Key, T]:
+    """The records in the whole lines of files, by task, method and item."""
+    found: dict[Key, T] = {}
     for path in sorted(folder.glob(files)):
         lines = path.read_bytes().split(b"\n")[:-1]
         for number, line in enumerate(lines, start=1):
             try:
-                yield from_json(kind, json.loads(line))
+                one = from_json(kind, json.loads(line))
             except (ValueError, TypeError, KeyError) as error:
                 raise InputError(
                     f"{path}, line {number} is damaged ({error}): take the line out."
                 ) from error
+            found[one.task, one.method, one.item] = one
+    return found
 
 
 def _add_lines(path: Path, results: Sequence[Any]) -> None:
