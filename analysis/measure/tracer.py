@@ -1,0 +1,240 @@
+"""Runs the model for traces: of a query, of copies of an adapter, at every token, of baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor
+
+from analysis.common.cache import ByteCache
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.common.progress import Progress
+from analysis.inference.prompt import Message, Prompt
+from analysis.inference.runner import ModelRunner
+from analysis.inference.vocabulary import Vocabulary
+from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
+from analysis.measure.control_copies import COPY_FACTORS, copy_name
+from analysis.measure.divergence import Divergence, at_position, measure
+from analysis.measure.every_token import EveryToken, read_every
+from analysis.measure.lenses import check_lens
+from analysis.measure.metrics import check_metrics
+from analysis.measure.trace import Trace
+from analysis.measure.trace_reader import TraceReader
+from analysis.measure.weight_settings import WeightSettings
+from analysis.models.manifest import PromptForm, choose_adapters
+
+
+class Tracer(TraceReader):
+    """Traces prompts with a base and its adapters, and keeps the results for later requests.
+
+    Args:
+        runner: Runs the model.
+        vocabulary: The model's tokenizer.
+        prompt: The collection's prompt form, or None for the tokenizer's chat template.
+        limits: The caps.
+        kept: Keeps the results.
+        settings: How divergences are read where a request does not say.
+    """
+
+    def __init__(
+        self,
+        runner: ModelRunner,
+        vocabulary: Vocabulary,
+        prompt: PromptForm | None,
+        limits: Limits,
+        kept: ByteCache,
+        settings: WeightSettings,
+    ) -> None:
+        super().__init__(runner.head, self.token, kept, settings)
+        self.limits = limits
+        self._runner = runner
+        self._vocabulary = vocabulary
+        self._prompt = prompt
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of all adapters."""
+        return self._runner.adapters
+
+    def prompt(self, query: str | Sequence[Message], *, plain: bool = False) -> Prompt:
+        """The prompt of a query.
+
+        Args:
+            query: A query, or messages that end with the user's.
+            plain: Put nothing around the query but a begin token.
+
+        Raises:
+            InputError: It cannot be read, or is too long.
+        """
+        return self._vocabulary.prompt(
+            self._prompt, query, plain=plain, most_tokens=self.limits.prompt_tokens
+        )
+
+    def token(self, token_id: int) -> str:
+        """A token as text for people; not escaped."""
+        return self._vocabulary.token(token_id)
+
+    def trace(
+        self,
+        query: str | Sequence[Message] | Prompt,
+        adapters: Sequence[str] | None = None,
+        *,
+        plain: bool = False,
+        progress: Progress | None = None,
+    ) -> Trace:
+        """Runs the base and each adapter on a query, as the rows of one batch.
+
+        Args:
+            query: A query, messages that end with the user's, or a prompt.
+            adapters: Which to run; all by default.
+            plain: Put nothing around the query but a begin token.
+            progress: Told after each layer; an exception that it raises stops the pass.
+
+        Raises:
+            InputError: The query or the adapters cannot be used.
+        """
+        chosen = self._chosen(adapters)
+        prompt = query if isinstance(query, Prompt) else self.prompt(query, plain=plain)
+        return self._trace(prompt, chosen, chosen, None, progress)
+
+    def copies(self, trace: Trace, adapter: str, progress: Progress | None = None) -> Trace:
+        """Runs one adapter of a trace beside its zero, duplicate and doubled copies.
+
+        One forward pass of five rows; the adapters that are loaded stay as they are. The trace's
+        divergence goes to `control_copies.compare_copies`.
+
+        Args:
+            trace: Whose prompt is run.
+            adapter: Which adapter.
+            progress: Told after each layer; an exception that it raises stops the pass.
+
+        Raises:
+            InputError: The trace has no such adapter.
+        """
+        if adapter not in trace.adapters:
+            raise InputError(
+                f"There is no adapter {adapter!r}: take one of {', '.join(trace.adapters)}."
+            )
+        names = (adapter, *(copy_name(adapter, copy) for copy in COPY_FACTORS))
+        scales = (1.0, *COPY_FACTORS.values())
+        return self._trace(trace.prompt, names, (adapter,) * len(scales), scales, progress)
+
+    def _trace(
+        self,
+        prompt: Prompt,
+        names: tuple[str, ...],
+        adapters: tuple[str, ...],
+        scales: tuple[float, ...] | None,
+        progress: Progress | None,
+        *,
+        keep: bool = True,
+    ) -> Trace:
+        """The trace that is kept under `names`; where there is none, one forward pass."""
+        kept = self.kept_trace(prompt, names)
+        if kept is not None:
+            return kept
+        began = time.perf_counter()
+        places = [prompt.query_last, prompt.last]
+        with self.background.paused():
+            found = self._runner.trace(
+                prompt.ids,
+                adapters,
+                places,
+                progress,
+                # The kept keys and values of a prefix belong to rows of weight 1.
+                prefix=prompt.query_first if scales is None else 0,
+                scales=scales,
+            )
+        seconds = time.perf_counter() - began
+        trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
+        if keep:
+            self._keep((prompt, names), trace)
+        return trace
+
+    def every_token(
+        self,
+        prompt: Prompt,
+        adapters: Sequence[str] | None = None,
+        lens: str = "norm",
+        metric: str = "kl",
+        progress: Progress | None = None,
+    ) -> EveryToken:
+        """The divergence at every token of a prompt.
+
+        Runs the model and the LM head on every state: seconds to minutes. The states in memory at
+        a time take at most `Limits.state_bytes`, or those of one token.
+
+        Raises:
+            InputError: The prompt is too long for it, or a name is not there.
+        """
+        chosen = self._chosen(adapters)
+        self.limits.check_every_token(len(prompt.ids))
+        kept = self.kept_every_token(prompt, chosen, lens, metric)
+        if kept is not None:
+            return kept
+        check_lens(lens)
+        check_metrics((metric,))
+        part = max(1, self.limits.state_bytes // self._runner.token_bytes(1 + len(chosen)))
+
+        def states(places: range, told: Progress) -> Tensor:
+            # A state depends on its own token and those before it: the tokens behind need not run.
+            return self._runner.hidden(prompt.ids[: places.stop], chosen, places, told)
+
+        with self.background.paused():
+            every = read_every(
+                prompt, chosen, states, part, self._runner.head, lens, metric, progress
+            )
+        self._keep((prompt, chosen, lens, metric, "every token"), every)
+        return every
+
+    def baseline(
+        self,
+        adapters: Sequence[str],
+        lens: str | None = None,
+        position: str | None = None,
+        metric: str | None = None,
+        progress: Progress | None = None,
+    ) -> Baseline:
+        """The usual divergence of some adapters, over the bundled neutral queries.
+
+        Args:
+            adapters: Names of the adapters.
+            lens: The lens; the settings' by default.
+            position: The position; the settings' by default.
+            metric: The metric; the settings' by default.
+            progress: Told how far the work is.
+        """
+        chosen = self._chosen(adapters)
+        lens, position = lens or self.settings.lens, position or self.settings.position
+        metric = metric or self.settings.metric
+        key = ("baseline", chosen, lens, position, metric)
+        kept: Baseline | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        queries = neutral_queries()
+        found = []
+        for number, query in enumerate(queries):
+            if progress is not None:
+                progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
+            # Not kept: only the baseline is asked for again, and visitors' traces are worth more.
+            trace = self._trace(self.prompt(query), chosen, chosen, None, None, keep=False)
+            with self.background.paused():
+                found.append(at_position(position, partial(self._read, trace, lens, metric)))
+        baseline = baseline_of(found)
+        self._kept.put(key, baseline, 2 * baseline.mean_LK.nbytes)
+        return baseline
+
+    def _read(
+        self, trace: Trace, lens: str, metric: str, position: str, progress: Progress | None
+    ) -> Divergence:
+        """The divergence at a kept position, read anew and not kept."""
+        (found,) = measure(trace, self._runner.head, lens, position, (metric,), progress)
+        return found
+
+    def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
+        chosen = choose_adapters(adapters, self.adapters)
+        self.limits.check_adapters(len(chosen))
+        return chosen
