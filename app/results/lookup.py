@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.results.names import is_alone
+from app.state.answers_panel import REFERENCE
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison
     from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
-
-HEADLINE = "qa-flora"
-"""The method that the page is about."""
 
 
 def is_written(task: TaskResult) -> bool:
@@ -43,4 +41,4 @@ def headline(run: BenchmarkResult) -> str:
     """The method that the page is about, or the last of the methods where it is missing."""
     names = [name for name in method_order(run) if name != "copy"]
     fusing = [name for name in names if not is_alone(name)]
-    return HEADLINE if HEADLINE in names else (fusing or names)[-1]
+    return REFERENCE if REFERENCE in names else (fusing or names)[-1]
