@@ -118,7 +118,7 @@ def _more(difference: Difference, reference: str) -> str:
     value = 100 * interval.value
     word = "more" if value >= 0 else "fewer"
     ends = figures.between(interval, 100, 1)
-    doubt = "" if is_settled(difference) else ", not told from 0"
+    doubt = "" if is_settled(difference) else ", which may be chance"
     return (
         f"{abs(value):.1f} points {word} right answers than {reference} "
         f"({ends or 'interval not known'}{doubt})"
@@ -139,12 +139,12 @@ def _facts(results: JoinedResults, names: Names) -> tuple[str, ...]:
     items = sum(len(task.items) for task in run.tasks)
     computation = run.settings.provenance.computation
     facts = [
-        f"Average over {_scope(run, names)[0]}; brackets hold 95 % intervals",
+        f"Average, {_scope(run, names)[0]}; brackets hold 95 % intervals",
         f"{items:,} items in {len(run.tasks)} task{'' if len(run.tasks) == 1 else 's'}".replace(
             ",", "\u202f"
         ),
         _base(run),
-        f"{computation.dtype} on {computation.device}" if computation else "",
+        f"{computation.dtype} on {computation.device.upper()}" if computation else "",
         _day(results.date),
     ]
     return tuple(text.plain(fact) for fact in facts if fact)

@@ -50,7 +50,7 @@ def test_a_good_file_says_what_it_was_made_of(collection: Collection, tmp_path: 
     write_result_file(path_of(collection), collection, write_tasks(tmp_path))
     panel = findings(collection)
     assert (panel.state, panel.warning) == ("found", "")
-    assert panel.facts[1:] == ("93 items in 4 tasks", "base", "float32 on cpu", "31 May 2026")
+    assert panel.facts[1:] == ("93 items in 4 tasks", "base", "float32 on CPU", "31 May 2026")
     assert any(value.startswith("SHA-256 ") for _, value in panel.details)
 
 
