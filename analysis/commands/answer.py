@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import time
 from typing import Any
 
@@ -40,6 +39,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
+    from analysis.inference.decoding.answers import GrowingAnswer
     from analysis.inference.decoding.sampling import Sampling
     from analysis.measure.collection_check import check_collection
 
@@ -62,24 +62,30 @@ def run(args: argparse.Namespace) -> int:
         prompt = engine.prompt(query, plain=args.plain)
         rows = fuse(names, engine.context(prompt, chosen, settings, progress=report))
         fused = time.perf_counter()
-        answers = {
-            row.name: {"text": "", "tokens": 0, "mean_logprob": 0.0, "end": ""} for row in rows
-        }
+        parts = [GrowingAnswer() for _ in rows]
         steps = engine.answer(prompt, rows, new_tokens=args.max_new_tokens, sampling=sampling)
         for step in steps:
             report("answering", (step.index + 1) / args.max_new_tokens)
             for token in step.tokens:
-                answer: dict[str, Any] = answers[rows[token.row].name]
-                answer["text"] += token.delta
-                answer["tokens"] += 1
-                logprob = math.log(max(token.probability, 1e-300))
-                answer["mean_logprob"] += (logprob - answer["mean_logprob"]) / answer["tokens"]
-                answer["end"] = token.end or ""
+                parts[token.row].push(token)
     answered = time.perf_counter()
+    answers = {
+        row.name: part.answer(weights)
+        for row, part, weights in zip(rows, parts, steps.policy_weights(), strict=True)
+    }
     if not args.json:
         for name, answer in answers.items():
-            print(f"── {name}\n{answer['text']}\n")
+            print(f"── {name}\n{answer.text}\n")
         return 0
     seconds = {"load": loaded - began, "weights": fused - loaded, "answer": answered - fused}
-    print(json.dumps({"answers": answers, "seconds": seconds}, ensure_ascii=False))
+    found = {
+        name: {
+            "text": answer.text,
+            "tokens": answer.tokens,
+            "mean_logprob": answer.mean_logprob,
+            "end": answer.end,
+        }
+        for name, answer in answers.items()
+    }
+    print(json.dumps({"answers": found, "seconds": seconds}, ensure_ascii=False))
     return 0

@@ -11,6 +11,7 @@ import gradio as gr
 from app.explore import control_column
 from app.explore.button_hints import hints_panel
 from app.explore.controls import Controls
+from app.explore.history_panel import history_panel
 from app.server.tabs import TabContext
 from app.state import link_fields
 from app.state.answers_panel import AnswersPanel
@@ -22,7 +23,7 @@ from app.views.explanation_panel import ExplanationPanel
 from app.views.export_panel import ExportPanel
 from app.views.grid_panel import GridPanel
 from app.views.prompt_panel import PromptPanel
-from app.widgets.panels import panel
+from app.widgets.panels import fill, panel
 from app.widgets.status import StatusPanel
 
 FOLDED_CONTROLS = "Adapters, lens and answers"
@@ -104,7 +105,6 @@ def build(
     add_panel("status", "status", StatusPanel.empty())
     add_panel("hints", "hints", hints_panel(disabled))
     add_panel("prompt", "prompt", PromptPanel.empty())
-    # The browser keeps the history; the server gives this panel nothing.
     add_panel("history", "history", {}, events=("reopen",))
     with gr.Row(elem_classes="workspace"):
         with gr.Column(elem_classes="controls", scale=0, min_width=232):
@@ -145,4 +145,5 @@ def build(
     add_panel("answers", "answers", AnswersPanel.empty())
     add_panel("rule_weights", "charts", ChartsPanel.empty())
     add_panel("export", "export", ExportPanel.empty(), events=("export",))
+    fill(panels["history"], history_panel(controls))
     return Layout(controls, example_buttons, panels, buttons, all_adapters, reset_painting)

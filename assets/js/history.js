@@ -5,19 +5,8 @@ FusionLens.define("history", (root, trigger) => {
   const KEY = "fusion-lens-history";
   const MOST = 20;
   const LONGEST = 40_000;
-  // The settings of a link as people read them; a setting that is missing here keeps its key.
-  const NAMES = {
-    adapters: "adapters",
-    lens: "lens",
-    show: "grid",
-    at: "token",
-    weigh: "from divergence to weight",
-    softness: "softmax temperature",
-    answers: "answers",
-    alone: "alone",
-    length: "tokens at most",
-    top_p: "top-p",
-  };
+  // The words of the settings and of their values, by key; the server gives them.
+  let words = { names: {}, values: {} };
   const summary = el("summary", {});
   const list = el("ol", { className: "runs" });
   const clear = el("button", { type: "button", className: "quiet", textContent: "Clear history" });
@@ -67,12 +56,18 @@ FusionLens.define("history", (root, trigger) => {
     );
   const short = (text) => (text.length > 160 ? `${[...text.slice(0, 160)].slice(0, -1).join("")}…` : text);
 
+  const known = (labels, name) => (Object.hasOwn(labels, name) ? labels[name] : undefined);
+  const said = (key, text) => {
+    const labels = known(words.values, key) ?? {};
+    return text.split(",").map((value) => known(labels, value) ?? value).join(", ");
+  };
+
   const entry = (run, place) => {
     const given = new URLSearchParams(run.link);
     const query = short(plain(short(given.get("q"))));
     const settings = [...given]
       .filter(([key]) => key !== "q" && !key.startsWith("__"))
-      .map(([key, value]) => `${NAMES[key] ?? key}: ${value.replaceAll(",", ", ") || "none"}`);
+      .map(([key, value]) => `${known(words.names, key) ?? key}: ${said(key, value) || "none"}`);
     const link = el("a", { href: `?${given}`, dir: "auto" }, query);
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
@@ -125,5 +120,10 @@ FusionLens.define("history", (root, trigger) => {
 
   runs = read();
   draw();
-  return { update() {} };
+  return {
+    update(value) {
+      words = value;
+      draw();
+    },
+  };
 });

@@ -38,7 +38,7 @@ def test_runs_are_kept_reopened_removed_and_cleared(site: Site, visit: Open) -> 
     settled(page, "error")
     page.locator("#lens").get_by_label("Raw · paper").check()
     newest = page.locator("#history .runs li").first
-    expect(newest).to_contain_text("lens: raw")
+    expect(newest).to_contain_text("Lens: Raw · paper")
     expect(newest).to_contain_text(HOSTILE)
     expect(summary).to_have_text("History: 2 runs")
 

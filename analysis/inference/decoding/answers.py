@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from analysis.common.progress import Progress
 from analysis.inference.decoding.sampling import Sampling
-from analysis.inference.decoding.steps import End
+from analysis.inference.decoding.steps import End, Token
 from analysis.inference.mixing.policy_weights import PolicyWeights
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
@@ -64,7 +64,7 @@ def answer_all(
             for place in order[start : start + batch_rows]
             if stops[place] == stops[order[start]]
         ]
-        parts: list[_Growing] = [_Growing() for _ in batch]
+        parts = [GrowingAnswer() for _ in batch]
         steps = runner.decode(
             [prompts[place].ids for place in batch],
             [rows[place].policy for place in batch],
@@ -74,7 +74,7 @@ def answer_all(
         )
         for step in steps:
             for token in step.tokens:
-                parts[token.row].push(token.delta, token.probability, token.end)
+                parts[token.row].push(token)
         found |= {
             place: part.answer(weights)
             for place, part, weights in zip(batch, parts, steps.policy_weights(), strict=True)
@@ -85,19 +85,25 @@ def answer_all(
     return [found[place] for place in places]
 
 
-class _Growing:
-    """An answer that grows."""
+class GrowingAnswer:
+    """An answer that grows by a token at a time."""
 
     def __init__(self) -> None:
         self._deltas: list[str] = []
         self._logprobs: list[float] = []
         self._end: End = "length"
 
-    def push(self, delta: str, probability: float, end: End | None) -> None:
-        self._deltas.append(delta)
-        self._logprobs.append(math.log(max(probability, 1e-300)))
-        self._end = end or self._end
+    def push(self, token: Token) -> None:
+        """Adds the row's next token."""
+        self._deltas.append(token.delta)
+        self._logprobs.append(math.log(max(token.probability, 1e-300)))
+        self._end = token.end or self._end
 
     def answer(self, weights: PolicyWeights) -> Answer:
+        """The answer so far.
+
+        Args:
+            weights: The weights that its row had.
+        """
         mean = sum(self._logprobs) / len(self._logprobs)
         return Answer("".join(self._deltas), len(self._deltas), mean, self._end, weights)
