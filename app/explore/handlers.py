@@ -183,15 +183,17 @@ class Handlers:
     @guarded
     def open_page(self, data: Data, request: gr.Request) -> Changes:
         """Opens the permalink in the page's address."""
-        return self._open(data[self.session], request.query_params)
+        return self._open(data[self.session], request.query_params, new_page=True)
 
     @guarded
     def reopen_run(self, data: Data, event: gr.EventData) -> Changes:
         """Opens the permalink of a run in the history."""
         return self._open(data[self.session], link_fields.pairs(str(event.link)))
 
-    def _open(self, session: Session, given: Mapping[str, str]) -> Changes:
-        values, update = self.permalinks.open(session, given)
+    def _open(
+        self, session: Session, given: Mapping[str, str], *, new_page: bool = False
+    ) -> Changes:
+        values, update = self.permalinks.open(session, given, new_page=new_page)
         restored = self.layout.controls.components(values)
         return {**restored, **self.page.changes(session, update)} or gr.skip()
 

@@ -121,6 +121,10 @@ class LinkFields:
         """The keys in an address."""
         return tuple(field.key for field in self._fields.values())
 
+    def named(self, given: Mapping[str, str]) -> set[str]:
+        """The names of the controls that an address has a value for."""
+        return {name for name, field in self._fields.items() if field.key in given}
+
     def encode(self, values: Mapping[str, Any]) -> str:
         """The values that differ from their defaults, as the part of an address after `?`.
 

@@ -45,7 +45,9 @@ class Permalinks:
         note = "" if link_fields.fits(snapshot.query) else _LONG
         return ExportPanel(True, link, run.number if run else 0, note)
 
-    def open(self, session: Session, given: Mapping[str, str]) -> tuple[dict[str, Any], Update]:
+    def open(
+        self, session: Session, given: Mapping[str, str], *, new_page: bool = False
+    ) -> tuple[dict[str, Any], Update]:
         """Opens a link.
 
         If the link has a query, that query waits to be asked. Otherwise the link's view settings
@@ -54,6 +56,9 @@ class Permalinks:
         Args:
             session: The visitor's session.
             given: The keys and values of the link.
+            new_page: Whether the page has just been opened. Its controls have their defaults, so
+                only the link's own values are new: a control that a visitor has used in the
+                meantime keeps its value.
 
         Returns:
             The controls' new values by name, and the update of the page; both are empty for a
@@ -62,6 +67,7 @@ class Permalinks:
         if not any(key in given for key in self._fields.keys):
             return {}, {}
         values, unusable = self._fields.decode(given)
+        named = self._fields.named(given)
         update: Update = {}
         if values["query"].strip():
             session.open_link(None)
@@ -69,6 +75,8 @@ class Permalinks:
             del values["query"]  # the query box keeps its text
             session.open_link(controls.view_settings_of(values))
             update = self._view_service.redraw(session)
+        if new_page:
+            values = {name: value for name, value in values.items() if name in named}
         if unusable:
             text = f"The value of {listed(unusable)} in the link is not valid and was ignored."
             update["status"] = StatusPanel("idle", text)

@@ -104,6 +104,16 @@ def test_settings_alone_are_how_what_is_there_is_looked_at(permalinks: Permalink
     assert permalinks.open(session, {"__theme": "dark"}) == ({}, {})
 
 
+def test_a_new_page_gets_the_links_own_values_alone(permalinks: Permalinks) -> None:
+    """A control that a visitor used before the link was read must keep its value."""
+    link = {"q": "How many?", "seed": "7", "lens": "?", "top_p": "2"}
+    values, _ = permalinks.open(Session(), link, new_page=True)
+    assert set(values) == {"query", "seed", "lens", "top_p"}
+    assert values["query"] == "How many?" and values["seed"] == 7
+    again, _ = permalinks.open(Session(), link)
+    assert set(again) > {"query", "seed", "lens", "top_p", "temperature", "adapters"}
+
+
 def test_a_question_too_long_for_a_link_is_said(permalinks: Permalinks, tmp_path: Path) -> None:
     session = _session()
     session.snapshot = replace(SNAPSHOT, query="word " * 2000)
