@@ -63,6 +63,27 @@ def set_adapter_tensors(model: Any, tensors: dict[str, Tensor]) -> None:
     set_peft_model_state_dict(model, tensors)
 
 
+START = "start"
+"""PEFT's name of the frozen adapter that a run goes on from."""
+
+
+def add_start(model: Any, tensors: dict[str, Tensor]) -> None:
+    """Add the adapter that a run goes on from a second time, frozen and not active."""
+    model.add_adapter(START, model.peft_config["default"])
+    set_peft_model_state_dict(model, tensors, adapter_name=START)
+    model.set_adapter("default")
+
+
+@contextmanager
+def start_adapter(model: Any) -> Iterator[None]:
+    """Run the adapter of `add_start` in place of the trained one."""
+    model.set_adapter(START)
+    try:
+        yield
+    finally:
+        model.set_adapter("default")  # which makes its tensors trainable again
+
+
 def norm(tensors: dict[str, Tensor], scaling: float) -> float:
     """‖ΔW‖: the Frobenius norm of `scaling * B A` over all modules together."""
     total = 0.0

@@ -16,7 +16,9 @@ from analysis.training.adapter import (
     adapter_tensors,
     adapter_weight,
     add_adapter,
+    add_start,
     set_adapter_tensors,
+    start_adapter,
 )
 from analysis.training.head import Restriction, batch_loss, restrict
 from analysis.training.quiet import ForeignRows, mean, mean_change, relative_change
@@ -87,6 +89,10 @@ def train(
     model = add_adapter(base, recipe)
     if start is not None:
         set_adapter_tensors(model, start)
+    if foreign is not None and foreign.keep:
+        if start is None:
+            raise InputError("quiet keep needs an adapter to go on from. Name one with --start.")
+        add_start(model, start)
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
     batches = bucket(examples, recipe.batch_tokens, recipe.seed)
@@ -165,6 +171,9 @@ def _step(
     with adapter_weight(model, weight):
         loss = batch_loss(model, batch, None if whole else restriction) / len(batch.target_N)
         loss.backward()
+        if foreign is not None and foreign.keep:
+            lost = relative_change(model, batch, start_adapter(model))
+            (foreign.keep * lost.mean_L.mean()).backward()
     rows, change, tokens = foreign and foreign.at(step), None, batch.tokens
     if foreign is not None and rows:
         charged = collate(rows)

@@ -6,6 +6,7 @@ foreign rows is read with and without the adapter, and the change is charged.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ class ForeignRows:
         weight: Of the change beside the loss.
         start: Share of the weight on the change at each prompt's last token.
         every: A batch comes with the first of so many steps.
+        keep: Weight of the change from the adapter that the run goes on from, on own rows.
         samples: Rows to report on, by kind (`own`, `foreign`).
     """
 
@@ -36,6 +38,7 @@ class ForeignRows:
     weight: float
     start: float
     every: int
+    keep: float
     samples: dict[str, list[TokenExample]]
 
     def at(self, step: int) -> list[TokenExample] | None:
@@ -61,7 +64,7 @@ def foreign_rows(
         seed: Of the order of the batches.
     """
     return ForeignRows(
-        bucket(examples, tokens, seed), quiet.weight, quiet.start, quiet.every, samples
+        bucket(examples, tokens, seed), quiet.weight, quiet.start, quiet.every, quiet.keep, samples
     )
 
 
@@ -83,17 +86,21 @@ class RelativeChange:
         return foreign.weight * (at_start + (1 - foreign.start) * self.mean_L.mean())
 
 
-def relative_change(model: Any, batch: Batch) -> RelativeChange:
+def relative_change(
+    model: Any, batch: Batch, reference: AbstractContextManager[None] | None = None
+) -> RelativeChange:
     """The change of an adapter on some rows. Gradients flow to the adapter.
 
     The first token of a row is left out: it stands for the beginning of every text, and its state
     is many times longer than any other. Padding is left out too.
 
     Args:
-        model: A PEFT model with one adapter.
+        model: A PEFT model; its active adapter is judged.
         batch: Rows.
+        reference: Within it the model computes the states `h` to compare with; by default those
+            of the base alone.
     """
-    with torch.no_grad(), model.disable_adapter():
+    with torch.no_grad(), reference or model.disable_adapter():
         before = _states(model, batch)
     after = _states(model, batch)
     counted_RT = batch.mask_RT.bool()

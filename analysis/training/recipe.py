@@ -41,6 +41,8 @@ class Quiet:
             rest is on all tokens alike.
         every: A batch of foreign rows, of `batch_tokens` too, comes with the first of so many
             steps.
+        keep: Weight of the change from the adapter that the run goes on from, on own rows; it
+            keeps what that adapter does there. 0 leaves it out.
         sources: The sources that the files of `rows` name.
     """
 
@@ -48,6 +50,7 @@ class Quiet:
     weight: float = 60.0
     start: float = 0.0
     every: int = 1
+    keep: float = 0.0
     sources: tuple[SourceSpec, ...] = ()
 
 
@@ -161,6 +164,8 @@ def _quiet(content: Any, where: str, folder: Path) -> Quiet:
             raise InputError(f"{where}: quiet {field} is {value!r}; it must be {number} above 0.")
     if type(quiet.start) not in (int, float) or not 0 <= quiet.start <= 1:
         raise InputError(f"{where}: quiet start is {quiet.start!r}; it must be from 0 to 1.")
+    if type(quiet.keep) not in (int, float) or not 0 <= quiet.keep < float("inf"):
+        raise InputError(f"{where}: quiet keep is {quiet.keep!r}; it must be 0 or above.")
     sources: list[SourceSpec] = []
     for name in quiet.rows:
         path = folder / str(name)
