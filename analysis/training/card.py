@@ -120,10 +120,16 @@ def _charge(recipe: Recipe) -> str:
         return ""
     often = "each step" if quiet.every == 1 else f"one step in {quiet.every}"
     start = f" {quiet.start:.0%} of it is for the prompts' last tokens." if quiet.start else ""
+    keep = (
+        f" On own rows counts {quiet.keep:g} times how far it moves from the adapter that the run "
+        "goes on from, so that it keeps its task."
+        if quiet.keep
+        else ""
+    )
     return f"""
 Quiet training: with {often} comes a batch of foreign rows, and beside the loss counts
 {quiet.weight:g} times how far the adapter at weight 1 moves the base's hidden states there, as
-‖Δh‖² / ‖h‖², the mean over layers and tokens.{start}"""
+‖Δh‖² / ‖h‖², the mean over layers and tokens.{start}{keep}"""
 
 
 def _change(progress: TrainingHistory) -> str:

@@ -1,6 +1,7 @@
 """Quiet training on a tiny random model: the right charge, a quieter adapter, a seeded run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from torch import Tensor
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.training import loop
-from analysis.training.adapter import adapter_tensors, adapter_weight, add_adapter
+from analysis.training.adapter import (
+    adapter_tensors,
+    adapter_weight,
+    add_adapter,
+    add_start,
+    start_adapter,
+)
 from analysis.training.card import earlier
 from analysis.training.quiet import (
     ForeignRows,
@@ -183,6 +190,49 @@ def test_a_quiet_run_learns_its_own_rows_and_leaves_foreign_ones(tmp_path: Path)
     assert seen.change == () and seen.foreign == ()
 
 
+def test_the_start_adapter_is_the_reference_where_its_states_are_kept() -> None:
+    model = model_with_adapter(precise=True)
+    start = adapter_tensors(model)
+    add_start(model, start)
+    batch = collate(FOREIGN[:3])
+    # The same adapter moves nothing from itself, at any weight; the base is still the default.
+    with adapter_weight(model, 0.4):
+        same = relative_change(model, batch, start_adapter(model))
+    assert same.mean_L.tolist() == pytest.approx([0.0, 0.0], abs=1e-12)
+    right = reference(FOREIGN[:3])
+    assert relative_change(model, batch).mean_L.tolist() == pytest.approx(right, rel=1e-6)
+    # With the trained adapter at zero, its states are the base's: the change is that of the start.
+    trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
+    assert trained and all(
+        "default" in name for name, tensor in model.named_parameters() if tensor.requires_grad
+    )
+    with torch.no_grad():
+        for tensor in trained:
+            tensor.zero_()
+    with start_adapter(model):
+        assert relative_change(model, batch).mean_L.tolist() == pytest.approx(right, rel=1e-6)
+    assert relative_change(model, batch).mean_L.tolist() == [0.0, 0.0]
+    assert all(tensor.requires_grad for tensor in trained)
+
+
+def test_kept_states_keep_an_adapter_closer_to_its_start(tmp_path: Path) -> None:
+    plain, _ = run(tmp_path / "plain", None)
+    start = adapter_tensors(plain)
+    lost = {}
+    for keep in (0.0, 200.0):
+        rows = replace(foreign(every=1), keep=keep)
+        model, _ = run(tmp_path / f"keep {keep}", rows, start=start)
+        if not keep:
+            add_start(model, start)
+        batch = collate(examples()[:8])
+        with torch.inference_mode():
+            found = relative_change(model, batch, start_adapter(model))
+        lost[keep] = float(found.mean_L.mean())
+    assert lost[200.0] < 0.8 * lost[0.0]
+    with pytest.raises(InputError, match="quiet keep needs an adapter to go on from"):
+        run(tmp_path / "no start", replace(foreign(), keep=1.0))
+
+
 def test_foreign_rows_come_every_so_many_steps(tmp_path: Path) -> None:
     lines: list[str] = []
     _, progress = run(tmp_path, foreign(every=3), lines.append)
@@ -240,6 +290,8 @@ def test_each_file_of_quiet_rows_counts_as_much_as_the_others(tmp_path: Path) ->
         ({"rows": ["one.toml"], "weight": "60"}, "quiet weight is '60'"),
         ({"rows": ["one.toml"], "start": 1.5}, "quiet start is 1.5; it must be from 0 to 1"),
         ({"rows": ["one.toml"], "start": "0"}, "quiet start is '0'"),
+        ({"rows": ["one.toml"], "keep": -1}, "quiet keep is -1; it must be 0 or above"),
+        ({"rows": ["one.toml"], "keep": True}, "quiet keep is True"),
         ({"rows": ["one.toml"], "every": 0}, "quiet every is 0; it must be a whole number above"),
         ({"rows": ["one.toml"], "every": 1.5}, "quiet every is 1.5"),
     ],
