@@ -109,7 +109,9 @@ FusionLens.define("history", (root, trigger) => {
     if (sameRun && !before.some((kept) => kept.link === newest.link)) return;
     const old = sameRun ? newest.link : link;
     newest = { run, link };
-    const next = { link, at: Date.now() };
+    // The time is the question's, also under other view settings.
+    const at = (sameRun && before.find((kept) => kept.link === old)?.at) || Date.now();
+    const next = { link, at };
     if (usable(next)) keep([next, ...before.filter((kept) => kept.link !== old && kept.link !== link)]);
   });
   window.addEventListener("storage", (event) => {

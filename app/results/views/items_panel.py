@@ -165,5 +165,5 @@ def _verdict(item: Item, answer: ItemResult) -> str:
     if item.type == "function":
         return "passes the tests" if answer.right else "does not pass the tests"
     right = "right" if answer.right else "wrong" if answer.extracted else "no answer found"
-    language = {True: ", in the language", False: ", in another language", None: ""}
+    language = {True: ", in the language", False: ", not recognised as the language", None: ""}
     return right + language[answer.in_language]
