@@ -20,7 +20,7 @@ from analysis.training.adapter import (
     set_adapter_tensors,
     start_adapter,
 )
-from analysis.training.head import Restriction, batch_loss, restrict
+from analysis.training.head import FrozenHead, batch_loss
 from analysis.training.quiet import ForeignRows, mean, mean_change, relative_change
 from analysis.training.recipe import Recipe
 from analysis.training.texts.batches import TokenExample, bucket, collate
@@ -48,11 +48,12 @@ class TrainingHistory:
 def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> float:
     """Loss per answer token over the whole vocabulary, without gradients."""
     total, count = 0.0, 0
+    head = FrozenHead.of(model)
     model.eval()
     with torch.inference_mode():
         for group in bucket(examples, batch_tokens, seed=0):
             batch = collate(group)
-            total += float(batch_loss(model, batch))
+            total += float(batch_loss(model, batch, head))
             count += len(batch.target_N)
     return total / max(1, count)
 
@@ -97,7 +98,8 @@ def train(
     optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
     batches = bucket(examples, recipe.batch_tokens, recipe.seed)
     targets = {token for example in examples for token in example.answer}
-    restriction = restrict(model, targets, recipe.head_vocabulary)
+    whole = FrozenHead.of(model)
+    some = whole.restricted(targets, recipe.head_vocabulary)
     step, progress = _resume(model, optimizer, recipe, len(batches), work)
     if step:
         say(f"resumed at step {step} of {len(batches)}")
@@ -107,9 +109,10 @@ def train(
     started = saved = time.monotonic()
     tokens = 0
     while step < len(batches):
-        loss, change, seen = _step(
-            model, optimizer, trained, recipe, batches, step, restriction, foreign
-        )
+        # Without a look at the whole vocabulary now and then, probability leaks to the tokens left
+        # out.
+        head = some if step % recipe.whole_head_every else whole
+        loss, change, seen = _step(model, optimizer, trained, recipe, batches, step, head, foreign)
         step, tokens = step + 1, tokens + seen
         progress = replace(progress, train=(*progress.train, (step, loss)))
         if change is not None:
@@ -156,7 +159,7 @@ def _step(
     recipe: Recipe,
     batches: list[list[TokenExample]],
     step: int,
-    restriction: Restriction,
+    head: FrozenHead,
     foreign: ForeignRows | None,
 ) -> tuple[float, float | None, int]:
     """One optimiser step: the mean loss, the change on foreign rows if any, the tokens seen."""
@@ -166,10 +169,8 @@ def _step(
     weight = random.Random(f"{recipe.seed} {step}").uniform(*recipe.weight_range)
     model.train()
     batch = collate(batches[step])
-    # Without a look at the whole vocabulary now and then, probability leaks to the tokens left out.
-    whole = step % recipe.whole_head_every == 0
     with adapter_weight(model, weight):
-        loss = batch_loss(model, batch, None if whole else restriction) / len(batch.target_N)
+        loss = batch_loss(model, batch, head) / len(batch.target_N)
         loss.backward()
         if foreign is not None and foreign.keep:
             lost = relative_change(model, batch, start_adapter(model))

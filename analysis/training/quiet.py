@@ -152,7 +152,7 @@ def _states(model: Any, batch: Batch) -> list[Tensor]:
     blocks = find_blocks(inner, inner.config.get_text_config().num_hidden_layers)
     handles = [block.register_forward_hook(keep) for block in blocks]
     try:
-        inner.model(
+        inner.base_model(
             input_ids=batch.ids_RT.to(inner.device),
             attention_mask=batch.mask_RT.to(inner.device),
             use_cache=False,
