@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from analysis.training.loop import TrainingHistory
+from analysis.training.checkpoint import TrainingHistory
 from analysis.training.quiet import mean
 from analysis.training.recipe import Recipe
 

@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +13,17 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.training.adapter import (
-    adapter_tensors,
     adapter_weight,
     add_adapter,
     add_start,
     set_adapter_tensors,
     start_adapter,
 )
+from analysis.training.checkpoint import TrainingHistory, origin_of, resume, save
 from analysis.training.head import FrozenHead, batch_loss
 from analysis.training.quiet import ForeignRows, mean, mean_change, relative_change
 from analysis.training.recipe import Recipe
 from analysis.training.texts.batches import TokenExample, bucket, collate
-
-STATE = "training-state.pt"
-
-
-@dataclass(frozen=True)
-class TrainingHistory:
-    """Losses and changes during a run.
-
-    Attributes:
-        train: `(step, loss per answer token)`.
-        dev: The same on dev sets: `(step, name, loss)`.
-        foreign: `(step, relative change on its foreign rows)`, the mean over layers.
-        change: `(step, kind of rows, relative change by layer)`, before and after.
-    """
-
-    train: tuple[tuple[int, float], ...] = ()
-    dev: tuple[tuple[int, str, float], ...] = ()
-    foreign: tuple[tuple[int, float], ...] = ()
-    change: tuple[tuple[int, str, tuple[float, ...]], ...] = ()
 
 
 def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> float:
@@ -77,7 +58,7 @@ def train(
         recipe: hyper-parameters and seed.
         examples: the rows, in the order they were drawn.
         dev: named sets whose loss is measured `evaluations` times on the way and at the end.
-        work: folder for the checkpoint; a checkpoint of the same recipe found there is resumed.
+        work: folder for the checkpoint; a checkpoint of the same run found there is resumed.
         say: takes a line of progress.
         evaluations: how often dev loss is measured.
         checkpoint_seconds: time between checkpoints.
@@ -86,7 +67,12 @@ def train(
 
     Returns:
         The PEFT model with the trained adapter, and the history of the run.
+
+    Raises:
+        InputError: The base cannot be trained so, the checkpoint in `work` is of another run, or
+            the loss is not finite.
     """
+    origin = origin_of(base, recipe, examples, start, foreign)
     model = add_adapter(base, recipe)
     if start is not None:
         set_adapter_tensors(model, start)
@@ -100,7 +86,7 @@ def train(
     targets = {token for example in examples for token in example.answer}
     whole = FrozenHead.of(model)
     some = whole.restricted(targets, recipe.head_vocabulary)
-    step, progress = _resume(model, optimizer, recipe, len(batches), work)
+    step, progress = resume(model, optimizer, origin, work)
     if step:
         say(f"resumed at step {step} of {len(batches)}")
     measured_at = {round(len(batches) * i / evaluations) for i in range(1, evaluations + 1)}
@@ -132,7 +118,7 @@ def train(
         if foreign is not None and step == len(batches):
             progress = _measure_change(model, foreign, step, progress, say)
         if time.monotonic() - saved > checkpoint_seconds or step == len(batches):
-            _save(model, optimizer, recipe, len(batches), work, step, progress)
+            save(model, optimizer, origin, work, step, progress)
             saved = time.monotonic()
     return model, progress
 
@@ -196,45 +182,3 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     if step < first:
         return (step + 1) / first
     return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, steps - first)))
-
-
-def _save(
-    model: Any,
-    optimizer: Any,
-    recipe: Recipe,
-    steps: int,
-    work: Path,
-    step: int,
-    seen: TrainingHistory,
-) -> None:
-    work.mkdir(parents=True, exist_ok=True)
-    state = {
-        "recipe": repr(recipe),
-        "steps": steps,
-        "step": step,
-        "adapter": adapter_tensors(model),
-        "optimizer": optimizer.state_dict(),
-        "rng": torch.get_rng_state(),
-        "progress": asdict(seen),
-    }
-    torch.save(state, work / (STATE + ".new"))
-    (work / (STATE + ".new")).replace(work / STATE)
-
-
-def _resume(
-    model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path
-) -> tuple[int, TrainingHistory]:
-    path = work / STATE
-    if not path.is_file():
-        return 0, TrainingHistory()
-    state = torch.load(path, weights_only=True)
-    if (state["recipe"], state["steps"]) != (repr(recipe), steps):
-        raise InputError(
-            f"The checkpoint in {str(work)!r} is of another recipe or other data. "
-            f"Delete it or name another folder with --work."
-        )
-    set_adapter_tensors(model, state["adapter"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"])
-    # Whatever was a tuple has come back as one.
-    return state["step"], TrainingHistory(**state["progress"])

@@ -90,7 +90,7 @@ def test_training_lowers_the_loss_of_every_family(family: str, tmp_path: Path) -
 def test_an_output_that_the_head_does_not_give_is_refused() -> None:
     model = model_of("llama")
     model.lm_head.register_forward_hook(lambda module, inputs, logits: logits / 4)
-    with pytest.raises(InputError, match="LlamaForCausalLM.*do not give its logits"):
+    with pytest.raises(InputError, match=r"LlamaForCausalLM.*do not give its logits"):
         FrozenHead.of(model)
 
 

@@ -163,7 +163,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
         adapter_tensors(whole).values(), adapter_tensors(rest).values(), strict=True
     ):
         assert torch.equal(one, two)
-    with pytest.raises(InputError, match="another recipe or other data"):
+    with pytest.raises(InputError, match="of another run: its recipe differ"):
         run(tmp_path, "cut", Recipe(**{**vars(RECIPE), "seed": 1}))
 
 
