@@ -159,11 +159,13 @@ class Answerer:
         trace = self._engine.kept_trace(prompt, adapters)
         if trace is None:
             return {}
-        lens = self._weight_settings.lens
+        settings = self._weight_settings
         return {
             position: tuple(
                 round(value, 6)
-                for value in self._engine.divergence(trace, lens, position, "kl")
+                for value in self._engine.divergence(
+                    trace, settings.lens, position, settings.metric
+                )
                 .values_LK.mean(dim=0)
                 .tolist()
             )
