@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from analysis.common.errors import InputError
+from analysis.common.limits import PASS_TOKENS
 from analysis.training.adapter import (
     adapter_weight,
     add_adapter,
@@ -26,7 +27,7 @@ from analysis.training.recipe import Recipe
 from analysis.training.texts.batches import TokenExample, bucket, collate
 
 
-def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> float:
+def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = PASS_TOKENS) -> float:
     """Loss per answer token over the whole vocabulary, without gradients."""
     total, count = 0.0, 0
     head = FrozenHead.of(model)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from analysis.common.limits import PASS_TOKENS
 from analysis.inference.layer_states import find_blocks
 from analysis.training.recipe import Quiet
 from analysis.training.texts.batches import Batch, TokenExample, bucket, collate
@@ -120,7 +121,9 @@ def relative_change(
     return RelativeChange(torch.stack(means), torch.stack(starts))
 
 
-def mean_change(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> list[float]:
+def mean_change(
+    model: Any, examples: list[TokenExample], batch_tokens: int = PASS_TOKENS
+) -> list[float]:
     """The relative change on some rows, by layer: the mean over all their tokens."""
     total_L = torch.zeros(())
     count = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -15,6 +15,8 @@ from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
+from analysis.common.grouping import grouped_by_length
+from analysis.common.limits import PASS_TOKENS
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import Answer
 from analysis.inference.mixing.policies import ConstantWeights
@@ -26,9 +28,6 @@ from analysis.methods import fuse
 from analysis.models.manifest import Collection
 
 Means = tuple[float, ...]
-
-# Tokens of prompts and given answers that run in one pass.
-_PASS_TOKENS = 2048
 
 
 class Answerer:
@@ -210,13 +209,9 @@ class Answerer:
         rows: Sequence[Row],
     ) -> list[float]:
         """Mean loss per token of given answers, each to the prompt at its place."""
-
-        def length(index: int) -> int:
-            place, ids = given[index]
-            return len(prompts[place].ids) + len(ids)
-
+        lengths = [len(prompts[place].ids) + len(ids) for place, ids in given]
         found: dict[int, float] = {}
-        for part in _parts(sorted(range(len(given)), key=length), length):
+        for part in grouped_by_length(lengths, PASS_TOKENS):
             losses = self._engine.answer_losses(
                 [prompts[given[index][0]] for index in part],
                 [given[index][1] for index in part],
@@ -231,14 +226,3 @@ class Answerer:
 
 def _rounded(weights_LK: Tensor) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(value, 5) for value in row) for row in weights_LK.tolist())
-
-
-def _parts(order: Sequence[int], length: Callable[[int], int]) -> list[list[int]]:
-    """Texts of ascending length, as many together as a pass holds."""
-    parts: list[list[int]] = []
-    for index in order:
-        if parts and (len(parts[-1]) + 1) * length(index) <= _PASS_TOKENS:
-            parts[-1].append(index)
-        else:
-            parts.append([index])
-    return parts

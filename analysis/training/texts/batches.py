@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from analysis.common.grouping import grouped_by_length
 from analysis.inference.prompt import answer_ids, prompt_ids
 from analysis.models.manifest import PromptForm
 from analysis.training.texts.examples import TextExample
@@ -72,14 +73,13 @@ def bucket(examples: list[TokenExample], batch_tokens: int, seed: int) -> list[l
     window = max(1, int(32 * batch_tokens / max(1.0, mean)))
     batches: list[list[TokenExample]] = []
     for start in range(0, len(examples), window):
-        group: list[list[TokenExample]] = []
-        for example in sorted(examples[start : start + window], key=len):
-            if group and (len(group[-1]) + 1) * len(example) <= batch_tokens:
-                group[-1].append(example)
-            else:
-                group.append([example])
-        rng.shuffle(group)
-        batches += group
+        part = examples[start : start + window]
+        groups = [
+            [part[place] for place in places]
+            for places in grouped_by_length([len(example) for example in part], batch_tokens)
+        ]
+        rng.shuffle(groups)
+        batches += groups
     return batches
 
 
