@@ -37,8 +37,9 @@ def add(subparsers: Any) -> None:
         nargs="+",
         default=[METHODS],
         metavar="M",
-        help=f"some of {', '.join(written_names())}, separated by spaces or commas; adapter:* is each adapter alone, "
-        f"oracle-pair is the item's own pair with static weights (default: {METHODS})",
+        help=f"some of {', '.join(written_names())}, separated by spaces or commas; adapter:* is "
+        "each adapter alone, oracle-pair is the item's own pair with static weights "
+        f"(default: {METHODS})",
     )
     fused = parser.add_mutually_exclusive_group()
     fused.add_argument(
