@@ -76,7 +76,7 @@ class Engine(Tracer):
         """Loads a collection's base model and adapters.
 
         Args:
-            collection: Which.
+            collection: The collection to load.
             progress: Told how far the loading is.
             dtype: One of `base_model.DTYPES`.
             device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.

@@ -89,7 +89,7 @@ class Tracer(TraceReader):
 
         Args:
             query: A query, messages that end with the user's, or a prompt.
-            adapters: Which to run; all by default.
+            adapters: The adapters to run; all by default.
             plain: Put nothing around the query but a begin token.
             progress: Told after each layer; an exception that it raises stops the pass.
 
@@ -107,8 +107,8 @@ class Tracer(TraceReader):
         divergence goes to `control_copies.compare_copies`.
 
         Args:
-            trace: Whose prompt is run.
-            adapter: Which adapter.
+            trace: The trace whose prompt is run.
+            adapter: The adapter that is copied.
             progress: Told after each layer; an exception that it raises stops the pass.
 
         Raises:

@@ -24,8 +24,8 @@ def make_adapters(model: PreTrainedModel, count: int, rank: int) -> list[Adapter
 
     Args:
         model: The base; it is not changed.
-        count: How many.
-        rank: Their rank.
+        count: The number of adapters.
+        rank: The rank of each.
 
     Raises:
         InputError: The base has no ordinary linears.
@@ -63,7 +63,7 @@ def as_peft(base: PreTrainedModel, adapters: Sequence[Adapter], rank: int) -> Pe
     Args:
         base: A base of its own: PEFT changes its modules.
         adapters: From `make_adapters`.
-        rank: Their rank.
+        rank: The rank of each.
     """
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(adapters[0].factors))
     model = get_peft_model(base, config, adapter_name=adapters[0].name)

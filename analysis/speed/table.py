@@ -27,9 +27,9 @@ class Setting:
     """The sizes of one analysis.
 
     Attributes:
-        adapters: How many.
-        tokens: Of the prompt.
-        rank: Of the adapters.
+        adapters: The number of adapters.
+        tokens: The number of tokens of the prompt.
+        rank: The rank of the adapters.
         small: Whether the base is one of a small vocabulary, made from the same configuration.
     """
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.inference.head import Head
-from analysis.training.texts.batches import Batch
+from analysis.training.texts.batches import TokenBatch
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def head_loss(hidden_ND: Tensor, head: FrozenHead, target_N: Tensor) -> Tensor:
     return loss
 
 
-def batch_loss(model: Any, batch: Batch, head: FrozenHead) -> Tensor:
+def batch_loss(model: Any, batch: TokenBatch, head: FrozenHead) -> Tensor:
     """Summed cross-entropy over the answer tokens of a batch, for a causal LM or a PEFT one."""
     inner = _inner(model)
     states_RTD = inner.base_model(

@@ -64,7 +64,7 @@ def train(
         evaluations: how often dev loss is measured.
         checkpoint_seconds: time between checkpoints.
         start: tensors of an adapter to go on from, under PEFT's names.
-        foreign: rows whose change is charged for, if any.
+        foreign: rows with a penalty on their change, if any.
 
     Returns:
         The PEFT model with the trained adapter, and the history of the run.
@@ -164,10 +164,10 @@ def _step(
             (foreign.keep * lost.mean_L.mean()).backward()
     rows, change, tokens = foreign and foreign.at(step), None, batch.tokens
     if foreign is not None and rows:
-        charged = collate(rows)
-        found = relative_change(model, charged)
+        foreign_batch = collate(rows)
+        found = relative_change(model, foreign_batch)
         found.penalty(foreign).backward()
-        change, tokens = float(found.mean_L.detach().mean()), tokens + charged.tokens
+        change, tokens = float(found.mean_L.detach().mean()), tokens + foreign_batch.tokens
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

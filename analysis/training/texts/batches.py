@@ -25,7 +25,7 @@ class TokenExample:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """Padded ids; `position_N` indexes flattened `[R * T]` states that predict `target_N`.
 
     `start_R` is the place of each prompt's last token, which predicts the answer's first.
@@ -83,7 +83,7 @@ def bucket(examples: list[TokenExample], batch_tokens: int, seed: int) -> list[l
     return batches
 
 
-def collate(examples: list[TokenExample]) -> Batch:
+def collate(examples: list[TokenExample]) -> TokenBatch:
     """Right-pad a batch; with causal attention padding after a row changes nothing before it."""
     width = max(map(len, examples))
     ids_RT = torch.zeros(len(examples), width, dtype=torch.long)
@@ -97,4 +97,4 @@ def collate(examples: list[TokenExample]) -> Batch:
         positions += range(start, start + len(example.answer))
         targets += example.answer
     start_R = torch.tensor([len(example.prompt) - 1 for example in examples])
-    return Batch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets), start_R)
+    return TokenBatch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets), start_R)

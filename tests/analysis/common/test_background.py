@@ -103,7 +103,7 @@ def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
         engine.read_ahead(trace, "norm", 9, "math")
 
 
-def test_a_job_rests_between_its_steps_while_a_request_runs() -> None:
+def test_a_job_pauses_between_its_steps_while_a_request_runs() -> None:
     background, began, request_runs = BackgroundJobs(), threading.Event(), threading.Event()
     done: list[str] = []
 
