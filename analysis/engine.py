@@ -18,7 +18,7 @@ from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
-from analysis.measure.collection_check import check_collection
+from analysis.measure.checks.collection_check import check_collection
 from analysis.measure.context import Context
 from analysis.measure.trace import Trace
 from analysis.measure.tracer import Tracer

@@ -16,7 +16,7 @@ from analysis.inference.prompt import Message, Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
-from analysis.measure.control_copies import COPY_FACTORS, copy_name
+from analysis.measure.checks.control_copies import COPY_FACTORS, copy_name
 from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lenses import check_lens

@@ -11,8 +11,8 @@ from torch import Tensor
 from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
 from analysis.benchmark.fusion.records import ItemFusion
-from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.results import ItemResult
+from analysis.benchmark.scoring.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.common.grouping import grouped_by_length

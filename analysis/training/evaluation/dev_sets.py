@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from analysis.benchmark.numbers import is_number
-from analysis.benchmark.scoring import answers_in, parses
+from analysis.benchmark.scoring.numbers import is_number
+from analysis.benchmark.scoring.text_checks import answers_in, parses
 from analysis.benchmark.statistics import Share, share
 from analysis.common.errors import InputError
 from analysis.training.evaluation.subject import Subject, SubjectRunner

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.benchmark.numbers import final_number, is_number
 from analysis.benchmark.programs.candidates import program_of
 from analysis.benchmark.programs.sandbox import run_tests
-from analysis.benchmark.scoring import answers_in, identifies
+from analysis.benchmark.scoring.numbers import final_number, is_number
+from analysis.benchmark.scoring.text_checks import answers_in, identifies
 from analysis.benchmark.tasks import Item
 
 
