@@ -27,7 +27,7 @@ from analysis.models.adapter_checks import check_files
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
-from analysis.models.manifest import Collection, PromptForm
+from analysis.models.collection import Collection, PromptForm
 from analysis.models.provenance import Computation
 
 

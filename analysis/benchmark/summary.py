@@ -24,7 +24,7 @@ from analysis.benchmark.scoring.item_scores import copied
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import mean_interval, share
 from analysis.benchmark.tasks import Item, Task
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 _REFERENCE = "static"
 

@@ -24,7 +24,8 @@ from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
 from analysis.measure.weight_settings import WeightSettings
-from analysis.models.manifest import PromptForm, choose_adapters
+from analysis.models.collection import PromptForm
+from analysis.models.manifest import choose_adapters
 
 
 class Tracer(TraceReader):

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_checks import check_files, check_tensors
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 # PEFT makes its adapter's name an attribute of modules, which `half` and `v1.0` cannot be.
 _INJECTED = "default"

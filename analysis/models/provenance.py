@@ -10,7 +10,8 @@ from pathlib import Path
 
 from analysis.common.digests import file_digest
 from analysis.models.adapter_files import TENSORS
-from analysis.models.manifest import COLLECTIONS, AdapterEntry, Collection
+from analysis.models.collection import AdapterEntry, Collection
+from analysis.models.manifest import COLLECTIONS
 from analysis.models.prepared_files import changed_files
 
 _PACKAGES = ("torch", "transformers", "peft")

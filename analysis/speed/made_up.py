@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.models.adapters import Adapter, Factor
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 # ΔW is then as large as in the bundled adapters at every rank: 5e-4 root mean square.
 _STRENGTH = 0.02

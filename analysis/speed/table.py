@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 
 from analysis.common.progress import Progress
 from analysis.models.base_model import load_base
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.speed.made_up import make_adapters
 from analysis.speed.ours import Ours
 from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed

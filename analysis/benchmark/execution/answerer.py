@@ -25,7 +25,7 @@ from analysis.inference.prompt import Prompt
 from analysis.measure.trace import POSITIONS
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 
 Means = tuple[float, ...]
 

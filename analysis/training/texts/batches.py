@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from analysis.common.grouping import grouped_by_length
 from analysis.inference.prompt import answer_ids, prompt_ids
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 from analysis.training.texts.examples import TextExample
 
 

@@ -33,7 +33,8 @@ from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
-from analysis.models.manifest import Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import load_collection
 from tests.tiny import tiny_collection
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,7 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenize
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from analysis.training import loop
 from analysis.training.adapter import adapter_tensors, adapter_weight, add_adapter, save_adapter
 from analysis.training.head import FrozenHead, batch_loss, head_loss
