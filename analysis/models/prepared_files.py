@@ -50,7 +50,7 @@ def _same(path: Path, was: dict[str, Any]) -> bool:
     if now == {key: was[key] for key in now}:
         return True
     # A copied folder has other times.
-    return now["size"] == was["size"] and file_digest(path) == was["sha256"]
+    return bool(now["size"] == was["size"] and file_digest(path) == was["sha256"])
 
 
 def _stat(path: Path) -> dict[str, int]:
