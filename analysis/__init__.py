@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from analysis.measure.normalisation import normalise
     from analysis.measure.trace import Trace
     from analysis.methods import Method, fuse, methods
-    from analysis.models.manifest import Collection, load_collection
+    from analysis.models.collection import Collection
+    from analysis.models.manifest import load_collection
 
 _PLACES = {
-    "models.manifest": ("Collection", "load_collection"),
+    "models.collection": ("Collection",),
+    "models.manifest": ("load_collection",),
     "inference.decoding.sampling": ("Sampling",),
     "inference.decoding.steps": ("Step", "Token"),
     "measure.context": ("Context",),

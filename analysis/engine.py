@@ -18,7 +18,7 @@ from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
-from analysis.measure.collection_check import check_collection
+from analysis.measure.checks.collection_check import check_collection
 from analysis.measure.context import Context
 from analysis.measure.trace import Trace
 from analysis.measure.tracer import Tracer
@@ -27,7 +27,7 @@ from analysis.models.adapter_checks import check_files
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.base_model import load_base
-from analysis.models.manifest import Collection, PromptForm
+from analysis.models.collection import Collection, PromptForm
 from analysis.models.provenance import Computation
 
 
@@ -76,7 +76,7 @@ class Engine(Tracer):
         """Loads a collection's base model and adapters.
 
         Args:
-            collection: Which.
+            collection: The collection to load.
             progress: Told how far the loading is.
             dtype: One of `base_model.DTYPES`.
             device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.

@@ -12,7 +12,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 import app
-from analysis.measure.collection_check import check_collection
+from analysis.measure.checks.collection_check import check_collection
 from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
 from app import first_paint
 from app.first_paint import FirstPaint

@@ -20,7 +20,7 @@ from analysis.benchmark.summary import summarise
 from analysis.benchmark.tasks import Item, Task, read_tasks
 from analysis.measure.trace import POSITIONS
 from analysis.measure.weight_settings import WeightSettings
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.models.provenance import Computation
 from tests.tiny import LAYERS
 

@@ -27,7 +27,7 @@ ROOM_OF_FILE = {"first_paint": "page"}
 PAGE_LIBRARIES = {"gradio", "gradio_client", "plotly"}
 # Rooms of the page that draw nothing: values, and functions from values to plain data.
 PURE = ("state", "views", "export")
-MOST_MODULES = 14
+MOST_MODULES = 12
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -34,7 +34,7 @@ from transformers.models.auto import AutoModelForCausalLM
 from analysis.common.limits import Limits
 from analysis.engine import Engine
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry, PromptForm
+from analysis.models.collection import AdapterEntry, PromptForm
 
 LAYERS, WIDTH, HEADS, INNER = 3, 32, 4, 48
 FORM = "<bos>User: {query}\nAssistant: "

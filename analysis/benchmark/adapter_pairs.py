@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 
 def pair_of(item: Item, adapters: Sequence[AdapterEntry]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from analysis.benchmark.adapter_pairs import check_pairs, pair_of
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.methods import named
-from analysis.models.manifest import Collection, choose_adapters
+from analysis.models.collection import Collection
+from analysis.models.manifest import choose_adapters
 
 Mode = Literal["all", "pair", "chosen"]
 EntryKind = Literal["method", "oracle", "copy"]

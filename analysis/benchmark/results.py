@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from analysis.benchmark.comparisons.comparison import Comparison
 from analysis.benchmark.entries import EntryKind
@@ -13,6 +13,7 @@ from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import Interval, Share
 from analysis.benchmark.tasks import Item
 from analysis.common.schema import as_json
+from analysis.inference.decoding.steps import End
 
 SCHEMA, VERSION = "fusion-lens/benchmark", 1
 RESULT = "result.json"
@@ -28,7 +29,7 @@ class ItemResult:
         method: Name of the method.
         item: Id of the item.
         text: The generated answer.
-        end: Why the answer ended: `stop`, `length`, …; empty for a copy.
+        end: Why the answer ended: `end token`, `stop string` or `length`; empty for a copy.
         extracted: The part that is scored: a number, an option, or how a function's tests ended;
             None where the answer holds none.
         right: Whether the extracted part is right; None where the method does not apply.
@@ -45,7 +46,7 @@ class ItemResult:
     method: str
     item: str
     text: str
-    end: str
+    end: End | Literal[""]
     extracted: str | None
     right: bool | None
     in_language: bool | None

@@ -27,7 +27,7 @@ from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.engine import Engine
 from analysis.measure.weight_settings import WeightSettings
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 
 
 @dataclass(frozen=True)

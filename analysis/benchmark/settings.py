@@ -12,7 +12,7 @@ from analysis.benchmark.entries import Selection
 from analysis.benchmark.statistics import RESAMPLES
 from analysis.benchmark.tasks import ItemType, Task
 from analysis.measure.weight_settings import WeightSettings
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.models.provenance import Computation, Provenance, provenance
 
 # A batch runs on until its longest answer ends, so that few large batches cost less than many small

@@ -20,8 +20,8 @@ class Share:
     """How many of how many, with a 95 % Wilson interval.
 
     Attributes:
-        right: How many.
-        of: Of how many.
+        right: The number of those that count.
+        of: The number of all.
         low: Lower end of the interval of the share, 0 to 1.
         high: Its upper end.
     """

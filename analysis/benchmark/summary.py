@@ -13,7 +13,6 @@ from analysis.benchmark.entries import COPY, Entry
 from analysis.benchmark.fusion.profiles import layer_profile
 from analysis.benchmark.fusion.records import Fusions
 from analysis.benchmark.fusion.routing import routings
-from analysis.benchmark.item_scores import copied
 from analysis.benchmark.results import (
     BenchmarkResult,
     GroupResult,
@@ -21,10 +20,11 @@ from analysis.benchmark.results import (
     MethodScore,
     TaskResult,
 )
+from analysis.benchmark.scoring.item_scores import copied
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import mean_interval, share
 from analysis.benchmark.tasks import Item, Task
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 _REFERENCE = "static"
 

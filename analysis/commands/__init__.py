@@ -14,7 +14,8 @@ from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import BOTH, KEPT
 from analysis.measure.weight_settings import WeightSettings, default_settings
-from analysis.models.manifest import DEFAULT_COLLECTION, Collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import DEFAULT_COLLECTION
 
 
 def add_query_arguments(parser: argparse.ArgumentParser) -> None:

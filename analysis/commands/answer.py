@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from analysis.engine import Engine
     from analysis.inference.decoding.answers import GrowingAnswer
     from analysis.inference.decoding.sampling import Sampling
-    from analysis.measure.collection_check import check_collection
+    from analysis.measure.checks.collection_check import check_collection
 
     query, names = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)

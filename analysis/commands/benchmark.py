@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.commands import add_dtype, add_weight_settings, names_of, weight_settings_of
 from analysis.common.console import progress_bar
-from analysis.methods import methods
+from analysis.methods import written_names
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
 METHODS = "base,adapter:*,static,sum,qa-flora"
@@ -32,15 +32,14 @@ def add(subparsers: Any) -> None:
         "--join", type=Path, nargs="+", metavar="DIR",
         help="join the finished benchmarks in these folders into one file; runs no model",
     )  # fmt: skip
-    known = ", ".join(f"{one.name}:NAME" if one.of_adapter else one.name
-                      for one in methods().values())  # fmt: skip
     parser.add_argument(
         "--methods",
         nargs="+",
         default=[METHODS],
         metavar="M",
-        help=f"some of {known}, separated by spaces or commas; adapter:* is each adapter alone, "
-        f"oracle-pair is the item's own pair with static weights (default: {METHODS})",
+        help=f"some of {', '.join(written_names())}, separated by spaces or commas; adapter:* is "
+        "each adapter alone, oracle-pair is the item's own pair with static weights "
+        f"(default: {METHODS})",
     )
     fused = parser.add_mutually_exclusive_group()
     fused.add_argument(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.common.console import progress_bar
 from analysis.common.errors import InputError
-from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
 if TYPE_CHECKING:
     from analysis.speed.timing import Ratio

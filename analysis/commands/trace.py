@@ -24,7 +24,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trace the query; print divergence and weights."""
     from analysis.engine import Engine
-    from analysis.measure.collection_check import check_collection
+    from analysis.measure.checks.collection_check import check_collection
 
     query = query_of(args)
     collection = load_collection(args.collection)

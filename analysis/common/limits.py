@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 from analysis.common.errors import InputError
 
+PASS_TOKENS = 2048
+"""Tokens of one forward pass on a CPU, all rows together.
+
+With more, activations exceed the memory that malloc reuses, and fresh pages cost about 20 % of the
+time.
+"""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -20,8 +27,7 @@ class Limits:
         kept_bytes: Of traces, results and prompt prefixes that are kept for later requests.
         state_bytes: Of the states of a view of every token that are in memory at a time. A prompt
             with more runs in parts, each of which runs the tokens before it again.
-        pass_tokens: Tokens of one forward pass on a CPU, all rows together. With more, activations
-            exceed the memory that malloc reuses, and fresh pages cost about 20 % of the time.
+        pass_tokens: Tokens of one forward pass on a CPU, all rows together.
     """
 
     prompt_tokens: int = 1024
@@ -31,7 +37,7 @@ class Limits:
     every_token: int = 256
     kept_bytes: int = 256_000_000
     state_bytes: int = 128_000_000
-    pass_tokens: int = 2048
+    pass_tokens: int = PASS_TOKENS
 
     def check_adapters(self, count: int) -> None:
         """Raises InputError for more adapters than one trace takes."""

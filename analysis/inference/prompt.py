@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from analysis.common.errors import InputError
 from analysis.inference.prompt_encoding import Piece, encode
 from analysis.inference.tokens import token_text
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 
 Message = dict[str, str]
 Frame = Literal["form", "template", "plain"]

@@ -153,7 +153,7 @@ class ModelRunner:
             stop: Texts that end an answer.
 
         Returns:
-            An iterator over steps; the lock is free between two of them.
+            An iterator over steps; the lock is held only while the model runs.
         """
         return Decoding(self._decoding, prompts, policies, new_tokens, sampling, stop)
 

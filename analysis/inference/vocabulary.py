@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from analysis.inference.prompt import Message, Prompt, answer_ids, build_prompt
 from analysis.inference.tokens import token_text
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 
 
 class Vocabulary:

@@ -16,7 +16,7 @@ from analysis.inference.prompt import Message, Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
-from analysis.measure.control_copies import COPY_FACTORS, copy_name
+from analysis.measure.checks.control_copies import COPY_FACTORS, copy_name
 from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.lenses import check_lens
@@ -24,7 +24,8 @@ from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
 from analysis.measure.weight_settings import WeightSettings
-from analysis.models.manifest import PromptForm, choose_adapters
+from analysis.models.collection import PromptForm
+from analysis.models.manifest import choose_adapters
 
 
 class Tracer(TraceReader):
@@ -89,7 +90,7 @@ class Tracer(TraceReader):
 
         Args:
             query: A query, messages that end with the user's, or a prompt.
-            adapters: Which to run; all by default.
+            adapters: The adapters to run; all by default.
             plain: Put nothing around the query but a begin token.
             progress: Told after each layer; an exception that it raises stops the pass.
 
@@ -107,8 +108,8 @@ class Tracer(TraceReader):
         divergence goes to `control_copies.compare_copies`.
 
         Args:
-            trace: Whose prompt is run.
-            adapter: Which adapter.
+            trace: The trace whose prompt is run.
+            adapter: The adapter that is copied.
             progress: Told after each layer; an exception that it raises stops the pass.
 
         Raises:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     # The page makes settings before torch is loaded.
     from torch import Tensor
 
-    from analysis.models.manifest import Collection
+    from analysis.models.collection import Collection
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from transformers.pytorch_utils import Conv1D
 from analysis.common.digests import file_digest
 from analysis.common.errors import InputError
 from analysis.models.adapter_files import CONFIG, TENSORS
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 # Settings that a mixture handles: PEFT resolves them at injection, or they change no number.
 _HANDLED = {

@@ -29,7 +29,7 @@ class AdapterFacts:
 
     def delta_norm(self, adapter: str) -> float:
         """`‖ΔW‖` of an adapter, the Frobenius norm over all its modules."""
-        return self.derived(("‖ΔW‖", adapter), lambda: delta_norm(self._adapters[adapter]))
+        return self.derived(("‖ΔW‖", adapter), lambda: delta_norm(self.factors(adapter).values()))
 
     def derived(self, key: Hashable, make: Callable[[], T]) -> T:
         """A value that follows from the adapters alone.

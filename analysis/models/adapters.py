@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_checks import check_files, check_tensors
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 # PEFT makes its adapter's name an attribute of modules, which `half` and `v1.0` cannot be.
 _INJECTED = "default"
@@ -120,10 +120,10 @@ def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str,
         model.train(training)
 
 
-def delta_norm(adapter: Adapter) -> float:
-    """`‖ΔW‖`, the Frobenius norm over all its modules, without forming any ΔW."""
+def delta_norm(factors: Iterable[Factor]) -> float:
+    """`‖ΔW‖`, the Frobenius norm over the modules of an adapter, without forming any ΔW."""
     total = 0.0
-    for factor in adapter.factors.values():
+    for factor in factors:
         gram_a = factor.a_rI.double() @ factor.a_rI.double().T
         gram_b = factor.b_Or.double().T @ factor.b_Or.double()
         total += float((gram_a * gram_b).sum())

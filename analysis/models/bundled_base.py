@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
+from analysis.models.prepared_files import record, record_earlier
 from analysis.models.silence import silent_transformers
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -84,6 +85,7 @@ def prepare(progress: Progress | None = None) -> Path:
     report: Progress = progress or (lambda phase, share: None)
     folder = home() / FOLDER
     if _is_ready(folder):
+        record_earlier(folder, BASE_FILES)
         return folder
     with _disk_errors(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,7 @@ def _make(folder: Path, report: Progress) -> None:
         _verify(joined, GEMMA, report)
         convert_weights(joined, work, report)
         joined.unlink()
+        record(work, BASE_FILES)
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or we would not be here
         work.replace(folder)
     finally:

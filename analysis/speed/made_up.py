@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.models.adapters import Adapter, Factor
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 # ΔW is then as large as in the bundled adapters at every rank: 5e-4 root mean square.
 _STRENGTH = 0.02
@@ -24,8 +24,8 @@ def make_adapters(model: PreTrainedModel, count: int, rank: int) -> list[Adapter
 
     Args:
         model: The base; it is not changed.
-        count: How many.
-        rank: Their rank.
+        count: The number of adapters.
+        rank: The rank of each.
 
     Raises:
         InputError: The base has no ordinary linears.
@@ -63,7 +63,7 @@ def as_peft(base: PreTrainedModel, adapters: Sequence[Adapter], rank: int) -> Pe
     Args:
         base: A base of its own: PEFT changes its modules.
         adapters: From `make_adapters`.
-        rank: Their rank.
+        rank: The rank of each.
     """
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(adapters[0].factors))
     model = get_peft_model(base, config, adapter_name=adapters[0].name)

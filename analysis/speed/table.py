@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 
 from analysis.common.progress import Progress
 from analysis.models.base_model import load_base
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.speed.made_up import make_adapters
 from analysis.speed.ours import Ours
 from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
@@ -27,9 +27,9 @@ class Setting:
     """The sizes of one analysis.
 
     Attributes:
-        adapters: How many.
-        tokens: Of the prompt.
-        rank: Of the adapters.
+        adapters: The number of adapters.
+        tokens: The number of tokens of the prompt.
+        rank: The rank of the adapters.
         small: Whether the base is one of a small vocabulary, made from the same configuration.
     """
 

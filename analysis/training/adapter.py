@@ -1,7 +1,6 @@
 """A LoRA adapter while it is trained: adding it, running it below weight 1, saving it."""
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_files import CONFIG, TENSORS
+from analysis.models.adapters import Factor
 from analysis.training.recipe import Recipe
 
 
@@ -84,15 +84,13 @@ def start_adapter(model: Any) -> Iterator[None]:
         model.set_adapter("default")  # which makes its tensors trainable again
 
 
-def norm(tensors: dict[str, Tensor], scaling: float) -> float:
-    """‖ΔW‖: the Frobenius norm of `scaling * B A` over all modules together."""
-    total = 0.0
-    for name, a in tensors.items():
-        if ".lora_A." in name:
-            b = tensors[name.replace(".lora_A.", ".lora_B.")].double()
-            a = a.double()
-            total += float(((b.T @ b) * (a @ a.T)).sum())
-    return scaling * math.sqrt(total)
+def factors(tensors: dict[str, Tensor], scaling: float) -> list[Factor]:
+    """A and `scaling * B` of each module, from tensors under PEFT's names."""
+    return [
+        Factor(a_rI, scaling * tensors[name.replace(".lora_A.", ".lora_B.")])
+        for name, a_rI in tensors.items()
+        if ".lora_A." in name
+    ]
 
 
 def save_adapter(model: Any, folder: Path, base_name: str) -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from analysis.training.loop import TrainingHistory
+from analysis.training.checkpoint import TrainingHistory
 from analysis.training.quiet import mean
 from analysis.training.recipe import Recipe
 
@@ -65,7 +65,7 @@ credited by this table.
 most {recipe.batch_tokens} tokens, AdamW, learning rate {recipe.lr:g} with {recipe.warmup:.0%}
 warm-up and a cosine to 0, trained at {weights}, base weights in {facts["dtype"]}, softmax over
 the first {recipe.head_vocabulary} tokens of the vocabulary and those in the answers (over the whole
-of it on {whole}), seed {recipe.seed}.{_charge(recipe)}{started}
+of it on {whole}), seed {recipe.seed}.{_penalty(recipe)}{started}
 
     {facts["command"]}
 
@@ -114,7 +114,7 @@ Foreign rows, which it was trained to leave as the base has them:
 """
 
 
-def _charge(recipe: Recipe) -> str:
+def _penalty(recipe: Recipe) -> str:
     quiet = recipe.quiet
     if quiet is None:
         return ""

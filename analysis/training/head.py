@@ -5,31 +5,99 @@ head is frozen, so the gradient with respect to the hidden states can be formed 
 while the loss is computed, and the logits are thrown away at once.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
-from analysis.training.texts.batches import Batch
+from analysis.common.errors import InputError
+from analysis.inference.head import Head
+from analysis.training.texts.batches import TokenBatch
+
+
+@dataclass(frozen=True)
+class FrozenHead:
+    """The LM head of a model that is trained; it does not learn.
+
+    Attributes:
+        weight_CD: The rows of its weight.
+        bias_C: Its bias, or None.
+        softcap: As in `Head`.
+        ids_C: The sorted ids of the tokens whose rows these are; None where it has all tokens.
+    """
+
+    weight_CD: Tensor
+    bias_C: Tensor | None = None
+    softcap: float | None = None
+    ids_C: Tensor | None = None
+
+    @classmethod
+    def of(cls, model: Any) -> FrozenHead:
+        """The head of a causal LM or a PEFT one.
+
+        Raises:
+            InputError: The LM head is adapted, cannot be found, or does not give the logits.
+        """
+        inner = _inner(model)
+        if isinstance(inner.get_output_embeddings(), LoraLayer):
+            raise InputError("The LM head stays as it is. Leave it out of the recipe's `modules`.")
+        head = Head.of(inner)
+        model.eval()
+        with torch.inference_mode():
+            ids_RT = torch.tensor([[0, 1]], device=inner.device)
+            own_TV = inner(input_ids=ids_RT).logits[0].float()
+            states_TD = inner.base_model(input_ids=ids_RT).last_hidden_state[0]
+            found_TV = head.output(states_TD).to(own_TV)
+        if not torch.allclose(found_TV, own_TV, rtol=0.05, atol=0.05 * float(own_TV.abs().max())):
+            raise InputError(
+                f"{type(inner).__name__}: its last states and its LM head do not give its logits, "
+                "so training would lower another loss. Choose another family."
+            )
+        bias_V = None if head.bias_V is None else head.bias_V.detach()
+        return cls(head.weight_VD.detach(), bias_V, head.softcap)
+
+    def restricted(self, targets: set[int], common: int) -> FrozenHead:
+        """The head for `targets` and for the first `common` ids, which BPE found first.
+
+        Training leaves the rest of the vocabulary out of the softmax. It saves much time where the
+        vocabulary is far larger than the tokens in use. Evaluation never restricts the softmax.
+        """
+        ids_C = torch.tensor(sorted(targets | set(range(min(common, len(self.weight_CD))))))
+        rows_C = ids_C.to(self.weight_CD.device)
+        bias_C = None if self.bias_C is None else self.bias_C[rows_C]
+        return FrozenHead(self.weight_CD[rows_C], bias_C, self.softcap, ids_C)
 
 
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, head_VD: Tensor, target_N: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden_ND: Tensor, head: FrozenHead, target_N: Tensor) -> Tensor:
         total = hidden_ND.new_zeros((), dtype=torch.float32)
         grad_ND = torch.empty_like(hidden_ND)
-        chunk = max(1, (1 << 26) // head_VD.shape[0])
+        weight_CD, cap = head.weight_CD, head.softcap
+        slope: Tensor | None = None
+        chunk = max(1, (1 << 26) // weight_CD.shape[0])
         for start in range(0, len(hidden_ND), chunk):
             part = slice(start, start + chunk)
-            logits = (hidden_ND[part] @ head_VD.T).float()
+            logits = (hidden_ND[part] @ weight_CD.T).float()
+            if head.bias_C is not None:
+                logits += head.bias_C
+            if cap is not None:
+                logits = (logits / cap).tanh_()
+                slope = 1 - logits.square()
+                logits *= cap
             target = target_N[part, None]
             logits -= logits.logsumexp(dim=-1, keepdim=True)
             total -= logits.gather(1, target).sum()
             if ctx.needs_input_grad[0]:
                 logits.exp_()
                 logits.scatter_add_(1, target, torch.full_like(target, -1, dtype=logits.dtype))
-                grad_ND[part] = logits.to(head_VD.dtype) @ head_VD
+                if slope is not None:
+                    logits *= slope
+                grad_ND[part] = logits.to(weight_CD.dtype) @ weight_CD
         ctx.save_for_backward(grad_ND)
         return total
 
@@ -39,48 +107,26 @@ class _HeadLoss(torch.autograd.Function):
         return grad_ND * grads[0], None, None
 
 
-def head_loss(hidden_ND: Tensor, head_VD: Tensor, target_N: Tensor) -> Tensor:
-    """Summed cross-entropy of `hidden_ND @ head_VD.T` against `target_N`; head is frozen."""
-    loss: Tensor = _HeadLoss.apply(hidden_ND, head_VD, target_N)  # type: ignore[no-untyped-call]
+def head_loss(hidden_ND: Tensor, head: FrozenHead, target_N: Tensor) -> Tensor:
+    """Summed cross-entropy of the head's logits against `target_N`, places among its rows."""
+    loss: Tensor = _HeadLoss.apply(hidden_ND, head, target_N)  # type: ignore[no-untyped-call]
     return loss
 
 
-@dataclass(frozen=True)
-class Restriction:
-    """A softmax over some tokens only: their sorted ids `[C]` and the head's rows `[C, D]`."""
-
-    ids_C: Tensor
-    head_CD: Tensor
-
-
-def restrict(model: Any, targets: set[int], common: int) -> Restriction:
-    """The head's rows for `targets` and for the first `common` ids, which BPE found first.
-
-    Training leaves the rest of the vocabulary out of the softmax. It saves much time where the
-    vocabulary is far larger than the tokens in use. Evaluation never restricts the softmax.
-    """
-    head_VD = frozen_head(model)
-    ids_C = torch.tensor(sorted(targets | set(range(min(common, len(head_VD))))))
-    return Restriction(ids_C, head_VD[ids_C.to(head_VD.device)])
-
-
-def frozen_head(model: Any) -> Tensor:
-    """The LM head's weight `[V, D]`, detached."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    head_VD: Tensor = inner.lm_head.weight.detach()
-    return head_VD
-
-
-def batch_loss(model: Any, batch: Batch, restriction: Restriction | None = None) -> Tensor:
+def batch_loss(model: Any, batch: TokenBatch, head: FrozenHead) -> Tensor:
     """Summed cross-entropy over the answer tokens of a batch, for a causal LM or a PEFT one."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    states_RTD = inner.model(
+    inner = _inner(model)
+    states_RTD = inner.base_model(
         input_ids=batch.ids_RT.to(inner.device),
         attention_mask=batch.mask_RT.to(inner.device),
         use_cache=False,
     ).last_hidden_state
     hidden_ND = states_RTD.flatten(0, 1)[batch.position_N.to(inner.device)]
-    head, target_N = frozen_head(model), batch.target_N
-    if restriction is not None:
-        head, target_N = restriction.head_CD, torch.searchsorted(restriction.ids_C, target_N)
+    target_N = batch.target_N
+    if head.ids_C is not None:
+        target_N = torch.searchsorted(head.ids_C, target_N)
     return head_loss(hidden_ND, head, target_N.to(inner.device))
+
+
+def _inner(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

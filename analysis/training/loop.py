@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +12,30 @@ import torch
 from torch import Tensor
 
 from analysis.common.errors import InputError
+from analysis.common.limits import PASS_TOKENS
 from analysis.training.adapter import (
-    adapter_tensors,
     adapter_weight,
     add_adapter,
     add_start,
     set_adapter_tensors,
     start_adapter,
 )
-from analysis.training.head import Restriction, batch_loss, restrict
+from analysis.training.checkpoint import TrainingHistory, origin_of, resume, save
+from analysis.training.head import FrozenHead, batch_loss
 from analysis.training.quiet import ForeignRows, mean, mean_change, relative_change
 from analysis.training.recipe import Recipe
 from analysis.training.texts.batches import TokenExample, bucket, collate
 
-STATE = "training-state.pt"
 
-
-@dataclass(frozen=True)
-class TrainingHistory:
-    """Losses and changes during a run.
-
-    Attributes:
-        train: `(step, loss per answer token)`.
-        dev: The same on dev sets: `(step, name, loss)`.
-        foreign: `(step, relative change on its foreign rows)`, the mean over layers.
-        change: `(step, kind of rows, relative change by layer)`, before and after.
-    """
-
-    train: tuple[tuple[int, float], ...] = ()
-    dev: tuple[tuple[int, str, float], ...] = ()
-    foreign: tuple[tuple[int, float], ...] = ()
-    change: tuple[tuple[int, str, tuple[float, ...]], ...] = ()
-
-
-def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> float:
+def mean_loss(model: Any, examples: list[TokenExample], batch_tokens: int = PASS_TOKENS) -> float:
     """Loss per answer token over the whole vocabulary, without gradients."""
     total, count = 0.0, 0
+    head = FrozenHead.of(model)
     model.eval()
     with torch.inference_mode():
         for group in bucket(examples, batch_tokens, seed=0):
             batch = collate(group)
-            total += float(batch_loss(model, batch))
+            total += float(batch_loss(model, batch, head))
             count += len(batch.target_N)
     return total / max(1, count)
 
@@ -76,16 +59,21 @@ def train(
         recipe: hyper-parameters and seed.
         examples: the rows, in the order they were drawn.
         dev: named sets whose loss is measured `evaluations` times on the way and at the end.
-        work: folder for the checkpoint; a checkpoint of the same recipe found there is resumed.
+        work: folder for the checkpoint; a checkpoint of the same run found there is resumed.
         say: takes a line of progress.
         evaluations: how often dev loss is measured.
         checkpoint_seconds: time between checkpoints.
         start: tensors of an adapter to go on from, under PEFT's names.
-        foreign: rows whose change is charged for, if any.
+        foreign: rows with a penalty on their change, if any.
 
     Returns:
         The PEFT model with the trained adapter, and the history of the run.
+
+    Raises:
+        InputError: The base cannot be trained so, the checkpoint in `work` is of another run, or
+            the loss is not finite.
     """
+    origin = origin_of(base, recipe, examples, start, foreign)
     model = add_adapter(base, recipe)
     if start is not None:
         set_adapter_tensors(model, start)
@@ -97,8 +85,9 @@ def train(
     optimizer = torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
     batches = bucket(examples, recipe.batch_tokens, recipe.seed)
     targets = {token for example in examples for token in example.answer}
-    restriction = restrict(model, targets, recipe.head_vocabulary)
-    step, progress = _resume(model, optimizer, recipe, len(batches), work)
+    whole = FrozenHead.of(model)
+    some = whole.restricted(targets, recipe.head_vocabulary)
+    step, progress = resume(model, optimizer, origin, work)
     if step:
         say(f"resumed at step {step} of {len(batches)}")
     measured_at = {round(len(batches) * i / evaluations) for i in range(1, evaluations + 1)}
@@ -107,9 +96,10 @@ def train(
     started = saved = time.monotonic()
     tokens = 0
     while step < len(batches):
-        loss, change, seen = _step(
-            model, optimizer, trained, recipe, batches, step, restriction, foreign
-        )
+        # Without a look at the whole vocabulary now and then, probability leaks to the tokens left
+        # out.
+        head = some if step % recipe.whole_head_every else whole
+        loss, change, seen = _step(model, optimizer, trained, recipe, batches, step, head, foreign)
         step, tokens = step + 1, tokens + seen
         progress = replace(progress, train=(*progress.train, (step, loss)))
         if change is not None:
@@ -129,7 +119,7 @@ def train(
         if foreign is not None and step == len(batches):
             progress = _measure_change(model, foreign, step, progress, say)
         if time.monotonic() - saved > checkpoint_seconds or step == len(batches):
-            _save(model, optimizer, recipe, len(batches), work, step, progress)
+            save(model, optimizer, origin, work, step, progress)
             saved = time.monotonic()
     return model, progress
 
@@ -156,7 +146,7 @@ def _step(
     recipe: Recipe,
     batches: list[list[TokenExample]],
     step: int,
-    restriction: Restriction,
+    head: FrozenHead,
     foreign: ForeignRows | None,
 ) -> tuple[float, float | None, int]:
     """One optimiser step: the mean loss, the change on foreign rows if any, the tokens seen."""
@@ -166,20 +156,18 @@ def _step(
     weight = random.Random(f"{recipe.seed} {step}").uniform(*recipe.weight_range)
     model.train()
     batch = collate(batches[step])
-    # Without a look at the whole vocabulary now and then, probability leaks to the tokens left out.
-    whole = step % recipe.whole_head_every == 0
     with adapter_weight(model, weight):
-        loss = batch_loss(model, batch, None if whole else restriction) / len(batch.target_N)
+        loss = batch_loss(model, batch, head) / len(batch.target_N)
         loss.backward()
         if foreign is not None and foreign.keep:
             lost = relative_change(model, batch, start_adapter(model))
             (foreign.keep * lost.mean_L.mean()).backward()
     rows, change, tokens = foreign and foreign.at(step), None, batch.tokens
     if foreign is not None and rows:
-        charged = collate(rows)
-        found = relative_change(model, charged)
+        foreign_batch = collate(rows)
+        found = relative_change(model, foreign_batch)
         found.penalty(foreign).backward()
-        change, tokens = float(found.mean_L.detach().mean()), tokens + charged.tokens
+        change, tokens = float(found.mean_L.detach().mean()), tokens + foreign_batch.tokens
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
@@ -195,45 +183,3 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     if step < first:
         return (step + 1) / first
     return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, steps - first)))
-
-
-def _save(
-    model: Any,
-    optimizer: Any,
-    recipe: Recipe,
-    steps: int,
-    work: Path,
-    step: int,
-    seen: TrainingHistory,
-) -> None:
-    work.mkdir(parents=True, exist_ok=True)
-    state = {
-        "recipe": repr(recipe),
-        "steps": steps,
-        "step": step,
-        "adapter": adapter_tensors(model),
-        "optimizer": optimizer.state_dict(),
-        "rng": torch.get_rng_state(),
-        "progress": asdict(seen),
-    }
-    torch.save(state, work / (STATE + ".new"))
-    (work / (STATE + ".new")).replace(work / STATE)
-
-
-def _resume(
-    model: Any, optimizer: Any, recipe: Recipe, steps: int, work: Path
-) -> tuple[int, TrainingHistory]:
-    path = work / STATE
-    if not path.is_file():
-        return 0, TrainingHistory()
-    state = torch.load(path, weights_only=True)
-    if (state["recipe"], state["steps"]) != (repr(recipe), steps):
-        raise InputError(
-            f"The checkpoint in {str(work)!r} is of another recipe or other data. "
-            f"Delete it or name another folder with --work."
-        )
-    set_adapter_tensors(model, state["adapter"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"])
-    # Whatever was a tuple has come back as one.
-    return state["step"], TrainingHistory(**state["progress"])

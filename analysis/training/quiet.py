@@ -2,7 +2,7 @@
 
 An adapter that was trained on rows of its own kind alone moves every text, also where it has
 nothing to say. Fusion by divergence then weighs habit and size instead of relevance. So a batch of
-foreign rows is read with and without the adapter, and the change is charged.
+foreign rows is read with and without the adapter, and a penalty on the change is added to the loss.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from analysis.common.limits import PASS_TOKENS
 from analysis.inference.layer_states import find_blocks
 from analysis.training.recipe import Quiet
-from analysis.training.texts.batches import Batch, TokenExample, bucket, collate
+from analysis.training.texts.batches import TokenBatch, TokenExample, bucket, collate
 
 SAMPLE_TOKENS = 2_000
 """Tokens of own and of foreign rows, not trained on in the run, that the change is reported on."""
@@ -26,7 +27,7 @@ class ForeignRows:
     """The rows that a run must not change, and the rows whose change is reported.
 
     Attributes:
-        batches: Rows, a batch for each step that charges for them.
+        batches: Rows, a batch for each step that has a penalty.
         weight: Of the change beside the loss.
         start: Share of the weight on the change at each prompt's last token.
         every: A batch comes with the first of so many steps.
@@ -81,13 +82,13 @@ class RelativeChange:
     start_L: Tensor
 
     def penalty(self, foreign: ForeignRows) -> Tensor:
-        """The part of the loss that charges for the change: a number."""
+        """The penalty on the change, which is added to the loss: a number."""
         at_start = foreign.start * self.start_L.mean()
         return foreign.weight * (at_start + (1 - foreign.start) * self.mean_L.mean())
 
 
 def relative_change(
-    model: Any, batch: Batch, reference: AbstractContextManager[None] | None = None
+    model: Any, batch: TokenBatch, reference: AbstractContextManager[None] | None = None
 ) -> RelativeChange:
     """The change of an adapter on some rows. Gradients flow to the adapter.
 
@@ -96,7 +97,7 @@ def relative_change(
 
     Args:
         model: A PEFT model; its active adapter is judged.
-        batch: Rows.
+        batch: The rows that are compared.
         reference: Within it the model computes the states `h` to compare with; by default those
             of the base alone.
     """
@@ -120,7 +121,9 @@ def relative_change(
     return RelativeChange(torch.stack(means), torch.stack(starts))
 
 
-def mean_change(model: Any, examples: list[TokenExample], batch_tokens: int = 2048) -> list[float]:
+def mean_change(
+    model: Any, examples: list[TokenExample], batch_tokens: int = PASS_TOKENS
+) -> list[float]:
     """The relative change on some rows, by layer: the mean over all their tokens."""
     total_L = torch.zeros(())
     count = 0
@@ -141,7 +144,7 @@ def mean(change_L: Sequence[float]) -> float:
     return sum(change_L) / len(change_L)
 
 
-def _states(model: Any, batch: Batch) -> list[Tensor]:
+def _states(model: Any, batch: TokenBatch) -> list[Tensor]:
     """The output of each block, `[rows, tokens, width]`."""
     inner = model.get_base_model()
     states: list[Tensor] = []
@@ -152,7 +155,7 @@ def _states(model: Any, batch: Batch) -> list[Tensor]:
     blocks = find_blocks(inner, inner.config.get_text_config().num_hidden_layers)
     handles = [block.register_forward_hook(keep) for block in blocks]
     try:
-        inner.model(
+        inner.base_model(
             input_ids=batch.ids_RT.to(inner.device),
             attention_mask=batch.mask_RT.to(inner.device),
             use_cache=False,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.common.errors import InputError
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 

@@ -9,9 +9,10 @@ from safetensors.torch import load_file
 
 from analysis.common.errors import InputError
 from analysis.models.adapter_files import TENSORS
+from analysis.models.adapters import delta_norm
 from analysis.models.base_model import load_base
-from analysis.models.manifest import Base
-from analysis.training.adapter import adapter_tensors, norm, save_adapter
+from analysis.models.collection import Base
+from analysis.training.adapter import adapter_tensors, factors, save_adapter
 from analysis.training.card import card, earlier
 from analysis.training.loop import train
 from analysis.training.quiet import SAMPLE_TOKENS, ForeignRows, foreign_rows
@@ -110,7 +111,7 @@ def run_recipe(
         "answer_tokens": sum(len(example.answer) for example in examples),
         "steps": len(bucket(examples, recipe.batch_tokens, recipe.seed)),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "norm": norm(tensors, recipe.alpha / recipe.rank),
+        "norm": delta_norm(factors(tensors, recipe.alpha / recipe.rank)),
         "command": command,
         "started": start is not None,
     }

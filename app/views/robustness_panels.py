@@ -12,8 +12,8 @@ from app.views.grid_views import in_visible_layers
 from app.widgets import heatmaps, text
 
 if TYPE_CHECKING:
-    from analysis.measure.control_copies import CopyComparison
-    from analysis.measure.robustness import WeightSpread
+    from analysis.measure.checks.control_copies import CopyComparison
+    from analysis.measure.checks.robustness import WeightSpread
 
 
 def variants_panel(
@@ -82,7 +82,7 @@ def copies_panel(snapshot: Snapshot, comparison: CopyComparison) -> ChartsPanel:
         snapshot: The numbers that are shown; gives labels and layers.
         comparison: Divergences and weights of the copies.
     """
-    from analysis.measure.control_copies import COPY_FACTORS
+    from analysis.measure.checks.control_copies import COPY_FACTORS
 
     layers = snapshot.visible_layers
     label = snapshot.labels[snapshot.adapters.index(comparison.adapter)]

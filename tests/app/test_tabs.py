@@ -11,7 +11,8 @@ import gradio as gr
 import pytest
 
 import app
-from analysis.models.manifest import Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import load_collection
 from app.page import build, find_tabs
 from app.server.loader import Loader
 from app.server.tabs import TabContext

@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.engine import Engine
 from analysis.inference.decoding.sampling import Sampling
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.explore.services.query_service import QueryService
 from app.explore.services.updates import Updates
 from app.explore.services.view_service import ViewService

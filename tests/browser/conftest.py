@@ -13,7 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from analysis.engine import Engine
-from analysis.models.manifest import Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import load_collection
 from app.page import build, launch_options
 from app.server.loader import Loader
 from tests.answering import PacedAnswering

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -11,10 +11,12 @@ from torch import Tensor
 from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
 from analysis.benchmark.fusion.records import ItemFusion
-from analysis.benchmark.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.results import ItemResult
+from analysis.benchmark.scoring.item_scores import LanguageJudge, in_both, outcome_of
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
+from analysis.common.grouping import grouped_by_length
+from analysis.common.limits import PASS_TOKENS
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import Answer
 from analysis.inference.mixing.policies import ConstantWeights
@@ -23,12 +25,9 @@ from analysis.inference.prompt import Prompt
 from analysis.measure.trace import POSITIONS
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 
 Means = tuple[float, ...]
-
-# Tokens of prompts and given answers that run in one pass.
-_PASS_TOKENS = 2048
 
 
 class Answerer:
@@ -159,11 +158,13 @@ class Answerer:
         trace = self._engine.kept_trace(prompt, adapters)
         if trace is None:
             return {}
-        lens = self._weight_settings.lens
+        settings = self._weight_settings
         return {
             position: tuple(
                 round(value, 6)
-                for value in self._engine.divergence(trace, lens, position, "kl")
+                for value in self._engine.divergence(
+                    trace, settings.lens, position, settings.metric
+                )
                 .values_LK.mean(dim=0)
                 .tolist()
             )
@@ -208,13 +209,9 @@ class Answerer:
         rows: Sequence[Row],
     ) -> list[float]:
         """Mean loss per token of given answers, each to the prompt at its place."""
-
-        def length(index: int) -> int:
-            place, ids = given[index]
-            return len(prompts[place].ids) + len(ids)
-
+        lengths = [len(prompts[place].ids) + len(ids) for place, ids in given]
         found: dict[int, float] = {}
-        for part in _parts(sorted(range(len(given)), key=length), length):
+        for part in grouped_by_length(lengths, PASS_TOKENS):
             losses = self._engine.answer_losses(
                 [prompts[given[index][0]] for index in part],
                 [given[index][1] for index in part],
@@ -229,14 +226,3 @@ class Answerer:
 
 def _rounded(weights_LK: Tensor) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(value, 5) for value in row) for row in weights_LK.tolist())
-
-
-def _parts(order: Sequence[int], length: Callable[[int], int]) -> list[list[int]]:
-    """Texts of ascending length, as many together as a pass holds."""
-    parts: list[list[int]] = []
-    for index in order:
-        if parts and (len(parts[-1]) + 1) * length(index) <= _PASS_TOKENS:
-            parts[-1].append(index)
-        else:
-            parts.append([index])
-    return parts

@@ -16,8 +16,8 @@ class ItemFusion:
         item: Id of the item.
         adapters: Names of the fused adapters.
         weights_LK: The weights, `[layers, adapters]`; of a rule their mean over tokens and modules.
-        divergences: The adapters' mean divergences over layers, in nats, by position; empty where
-            no method needed a trace of these adapters so far.
+        divergences: The adapters' mean divergences over layers, in the metric of the settings, by
+            position; empty where no method needed a trace of these adapters so far.
     """
 
     task: str

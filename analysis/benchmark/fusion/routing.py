@@ -10,7 +10,7 @@ from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.statistics import Share, share
 from analysis.benchmark.tasks import Item
 from analysis.measure.trace import KEPT, POSITIONS
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Answers as they grow, while background work rests."""
+"""Answers as they grow, while background work pauses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from analysis.inference.mixing.policy_weights import PolicyWeights
 
 
 class Answering(Iterator[Step]):
-    """The steps of a decoding; background work rests from the first step to the last.
+    """The steps of a decoding; background work pauses from the first step to the last.
 
     Args:
-        decoding: Gives the steps.
-        background: Rests meanwhile.
+        decoding: The decoding that gives the steps.
+        background: The work that pauses meanwhile.
     """
 
     def __init__(self, decoding: Decoding, background: BackgroundJobs) -> None:

@@ -46,7 +46,7 @@ def answer_all(
     """The most probable answer to each prompt, with a row of its own.
 
     Args:
-        runner: Decodes.
+        runner: The runner that decodes.
         prompts: The prompts.
         rows: A row for each prompt.
         stops: For each prompt the texts that end an answer.

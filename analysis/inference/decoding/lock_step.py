@@ -35,7 +35,7 @@ class DecodingModel:
         head: The model's head.
         mixture: The adapters.
         ends: Tokens that end an answer.
-        lock: Held while the model works; free between two steps.
+        lock: Held while the model works; free while tokens are chosen and become text.
     """
 
     model: PreTrainedModel
@@ -105,8 +105,10 @@ class Decoding(Iterator[Step]):
         applied = self._applied(alive)
         cache = DynamicCache(config=parts.model.config)
         for index in range(self._new_tokens):
-            with parts.lock, torch.inference_mode():
-                logits_RV = self._forward(ids_RT, padding, cache, applied)
+            with torch.inference_mode():
+                # The rest touches this decoding alone, and others may run the model meanwhile.
+                with parts.lock:
+                    logits_RV = self._forward(ids_RT, padding, cache, applied)
                 tokens = self._choose(logits_RV, alive, last=index == self._new_tokens - 1)
                 going = [place for place, token in enumerate(tokens) if token.end is None]
                 if going and len(going) < len(alive):

@@ -41,7 +41,7 @@ def choose(
 
     Args:
         logits_RV: `[rows, vocabulary]`.
-        sampling: How.
+        sampling: How the tokens are chosen.
         generators: One for each row.
 
     Returns:

@@ -36,13 +36,13 @@ class SingleAdapter:
 
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
         """Adds the term to the module's output."""
-        h_nTr = part_of(x_RTI, self.rows) @ self.a_nrI.mT
+        h_nTr = some_rows(x_RTI, self.rows) @ self.a_nrI.mT
         if self.weights_n11 is not None:
             h_nTr *= self.weights_n11
         if isinstance(self.rows, Tensor):
             out_RTO[self.rows] += h_nTr @ self.b_nrO
         else:
-            part_of(out_RTO, self.rows).baddbmm_(h_nTr, self.b_nrO)
+            some_rows(out_RTO, self.rows).baddbmm_(h_nTr, self.b_nrO)
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class MixedAdapters:
 
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
         """Adds the term to the module's output."""
-        x_nTI = part_of(x_RTI, self.rows)
+        x_nTI = some_rows(x_RTI, self.rows)
         h_NS = product(x_nTI.flatten(0, 1), self.a_SI, self.transposed)
         h_NS.view(*x_nTI.shape[:2], -1).mul_(self.weights_n1S)
         if isinstance(self.rows, Tensor):
             out_RTO[self.rows] += (h_NS @ self.b_SO).view(*x_nTI.shape[:2], -1)
         else:
-            part_nTO = part_of(out_RTO, self.rows)
+            part_nTO = some_rows(out_RTO, self.rows)
             part_nTO.view(-1, part_nTO.shape[-1]).addmm_(h_NS, self.b_SO)
 
 
@@ -144,6 +144,6 @@ class RuledAdapters:
 Delta = SingleAdapter | MixedAdapters
 
 
-def part_of(all_RTN: Tensor, rows: Rows | None) -> Tensor:
+def some_rows(all_RTN: Tensor, rows: Rows | None) -> Tensor:
     """Some rows of a batch; a view where they are a slice."""
     return all_RTN if rows is None else all_RTN[rows]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from analysis.benchmark.numbers import is_number
-from analysis.benchmark.scoring import answers_in, parses
+from analysis.benchmark.scoring.numbers import is_number
+from analysis.benchmark.scoring.text_checks import answers_in, parses
 from analysis.benchmark.statistics import Share, share
 from analysis.common.errors import InputError
 from analysis.training.evaluation.subject import Subject, SubjectRunner
@@ -27,7 +27,7 @@ class DevSet:
 
     Attributes:
         name: The file's, or the generator's.
-        adapter: Whose own it is.
+        adapter: The adapter whose own rows these are.
         rows: The rows whose loss is measured.
     """
 
@@ -41,7 +41,7 @@ class OwnScore:
     """A score that an adapter is for: the share of answers that are right.
 
     Attributes:
-        adapter: Whose score it is.
+        adapter: The adapter that the score is for.
         counted: The answers that count as right, in words.
         score: Measures a subject.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analysis.benchmark.statistics import Share
 from analysis.engine import Engine
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.training.evaluation.dev_sets import DevSet, OwnScore, dev_sets, own_scores
 from analysis.training.evaluation.results import AdapterScore, CurvePoint, Evaluation, SetLosses
 from analysis.training.evaluation.subject import Subject, SubjectRunner

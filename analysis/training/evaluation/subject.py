@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from analysis.common.grouping import grouped_by_length
+from analysis.common.limits import PASS_TOKENS
 from analysis.engine import Engine
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.training.texts.examples import TextExample
-
-_BATCH_TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SubjectRunner:
         ]
         found: dict[int, tuple[float, int]] = {}
         row = subject.row(engine.layers)
-        for batch in _batches(lengths):
+        for batch in grouped_by_length(lengths, PASS_TOKENS):
             losses = engine.answer_losses(
                 [prompts[place] for place in batch],
                 [answers[place] for place in batch],
@@ -81,14 +81,3 @@ class SubjectRunner:
         rows = [subject.row(engine.layers)] * len(prompts)
         answers = engine.answer_all(prompts, rows, new_tokens=new_tokens)
         return [answer.text.strip() for answer in answers]
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of texts of like length, as many together as the batch's tokens allow."""
-    batches: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda place: lengths[place]):
-        if batches and (len(batches[-1]) + 1) * lengths[place] <= _BATCH_TOKENS:
-            batches[-1].append(place)
-        else:
-            batches.append([place])
-    return batches

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from analysis.common.grouping import grouped_by_length
 from analysis.inference.prompt import answer_ids, prompt_ids
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 from analysis.training.texts.examples import TextExample
 
 
@@ -24,7 +25,7 @@ class TokenExample:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """Padded ids; `position_N` indexes flattened `[R * T]` states that predict `target_N`.
 
     `start_R` is the place of each prompt's last token, which predicts the answer's first.
@@ -72,18 +73,17 @@ def bucket(examples: list[TokenExample], batch_tokens: int, seed: int) -> list[l
     window = max(1, int(32 * batch_tokens / max(1.0, mean)))
     batches: list[list[TokenExample]] = []
     for start in range(0, len(examples), window):
-        group: list[list[TokenExample]] = []
-        for example in sorted(examples[start : start + window], key=len):
-            if group and (len(group[-1]) + 1) * len(example) <= batch_tokens:
-                group[-1].append(example)
-            else:
-                group.append([example])
-        rng.shuffle(group)
-        batches += group
+        part = examples[start : start + window]
+        groups = [
+            [part[place] for place in places]
+            for places in grouped_by_length([len(example) for example in part], batch_tokens)
+        ]
+        rng.shuffle(groups)
+        batches += groups
     return batches
 
 
-def collate(examples: list[TokenExample]) -> Batch:
+def collate(examples: list[TokenExample]) -> TokenBatch:
     """Right-pad a batch; with causal attention padding after a row changes nothing before it."""
     width = max(map(len, examples))
     ids_RT = torch.zeros(len(examples), width, dtype=torch.long)
@@ -97,4 +97,4 @@ def collate(examples: list[TokenExample]) -> Batch:
         positions += range(start, start + len(example.answer))
         targets += example.answer
     start_R = torch.tensor([len(example.prompt) - 1 for example in examples])
-    return Batch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets), start_R)
+    return TokenBatch(ids_RT, mask_RT, torch.tensor(positions), torch.tensor(targets), start_R)

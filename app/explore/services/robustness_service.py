@@ -40,7 +40,7 @@ def check_variants(
     ticket = session.begin()
 
     def steps() -> Updates:
-        from analysis.measure import robustness
+        from analysis.measure.checks import robustness
 
         engine = yield from wait_for_engine(loader, session, ticket)
         now = session.copy()
@@ -81,7 +81,7 @@ def check_copies(loader: Loader, request_queue: RequestQueue, session: Session) 
     ticket = session.begin()
 
     def steps() -> Updates:
-        from analysis.measure.control_copies import compare_copies
+        from analysis.measure.checks.control_copies import compare_copies
 
         engine = yield from wait_for_engine(loader, session, ticket)
         now = session.copy()

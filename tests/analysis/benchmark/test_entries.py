@@ -16,7 +16,8 @@ from analysis.benchmark.entries import (
 )
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
-from analysis.models.manifest import AdapterEntry, Base, Collection, load_collection
+from analysis.models.collection import AdapterEntry, Base, Collection
+from analysis.models.manifest import load_collection
 
 
 def adapter(name: str, kind: str, tag: str) -> AdapterEntry:

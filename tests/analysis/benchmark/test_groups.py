@@ -13,7 +13,7 @@ from analysis.benchmark.fusion.profiles import layer_profile
 from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.fusion.routing import routings
 from analysis.benchmark.tasks import Item, ItemType, Task
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 
 NUMBER = Item("1", "es", "math", "numeric", "?", "1", 2.0)
 

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from analysis.__main__ import main
 from analysis.benchmark import results
-from analysis.benchmark.entries import Entry, Selection, selection
-from analysis.benchmark.execution.batches import batches_of, remaining
+from analysis.benchmark.entries import Entry, Selection, entries_of, selection
+from analysis.benchmark.execution.answerer import Answerer
+from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.processes import Processes
 from analysis.benchmark.results import BenchmarkResult
 from analysis.benchmark.run import Request, run_benchmark
@@ -32,7 +33,8 @@ from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
-from analysis.models.manifest import Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import load_collection
 from tests.tiny import tiny_collection
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -226,6 +228,24 @@ def test_profiles_and_routing_follow_from_the_traces(
         assert found.pair.right == sum(pair == {"math", "spanish"} for pair in largest)
         assert found.language is None and found.task is not None
         assert found.task.right == sum(mean["math"] > mean["code"] for mean in named)
+
+
+@pytest.mark.parametrize("metric", ["kl", "hellinger"])
+def test_routing_reads_the_metric_that_was_asked_for(
+    collection: Collection, files: tuple[Path, ...], metric: str
+) -> None:
+    engine = Engine.load(collection)
+    task = read_task(files[1], None)
+    all_adapters = selection(collection, False, None)
+    settings = WeightSettings(metric=metric)
+    answerer = Answerer(engine, collection, [task], all_adapters, settings)
+    entries = entries_of(task, ("qa-flora",), all_adapters, collection)
+    batch = Batch(task.name, task.items[:1], entries)
+    _, (fusion,) = answerer.answer(batch, entries[0])
+    context = engine.context(engine.prompt(task.items[0].instruction), settings=settings)
+    for position, means in fusion.divergences.items():
+        right_K = context.divergence(position=position).mean(dim=0)
+        assert means == pytest.approx(right_K.tolist(), abs=1e-6)
 
 
 def constant_of(row: Row) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is read ahead is there when it is wanted, and never in the way of a request."""
+"""Background jobs: they pause while a request runs, and are never in its way."""
 
 from __future__ import annotations
 
@@ -6,104 +6,16 @@ import subprocess
 import sys
 import threading
 import weakref
-from pathlib import Path
 
 import pytest
-import torch
 
 from analysis.common.background import BackgroundJobs, Job
-from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.engine import Engine
-from analysis.inference.head import Head
-from analysis.measure.divergence import measure
-from analysis.measure.lenses import lenses
-from analysis.measure.metrics import metrics
-from analysis.measure.trace import KEPT
-from analysis.methods import fuse
-from tests import tiny
-from tests.analysis.engine.test_economy import counted
 
-QUERY = "María tiene 3 manzanas y compra 5 más."
 LONG = 60.0
 
 
-@pytest.fixture
-def heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many states each pass of the LM head reads."""
-    passes: list[int] = []
-    logits = Head.logits
-    monkeypatch.setattr(
-        Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
-    )
-    return passes
-
-
-def test_after_reading_ahead_only_a_lens_costs_a_pass_of_the_head(
-    tmp_path: Path, heads: list[int]
-) -> None:
-    engine, model, _ = tiny.tiny_engine(tmp_path)
-    trace = engine.trace(QUERY)
-    with counted(model) as calls:
-        for name in lenses():
-            heads.clear()
-            first = engine.divergence(trace, name)
-            engine.cell(trace, 1, "math", name)
-            assert heads == [3 * engine.layers, 2]
-            engine.read_ahead(trace, name, 1, "math")
-            assert engine.background.wait_until_done(LONG)
-            heads.clear()
-            for position in KEPT:
-                engine.cell(trace, 1, "math", name, position)
-                for metric in metrics():
-                    found = engine.divergence(trace, name, position, metric)
-                    assert (found.lens, found.position, found.metric) == (name, position, metric)
-            assert torch.equal(engine.divergence(trace, name).values_LK, first.values_LK)
-            # A cell that is chosen later costs its own two positions, and nothing again.
-            engine.read_ahead(trace, name, 0, "spanish")
-            assert engine.background.wait_until_done(LONG)
-            engine.read_ahead(trace, name, 0, "spanish")
-            assert engine.background.wait_until_done(LONG)
-            assert heads == [2, 2]
-        assert calls == []
-
-
-def test_what_is_read_ahead_is_what_would_have_been_read(tmp_path: Path) -> None:
-    engine, model, _ = tiny.tiny_engine(tmp_path)
-    trace = engine.trace(QUERY)
-    engine.read_ahead(trace, "raw", 0, "math")
-    assert engine.background.wait_until_done(LONG)
-    for metric in metrics():
-        (alone,) = measure(trace, Head.of(model), "raw", "prompt", [metric])
-        found = engine.divergence(trace, "raw", "prompt", metric)
-        torch.testing.assert_close(found.values_LK, alone.values_LK, rtol=1e-12, atol=1e-300)
-        assert torch.equal(found.peak_L, alone.peak_L)
-
-
-def test_nothing_is_read_ahead_while_an_answer_is_open(tmp_path: Path, heads: list[int]) -> None:
-    engine, _, _ = tiny.tiny_engine(tmp_path)
-    trace = engine.trace(QUERY)
-    steps = engine.answer(trace.prompt, fuse(["base"], engine.context(trace.prompt)), new_tokens=4)
-    next(steps)
-    heads.clear()
-    engine.read_ahead(trace, "norm", 0, "math")
-    assert not engine.background.wait_until_done(0.05)
-    assert heads == []
-    steps.close()  # type: ignore[attr-defined]
-    assert engine.background.wait_until_done(LONG)
-    assert sorted(heads) == [2, 2, 3 * engine.layers, 3 * engine.layers]
-
-
-def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
-    engine: Engine = tiny.tiny_engine(tmp_path)[0]
-    trace = engine.trace(QUERY)
-    with pytest.raises(InputError, match="no lens 'nope'"):
-        engine.read_ahead(trace, "nope", 0, "math")
-    with pytest.raises(InputError, match="no cell at layer 9"):
-        engine.read_ahead(trace, "norm", 9, "math")
-
-
-def test_a_job_rests_between_its_steps_while_a_request_runs() -> None:
+def test_a_job_pauses_between_its_steps_while_a_request_runs() -> None:
     background, began, request_runs = BackgroundJobs(), threading.Event(), threading.Event()
     done: list[str] = []
 

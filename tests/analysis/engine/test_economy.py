@@ -9,18 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
-from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.engine import Engine
 from analysis.inference.head import Head
 from analysis.measure.lenses import lenses
 from analysis.measure.metrics import metrics
-from analysis.measure.normalisation import NORMALISATIONS, normalise, weigh
 from analysis.methods import fuse
 from tests import tiny
 
@@ -212,45 +208,3 @@ def test_a_cell_spells_out_its_divergence(made: tuple[Engine, PreTrainedModel]) 
         engine.cell(trace, 99, "math")
     with pytest.raises(InputError, match="adapter 'nope'"):
         engine.cell(trace, 0, "nope")
-
-
-def test_the_longest_unused_value_goes_first() -> None:
-    cache = ByteCache(10)
-    cache.put("a", 1, 4)
-    cache.put("b", 2, 4)
-    assert cache.get("a") == 1
-    cache.put("c", 3, 4)
-    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, None, 3)
-    cache.put("too large", 4, 11)
-    assert cache.get("too large") is None
-    cache.put("a", 5, 10)
-    assert (cache.get("a"), cache.get("c")) == (5, None)
-
-
-_TABLES = st.lists(
-    st.lists(st.floats(0, 1e300), min_size=3, max_size=3), min_size=1, max_size=5
-).map(lambda rows: torch.tensor(rows, dtype=torch.float64))
-
-
-@pytest.mark.parametrize("name", NORMALISATIONS)
-@given(divergence_LK=_TABLES, temperature=st.floats(1e-3, 1e3))
-def test_every_normalisation_gives_shares(
-    name: str, divergence_LK: torch.Tensor, temperature: float
-) -> None:
-    weights_LK = weigh(divergence_LK, name, temperature)
-    assert bool((weights_LK >= 0).all())
-    torch.testing.assert_close(weights_LK.sum(dim=1), torch.ones(len(weights_LK)).double())
-
-
-def test_normalisations_by_hand() -> None:
-    table = torch.tensor([[1.0, 4.0], [2.0, 2.0]])
-    assert weigh(table, "sum").tolist() == [[0.2, 0.8], [0.5, 0.5]]
-    assert weigh(table, "root").tolist() == [[1 / 3, 2 / 3], [0.5, 0.5]]
-    assert weigh(table, "top-1").tolist() == [[0.0, 1.0], [0.5, 0.5]]
-    torch.testing.assert_close(weigh(table, "mixed"), (normalise(table) + 0.5) / 2)
-    soft = torch.tensor([[1.0, 4.0]]).double().div(2).softmax(1)
-    torch.testing.assert_close(weigh(table, "softmax", 2.0)[:1], soft)
-    with pytest.raises(InputError, match="There is no normalisation 'nope'"):
-        weigh(table, "nope")
-    with pytest.raises(InputError, match="temperature is 0"):
-        weigh(table, "softmax", 0.0)

@@ -26,7 +26,7 @@ from analysis.inference.prompt import Prompt
 from analysis.measure.normalisation import normalise
 from analysis.methods import fuse
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"

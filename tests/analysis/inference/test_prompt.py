@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.common.errors import InputError
 from analysis.inference.prompt import Message, Prompt, build_prompt
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 from tests import tiny
 
 FORM = PromptForm(tiny.FORM, (tiny.STOP,))

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AddedToken, PreTrainedTokenizerFast
 
 from analysis.inference.prompt import Message, Prompt, build_prompt, prompt_ids
-from analysis.models.manifest import PromptForm
+from analysis.models.collection import PromptForm
 from tests import tiny
 
 CONTROL = ("<unk>", "<s>", "</s>", "<|end|>", "<|user|>")

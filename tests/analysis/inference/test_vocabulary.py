@@ -10,7 +10,7 @@ from typing import Any
 from analysis.engine import Engine
 from analysis.methods import fuse
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry, PromptForm
+from analysis.models.collection import AdapterEntry, PromptForm
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."

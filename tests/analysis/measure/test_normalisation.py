@@ -88,3 +88,32 @@ def test_what_no_normalisation_takes_is_refused() -> None:
     for temperature in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(InputError, match=str(temperature)):
             weigh(divergence_LK, "softmax", temperature)
+
+
+_TABLES = st.lists(
+    st.lists(st.floats(0, 1e300), min_size=3, max_size=3), min_size=1, max_size=5
+).map(lambda rows: torch.tensor(rows, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", NORMALISATIONS)
+@given(divergence_LK=_TABLES, temperature=st.floats(1e-3, 1e3))
+def test_whole_tables_become_shares(
+    name: str, divergence_LK: torch.Tensor, temperature: float
+) -> None:
+    weights_LK = weigh(divergence_LK, name, temperature)
+    assert bool((weights_LK >= 0).all())
+    torch.testing.assert_close(weights_LK.sum(dim=1), torch.ones(len(weights_LK)).double())
+
+
+def test_normalisations_of_a_table_by_hand() -> None:
+    table = torch.tensor([[1.0, 4.0], [2.0, 2.0]])
+    assert weigh(table, "sum").tolist() == [[0.2, 0.8], [0.5, 0.5]]
+    assert weigh(table, "root").tolist() == [[1 / 3, 2 / 3], [0.5, 0.5]]
+    assert weigh(table, "top-1").tolist() == [[0.0, 1.0], [0.5, 0.5]]
+    torch.testing.assert_close(weigh(table, "mixed"), (normalise(table) + 0.5) / 2)
+    soft = torch.tensor([[1.0, 4.0]]).double().div(2).softmax(1)
+    torch.testing.assert_close(weigh(table, "softmax", 2.0)[:1], soft)
+    with pytest.raises(InputError, match="There is no normalisation 'nope'"):
+        weigh(table, "nope")
+    with pytest.raises(InputError, match="temperature is 0"):
+        weigh(table, "softmax", 0.0)

@@ -14,7 +14,7 @@ from analysis.inference.mixing.policies import ModuleInput
 from analysis.methods import fuse
 from analysis.methods.arrow import ArrowRule, arrow_rule, directions_of
 from analysis.models.adapters import Factor, load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from tests import tiny
 
 IDS_RT = torch.tensor([[2, *range(40, 52)]])

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from analysis.common.errors import InputError
 from analysis.models.adapter_checks import CONFIG, TENSORS
 from analysis.models.adapters import delta_norm, load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from tests import tiny
 
 IDS_RT = torch.tensor([[2, 40, 50, 60]])

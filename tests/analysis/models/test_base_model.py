@@ -10,7 +10,8 @@ import torch
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.models.base_model import load_base
-from analysis.models.manifest import Base, load_collection
+from analysis.models.collection import Base
+from analysis.models.manifest import load_collection
 from analysis.training.run import base_to_train_on
 from tests import tiny
 

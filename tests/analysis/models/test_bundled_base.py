@@ -20,6 +20,7 @@ from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.models import bundled_base
 from analysis.models.bundled_base import BASE_FILES, FOLDER, ModelFile, home, prepare
+from analysis.models.prepared_files import RECORD
 
 CHUNKS = [b"three ", b"small ", b"chunks"]
 WHOLE = b"".join(CHUNKS)
@@ -69,7 +70,7 @@ def is_whole(folder: Path) -> bool:
     beside = {path.name for path in folder.parent.iterdir()} - {folder.name}
     return (
         all((folder / name).read_bytes() == WHOLE for name in BASE_FILES)
-        and {path.name for path in folder.iterdir()} == set(BASE_FILES)
+        and {path.name for path in folder.iterdir()} == {*BASE_FILES, RECORD}
         and beside <= {f"{folder.name}.lock"}
     )
 

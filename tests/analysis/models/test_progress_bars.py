@@ -16,7 +16,7 @@ from transformers.utils import logging
 from analysis.models import bundled_base
 from analysis.models.base_model import load_base
 from analysis.models.bundled_base import ModelFile, prepare
-from analysis.models.manifest import Base
+from analysis.models.collection import Base
 
 WIDTH, INNER, LAYERS = 16, 24, 3
 WORDS = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "a", "b", "▁a"]

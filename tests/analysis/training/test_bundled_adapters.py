@@ -10,7 +10,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from analysis.inference.prompt import build_prompt
-from analysis.models.manifest import AdapterEntry, PromptForm, load_collection
+from analysis.models.collection import AdapterEntry, PromptForm
+from analysis.models.manifest import load_collection
 from analysis.training.loop import mean_loss
 from analysis.training.texts.batches import encode
 from analysis.training.texts.examples import TextExample

@@ -13,10 +13,10 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenize
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from analysis.training import loop
 from analysis.training.adapter import adapter_tensors, adapter_weight, add_adapter, save_adapter
-from analysis.training.head import batch_loss, head_loss, restrict
+from analysis.training.head import FrozenHead, batch_loss, head_loss
 from analysis.training.recipe import Recipe, make_recipe
 from analysis.training.texts.batches import TokenExample, bucket, collate, encode
 from analysis.training.texts.examples import TextExample
@@ -76,14 +76,16 @@ def test_the_heads_loss_and_gradient_are_cross_entropys() -> None:
     hidden = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
     head = torch.randn(11, 5, dtype=torch.float64)
     target = torch.randint(0, 11, (7,))
-    (2 * head_loss(hidden, head, target)).backward()  # type: ignore[no-untyped-call]
+    (2 * head_loss(hidden, FrozenHead(head), target)).backward()  # type: ignore[no-untyped-call]
     own = hidden.grad
     hidden.grad = None
     right = torch.nn.functional.cross_entropy(hidden @ head.T, target, reduction="sum")
     (2 * right).backward()  # type: ignore[no-untyped-call]
     # Logits are taken to float32 on the way, as the softmax of a bfloat16 base needs.
     assert own is not None and torch.allclose(own, hidden.grad, rtol=1e-5, atol=1e-6)
-    assert head_loss(hidden, head, target).item() == pytest.approx(right.item(), rel=1e-5)
+    assert head_loss(hidden, FrozenHead(head), target).item() == pytest.approx(
+        right.item(), rel=1e-5
+    )
 
 
 def test_only_the_answer_counts_and_padding_does_not() -> None:
@@ -94,12 +96,13 @@ def test_only_the_answer_counts_and_padding_does_not() -> None:
         ids = torch.tensor([example.prompt + example.answer])
         labels = torch.tensor([[-100] * len(example.prompt) + list(example.answer)])
         total += model(input_ids=ids, labels=labels).loss.item() * len(example.answer)
-    both = batch_loss(model, collate([short, long]))
+    head = FrozenHead.of(model)
+    both = batch_loss(model, collate([short, long]), head)
     assert both.item() == pytest.approx(total, rel=1e-5)
-    everything = restrict(model, set(), VOCABULARY)
+    everything = head.restricted(set(), VOCABULARY)
     assert batch_loss(model, collate([short, long]), everything).item() == pytest.approx(total)
-    some = restrict(model, {*short.answer, *long.answer}, 10)
-    assert len(some.ids_C) < VOCABULARY
+    some = head.restricted({*short.answer, *long.answer}, 10)
+    assert some.ids_C is not None and len(some.ids_C) < VOCABULARY
     assert batch_loss(model, collate([short, long]), some).item() < total
 
 
@@ -160,7 +163,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
         adapter_tensors(whole).values(), adapter_tensors(rest).values(), strict=True
     ):
         assert torch.equal(one, two)
-    with pytest.raises(InputError, match="another recipe or other data"):
+    with pytest.raises(InputError, match="of another run: its recipe differ"):
         run(tmp_path, "cut", Recipe(**{**vars(RECIPE), "seed": 1}))
 
 

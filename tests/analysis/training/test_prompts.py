@@ -10,7 +10,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from analysis.engine import Engine
-from analysis.models.manifest import PromptForm, load_collection
+from analysis.models.collection import PromptForm
+from analysis.models.manifest import load_collection
 from analysis.training.recipe import Recipe
 from analysis.training.texts.batches import encode
 from analysis.training.texts.examples import TextExample

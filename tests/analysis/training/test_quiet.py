@@ -1,4 +1,4 @@
-"""Quiet training on a tiny random model: the right charge, a quieter adapter, a seeded run."""
+"""Quiet training on a tiny random model: the right penalty, a quieter adapter, a seeded run."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ from analysis.training.quiet import (
     relative_change,
 )
 from analysis.training.recipe import Quiet, Recipe, make_recipe, read_recipe
-from analysis.training.texts.batches import Batch, TokenExample, collate
+from analysis.training.texts.batches import TokenBatch, TokenExample, collate
 from analysis.training.texts.sources import ASSETS
 from tests.analysis.training.test_loop import VOCABULARY, examples, tiny_model, tiny_tokenizer
 
@@ -83,7 +83,7 @@ def reference(rows: list[TokenExample]) -> list[float]:
 
 
 @pytest.mark.parametrize("precise", [True, False])
-def test_the_charge_is_the_mean_over_tokens_of_the_relative_change(precise: bool) -> None:
+def test_the_change_is_the_mean_over_tokens_of_the_relative_change(precise: bool) -> None:
     rows = [FOREIGN[0], FOREIGN[3], FOREIGN[8]]
     assert len({len(row) for row in rows}) > 1
     right = reference(rows)
@@ -100,7 +100,7 @@ def test_padding_and_the_first_token_are_left_out() -> None:
     model = model_with_adapter(precise=True)
     row = FOREIGN[0]
     alone = collate([row])
-    padded = Batch(
+    padded = TokenBatch(
         torch.nn.functional.pad(alone.ids_RT, (0, 5), value=9),
         torch.nn.functional.pad(alone.mask_RT, (0, 5)),
         alone.position_N,
@@ -127,8 +127,8 @@ def test_the_answer_start_has_a_share_of_the_penalty() -> None:
     right = means([changes(row)[len(row.prompt) - 1] for row in rows])
     assert found.start_L.tolist() == pytest.approx(right, rel=1e-6)
     rule = foreign_rows(Quiet(weight=60.0, start=0.25), FOREIGN, {}, 40, 0)
-    charged = 60.0 * (0.75 * mean(found.mean_L.tolist()) + 0.25 * mean(right))
-    assert float(found.penalty(rule).detach()) == pytest.approx(charged, rel=1e-6)
+    penalty = 60.0 * (0.75 * mean(found.mean_L.tolist()) + 0.25 * mean(right))
+    assert float(found.penalty(rule).detach()) == pytest.approx(penalty, rel=1e-6)
 
 
 def test_a_prompt_of_one_token_has_no_answer_start() -> None:
@@ -136,7 +136,7 @@ def test_a_prompt_of_one_token_has_no_answer_start() -> None:
     assert found.start_L.tolist() == [0.0, 0.0] and mean(found.mean_L.tolist()) > 0
 
 
-def test_an_adapter_that_does_nothing_is_charged_nothing() -> None:
+def test_an_adapter_that_does_nothing_has_no_penalty() -> None:
     fresh = add_adapter(tiny_model(), RECIPE)
     assert relative_change(fresh, collate(FOREIGN[:3])).mean_L.tolist() == [0.0, 0.0]
     model = model_with_adapter()
@@ -236,9 +236,9 @@ def test_kept_states_keep_an_adapter_closer_to_its_start(tmp_path: Path) -> None
 def test_foreign_rows_come_every_so_many_steps(tmp_path: Path) -> None:
     lines: list[str] = []
     _, progress = run(tmp_path, foreign(every=3), lines.append)
-    charged = [step for step, _ in progress.foreign]
-    assert charged == list(range(1, len(progress.train) + 1, 3))
-    assert sum("change on foreign rows" in line for line in lines) == len(charged) + 2
+    with_penalty = [step for step, _ in progress.foreign]
+    assert with_penalty == list(range(1, len(progress.train) + 1, 3))
+    assert sum("change on foreign rows" in line for line in lines) == len(with_penalty) + 2
 
 
 def test_an_interrupted_quiet_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:

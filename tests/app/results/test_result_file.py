@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.models.manifest import COLLECTIONS, Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import COLLECTIONS, load_collection
 from app.results.names import Names
 from app.results.result_file import path_of, read
 from app.results.views.findings_panel import FindingsPanel, findings_panel

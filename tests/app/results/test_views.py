@@ -9,7 +9,8 @@ import pytest
 
 from analysis.benchmark.joined import JoinedResults
 from analysis.benchmark.results import BenchmarkResult
-from analysis.models.manifest import Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import load_collection
 from app.results.item_choice import ItemChoice
 from app.results.names import Names
 from app.results.results_service import ResultsService, run_choices

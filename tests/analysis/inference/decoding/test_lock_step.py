@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from analysis.inference.decoding.steps import Step
 from analysis.inference.mixing.policies import ConstantWeights, ModuleInput, WeightRule
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
+from analysis.inference.vocabulary import Vocabulary
 from analysis.methods import fuse
 from tests import tiny
 
@@ -96,6 +98,29 @@ def test_sampling_draws_the_same_alone_and_among_others(tmp_path: Path) -> None:
     for place, row in enumerate(rows):
         steps = list(engine.answer(prompt, [row], new_tokens=8, sampling=sampling))
         assert ids_of(steps, 0) == ids_of(together, place)
+
+
+def test_another_pass_runs_while_tokens_become_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path)
+    prompt, row = engine.prompt(QUERIES[1]), policies(engine)[2]
+    ids = [token.id for step in alone(engine, prompt, row, 4) for token in step.tokens]
+    other = engine.prompt(QUERIES[2])
+    text, ran = Vocabulary.text, []
+
+    def text_during_a_pass(self: Vocabulary, ids: Sequence[int]) -> str:
+        if not ran:
+            visitor = threading.Thread(target=lambda: ran.append(engine.trace(other)), daemon=True)
+            visitor.start()
+            visitor.join(30)
+        return text(self, ids)
+
+    monkeypatch.setattr(Vocabulary, "text", text_during_a_pass)
+    answering = engine.answer(prompt, [row], new_tokens=4)
+    first = next(answering)
+    assert ran, "the other pass waited for the text"
+    assert [token.id for step in (first, *answering) for token in step.tokens] == ids
 
 
 def test_arrow_answers_and_tells_the_weights_it_had(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from analysis.common.errors import InputError
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.sites import layer_of
 from analysis.models.adapters import Adapter, load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from tests import tiny
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}

@@ -18,7 +18,7 @@ from analysis.inference.mixing.policies import ConstantWeights, ModuleInput, Wei
 from analysis.inference.mixing.policy_weights import WeightRecorder
 from analysis.inference.mixing.sites import layer_of
 from analysis.models.adapters import Adapter, load_adapter
-from analysis.models.manifest import AdapterEntry
+from analysis.models.collection import AdapterEntry
 from tests import tiny
 
 IDS_T = torch.tensor([2, *range(40, 60), 7, 300, 41])  # longer than the tiny sliding windows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.benchmark.numbers import final_number, is_number
-from analysis.benchmark.scoring import answers_in, identifies, parses
+from analysis.benchmark.scoring.numbers import final_number, is_number
+from analysis.benchmark.scoring.text_checks import answers_in, identifies, parses
 from analysis.common.errors import InputError
 
 

@@ -46,3 +46,16 @@ def test_threads_never_make_it_hold_too_much() -> None:
         thread.join()
     held = sum(cache.get((place, key)) is not None for place in range(4) for key in range(20))
     assert 0 < held <= 50 // 3
+
+
+def test_what_is_asked_for_stays_longest() -> None:
+    cache = ByteCache(10)
+    cache.put("a", 1, 4)
+    cache.put("b", 2, 4)
+    assert cache.get("a") == 1
+    cache.put("c", 3, 4)
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, None, 3)
+    cache.put("too large", 4, 11)
+    assert cache.get("too large") is None
+    cache.put("a", 5, 10)
+    assert (cache.get("a"), cache.get("c")) == (5, None)

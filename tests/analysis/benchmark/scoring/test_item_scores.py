@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.benchmark.item_scores import LanguageJudge, copied, in_both, outcome_of
+from analysis.benchmark.scoring.item_scores import LanguageJudge, copied, in_both, outcome_of
 from analysis.benchmark.tasks import Item
 
 NUMBER = Item("1", "es", "math", "numeric", "Tengo 3 y compro 1.200. ¿Cuántos?", "1", 1203.0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.benchmark.numbers import final_number
 from analysis.benchmark.programs.candidates import program_of
 from analysis.benchmark.programs.sandbox import run_tests
-from analysis.benchmark.scoring import answers_in, identifies
+from analysis.benchmark.scoring.numbers import final_number, is_number
+from analysis.benchmark.scoring.text_checks import answers_in, identifies
 from analysis.benchmark.tasks import Item
 
 
@@ -34,7 +34,7 @@ def outcome_of(item: Item, text: str, option_losses: Sequence[float]) -> Outcome
         option_losses: Mean loss per token of each option: the lowest is the answer's choice.
     """
     if item.type == "numeric":
-        return _number(item, final_number(text, item.lang))
+        return _number(item, text)
     if item.type == "function":
         program = program_of(text, item)
         ended = "no function" if program is None else run_tests(program, item)
@@ -50,7 +50,7 @@ def copied(item: Item) -> Outcome:
     the question. Copying gives no function.
     """
     if item.type == "numeric":
-        return _number(item, final_number(item.instruction, item.lang))
+        return _number(item, item.instruction)
     if item.type == "function":
         return Outcome(None, None)
     question = item.instruction.casefold()
@@ -92,9 +92,10 @@ class LanguageJudge:
         return None if judge is None or item.type == "function" else judge(text)
 
 
-def _number(item: Item, number: float | None) -> Outcome:
+def _number(item: Item, text: str) -> Outcome:
+    number = final_number(text, item.lang)
     if number is None:
         return Outcome(None, False)
     written = str(int(number)) if number.is_integer() else str(number)
-    right = isinstance(item.answer, float) and abs(number - item.answer) < 1e-6
+    right = isinstance(item.answer, float) and is_number(text, item.answer, item.lang)
     return Outcome(written, right)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.common.errors import InputError
-from analysis.measure.robustness import MAX_VARIANTS, variants, weight_spread
+from analysis.measure.checks.robustness import MAX_VARIANTS, variants, weight_spread
 
 
 def test_cells_nearer_to_uniform_than_their_spread_are_noise() -> None:

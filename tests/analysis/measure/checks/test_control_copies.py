@@ -9,9 +9,9 @@ import torch
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.measure.control_copies import COPY_FACTORS, compare_copies
+from analysis.measure.checks.control_copies import COPY_FACTORS, compare_copies
 from analysis.models.adapters import load_adapter
-from analysis.models.manifest import AdapterEntry, PromptForm
+from analysis.models.collection import AdapterEntry, PromptForm
 from tests import tiny
 from tests.scaled_copy import scaled_copy
 

@@ -6,7 +6,7 @@ from analysis.common.errors import InputError
 from analysis.measure.lenses import lenses
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import POSITIONS
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 
 
 def check_collection(collection: Collection) -> None:
