@@ -101,6 +101,14 @@ def read_tasks(
     return tasks
 
 
+def _read_json(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        # The decoder would count lines within this line.
+        raise ValueError(f"it is not JSON ({error.msg} at character {error.pos + 1})") from error
+
+
 def read_task(path: Path, limit: int | None = None, check: ItemCheck | None = None) -> Task:
     """Reads a file of items, one JSON object a line; blank lines are skipped.
 
@@ -127,7 +135,7 @@ def read_task(path: Path, limit: int | None = None, check: ItemCheck | None = No
         if not line.strip():
             continue
         try:
-            item = _item(json.loads(line))
+            item = _item(_read_json(line))
             if item.id in lines:
                 raise ValueError(f"id {item.id!r} is that of line {lines[item.id]}, too")
             # The reading of a whole file costs little; a further check may cost much.

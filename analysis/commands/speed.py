@@ -25,7 +25,12 @@ def add(subparsers: Any) -> None:
         "collection's base and made-up adapters: random numbers on all linears, as strong as "
         "trained ones.",
     )
-    parser.add_argument("--collection", default=DEFAULT_COLLECTION, metavar="C")
+    parser.add_argument(
+        "--collection",
+        default=DEFAULT_COLLECTION,
+        metavar="C",
+        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
+    )
     parser.add_argument("--adapters", type=int, default=6, metavar="K", help="(default: 6)")
     parser.add_argument("--rank", type=int, default=16, metavar="R", help="(default: 16)")
     parser.add_argument("--prompt-tokens", type=int, default=64, metavar="T", help="(default: 64)")

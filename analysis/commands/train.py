@@ -10,7 +10,16 @@ from typing import Any
 from analysis.common.errors import InputError
 from analysis.training.recipe import Recipe, make_recipe, read_recipe
 
-OPTIONS = ("rank", "alpha", "lr", "tokens", "batch_tokens", "seed", "head_vocabulary")
+OPTIONS = {
+    "rank": "rank of the adapter's two matrices",
+    "alpha": "the adapter is scaled by alpha / rank",
+    "lr": "peak learning rate",
+    "tokens": "tokens of own rows to train on",
+    "batch_tokens": "the most tokens in a batch, padding included",
+    "seed": "of the rows, their order and the first matrices",
+    "head_vocabulary": "the softmax is over so many first tokens, but for some batches over all",
+}
+"""The fields of a recipe that the command can replace, in words."""
 
 
 def add(subparsers: Any) -> None:
@@ -55,9 +64,14 @@ def add(subparsers: Any) -> None:
         help="of the base; auto: bfloat16 where the hardware multiplies in it",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    for option in OPTIONS:
-        kind = float if option == "lr" else int
-        parser.add_argument("--" + option.replace("_", "-"), type=kind, dest=option)
+    for option, meaning in OPTIONS.items():
+        parser.add_argument(
+            "--" + option.replace("_", "-"),
+            type=float if option == "lr" else int,
+            dest=option,
+            metavar="N",
+            help=f"{meaning} (default: the recipe's; without one {getattr(Recipe, option)})",
+        )
     parser.add_argument(
         "--weight-range",
         type=float,

@@ -65,7 +65,7 @@ def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("{", "Expecting"),
+        ("{", "it is not JSON (Expecting property name enclosed in double quotes at character 2)"),
         ("[1]", "no JSON object"),
         ({**NUMERIC, "lang": ""}, "lang is not text"),
         ({name: value for name, value in NUMERIC.items() if name != "domain"}, "domain is missing"),
