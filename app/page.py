@@ -18,9 +18,13 @@ from app import first_paint
 from app.first_paint import FirstPaint
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
-from app.server.tabs import Tab, TabContext
+from app.services.query_service import QueryService
+from app.services.tabs import Tab, TabContext
+from app.services.view_service import ViewService
 from app.state import stored_example
 from app.state.link_fields import LinkFields
+from app.state.session import Session
+from app.state.view_settings import ViewSettings
 from app.views.masthead_panel import masthead_panel
 from app.widgets import panels
 from app.widgets.labels import labels_of
@@ -72,17 +76,26 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
         loader: Gives the engine once it is loaded.
     """
     page = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
-    context = functools.partial(
-        TabContext,
-        page=page,
-        collection=collection,
-        labels=labels_of(collection),
-        loader=loader,
-        request_queue=RequestQueue(),
-        link_fields=LinkFields(),
-        stored_example=stored_example.load(collection),
-    )
+    labels, request_queue = labels_of(collection), RequestQueue()
+    example = stored_example.load(collection)
+    view_service = ViewService(loader, labels, example)
+    session = Session(view_settings=ViewSettings.of(collection))
+    if example is not None:
+        session.show(example.snapshot)
     with page:
+        context = functools.partial(
+            TabContext,
+            page=page,
+            collection=collection,
+            labels=labels,
+            loader=loader,
+            request_queue=request_queue,
+            query_service=QueryService(loader, request_queue, labels, view_service),
+            view_service=view_service,
+            session=gr.State(session),
+            link_fields=LinkFields(),
+            stored_example=example,
+        )
         masthead = panels.panel(
             "masthead", masthead_panel(collection, loader.now), elem_id="masthead"
         )

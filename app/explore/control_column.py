@@ -14,7 +14,7 @@ from analysis.measure.trace import MEAN, POSITIONS
 from analysis.methods import DEFAULT_METHODS
 from analysis.models.manifest import Collection
 from app.explore.controls import Controls, alone_choices, method_choices
-from app.explore.services.answer_service import MOST_ANSWERS
+from app.services.answer_service import MOST_ANSWERS
 from app.state import link_fields, view_settings, what_if
 from app.state.link_fields import Field
 from app.state.view_settings import SPAN

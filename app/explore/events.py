@@ -38,7 +38,7 @@ def connect(handlers: Handlers) -> None:
     """
     layout, page = handlers.layout, handlers.context.page
     controls, panels, buttons = layout.controls, layout.panels, layout.buttons
-    session, outputs = handlers.session, handlers.page.outputs
+    session, outputs = handlers.context.session, handlers.page.outputs
     question = {session, *controls.of("question", "view", "answers")}
 
     def request(listener: Callable[..., Any], *inputs: Any) -> dict[str, Any]:

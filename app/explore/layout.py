@@ -12,7 +12,7 @@ from app.explore import control_column
 from app.explore.button_hints import hints_panel
 from app.explore.controls import Controls
 from app.explore.history_panel import history_panel
-from app.server.tabs import TabContext
+from app.services.tabs import TabContext
 from app.state import link_fields
 from app.state.answers_panel import AnswersPanel
 from app.state.examples import Example

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from app.explore.button_hints import disabled_buttons, hints_panel
 from app.explore.layout import EVERY_TOKEN, Layout
-from app.explore.services.permalinks import Permalinks
+from app.explore.permalinks import Permalinks
 from app.state import view_settings
 from app.state.session import Session
 from app.widgets.panels import encode

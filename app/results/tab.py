@@ -13,7 +13,7 @@ from app.results.layout import FILTERS
 from app.results.results_service import ResultsService
 from app.results.views.items_panel import STEP
 from app.server.request_queue import SERVED
-from app.server.tabs import Tab, TabContext
+from app.services.tabs import Tab, TabContext
 
 _EVENT: dict[str, Any] = {
     "show_progress": "hidden",

@@ -1,27 +1,32 @@
-"""A tab is one folder: the page finds it, and it shares the page's request queue."""
+"""A tab is one folder: the page finds it, and it shares the page's queue, services and session."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
 import app
+from analysis.engine import Engine
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import Collection, load_collection
 from app.page import build, find_tabs
 from app.server.loader import Loader
-from app.server.tabs import TabContext
+from app.services.tabs import TabContext
+from app.state.run import AnswerSettings
 from tests.tiny import tiny_collection
 
 _TAB = """
 import gradio as gr
 
-from app.server.tabs import Tab, TabContext
+from app.services.tabs import Tab, TabContext
 from app.state.link_fields import Field
+from app.state.run import AnswerSettings
 
 contexts = []
 
@@ -29,7 +34,23 @@ contexts = []
 def build(context: TabContext) -> None:
     contexts.append(context)
     context.link_fields.add({"lesson": Field("lesson", str, "")})
-    gr.Button("First lesson", elem_id="first-lesson")
+    lesson = gr.Button("First lesson", elem_id="first-lesson")
+    answer = gr.Textbox()
+
+    def ask_lesson(session):
+        from analysis.inference.decoding.sampling import Sampling
+
+        for update in context.query_service.ask(
+            session,
+            "How many?",
+            list(context.labels),
+            session.view_settings,
+            lambda: AnswerSettings(("base",), 4, Sampling(), "norm"),
+        ):
+            if "answers" in update and update["answers"].rows:
+                yield update["answers"].rows[0].text
+
+    lesson.click(ask_lesson, context.session, answer)
 
 
 TAB = Tab("Lessons", order=99, build=build)
@@ -71,6 +92,10 @@ def _ids(page: gr.Blocks) -> set[object]:
     return {getattr(block, "elem_id", None) for block in page.blocks.values()}
 
 
+def _no_answers() -> AnswerSettings:
+    return AnswerSettings((), 4, Sampling(), "norm")
+
+
 def _explore_context(page: gr.Blocks) -> TabContext:
     """The context that the Explore tab's listeners hold."""
     listener = next(
@@ -93,6 +118,34 @@ def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
     # It can link to the other tab, and its own values have a place in a link.
     link = context.link_fields.encode({"query": "How many?", "lesson": "one"})
     assert link == "q=How+many%3F&lesson=one"
+
+
+def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, lessons: str) -> None:
+    loader = Loader(lambda progress: Engine.load(collection, progress))
+    page = build(collection, loader)
+    loader.start()
+    assert loader.wait(300) is not None, loader.now
+    (context,) = importlib.import_module(lessons).contexts
+    explore = _explore_context(page)
+    assert context.query_service is explore.query_service
+    assert context.session is explore.session
+    listener = next(listener for listener in page.fns.values() if listener.name == "ask_lesson")
+    session = context.session.value.copy()
+    answers = list(listener.fn(session))  # type: ignore[arg-type, misc]
+    assert answers[-1] and answers[-1] == session.answer_stream.panel().rows[0].text
+    # What the lesson asked is the run that Explore shows.
+    assert session.run.query == session.snapshot.query == "How many?"
+    # It stands in the queue of the page: it waits while that serves others, and Stop ends it.
+    with ExitStack() as others:
+        for _ in range(context.request_queue.served):
+            others.enter_context(context.request_queue.entry())
+        steps = context.query_service.ask(
+            session, "Why?", list(context.labels), session.view_settings, _no_answers
+        )
+        told = [next(steps)["status"].text, next(steps)["status"].text]
+        session.stop()
+        assert told == ["Reading the query", "Number 1 in the queue"]
+        assert next(steps)["status"].state == "stopped"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.explore import control_column
 from app.explore.controls import Controls, answer_settings_of, view_settings_of
-from app.explore.services.permalinks import Permalinks
-from app.explore.services.view_service import ViewService
+from app.explore.permalinks import Permalinks
 from app.server.loader import Loader
+from app.services.view_service import ViewService
 from app.state import link_fields
 from app.state.link_fields import Field, LinkFields
 from app.state.run import AnswerSettings, Run

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from analysis.common.errors import InputError
-from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
+from app.services.view_service import ViewService
 from app.state.session import Session
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import BOTH, MEAN
-from app.explore.services.divergences import cached_divergence
-from app.explore.services.updates import Update
+from app.services.divergences import cached_divergence
+from app.services.updates import Update
 from app.state.session import Session
 from app.state.snapshot import Snapshot, snapshot_of, with_settings
 from app.state.view_settings import ViewSettings

@@ -22,9 +22,9 @@ from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import POSITIONS
 from analysis.models.manifest import load_collection
-from app.explore.services.robustness_service import check_copies, check_variants
-from app.explore.services.updates import Updates
 from app.export import files
+from app.services.robustness_service import check_copies, check_variants
+from app.services.updates import Updates
 from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explore import controls
-from app.explore.services.updates import Update
-from app.explore.services.view_service import ViewService
+from app.services.updates import Update
+from app.services.view_service import ViewService
 from app.state import link_fields
 from app.state.link_fields import LinkFields
 from app.state.session import Session

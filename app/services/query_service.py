@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import MEAN
-from app.explore.services import divergences
-from app.explore.services.answer_service import answer, answer_rows, check_count
-from app.explore.services.updates import Updates
-from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import (
@@ -25,6 +21,10 @@ from app.server.requests import (
     run_with_progress,
     wait_for_engine,
 )
+from app.services import divergences
+from app.services.answer_service import answer, answer_rows, check_count
+from app.services.updates import Updates
+from app.services.view_service import ViewService
 from app.state import what_if
 from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerSettings, Run

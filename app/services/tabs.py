@@ -14,12 +14,17 @@ from app.state.link_fields import LinkFields
 if TYPE_CHECKING:
     import gradio as gr
 
+    from app.services.query_service import QueryService
+    from app.services.view_service import ViewService
     from app.state.stored_example import StoredExample
 
 
 @dataclass(frozen=True)
 class TabContext:
-    """The shared parts of the page, and the tab's own part. A tab makes its own services from them.
+    """The shared parts of the page, and the tab's own part.
+
+    All tabs share one session for each visitor and one queue: a request of one tab ends the
+    visitor's running request, from whichever tab that came.
 
     Attributes:
         page: The page; its `load` event comes when a visitor opens the page.
@@ -28,6 +33,9 @@ class TabContext:
         labels: The adapters' labels by name.
         loader: Gives the engine once it is loaded.
         request_queue: The queue of all requests to the engine.
+        query_service: Serves questions, in that queue.
+        view_service: Shows the runs of the questions.
+        session: The component that holds the visitor's session.
         link_fields: The values that a permalink can hold; a tab adds those of its controls.
         stored_example: The run that the page shows before the first question, if there is one.
     """
@@ -38,6 +46,9 @@ class TabContext:
     labels: Mapping[str, str]
     loader: Loader
     request_queue: RequestQueue
+    query_service: QueryService
+    view_service: ViewService
+    session: gr.State
     link_fields: LinkFields
     stored_example: StoredExample | None
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
 from analysis.methods import fuse
-from app.explore.services.updates import Update, Updates
 from app.server.requests import run_with_progress
+from app.services.updates import Update, Updates
 from app.state import what_if
 from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import Heading, heading_of, reference_among
