@@ -24,6 +24,7 @@ from app.widgets import text
 from app.widgets.status import StatusPanel
 
 if TYPE_CHECKING:
+    from analysis.measure.trace import Trace
     from app.server.loader import Loader
     from app.state.run import Run
     from app.state.stored_example import StoredExample
@@ -37,10 +38,6 @@ _MEANS = {
     MEAN: " The divergence above is the mean over all tokens of the query.",
 }
 _UNREAD = "The model has to read every token for this, once for each lens and metric."
-_GONE = (
-    "The tokens of this question are no longer kept, because newer questions were asked: ask it "
-    "again to see them."
-)
 _STORED = "The stored example has no such numbers. Ask the question yourself to see them."
 
 
@@ -74,26 +71,33 @@ class ViewService:
         session.change_settings(view_settings)
         return self.redraw(session)
 
-    def show_run(self, session: Session, run: Run) -> Update:
+    def show_run(self, session: Session, run: Run, trace: Trace) -> Update:
         """A new run under the newest view settings.
+
+        Args:
+            session: The visitor's session.
+            run: The run.
+            trace: Its trace, which the engine may not have kept.
 
         Raises:
             Stopped: The request of the run has to end.
         """
-        return self._show(session, run)
+        return self._show(session, run, trace)
 
     def redraw(self, session: Session) -> Update:
         """The run that is shown, under the newest view settings."""
-        return self._show(session, None)
+        return self._show(session)
 
-    def _show(self, session: Session, new_run: Run | None) -> Update:
+    def _show(
+        self, session: Session, new_run: Run | None = None, trace: Trace | None = None
+    ) -> Update:
         # Reading takes time: meanwhile another run may be there, or other view settings.
         while True:
             missing = ""
             now = session.copy()
             run, before, view_settings = new_run or now.run, now.snapshot, now.view_settings
             try:
-                snapshot = self._snapshot(before, run, view_settings)
+                snapshot = self._snapshot(before, run, view_settings, trace)
             except InputError as error:
                 # The engine no longer keeps the trace. The grid's own numbers are still there.
                 missing = str(error)
@@ -108,7 +112,7 @@ class ViewService:
                 shown = session.show_if_current(run, view_settings, snapshot)
             if shown:
                 break
-        update = self.panels(session)
+        update = self.panels(session, trace)
         if before is not None and not same_numbers(before, snapshot):
             # The robustness checks were made with the numbers before.
             update["variants"] = update["copies"] = ChartsPanel.empty()
@@ -121,28 +125,37 @@ class ViewService:
         return update
 
     def _snapshot(
-        self, shown: Snapshot | None, run: Run | None, view_settings: ViewSettings
+        self,
+        shown: Snapshot | None,
+        run: Run | None,
+        view_settings: ViewSettings,
+        trace: Trace | None,
     ) -> Snapshot | None:
         engine = self._loader.engine
         if run is None or engine is None:
             # The stored example holds the divergences of one lens, metric and position.
             return shown and with_settings(shown, view_settings)
-        divergence = cached_divergence(engine, run, view_settings)
+        divergence = cached_divergence(engine, run, view_settings, trace)
         if divergence is None:
             view_settings = replace(view_settings, position="query")
-            divergence = cached_divergence(engine, run, view_settings)
+            divergence = cached_divergence(engine, run, view_settings, trace)
         assert divergence is not None
         return snapshot_of(divergence, run, view_settings, self._labels)
 
-    def panels(self, session: Session) -> Update:
-        """The panels that depend on the snapshot, the pin, the painted weights and the cell."""
+    def panels(self, session: Session, trace: Trace | None = None) -> Update:
+        """The panels that depend on the snapshot, the pin, the painted weights and the cell.
+
+        Args:
+            session: The visitor's session.
+            trace: The trace of its run, while the request holds it; the kept one by default.
+        """
         session = session.copy()
         snapshot = session.snapshot
         if snapshot is None:
             return {}
         update: Update = {
             **self._figures(session, snapshot),
-            **self.explanation(session),
+            **self.explanation(session, trace),
             **self.tokens(session),
         }
         source = session.run or self._example
@@ -194,7 +207,7 @@ class ViewService:
         cell = session.cell or (snapshot.visible_layers.start, 0)
         return {"tokens": charts_panel.every_token(snapshot, cell, every_token)}
 
-    def explanation(self, session: Session) -> Update:
+    def explanation(self, session: Session, trace: Trace | None = None) -> Update:
         """The explanation of the selected cell."""
         snapshot, cell = session.snapshot, session.cell
         if snapshot is None or cell is None:
@@ -205,9 +218,11 @@ class ViewService:
         position = view_settings.cell_position
         if run is not None and engine is not None:
             prompt, name = run.prompt, snapshot.adapters[adapter]
-            trace = engine.kept_trace(prompt, run.adapters)
-            if trace is None:
-                return {"explanation": explanation_panel(grid_view, layer, adapter, None, _GONE)}
+            try:
+                trace = run.trace if trace is None else trace
+            except InputError as error:
+                why = str(error)
+                return {"explanation": explanation_panel(grid_view, layer, adapter, None, why)}
             tokens = engine.cell(trace, layer, name, view_settings.lens, position)
             # Prepares the other metrics and positions, which the visitor may choose next.
             engine.read_ahead(trace, view_settings.lens, layer, name)
