@@ -114,6 +114,20 @@ def test_a_new_page_gets_the_links_own_values_alone(permalinks: Permalinks) -> N
     assert set(again) > {"query", "seed", "lens", "top_p", "temperature", "adapters"}
 
 
+def test_a_link_without_a_question_overrules_no_setting_that_a_visitor_chose_meanwhile(
+    permalinks: Permalinks,
+) -> None:
+    session = _session(ViewSettings(metric="js", show="difference", span="1"))
+    values, shown = permalinks.open(session, {"lens": "raw", "seed": "7"}, new_page=True)
+    assert values == {"lens": "raw", "seed": 7} and "grid" in shown
+    assert session.view_settings == ViewSettings("raw", metric="js", show="difference", span="1")
+    permalinks.open(session, {"softness": "2", "layers": "2"}, new_page=True)
+    assert session.view_settings.temperature == 2 and session.view_settings.span == "2"
+    # In the history, a run comes back as it was: what its link leaves out has its default.
+    permalinks.open(session, {"lens": "raw"})
+    assert session.view_settings == ViewSettings("raw")
+
+
 def test_a_question_too_long_for_a_link_is_said(permalinks: Permalinks, tmp_path: Path) -> None:
     session = _session()
     session.snapshot = replace(SNAPSHOT, query="word " * 2000)
