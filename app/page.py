@@ -18,13 +18,14 @@ from app import first_paint
 from app.first_paint import FirstPaint
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
+from app.services.page_links import PageLinks
 from app.services.query_service import QueryService
 from app.services.tabs import Tab, TabContext
 from app.services.view_service import ViewService
 from app.state import stored_example
-from app.state.link_fields import LinkFields
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
+from app.views.export_panel import Permalink
 from app.views.masthead_panel import masthead_panel
 from app.widgets import panels
 from app.widgets.labels import labels_of
@@ -83,6 +84,7 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
     if example is not None:
         session.show(example.snapshot)
     with page:
+        address = panels.panel("address", Permalink("", ()), elem_id="address", render=False)
         context = functools.partial(
             TabContext,
             page=page,
@@ -93,7 +95,7 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
             query_service=QueryService(loader, request_queue, labels, view_service),
             view_service=view_service,
             session=gr.State(session),
-            link_fields=LinkFields(),
+            links=PageLinks(page, address),
             stored_example=example,
         )
         masthead = panels.panel(
@@ -103,6 +105,7 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
             for tab in find_tabs():
                 with gr.Tab(tab.title, id=tab.title) as own:
                     tab.build(context(tab=own))
+        address.render()
         timer = gr.Timer(_POLL_SECONDS)
 
         def update_masthead() -> tuple[str, gr.Timer]:

@@ -10,7 +10,6 @@ from app.explore.permalinks import Permalinks
 from app.services.tabs import Tab, TabContext
 from app.services.updates import Update
 from app.state.examples import load_examples
-from app.state.link_fields import LinkFields
 from app.state.session import Session
 from app.widgets.panels import fill
 
@@ -23,9 +22,9 @@ def build(context: TabContext) -> None:
     examples = load_examples(context.collection)
     parts = layout.build(context, examples, query, disabled_buttons(session))
 
-    fields = parts.controls.link_fields
-    context.link_fields.add(fields)
-    permalinks = Permalinks(LinkFields(fields), context.view_service)
+    # A link to Explore may ask a question, and says what the grid shows: no control holds that.
+    part = context.links.part(parts.controls.link_fields)
+    permalinks = Permalinks(part, context.view_service)
     if example is not None:
         first: Update = {
             **context.view_service.panels(session),

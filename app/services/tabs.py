@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from analysis.models.manifest import Collection
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
-from app.state.link_fields import LinkFields
 
 if TYPE_CHECKING:
     import gradio as gr
 
+    from app.services.page_links import PageLinks
     from app.services.query_service import QueryService
     from app.services.view_service import ViewService
     from app.state.stored_example import StoredExample
@@ -36,7 +36,7 @@ class TabContext:
         query_service: Serves questions, in that queue.
         view_service: Shows the runs of the questions.
         session: The component that holds the visitor's session.
-        link_fields: The values that a permalink can hold; a tab adds those of its controls.
+        links: The links to the page; a tab adds the controls whose values they hold.
         stored_example: The run that the page shows before the first question, if there is one.
     """
 
@@ -49,7 +49,7 @@ class TabContext:
     query_service: QueryService
     view_service: ViewService
     session: gr.State
-    link_fields: LinkFields
+    links: PageLinks
     stored_example: StoredExample | None
 
 

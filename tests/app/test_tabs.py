@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -19,13 +21,15 @@ from app.page import build, find_tabs
 from app.server.loader import Loader
 from app.services.tabs import TabContext
 from app.state.run import AnswerSettings
+from tests.added import added_tab
 from tests.tiny import tiny_collection
 
 _TAB = """
 import gradio as gr
 
+from app.services.page_links import LinkedControl
 from app.services.tabs import Tab, TabContext
-from app.state.link_fields import Field
+from app.state.link_fields import Field, one_of
 from app.state.run import AnswerSettings
 
 contexts = []
@@ -33,7 +37,9 @@ contexts = []
 
 def build(context: TabContext) -> None:
     contexts.append(context)
-    context.link_fields.add({"lesson": Field("lesson", str, "")})
+    choice = gr.Dropdown(["one", "two"], value="one", elem_id="lesson")
+    field = Field("lesson", one_of("one", "two"), "one")
+    context.links.add({"lesson": LinkedControl(choice, field)})
     lesson = gr.Button("First lesson", elem_id="first-lesson")
     answer = gr.Textbox()
 
@@ -66,18 +72,10 @@ def collection(tmp_path: Path) -> Collection:
 def lessons(tmp_path: Path) -> Iterator[str]:
     """The name of a package in another folder, which is a part of `app` meanwhile."""
     folder = tmp_path / "added"
-    package = folder / "lessons"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (package / "tab.py").write_text(_TAB)
-    (folder / "no_tab").mkdir()
+    (folder / "no_tab").mkdir(parents=True)
     (folder / "no_tab" / "__init__.py").write_text("")
-    app.__path__.append(str(folder))
-    importlib.invalidate_caches()
-    yield "app.lessons.tab"
-    app.__path__.remove(str(folder))
-    for name in ("app.lessons.tab", "app.lessons", "app.no_tab"):
-        sys.modules.pop(name, None)
+    with added_tab(folder, "lessons", _TAB) as module:
+        yield module
 
 
 def _page(collection: Collection) -> gr.Blocks:
@@ -116,8 +114,42 @@ def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
     assert context.page is page
     assert context.request_queue is _explore_context(page).request_queue
     # It can link to the other tab, and its own values have a place in a link.
-    link = context.link_fields.encode({"query": "How many?", "lesson": "one"})
-    assert link == "q=How+many%3F&lesson=one"
+    link = context.links.fields.encode({"query": "How many?", "lesson": "two"})
+    assert link == "q=How+many%3F&lesson=two"
+
+
+def test_a_link_holds_and_restores_a_control_of_an_added_tab(
+    collection: Collection, lessons: str
+) -> None:
+    page = _page(collection)
+    lesson = next(block for block in page.blocks.values() if block.elem_id == "lesson")
+    written, opened = (
+        next(listener.fn for listener in page.fns.values() if listener.name == name)
+        for name in ("write_address", "restore_link")
+    )
+    assert written and opened
+    # It writes no key of Explore, which the page keeps in its address.
+    assert json.loads(written("two")) == {"text": "lesson=two", "keys": ["lesson"]}
+    assert json.loads(written("one")) == {"text": "", "keys": ["lesson"]}
+
+    def open_link(**query_params: str) -> object:
+        return opened(SimpleNamespace(query_params=query_params))
+
+    assert open_link(lesson="two", q="How many?") == {lesson: "two"}
+    for link in ({"q": "How many?"}, {"lesson": "no such"}):
+        assert open_link(**link) == gr.skip()
+
+
+@pytest.mark.parametrize("key", ["q", "lens"])
+def test_no_tab_takes_a_key_of_another_tab(
+    tmp_path: Path, collection: Collection, key: str
+) -> None:
+    text = _TAB.replace('Field("lesson"', f'Field("{key}"')
+    with (
+        added_tab(tmp_path / "other", "taken", text),
+        pytest.raises(ValueError, match=f"the key '{key}'"),
+    ):
+        _page(collection)
 
 
 def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, lessons: str) -> None:
