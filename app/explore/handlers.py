@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 
 from app.explore import controls
 from app.explore.controls import Data, Values
-from app.explore.guard import guarded
 from app.explore.layout import Layout
 from app.explore.page_updates import Changes, PageUpdates
 from app.explore.permalinks import Permalinks
 from app.export import files
+from app.server.guard import guarded, text_of
+from app.server.requests import FAILED
 from app.services.robustness_service import check_copies, check_variants
 from app.services.tabs import TabContext
 from app.services.updates import Updates
@@ -23,6 +25,7 @@ from app.state import link_fields
 from app.state.examples import Example
 from app.state.session import Session
 from app.views.export_panel import ExportPanel
+from app.widgets.status import StatusPanel
 
 # A panel ignores contents that equal the contents before: each file gets another number.
 _FILE_NUMBERS = itertools.count(1)
@@ -35,12 +38,15 @@ class Handlers:
     Each takes the values by component, those of the session and of the controls that it needs.
 
     Attributes:
+        fault: What the page says after a fault of ours.
         context: The shared parts of the page.
         layout: The parts of the tab.
         examples: The example questions.
         permalinks: Makes and opens links.
         page: Turns updates into changes of components.
     """
+
+    fault: ClassVar[str] = FAILED
 
     context: TabContext
     layout: Layout
@@ -51,9 +57,19 @@ class Handlers:
     def _read(self, data: Data) -> tuple[Session, Values]:
         return data[self.context.session], self.layout.controls.values(data)
 
-    def _stream(self, session: Session, updates: Updates) -> Iterator[Changes]:
-        for update in self.context.query_service.then_read_tokens(session, updates):
-            yield self.page.changes(session, update)
+    def failed(self, text: str) -> Changes:
+        """A failure in the status line; the page keeps everything else."""
+        return self.page.message(StatusPanel("error", text))
+
+    def _stream(self, session: Session, begin: Callable[[], Updates]) -> Iterator[Changes]:
+        """Runs a request; whatever fails on its way to the page ends it with a message."""
+        try:
+            # Closed at once, so that the buttons below are those after the request.
+            with closing(self.context.query_service.then_read_tokens(session, begin())) as updates:
+                for update in updates:
+                    yield self.page.changes(session, update)
+        except Exception as error:
+            yield {**self.failed(text_of(error, self.fault)), **self.page.buttons(session)}
 
     # Requests: they run the model and wait in the queue.
 
@@ -85,39 +101,44 @@ class Handlers:
     ) -> Iterator[Changes]:
         # In the collection's order, in whichever order they were ticked.
         adapters = [name for name in self.context.labels if name in values["adapters"]]
-        updates = self.context.query_service.ask(
-            session,
-            values["query"],
-            adapters,
-            controls.view_settings_of(values),
-            lambda: controls.answer_settings_of(values),
-            with_shown=with_shown,
-        )
-        yield from self._stream(session, updates)
+
+        def begin() -> Updates:
+            return self.context.query_service.ask(
+                session,
+                values["query"],
+                adapters,
+                controls.view_settings_of(values),
+                lambda: controls.answer_settings_of(values),
+                with_shown=with_shown,
+            )
+
+        yield from self._stream(session, begin)
 
     def read_every_token(self, data: Data) -> Iterator[Changes]:
         """Reads the divergence at every token."""
         session, _ = self._read(data)
-        yield from self._stream(session, self.context.query_service.every_token(session))
+        yield from self._stream(session, lambda: self.context.query_service.every_token(session))
 
     def read_tokens_if_needed(self, data: Data) -> Iterator[Changes]:
         """Reads the divergence at every token if the view settings need it."""
         session, _ = self._read(data)
         yield gr.skip()  # without a first step, Gradio would empty the outputs
-        yield from self._stream(session, self.context.query_service.read_tokens_if_needed(session))
+        service = self.context.query_service
+        yield from self._stream(session, lambda: service.read_tokens_if_needed(session))
 
     def check_variants(self, data: Data) -> Iterator[Changes]:
         """Compares the weights of variants of the question."""
         session, values = self._read(data)
         loader, request_queue = self.context.loader, self.context.request_queue
-        updates = check_variants(loader, request_queue, session, values["variants"])
-        yield from self._stream(session, updates)
+        yield from self._stream(
+            session, lambda: check_variants(loader, request_queue, session, values["variants"])
+        )
 
     def check_copies(self, data: Data) -> Iterator[Changes]:
         """Compares the selected adapter with copies of it."""
         session, _ = self._read(data)
-        updates = check_copies(self.context.loader, self.context.request_queue, session)
-        yield from self._stream(session, updates)
+        loader, request_queue = self.context.loader, self.context.request_queue
+        yield from self._stream(session, lambda: check_copies(loader, request_queue, session))
 
     def stop(self, data: Data) -> None:
         """Ends the running request at its next step."""
