@@ -17,7 +17,7 @@ import app
 from analysis.engine import Engine
 from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import Collection, load_collection
-from app.page import build, find_tabs
+from app.page import build, content_of, find_tabs
 from app.server.loader import Loader
 from app.services.tabs import TabContext
 from app.state.run import AnswerSettings
@@ -79,7 +79,7 @@ def lessons(tmp_path: Path) -> Iterator[str]:
 
 
 def _page(collection: Collection) -> gr.Blocks:
-    return build(collection, Loader(lambda progress: None))  # type: ignore[arg-type, return-value]
+    return build(content_of(collection), Loader(lambda progress: None))  # type: ignore[arg-type, return-value]
 
 
 def _titles(page: gr.Blocks) -> list[str]:
@@ -154,7 +154,7 @@ def test_no_tab_takes_a_key_of_another_tab(
 
 def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, lessons: str) -> None:
     loader = Loader(lambda progress: Engine.load(collection, progress))
-    page = build(collection, loader)
+    page = build(content_of(collection), loader)
     loader.start()
     assert loader.wait(300) is not None, loader.now
     (context,) = importlib.import_module(lessons).contexts
