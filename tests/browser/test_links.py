@@ -24,7 +24,8 @@ from app.state.link_fields import Field, one_of
 
 def build(context: TabContext) -> None:
     lesson = gr.Radio(["one", "two"], value="one", label="Lesson", elem_id="lesson")
-    context.links.add({"lesson": LinkedControl(lesson, Field("lesson", one_of("one", "two"), "one"))})
+    field = Field("lesson", one_of("one", "two"), "one")
+    context.links.add({"lesson": LinkedControl(lesson, field)})
 
 
 TAB = Tab("Lessons", order=99, build=build)
