@@ -73,7 +73,7 @@ def test_the_stored_example_has_a_link_and_its_page_keeps_its_address(
     assert permalinks.export_panel(Session()) == ExportPanel.empty()
 
 
-def test_a_run_comes_back_as_it_was_asked_and_is_looked_at(permalinks: Permalinks) -> None:
+def test_a_link_restores_the_question_and_all_settings_of_a_run(permalinks: Permalinks) -> None:
     session = _session(ViewSettings("raw", "divergence", "prompt", "js", "softmax", 0.5, "1-2"))
     methods = ("base", "qa-flora", "adapter:code", "adapter:math")
     answer_settings = AnswerSettings(methods, 32, Sampling(0.7, 0.9, 5), "raw")
@@ -94,7 +94,7 @@ def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> N
     assert "show" not in _link(permalinks, _session(ViewSettings(show="difference")))
 
 
-def test_settings_alone_are_how_what_is_there_is_looked_at(permalinks: Permalinks) -> None:
+def test_a_link_without_a_question_changes_the_view_settings(permalinks: Permalinks) -> None:
     session = _session()
     values, shown = permalinks.open(session, {"show": "divergence", "seed": "many"})
     assert "query" not in values and not session.linked

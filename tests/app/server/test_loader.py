@@ -23,7 +23,7 @@ def test_loading_waits_for_the_first_page() -> None:
     assert began.wait(60)
 
 
-def test_a_failed_loading_leaves_what_is_there_to_look_at() -> None:
+def test_a_failed_loading_leaves_the_grid_usable() -> None:
     def fail(progress: object) -> None:
         raise InputError("There is no such base.")
 

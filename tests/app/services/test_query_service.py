@@ -216,7 +216,7 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
 
 
 @pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
-def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
+def test_newest_view_settings_win_over_the_request(
     visit: Visit, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     visit.ask(QUERY)
@@ -235,7 +235,7 @@ def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
     assert shown["tokens"].id
 
 
-def test_what_was_seen_of_another_run_or_look_is_seen_anew(
+def test_a_grid_of_another_run_or_of_older_settings_is_made_again(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask("before")
@@ -413,7 +413,7 @@ def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit
     assert profile.figure["data"][0]["x"] == [1, 2]
 
 
-def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> None:
+def test_a_waiting_request_is_told_its_place_in_the_queue(visit: Visit) -> None:
     places = [visit.request_queue.entry() for _ in range(visit.request_queue.served)]
     for place in places:
         place.__enter__()
@@ -454,7 +454,7 @@ def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
     assert drawn.figure["data"][0]["y"] == [2] and drawn.table.rows[0][0] == "2"
 
 
-def test_what_is_read_ahead_is_looked_at_without_model_or_head(
+def test_numbers_that_are_read_ahead_are_shown_without_model_or_head(
     visit: Visit, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask(QUERY)
