@@ -25,6 +25,13 @@ Data: TypeAlias = Mapping[Any, Any]
 Part: TypeAlias = Literal["question", "view", "answers", "what-if", "check"]
 """The part of the work that a control belongs to."""
 
+AT_ONCE: dict[str, Any] = {
+    "show_progress": "hidden",
+    "queue": False,
+    "trigger_mode": "always_last",
+}
+"""How a control follows another control, whether the visitor or a link changes that one."""
+
 C = TypeVar("C", bound=Component)
 
 

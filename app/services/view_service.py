@@ -7,20 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.measure.trace import BOTH, MEAN
 from app.services.divergences import cached_divergence
+from app.services.run_panels import RunPanels
 from app.services.updates import Update
 from app.state.session import Session
 from app.state.snapshot import Snapshot, snapshot_of, with_settings
 from app.state.view_settings import ViewSettings
-from app.views import charts_panel, grid_views
-from app.views.answer_note import answer_note
 from app.views.charts_panel import ChartsPanel
-from app.views.explanation_panel import explanation_panel
-from app.views.grid_panel import grid_panel
-from app.views.grid_views import GridView
-from app.views.prompt_panel import prompt_panel
-from app.widgets import text
 from app.widgets.status import StatusPanel
 
 if TYPE_CHECKING:
@@ -29,14 +22,6 @@ if TYPE_CHECKING:
     from app.state.run import Run
     from app.state.stored_example import StoredExample
 
-_READ = (
-    "Read at the token “{token}” with the {lens} lens. In early layers, these are not calibrated "
-    "probabilities."
-)
-_MEANS = {
-    BOTH: " The divergence above is the mean of this token and the prompt's last.",
-    MEAN: " The divergence above is the mean over all tokens of the query.",
-}
 _UNREAD = "The model has to read every token for this, once for each lens and metric."
 _STORED = "The stored example has no such numbers. Ask the question yourself to see them."
 
@@ -64,7 +49,7 @@ class ViewService:
     ) -> None:
         self._loader = loader
         self._labels = labels
-        self._example = example
+        self._panels = RunPanels(loader, example)
 
     def change_settings(self, session: Session, view_settings: ViewSettings) -> Update:
         """The run under other view settings."""
@@ -149,94 +134,14 @@ class ViewService:
             session: The visitor's session.
             trace: The trace of its run, while the request holds it; the kept one by default.
         """
-        session = session.copy()
-        snapshot = session.snapshot
-        if snapshot is None:
-            return {}
-        update: Update = {
-            **self._figures(session, snapshot),
-            **self.explanation(session, trace),
-            **self.tokens(session),
-        }
-        source = session.run or self._example
-        if source is not None:
-            update["prompt"] = prompt_panel(source.prompt, snapshot.view_settings.position)
-        return update
-
-    def _answer_note(self, session: Session, snapshot: Snapshot) -> str:
-        """How the answers to the shown question differ from the grid."""
-        run, engine = session.run, self._loader.engine
-        if run is not None and engine is not None:
-            answered = replace(engine.settings, lens=run.answer_settings.lens)
-            return answer_note(answered, snapshot.view_settings)
-        if self._example is not None:
-            return answer_note(
-                self._example.snapshot.view_settings.weight_settings, snapshot.view_settings
-            )
-        return ""
-
-    @staticmethod
-    def _grid_view(session: Session, snapshot: Snapshot) -> GridView:
-        painted = session.what_if.weights if session.what_if else None
-        return grid_views.grid_view(snapshot, session.pinned, painted)
-
-    def _figures(self, session: Session, snapshot: Snapshot) -> Update:
-        """The same numbers as a grid and as lines."""
-        grid_view = self._grid_view(session, snapshot)
-        note = self._answer_note(session, snapshot)
-        stored = session.run is None
-        return {
-            "grid": grid_panel(grid_view, session.cell, session.pinned, stored, note),
-            "profile": charts_panel.profile(grid_view),
-        }
+        return self._panels.all(session.copy(), trace)
 
     def select(self, session: Session, layer: int, adapter: int) -> Update:
         """Selects a cell and explains it."""
         if not session.select(layer, adapter):
             return {}
         session = session.copy()
-        return {**self.explanation(session), **self.tokens(session)}
-
-    @staticmethod
-    def tokens(session: Session) -> Update:
-        """The divergence of the selected cell at every token, if every token has been read."""
-        run, snapshot = session.run, session.snapshot
-        every_token = run.every_token(*snapshot.view_settings.reading) if run and snapshot else None
-        if every_token is None or snapshot is None:
-            return {"tokens": ChartsPanel.empty()}
-        cell = session.cell or (snapshot.visible_layers.start, 0)
-        return {"tokens": charts_panel.every_token(snapshot, cell, every_token)}
-
-    def explanation(self, session: Session, trace: Trace | None = None) -> Update:
-        """The explanation of the selected cell."""
-        snapshot, cell = session.snapshot, session.cell
-        if snapshot is None or cell is None:
-            return {}
-        layer, adapter = cell
-        grid_view = self._grid_view(session, snapshot)
-        view_settings, engine, run = snapshot.view_settings, self._loader.engine, session.run
-        position = view_settings.cell_position
-        if run is not None and engine is not None:
-            prompt, name = run.prompt, snapshot.adapters[adapter]
-            try:
-                trace = run.trace if trace is None else trace
-            except InputError as error:
-                why = str(error)
-                return {"explanation": explanation_panel(grid_view, layer, adapter, None, why)}
-            tokens = engine.cell(trace, layer, name, view_settings.lens, position)
-            # Prepares the other metrics and positions, which the visitor may choose next.
-            engine.read_ahead(trace, view_settings.lens, layer, name)
-        elif self._example is not None:
-            prompt, tokens = self._example.prompt, self._example.cells[layer][adapter]
-        else:
-            return {"explanation": explanation_panel(grid_view, layer, adapter, None)}
-        index = prompt.query_last if position == "query" else prompt.last
-        token = text.visible(prompt.tokens[index])
-        note = _READ.format(token=token, lens=view_settings.lens)
-        note += _MEANS.get(view_settings.position, "")
-        if view_settings.metric != "kl":
-            note += " The shares are those of the KL divergence."
-        return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}
+        return {**self._panels.explanation(session), **self._panels.tokens(session)}
 
     def paint(
         self,
@@ -253,7 +158,10 @@ class ViewService:
         session = session.copy()
         snapshot = session.snapshot
         assert snapshot is not None
-        return {**self._figures(session, snapshot), **self.explanation(session)}
+        return {
+            **self._panels.figures(session, snapshot),
+            **self._panels.explanation(session),
+        }
 
     def reset_painting(self, session: Session) -> Update:
         """Resets the painted weights to those of the run."""
