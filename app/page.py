@@ -109,7 +109,7 @@ def build(content: Content, loader: Loader) -> gr.Blocks:
     if example is not None:
         session.show(example.snapshot)
     with page:
-        address = panels.panel("address", Permalink("", ()), elem_id="address", render=False)
+        address = panels.panel("address", Permalink("", ()), elem_id="address")
         context = functools.partial(
             TabContext,
             page=page,
@@ -130,7 +130,6 @@ def build(content: Content, loader: Loader) -> gr.Blocks:
             for tab in content.tabs:
                 with gr.Tab(tab.title, id=tab.title) as own:
                     tab.build(context(tab=own))
-        address.render()
         timer = gr.Timer(_POLL_SECONDS)
 
         def update_masthead() -> tuple[str, gr.Timer]:
