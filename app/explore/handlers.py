@@ -99,10 +99,9 @@ class Handlers:
     def _ask(
         self, session: Session, values: Values, *, with_shown: bool = False
     ) -> Iterator[Changes]:
-        # In the collection's order, in whichever order they were ticked.
-        adapters = [name for name in self.context.labels if name in values["adapters"]]
-
         def begin() -> Updates:
+            # In the collection's order, in whichever order they were ticked.
+            adapters = [name for name in self.context.labels if name in values["adapters"]]
             return self.context.query_service.ask(
                 session,
                 values["query"],
