@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 from gradio.components import Component
 
-from app.explore.button_hints import disabled_buttons, hints_panel
 from app.explore.layout import EVERY_TOKEN, Layout
 from app.explore.permalinks import Permalinks
 from app.state import view_settings
 from app.state.session import Session
+from app.views.hints_panel import disabled_buttons, hints_panel
 from app.widgets.panels import encode
 from app.widgets.status import StatusPanel
 

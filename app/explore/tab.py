@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from app.explore import events, layout
-from app.explore.button_hints import disabled_buttons
 from app.explore.handlers import Handlers
 from app.explore.page_updates import PageUpdates
 from app.explore.permalinks import Permalinks
@@ -11,6 +10,7 @@ from app.services.tabs import Tab, TabContext
 from app.services.updates import Update
 from app.state.examples import load_examples
 from app.state.session import Session
+from app.views.hints_panel import disabled_buttons
 from app.widgets.panels import fill
 
 

@@ -1,4 +1,4 @@
-"""Why a button is disabled, in words."""
+"""The hints panel: why buttons are disabled, in words."""
 
 from __future__ import annotations
 
