@@ -11,7 +11,7 @@ import html
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.explore.layout import FOLDED_CONTROLS
 from app.state.examples import load_examples
 from app.state.stored_example import StoredExample

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from starlette.middleware import Middleware
 
 import app
 from analysis.measure.checks.collection_check import check_collection
-from analysis.models.manifest import DEFAULT_COLLECTION, Collection, load_collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 from app import first_paint
 from app.first_paint import FirstPaint
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
-from app.server.tabs import Tab, TabContext
+from app.services.page_links import PageLinks
+from app.services.query_service import QueryService
+from app.services.tabs import Tab, TabContext
+from app.services.view_service import ViewService
 from app.state import stored_example
-from app.state.link_fields import LinkFields
+from app.state.session import Session
+from app.state.stored_example import StoredExample
+from app.state.view_settings import ViewSettings
+from app.views.export_panel import Permalink
 from app.views.masthead_panel import masthead_panel
 from app.widgets import panels
 from app.widgets.labels import labels_of
@@ -30,6 +38,26 @@ COLLECTION = "FUSION_LENS_COLLECTION"
 """The environment variable that names another collection."""
 
 _POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the page is made of, read once.
+
+    Attributes:
+        collection: The collection of the page.
+        example: The stored example, if the collection has one.
+        tabs: The tabs in their order.
+    """
+
+    collection: Collection
+    example: StoredExample | None
+    tabs: tuple[Tab, ...]
+
+
+def content_of(collection: Collection) -> Content:
+    """The content of a collection's page."""
+    return Content(collection, stored_example.load(collection), tuple(find_tabs()))
 
 
 def collection_from_environment() -> Collection:
@@ -64,30 +92,43 @@ def find_tabs() -> list[Tab]:
     return sorted(tabs, key=lambda tab: (tab.order, tab.title))
 
 
-def build(collection: Collection, loader: Loader) -> gr.Blocks:
+def build(content: Content, loader: Loader) -> gr.Blocks:
     """The whole page.
 
     Args:
-        collection: The collection of the page.
+        content: What the page is made of.
         loader: Gives the engine once it is loaded.
+
+    Raises:
+        InputError: The collection's examples cannot be used.
     """
+    collection, example = content.collection, content.example
     page = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
-    context = functools.partial(
-        TabContext,
-        page=page,
-        collection=collection,
-        labels=labels_of(collection),
-        loader=loader,
-        request_queue=RequestQueue(),
-        link_fields=LinkFields(),
-        stored_example=stored_example.load(collection),
-    )
+    labels, request_queue = labels_of(collection), RequestQueue()
+    view_service = ViewService(loader, labels, example)
+    session = Session(view_settings=ViewSettings.of(collection))
+    if example is not None:
+        session.show(example.snapshot)
     with page:
+        address = panels.panel("address", Permalink("", ()), elem_id="address")
+        context = functools.partial(
+            TabContext,
+            page=page,
+            collection=collection,
+            labels=labels,
+            loader=loader,
+            request_queue=request_queue,
+            query_service=QueryService(loader, request_queue, labels, view_service),
+            view_service=view_service,
+            session=gr.State(session),
+            links=PageLinks(page, address),
+            stored_example=example,
+        )
         masthead = panels.panel(
             "masthead", masthead_panel(collection, loader.now), elem_id="masthead"
         )
         with gr.Tabs():
-            for tab in find_tabs():
+            for tab in content.tabs:
                 with gr.Tab(tab.title, id=tab.title) as own:
                     tab.build(context(tab=own))
         timer = gr.Timer(_POLL_SECONDS)
@@ -104,15 +145,13 @@ def build(collection: Collection, loader: Loader) -> gr.Blocks:
     return page
 
 
-def launch_options(collection: Collection) -> dict[str, Any]:
-    """The options of Gradio's `launch` that serve a collection's page, without the address."""
-    example = stored_example.load(collection)
-    titles = [tab.title for tab in find_tabs()]
-    middleware = (
-        []
-        if example is None
-        else [Middleware(FirstPaint, first_paint.markup(collection, example, titles))]
-    )
+def launch_options(content: Content) -> dict[str, Any]:
+    """The options of Gradio's `launch` that serve a page, without the address."""
+    middleware = []
+    if content.example is not None:
+        titles = [tab.title for tab in content.tabs]
+        markup = first_paint.markup(content.collection, content.example, titles)
+        middleware.append(Middleware(FirstPaint, markup))
     return {
         "theme": theme(),
         "css_paths": panels.styles(),

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+import app
+
+
+@contextmanager
+def added_tab(folder: Path, name: str, text: str) -> Iterator[str]:
+    """Adds a tab's package to `app` for a while.
+
+    Args:
+        folder: Where the package is written; `app.__path__` gets it.
+        name: The package's name.
+        text: The text of its `tab.py`.
+
+    Yields:
+        The name of the tab's module.
+    """
+    package = folder / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "tab.py").write_text(text, encoding="utf-8")
+    app.__path__.append(str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield f"app.{name}.tab"
+    finally:
+        app.__path__.remove(str(folder))
+        for module in (f"app.{name}.tab", f"app.{name}"):
+            sys.modules.pop(module, None)
+        vars(app).pop(name, None)
 
 
 @contextmanager

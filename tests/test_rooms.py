@@ -19,7 +19,7 @@ ANALYSIS = (
     "common", "models", "inference", "measure", "engine", "methods", "benchmark", "training",
     "speed", "commands",
 )  # fmt: skip
-APP = ("widgets", "state", "server", "views", "export", "tabs", "page")
+APP = ("widgets", "state", "server", "views", "export", "services", "tabs", "page")
 # These stand beside the ranks: the package's own face, which imports on demand, and the starters.
 FACES = {"analysis/__init__.py", "analysis/__main__.py", "app/__init__.py"}
 # Files that belong to a rank of another name.

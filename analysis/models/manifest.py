@@ -14,20 +14,6 @@ from analysis.common.errors import InputError
 from analysis.models.collection import AdapterEntry, Base, Collection, Kind, PromptForm
 from analysis.models.manifest_table import ManifestTable
 
-# The page takes the values from where they are read.
-__all__ = [
-    "COLLECTIONS",
-    "DEFAULT_COLLECTION",
-    "AdapterEntry",
-    "Base",
-    "Collection",
-    "PromptForm",
-    "bundled_collections",
-    "choose_adapters",
-    "load_collection",
-    "with_adapters",
-]
-
 COLLECTIONS = Path(__file__).resolve().parents[2] / "assets" / "collections"
 DEFAULT_COLLECTION = "gemma-3-270m"
 

@@ -11,17 +11,14 @@ from analysis.measure.lenses import lenses
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import MEAN, POSITIONS
-from analysis.methods import DEFAULT_METHODS
-from analysis.models.manifest import Collection
-from app.explore.controls import Controls, alone_choices, method_choices
-from app.explore.services.answer_service import MOST_ANSWERS
+from analysis.models.collection import Collection
+from app.explore import answer_controls
+from app.explore.controls import AT_ONCE, Controls
 from app.state import link_fields, view_settings, what_if
 from app.state.link_fields import Field
 from app.state.view_settings import SPAN
 
-_MOST_TOKENS = 256
 _STORED = "The stored example has one setting only. Ask the question yourself to change it."
-_SAMPLED = "Needs a temperature above 0."
 
 _QUIET = (
     "Quiet adapters: each was trained to change little outside its own domain, so a large "
@@ -31,12 +28,6 @@ _NOT_QUIET = (
     "Adapters that were not trained to be quiet change every text. A large divergence can then "
     "mean a strong adapter or its style, not that it fits the question."
 )
-# A control follows another control at once, whether the visitor or a link changes that one.
-_AT_ONCE: dict[str, Any] = {
-    "show_progress": "hidden",
-    "queue": False,
-    "trigger_mode": "always_last",
-}
 
 
 def build(
@@ -92,9 +83,9 @@ def build(
             "what-if",
         )
         reset = gr.Button("Reset painted weights", size="sm", elem_id="reset-painting")
-    show.change(lambda name: gr.Group(visible=name == "what-if"), show, painting, **_AT_ONCE)
+    show.change(lambda name: gr.Group(visible=name == "what-if"), show, painting, **AT_ONCE)
     _reading(controls, collection, stored)
-    _answers(controls, labels)
+    answer_controls.build(controls, labels)
     return all_adapters, reset
 
 
@@ -177,76 +168,8 @@ def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
             "view",
             Field("softness", link_fields.number(0.01, 5), 1),
         )
-    normalisation.change(_tempered, normalisation, softmax_temperature, **_AT_ONCE)
-
-
-def _answers(controls: Controls, labels: Mapping[str, str]) -> None:
-    rules, alone = method_choices(), alone_choices(labels)
-    first = [name for _, name in alone[:1]]
-    controls.add(
-        "methods",
-        gr.CheckboxGroup(
-            rules,
-            value=list(DEFAULT_METHODS),
-            label="Answers",
-            info=f"At most {MOST_ANSWERS} side by side.",
-            elem_id="methods",
-        ),
-        "answers",
-        Field("answers", link_fields.some_of(*(name for _, name in rules)), list(DEFAULT_METHODS)),
-    )
-    controls.add(
-        "alone",
-        gr.Dropdown(
-            alone,
-            value=first,
-            multiselect=True,
-            label="Adapters that answer alone",
-            elem_id="alone",
-        ),
-        "answers",
-        Field("alone", link_fields.some_of(*(name for _, name in alone)), first),
-    )
-    with gr.Accordion("Answer settings", open=False):
-        controls.add(
-            "new_tokens",
-            gr.Slider(8, _MOST_TOKENS, value=64, step=8, label="Maximum answer length, in tokens"),
-            "answers",
-            Field("length", link_fields.number(8, _MOST_TOKENS, whole=True), 64),
-        )
-        temperature = controls.add(
-            "temperature",
-            gr.Slider(
-                0,
-                2,
-                value=0,
-                step=0.05,
-                label="Temperature",
-                info="0 always takes the most probable token.",
-                elem_id="temperature",
-            ),
-            "answers",
-            Field("temperature", link_fields.number(0, 2), 0),
-        )
-        sampled: dict[str, Any] = {"info": _SAMPLED, "interactive": False}
-        top_p = controls.add(
-            "top_p",
-            gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p", elem_id="top-p", **sampled),
-            "answers",
-            Field("top_p", link_fields.number(0.05, 1), 1),
-        )
-        seed = controls.add(
-            "seed",
-            gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed", **sampled),
-            "answers",
-            Field("seed", link_fields.number(0, 2**53, whole=True), 0),
-        )
-    temperature.change(_sampling, temperature, [top_p, seed], **_AT_ONCE)
+    normalisation.change(_tempered, normalisation, softmax_temperature, **AT_ONCE)
 
 
 def _tempered(normalisation: str) -> gr.Slider:
     return gr.Slider(interactive=NORMALISATIONS[normalisation].uses_temperature)
-
-
-def _sampling(temperature: float) -> tuple[gr.Slider, gr.Number]:
-    return gr.Slider(interactive=temperature > 0), gr.Number(interactive=temperature > 0)

@@ -25,6 +25,13 @@ Data: TypeAlias = Mapping[Any, Any]
 Part: TypeAlias = Literal["question", "view", "answers", "what-if", "check"]
 """The part of the work that a control belongs to."""
 
+AT_ONCE: dict[str, Any] = {
+    "show_progress": "hidden",
+    "queue": False,
+    "trigger_mode": "always_last",
+}
+"""How a control follows another control, whether the visitor or a link changes that one."""
+
 C = TypeVar("C", bound=Component)
 
 
@@ -140,6 +147,11 @@ def view_settings_of(values: Values) -> ViewSettings:
     )
 
 
+def with_values(view_settings: ViewSettings, values: Values) -> ViewSettings:
+    """View settings with the values of some controls in the place of their own."""
+    return view_settings_of({**_view_values(view_settings), **values})
+
+
 def answer_settings_of(values: Values) -> AnswerSettings:
     """The answer settings that the controls' values make."""
     from analysis.inference.decoding.sampling import Sampling  # its torch takes seconds
@@ -169,19 +181,9 @@ def values_of(
         view_settings: The view settings.
         answer_settings: The answer settings, if there are answers.
     """
-    # No link holds a pin, so no link can show the difference from it.
-    show = "weights" if view_settings.show == "difference" else view_settings.show
-    values = {
-        "query": query,
-        "adapters": list(adapters),
-        "lens": view_settings.lens,
-        "show": show,
-        "position": view_settings.position,
-        "metric": view_settings.metric,
-        "normalisation": view_settings.normalisation,
-        "softmax_temperature": view_settings.temperature,
-        "layers": view_settings.span,
-    }
+    values = {"query": query, "adapters": list(adapters), **_view_values(view_settings)}
+    if view_settings.show == "difference":
+        values["show"] = "weights"  # no link holds a pin that it could show the difference from
     if answer_settings is None:
         return values
     sampling = answer_settings.sampling
@@ -192,6 +194,18 @@ def values_of(
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": sampling.seed,
+    }
+
+
+def _view_values(view_settings: ViewSettings) -> dict[str, Any]:
+    return {
+        "lens": view_settings.lens,
+        "show": view_settings.show,
+        "position": view_settings.position,
+        "metric": view_settings.metric,
+        "normalisation": view_settings.normalisation,
+        "softmax_temperature": view_settings.temperature,
+        "layers": view_settings.span,
     }
 
 

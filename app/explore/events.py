@@ -20,6 +20,14 @@ _VIEW: dict[str, Any] = {
     "concurrency_id": "view",
     "concurrency_limit": SERVED,
 }
+_CELL: dict[str, Any] = {
+    "show_progress": "hidden",
+    # The grid sends one cell at a time, and no stroke of the brush may be dropped.
+    "trigger_mode": "multiple",
+    # The brush does not wait for other visitors' views, which may read whole layers.
+    "concurrency_id": "cell",
+    "concurrency_limit": SERVED,
+}
 _REQUEST: dict[str, Any] = {
     "show_progress": "hidden",
     "concurrency_id": "request",
@@ -38,7 +46,7 @@ def connect(handlers: Handlers) -> None:
     """
     layout, page = handlers.layout, handlers.context.page
     controls, panels, buttons = layout.controls, layout.panels, layout.buttons
-    session, outputs = handlers.session, handlers.page.outputs
+    session, outputs = handlers.context.session, handlers.page.outputs
     question = {session, *controls.of("question", "view", "answers")}
 
     def request(listener: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
@@ -77,17 +85,15 @@ def connect(handlers: Handlers) -> None:
         outputs,
         **_VIEW,
     ).then(**request(handlers.read_tokens_if_needed))
-    # The grid sends one cell at a time, and no stroke of the brush may be dropped.
-    every = _VIEW | {"trigger_mode": "multiple"}
     status = panels["status"]
     panels["grid"].cell(
-        handlers.select_cell, {session}, [panels["explanation"], panels["tokens"], status], **every
+        handlers.select_cell, {session}, [panels["explanation"], panels["tokens"], status], **_CELL
     )
     panels["grid"].paint(
         handlers.paint_cell,
         {session, *controls.of("what-if")},
         outputs,
-        **every,
+        **_CELL,
     )
     layout.reset_painting.click(handlers.reset_painting, {session}, outputs, **_VIEW)
     buttons["pin"].click(handlers.pin, {session}, [*outputs, controls["show"]], **_VIEW)

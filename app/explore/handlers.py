@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 
 from app.explore import controls
 from app.explore.controls import Data, Values
-from app.explore.guard import guarded
 from app.explore.layout import Layout
 from app.explore.page_updates import Changes, PageUpdates
-from app.explore.services.permalinks import Permalinks
-from app.explore.services.query_service import QueryService
-from app.explore.services.robustness_service import check_copies, check_variants
-from app.explore.services.updates import Updates
-from app.explore.services.view_service import ViewService
+from app.explore.permalinks import Permalinks
 from app.export import files
-from app.server.tabs import TabContext
+from app.server.guard import guarded, text_of
+from app.server.requests import FAILED
+from app.services.robustness_service import check_copies, check_variants
+from app.services.tabs import TabContext
+from app.services.updates import Updates
 from app.state import link_fields
 from app.state.examples import Example
 from app.state.session import Session
 from app.views.export_panel import ExportPanel
+from app.widgets.status import StatusPanel
 
 # A panel ignores contents that equal the contents before: each file gets another number.
 _FILE_NUMBERS = itertools.count(1)
@@ -37,31 +38,38 @@ class Handlers:
     Each takes the values by component, those of the session and of the controls that it needs.
 
     Attributes:
+        fault: What the page says after a fault of ours.
         context: The shared parts of the page.
-        session: The component that holds the session.
         layout: The parts of the tab.
         examples: The example questions.
-        query_service: Serves questions.
-        view_service: Serves changes of view settings.
         permalinks: Makes and opens links.
         page: Turns updates into changes of components.
     """
 
+    fault: ClassVar[str] = FAILED
+
     context: TabContext
-    session: gr.State
     layout: Layout
     examples: Sequence[Example]
-    query_service: QueryService
-    view_service: ViewService
     permalinks: Permalinks
     page: PageUpdates
 
     def _read(self, data: Data) -> tuple[Session, Values]:
-        return data[self.session], self.layout.controls.values(data)
+        return data[self.context.session], self.layout.controls.values(data)
 
-    def _stream(self, session: Session, updates: Updates) -> Iterator[Changes]:
-        for update in self.query_service.then_read_tokens(session, updates):
-            yield self.page.changes(session, update)
+    def failed(self, text: str) -> Changes:
+        """A failure in the status line; the page keeps everything else."""
+        return self.page.message(StatusPanel("error", text))
+
+    def _stream(self, session: Session, begin: Callable[[], Updates]) -> Iterator[Changes]:
+        """Runs a request; whatever fails on its way to the page ends it with a message."""
+        try:
+            # Closed at once, so that the buttons below are those after the request.
+            with closing(self.context.query_service.then_read_tokens(session, begin())) as updates:
+                for update in updates:
+                    yield self.page.changes(session, update)
+        except Exception as error:
+            yield {**self.failed(text_of(error, self.fault)), **self.page.buttons(session)}
 
     # Requests: they run the model and wait in the queue.
 
@@ -91,41 +99,45 @@ class Handlers:
     def _ask(
         self, session: Session, values: Values, *, with_shown: bool = False
     ) -> Iterator[Changes]:
-        # In the collection's order, in whichever order they were ticked.
-        adapters = [name for name in self.context.labels if name in values["adapters"]]
-        updates = self.query_service.ask(
-            session,
-            values["query"],
-            adapters,
-            controls.view_settings_of(values),
-            lambda: controls.answer_settings_of(values),
-            with_shown=with_shown,
-        )
-        yield from self._stream(session, updates)
+        def begin() -> Updates:
+            # In the collection's order, in whichever order they were ticked.
+            adapters = [name for name in self.context.labels if name in values["adapters"]]
+            return self.context.query_service.ask(
+                session,
+                values["query"],
+                adapters,
+                controls.view_settings_of(values),
+                lambda: controls.answer_settings_of(values),
+                with_shown=with_shown,
+            )
+
+        yield from self._stream(session, begin)
 
     def read_every_token(self, data: Data) -> Iterator[Changes]:
         """Reads the divergence at every token."""
         session, _ = self._read(data)
-        yield from self._stream(session, self.query_service.every_token(session))
+        yield from self._stream(session, lambda: self.context.query_service.every_token(session))
 
     def read_tokens_if_needed(self, data: Data) -> Iterator[Changes]:
         """Reads the divergence at every token if the view settings need it."""
         session, _ = self._read(data)
         yield gr.skip()  # without a first step, Gradio would empty the outputs
-        yield from self._stream(session, self.query_service.read_tokens_if_needed(session))
+        service = self.context.query_service
+        yield from self._stream(session, lambda: service.read_tokens_if_needed(session))
 
     def check_variants(self, data: Data) -> Iterator[Changes]:
         """Compares the weights of variants of the question."""
         session, values = self._read(data)
         loader, request_queue = self.context.loader, self.context.request_queue
-        updates = check_variants(loader, request_queue, session, values["variants"])
-        yield from self._stream(session, updates)
+        yield from self._stream(
+            session, lambda: check_variants(loader, request_queue, session, values["variants"])
+        )
 
     def check_copies(self, data: Data) -> Iterator[Changes]:
         """Compares the selected adapter with copies of it."""
         session, _ = self._read(data)
-        updates = check_copies(self.context.loader, self.context.request_queue, session)
-        yield from self._stream(session, updates)
+        loader, request_queue = self.context.loader, self.context.request_queue
+        yield from self._stream(session, lambda: check_copies(loader, request_queue, session))
 
     def stop(self, data: Data) -> None:
         """Ends the running request at its next step."""
@@ -141,21 +153,21 @@ class Handlers:
         view_settings = controls.view_settings_of(values)
         if view_settings == session.view_settings:
             return gr.skip()  # as when a text field only loses the focus
-        update = self.view_service.change_settings(session, view_settings)
+        update = self.context.view_service.change_settings(session, view_settings)
         return self.page.changes(session, update) or gr.skip()
 
     @guarded
     def select_cell(self, data: Data, event: gr.EventData) -> Changes:
         """Selects a cell of the grid and explains it."""
         session, _ = self._read(data)
-        update = self.view_service.select(session, int(event.layer), int(event.adapter))
+        update = self.context.view_service.select(session, int(event.layer), int(event.adapter))
         return self.page.changes(session, update) or gr.skip()
 
     @guarded
     def paint_cell(self, data: Data, event: gr.EventData) -> Changes:
         """Paints cells of the grid with the brush."""
         session, values = self._read(data)
-        update = self.view_service.paint(
+        update = self.context.view_service.paint(
             session,
             int(event.layer),
             int(event.adapter),
@@ -169,13 +181,16 @@ class Handlers:
     def reset_painting(self, data: Data) -> Changes:
         """Resets the painted weights."""
         session, _ = self._read(data)
-        return self.page.changes(session, self.view_service.reset_painting(session)) or gr.skip()
+        return (
+            self.page.changes(session, self.context.view_service.reset_painting(session))
+            or gr.skip()
+        )
 
     @guarded
     def pin(self, data: Data) -> Changes:
         """Pins the shown run, or unpins the pinned one."""
         session, _ = self._read(data)
-        changes = self.page.changes(session, self.view_service.pin(session))
+        changes = self.page.changes(session, self.context.view_service.pin(session))
         return changes | self.page.pin_changes(session)
 
     # Links, examples and files.
@@ -183,12 +198,12 @@ class Handlers:
     @guarded
     def open_page(self, data: Data, request: gr.Request) -> Changes:
         """Opens the permalink in the page's address."""
-        return self._open(data[self.session], request.query_params, new_page=True)
+        return self._open(data[self.context.session], request.query_params, new_page=True)
 
     @guarded
     def reopen_run(self, data: Data, event: gr.EventData) -> Changes:
         """Opens the permalink of a run in the history."""
-        return self._open(data[self.session], link_fields.pairs(str(event.link)))
+        return self._open(data[self.context.session], link_fields.pairs(str(event.link)))
 
     def _open(
         self, session: Session, given: Mapping[str, str], *, new_page: bool = False

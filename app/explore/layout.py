@@ -9,10 +9,8 @@ from typing import Any
 import gradio as gr
 
 from app.explore import control_column
-from app.explore.button_hints import hints_panel
 from app.explore.controls import Controls
-from app.explore.history_panel import history_panel
-from app.server.tabs import TabContext
+from app.services.tabs import TabContext
 from app.state import link_fields
 from app.state.answers_panel import AnswersPanel
 from app.state.examples import Example
@@ -22,6 +20,8 @@ from app.views.examples_panel import examples_panel
 from app.views.explanation_panel import ExplanationPanel
 from app.views.export_panel import ExportPanel
 from app.views.grid_panel import GridPanel
+from app.views.hints_panel import hints_panel
+from app.views.history_panel import history_panel
 from app.views.prompt_panel import PromptPanel
 from app.widgets.panels import fill, panel
 from app.widgets.status import StatusPanel
@@ -145,5 +145,15 @@ def build(
     add_panel("answers", "answers", AnswersPanel.empty())
     add_panel("rule_weights", "charts", ChartsPanel.empty())
     add_panel("export", "export", ExportPanel.empty(), events=("export",))
-    fill(panels["history"], history_panel(controls))
+    # The query of a run stands in the history as it is.
+    linked = {
+        control.link.key: control.component
+        for name, control in controls.by_name.items()
+        if control.link and name != "query"
+    }
+    words = history_panel(
+        {key: str(component.label or key) for key, component in linked.items()},
+        {key: getattr(component, "choices", None) or () for key, component in linked.items()},
+    )
+    fill(panels["history"], words)
     return Layout(controls, example_buttons, panels, buttons, all_adapters, reset_painting)

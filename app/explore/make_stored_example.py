@@ -7,11 +7,12 @@ import sys
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from analysis.models.manifest import Collection, load_collection
-from app.explore.services.query_service import QueryService
-from app.explore.services.view_service import ViewService
+from analysis.models.collection import Collection
+from analysis.models.manifest import load_collection
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
+from app.services.query_service import QueryService
+from app.services.view_service import ViewService
 from app.state.examples import load_examples
 from app.state.session import Session
 from app.state.stored_example import FILE, LISTS, answer_settings, weights_of

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 from gradio.components import Component
 
-from app.explore.button_hints import disabled_buttons, hints_panel
 from app.explore.layout import EVERY_TOKEN, Layout
-from app.explore.services.permalinks import Permalinks
+from app.explore.permalinks import Permalinks
 from app.state import view_settings
 from app.state.session import Session
+from app.views.hints_panel import disabled_buttons, hints_panel
 from app.widgets.panels import encode
 from app.widgets.status import StatusPanel
 
@@ -50,7 +50,8 @@ class PageUpdates:
             session: The visitor's session.
             update: New contents of panels by name.
         """
-        panels = self._layout.panels
+        session = session.copy()
+        panels, controls = self._layout.panels, self._layout.controls
         contents = dict(update)
         if "grid" in update:
             contents["export"] = self._permalinks.export_panel(session)
@@ -58,18 +59,12 @@ class PageUpdates:
             panels[name]: encode(content) for name, content in contents.items() if name in panels
         }
         if "busy" in update or "grid" in update:
-            disabled = disabled_buttons(session)
-            changes[panels["hints"]] = encode(hints_panel(disabled))
-            for name, button in self._layout.buttons.items():
-                changes[button] = gr.Button(interactive=name not in disabled)
+            changes |= self.buttons(session)
         if "grid" in update and session.snapshot is not None:
             fault = session.view_settings.span_fault(session.snapshot.layers)
-            changes[self._layout.controls["layers"]] = gr.update(info=fault)
+            changes[controls["layers"]] = gr.update(info=fault)
         if "grid" in update and session.run is not None:
-            controls, cost = (
-                self._layout.controls,
-                session.run.every_token_cost(*session.view_settings.reading),
-            )
+            cost = session.run.every_token_cost(*session.view_settings.reading)
             # The stored example has one setting of these controls only; a run has all.
             unlocked = gr.update(interactive=True, info="")
             changes |= dict.fromkeys(controls.locked, unlocked)
@@ -82,12 +77,21 @@ class PageUpdates:
             )
         return changes
 
+    def buttons(self, session: Session) -> Changes:
+        """Which buttons are enabled, and why the others are not."""
+        disabled = disabled_buttons(session)
+        changes: Changes = {self._layout.panels["hints"]: encode(hints_panel(disabled))}
+        for name, button in self._layout.buttons.items():
+            changes[button] = gr.Button(interactive=name not in disabled)
+        return changes
+
     def message(self, status: StatusPanel) -> Changes:
         """A change of the status line alone."""
         return {self._layout.panels["status"]: encode(status)}
 
     def pin_changes(self, session: Session) -> Changes:
         """The button that pins, and the choices that need a pinned run."""
+        session = session.copy()
         pinned = session.pinned is not None
         choices = view_settings.show_choices(pinned)
         return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis.measure.weight_settings import WeightSettings, default_settings
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerRecord, AnswerSettings
 from app.state.snapshot import Numbers, Snapshot

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.models.provenance import provenance
 from app.export import html_report, python_snippet
 from app.export.bundle import ExportBundle, weight_settings

@@ -12,13 +12,11 @@ if TYPE_CHECKING:
     from app.state.run import AnswerRecord, AnswerSettings
 
 _WEIGHTS = """\
-from dataclasses import replace
-
-from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collection
+{imports}
 from analysis.measure.normalisation import weigh
 
 # {place}
-engine = Engine.load(load_collection({manifest!r}), dtype={dtype!r})
+engine = Engine.load(load_collection({manifest!r}), dtype={dtype!r}, device={device!r})
 trace = engine.trace({query!r}, {adapters!r})
 {divergence}
 weights = weigh(divergence.values_LK, {normalisation!r}, {temperature!r})
@@ -26,6 +24,11 @@ first, last = {first}, {last}  # the layers that were shown
 print(trace.adapters)
 print(weights[first : last + 1])  # [layers, adapters]
 """
+_IMPORTS = "from analysis import Engine, load_collection"
+_IMPORTS_FOR_ANSWERS = """\
+from dataclasses import replace
+
+from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collection"""
 _AT = "divergence = engine.divergence(trace, {lens!r}, {position!r}, {metric!r})"
 _OVER = "every = engine.every_token(trace.prompt, trace.adapters, {lens!r}, {metric!r})\n" + (
     "divergence = every.mean()  # over the tokens of the query"
@@ -60,10 +63,13 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         if source.bundled
         else "Run it in a checkout of Fusion Lens, with the path of the collection's manifest."
     )
+    computation = source.computation
     written = _WEIGHTS.format(
+        imports=_IMPORTS if answer_record is None else _IMPORTS_FOR_ANSWERS,
         place=place,
         manifest=source.manifest,
-        dtype=source.computation.dtype if source.computation else "float32",
+        dtype=computation.dtype if computation else "float32",
+        device=computation.device if computation else None,
         query=snapshot.query,
         adapters=list(snapshot.adapters),
         divergence=(_OVER if view_settings.position == MEAN else _AT).format(
@@ -75,8 +81,7 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         last=snapshot.visible_layers.stop - 1,
     )
     if answer_record is None:
-        written = written.replace("from dataclasses import replace\n\n", "")
-        return written.replace("ConstantWeights, Engine, Row, Sampling, fuse, load", "Engine, load")
+        return written
     settings = answer_record.settings
     return written + _ANSWERS.format(
         fused=_fused(settings),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 
@@ -15,9 +14,8 @@ from app.results.results_service import ResultsService, run_choices
 from app.results.views.findings_panel import FindingsPanel
 from app.results.views.items_panel import STEP
 from app.results.views.profiles_panel import profiled_methods
+from app.server.guard import guarded
 from app.widgets.panels import encode
-
-_log = logging.getLogger(__name__)
 
 _BROKEN = (
     "The results of this collection cannot be shown: the file does not fit this version of Fusion "
@@ -33,47 +31,59 @@ class Handlers:
     """The listeners of the tab's events. Each takes the values of the controls by component.
 
     Attributes:
+        fault: What the page says after a fault of ours: a file of the right form may still hold
+            numbers that do not belong together.
         layout: The parts of the tab.
         service: Gives the contents of the panels.
     """
 
+    fault: ClassVar[str] = _BROKEN
+
     layout: Layout
     service: ResultsService
 
+    def failed(self, text: str) -> Changes:
+        """A failure above the results, which are hidden: the file does not give all of them."""
+        return {
+            self.layout.panels["findings"]: encode(FindingsPanel("failed", text)),
+            self.layout.body: gr.Column(visible=False),
+        }
+
+    @guarded
     def open_tab(self, data: Mapping[Any, Any]) -> Changes:
         """Fills the tab when a visitor opens it; the visitor's choices stay."""
         layout, service = self.layout, self.service
-        try:
-            changes: Changes = {layout.panels["findings"]: encode(service.findings())}
-            found = bool(service.runs)
-            if found:
-                choices, places = run_choices(service), self._place(data)
-                changes[layout.controls["run"]] = gr.Radio(
-                    choices, value=str(places), visible=len(choices) > 1
-                )
-                changes |= self._filled(data)
-        except Exception:
-            # A file of the right form may still hold numbers that do not belong together.
-            _log.exception("The results cannot be shown")
-            found, changes = False, {
-                layout.panels["findings"]: encode(FindingsPanel("failed", _BROKEN))
-            }  # fmt: skip
-        return changes | {layout.body: gr.Column(visible=found)}
+        found = bool(service.runs)
+        changes: Changes = {
+            layout.panels["findings"]: encode(service.findings()),
+            layout.body: gr.Column(visible=found),
+        }
+        if found:
+            choices, place = run_choices(service), self._place(data)
+            changes[layout.controls["run"]] = gr.Radio(
+                choices, value=str(place), visible=len(choices) > 1
+            )
+            changes |= self._filled(data)
+        return changes
 
+    @guarded
     def choose_run(self, data: Mapping[Any, Any]) -> Changes:
         """Shows another benchmark of the file."""
         return self._filled(data)
 
+    @guarded
     def choose_profile(self, data: Mapping[Any, Any]) -> Changes:
         """Shows the layer profiles of another method."""
         chosen = data[self.layout.controls["profile"]]
         _, panel = self.service.profiles(self._place(data), chosen)
         return {self.layout.panels["profiles"]: encode(panel)}
 
+    @guarded
     def choose_items(self, data: Mapping[Any, Any]) -> Changes:
         """Lists the items of another choice, from the first one."""
         return self._items(data, STEP)
 
+    @guarded
     def more_items(self, data: Mapping[Any, Any]) -> Changes:
         """Lists more items of the same choice."""
         return self._items(data, int(data[self.layout.shown]) + STEP)

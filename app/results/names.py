@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.methods import methods
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.widgets import text
 from app.widgets.labels import labels_of
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.models.manifest import COLLECTIONS, Collection
+from analysis.models.collection import Collection
+from analysis.models.manifest import COLLECTIONS
 from analysis.models.provenance import Provenance, provenance
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.results import result_file
 from app.results.item_choice import ItemChoice
 from app.results.names import Names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ _WHOLE = 60
 class AnswerStream:
     """The answers to one query, while they grow and afterwards.
 
+    One thread decodes and pushes, another shows the answers and may finish them early.
+
     Args:
         run: Number of the request.
         headings: One for each answer.
@@ -38,27 +41,31 @@ class AnswerStream:
         self._seconds = 0.0
         self._updates = 0
         self._sent: deque[list[int]] = deque(maxlen=_REPEATED)
+        self._lock = threading.Lock()
 
     def push(self, step: Step) -> None:
         """Adds a decoding step; ignored once the answers are finished."""
-        if self.state in ("done", "stopped"):
-            return
-        self.state = "running"
-        for token in step.tokens:
-            answer = self._answers[token.row]
-            self._ids[token.row].append(token.id)
-            answer.tokens.append((token.delta, round(token.probability, 4), visible(token.text)))
-            answer.end = token.end
-        for index, answer in enumerate(self._answers):
-            if answer.first_difference is None:
-                answer.first_difference = self._first_difference(index)
-        self._seconds = time.perf_counter() - self._start
+        with self._lock:
+            if self.state in ("done", "stopped"):
+                return
+            self.state = "running"
+            for token in step.tokens:
+                answer = self._answers[token.row]
+                self._ids[token.row].append(token.id)
+                shown = (token.delta, round(token.probability, 4), visible(token.text))
+                answer.tokens.append(shown)
+                answer.end = token.end
+            for index, answer in enumerate(self._answers):
+                if answer.first_difference is None:
+                    answer.first_difference = self._first_difference(index)
+            self._seconds = time.perf_counter() - self._start
 
     def finish(self, state: str) -> None:
         """Marks the answers as `done` or `stopped`."""
-        self.state = state
-        for answer in self._answers:
-            answer.end = answer.end or state
+        with self._lock:
+            self.state = state
+            for answer in self._answers:
+                answer.end = answer.end or state
 
     @property
     def tokens(self) -> int:
@@ -77,7 +84,8 @@ class AnswerStream:
 
     def panel(self) -> AnswersPanel:
         """The answers panel with all tokens."""
-        return answers_panel(self.run, self.state, self._answers, self._reference)
+        with self._lock:
+            return self._panel()
 
     def update(self) -> AnswersPanel:
         """The answers panel with the newest tokens; the panel keeps the tokens that it has.
@@ -85,11 +93,15 @@ class AnswerStream:
         A busy page takes only the last of many quick updates. So each update repeats the tokens
         of some updates before it, and now and then an update has all tokens.
         """
-        self._sent.append([len(ids) for ids in self._ids])
-        self._updates += 1
-        if len(self._sent) < _REPEATED or self._updates % _WHOLE == 0:
-            return self.panel()
-        return answers_panel(self.run, self.state, self._answers, self._reference, self._sent[0])
+        with self._lock:
+            self._sent.append([len(ids) for ids in self._ids])
+            self._updates += 1
+            if len(self._sent) < _REPEATED or self._updates % _WHOLE == 0:
+                return self._panel()
+            return self._panel(self._sent[0])
+
+    def _panel(self, starts: Sequence[int] | None = None) -> AnswersPanel:
+        return answers_panel(self.run, self.state, self._answers, self._reference, starts)
 
     def _first_difference(self, index: int) -> int | None:
         """Index of the first token that differs from the reference answer's."""

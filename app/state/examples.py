@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.common.errors import InputError
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from analysis.measure.trace import Trace
     from analysis.measure.trace_reader import TraceReader
 
+_TOO_LARGE = (
+    "The numbers of this question are too large to keep, so the page shows them once only: choose "
+    "the settings first and then ask it again, or ask with fewer adapters."
+)
+_PUSHED_OUT = (
+    "The numbers of this question are no longer kept, because many newer questions were asked: "
+    "ask it again."
+)
+
 
 @dataclass(frozen=True)
 class AnswerSettings:
@@ -77,7 +86,8 @@ class Run:
     """One traced query.
 
     The engine's cache holds the trace and the divergences at every token, bounded in bytes; a run
-    only names them. So sessions hold no large values, however many there are.
+    only names them. So sessions hold no large values, however many there are. The request that
+    traces the query holds the trace until it ends.
 
     Attributes:
         number: The number of the visitor's request.
@@ -89,6 +99,7 @@ class Run:
         engine: Keeps the trace.
         every_token_seconds: How long every token takes to read, about; None where the trace came
             from the cache, so that nothing was measured.
+        too_large: Whether the cache refused the trace, because it alone is more than may be kept.
     """
 
     number: int
@@ -99,20 +110,18 @@ class Run:
     computation: Computation
     engine: TraceReader = field(repr=False)
     every_token_seconds: float | None = None
+    too_large: bool = False
 
     @property
     def trace(self) -> Trace:
         """The trace of the question.
 
         Raises:
-            InputError: Newer questions have pushed it out of the engine's cache.
+            InputError: The engine's cache does not have it; the message says why.
         """
         trace = self.engine.kept_trace(self.prompt, self.adapters)
         if trace is None:
-            raise InputError(
-                "The numbers of this question are no longer kept, because many newer questions "
-                "were asked: ask it again."
-            )
+            raise InputError(_TOO_LARGE if self.too_large else _PUSHED_OUT)
         return trace
 
     def every_token_cost(self, lens: str, metric: str) -> str:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from analysis.methods import DEFAULT_METHODS
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from analysis.models.provenance import Computation, provenance
 from app.state.answers_panel import (
     Answer,

@@ -14,7 +14,7 @@ from analysis.measure.trace import BOTH, KEPT, MEAN, POSITIONS
 from analysis.measure.weight_settings import WeightSettings, default_settings
 
 if TYPE_CHECKING:
-    from analysis.models.manifest import Collection
+    from analysis.models.collection import Collection
 
 SPAN = re.compile(r"\s*(?:(\d{1,4})\s*(?:(-|–|—|\.\.|to)\s*(\d{0,4})\s*)?)?", re.ASCII)
 """The forms in which a visitor may write layers."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.state.snapshot import Numbers, Snapshot, frozen
 from app.views.grid_views import GridView
-from app.widgets import heatmaps, line_charts, text
+from app.widgets import line_charts, text, token_heatmap
 from app.widgets.heatmaps import Figure
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def profile(grid_view: GridView) -> ChartsPanel:
         log=grid_view.scale == "divergence",
         first=snapshot.visible_layers.start,
         places=grid_view.places,
-        veiled=grid_view.veiled,
+        greyed=grid_view.greyed,
     )
     layers = [str(layer) for layer in snapshot.visible_layers]
     table = Table.of("Layer", grid_view.labels, layers, grid_view.cells)
@@ -126,7 +126,7 @@ def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryTok
         Chart(
             f"{label} at every token",
             f"Divergence of {label} at every token of the prompt, layer by layer",
-            heatmaps.tokens(
+            token_heatmap.tokens(
                 of_adapter,
                 tokens,
                 layers,
@@ -141,7 +141,7 @@ def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryTok
         Chart(
             f"Layer {layer} at every token",
             f"Divergence in layer {layer} at every token of the prompt, adapter by adapter",
-            heatmaps.tokens(
+            token_heatmap.tokens(
                 in_layer,
                 tokens,
                 labels,

@@ -118,7 +118,7 @@ def grid_panel(
         scale=grid_view.scale,
         first=layers.start,
         averages=grid_view.averages,
-        veiled=grid_view.veiled,
+        greyed=grid_view.greyed,
     )
     return GridPanel(
         id=snapshot.number,

@@ -30,7 +30,7 @@ class GridView:
         steps: The steps from the run's weight to the cell's number, if they differ.
         scale: The colour scale.
         averages: A second line under each label.
-        veiled: Layers to draw in grey, because their numbers mean little.
+        greyed: Layers to draw in grey, because their numbers mean little.
         note: Why they are grey.
     """
 
@@ -45,7 +45,7 @@ class GridView:
     steps: CellLines = lambda layer, place: []
     scale: str = "weights"
     averages: Sequence[str] = ()
-    veiled: Sequence[int] = ()
+    greyed: Sequence[int] = ()
     note: str = ""
 
     @property
@@ -91,7 +91,7 @@ def leaders(snapshot: Snapshot) -> str:
 
 
 def _weights(snapshot: Snapshot) -> GridView:
-    veiled, note = _veil(snapshot)
+    greyed, note = _greyed(snapshot)
     means = text.averages([snapshot.weights[layer] for layer in _clear(snapshot)])
     return GridView(
         snapshot,
@@ -106,7 +106,7 @@ def _weights(snapshot: Snapshot) -> GridView:
             _moved(snapshot, layer, place),
         ],
         averages=[f"mean {text.percent(mean)}" for mean in means],
-        veiled=veiled,
+        greyed=greyed,
         note=note,
     )
 
@@ -157,7 +157,7 @@ def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
 def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
     changed = difference(pinned, snapshot)
     places = changed.places if changed else ()
-    veiled, note = _veil(snapshot, pinned) if changed else ([], "")
+    greyed, note = _greyed(snapshot, pinned) if changed else ([], "")
 
     def old(layer: int, place: int) -> float:
         return pinned.weights[layer][pinned.adapters.index(snapshot.adapters[place])]
@@ -187,7 +187,7 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
         hover=hover,
         steps=steps,
         scale="difference",
-        veiled=veiled,
+        greyed=greyed,
         note=note,
     )
 
@@ -217,16 +217,16 @@ def _clear(*snapshots: Snapshot) -> list[int]:
     return [layer for layer in snapshots[0].visible_layers if layer not in saturated]
 
 
-def _veil(*snapshots: Snapshot) -> tuple[list[int], str]:
+def _greyed(*snapshots: Snapshot) -> tuple[list[int], str]:
     """The layers to draw in grey, and why."""
     clear = _clear(*snapshots)
-    veiled = [layer for layer in snapshots[0].visible_layers if layer not in clear]
+    greyed = [layer for layer in snapshots[0].visible_layers if layer not in clear]
     lenses = [
         snapshot.view_settings.lens
         for snapshot in snapshots
-        if set(veiled).intersection(snapshot.saturated)
+        if set(greyed).intersection(snapshot.saturated)
     ]
-    return veiled, text.saturation(veiled, lenses)
+    return greyed, text.saturation(greyed, lenses)
 
 
 def _weight(snapshot: Snapshot, layer: int, place: int) -> str:

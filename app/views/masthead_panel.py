@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.server.loader import Loading
 from app.widgets import text
 

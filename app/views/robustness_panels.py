@@ -55,7 +55,7 @@ def variants_panel(
         cells,
         scale="weights",
         first=layers.start,
-        veiled_cells=[
+        greyed_cells=[
             (layer, column)
             for layer, row in zip(layers, noise, strict=True)
             for column, is_noise in enumerate(row)

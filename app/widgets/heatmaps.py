@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.widgets.text import power, safe, short
+from app.widgets.text import safe, short
 from app.widgets.theme import SCALES, Scale, colour, ink
 
 Numbers = Sequence[Sequence[float]]
@@ -31,8 +31,8 @@ def grid(
     scale: str,
     first: int = 0,
     averages: Sequence[str] = (),
-    veiled: Sequence[int] = (),
-    veiled_cells: Sequence[tuple[int, int]] = (),
+    greyed: Sequence[int] = (),
+    greyed_cells: Sequence[tuple[int, int]] = (),
 ) -> Figure:
     """The heatmap: layers down, adapters across.
 
@@ -45,8 +45,8 @@ def grid(
             (around 0).
         first: Number of the first layer.
         averages: A second line under each label.
-        veiled: Layers to draw in grey, because their numbers mean little.
-        veiled_cells: Layers and adapters of single cells to draw in grey.
+        greyed: Layers to draw in grey, because their numbers mean little.
+        greyed_cells: Layers and adapters of single cells to draw in grey.
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
@@ -54,13 +54,13 @@ def grid(
     if scale == "difference":
         # Grey layers may differ by mere noise, so only the other layers set the scale.
         low, high = scaled(
-            [row for at, row in enumerate(values, first) if at not in veiled], scale
+            [row for at, row in enumerate(values, first) if at not in greyed], scale
         )[1:]
     heads = [
         f"<b>{safe(short(label, 16))}</b>" + (f"<br>{safe(average)}" if average else "")
         for label, average in zip(labels, averages or [""] * width, strict=True)
     ]
-    grey = {(layer, place) for layer in veiled for place in range(width)} | set(veiled_cells)
+    grey = {(layer, place) for layer in greyed for place in range(width)} | set(greyed_cells)
 
     def heatmap(scale: str, cells: Collection[tuple[int, int]]) -> dict[str, Any]:
         return {
@@ -154,106 +154,9 @@ def _cell_texts(
     }
 
 
-def tokens(
-    values: Numbers,
-    texts: Sequence[str],
-    names: Sequence[str],
-    hover: Sequence[Sequence[str]],
-    *,
-    axis: str,
-    measure: str,
-) -> Figure:
-    """Divergences at every token: layers or adapters down, tokens across.
-
-    Args:
-        values: `[rows][tokens]`.
-        texts: The tokens, their white space visible.
-        names: The rows' names.
-        hover: The text of each cell on hover.
-        axis: Title of the rows' axis; empty where their names are enough.
-        measure: Name of the numbers.
-    """
-    shown, low, high = scaled(values, "divergence")
-    count, width = len(values), len(texts)
-    trace = {
-        "type": "heatmap",
-        "x": list(range(width)),
-        "y": list(range(count)),
-        "z": shown,
-        "zmin": low,
-        "zmax": high,
-        "customdata": [[safe_lines(text) for text in row] for row in hover],
-        "hovertemplate": "%{customdata}<extra></extra>",
-        "xgap": 1,
-        "ygap": 1,
-        "colorscale": SCALES["divergence"]["light"],
-        "colorbar": _legend(low, high, measure),
-        "meta": {"colours": SCALES["divergence"]},
-    }
-    fixed = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
-    every_token = math.ceil(count / 20)
-    layout = {
-        "height": 158 + (13 if count > 8 else 24) * count,
-        "margin": {"l": 44, "r": 2, "t": 50, "b": 96},
-        "font": {"size": 12},
-        "xaxis": {
-            **fixed,
-            "tickvals": list(range(width)),
-            "ticktext": [safe(short(text, 14)) for text in texts],
-            "tickangle": -60,
-        },
-        "yaxis": {
-            **fixed,
-            "automargin": True,
-            "title": {"text": axis, "standoff": 6},
-            "range": [count - 0.5, -0.5],
-            "tickvals": list(range(0, count, every_token)),
-            "ticktext": [safe(short(name, 14)) for name in names[::every_token]],
-        },
-    }
-    return {"data": [trace], "layout": layout}
-
-
-def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
-    """A bar above the figure: the colour of each power of ten."""
-    least, most = math.ceil(low), math.floor(high)
-    ticks = range(least, most + 1, 1 + (most - least) // 5)
-    return {
-        "orientation": "h",
-        "x": 0,
-        "xanchor": "left",
-        "y": 1.0,
-        "yanchor": "bottom",
-        "thickness": 8,
-        "len": 0.6,
-        "outlinewidth": 0,
-        "ypad": 6,
-        "xpad": 0,
-        "title": {"text": measure, "side": "top", "font": {"size": 12}},
-        "tickvals": list(ticks),
-        "ticktext": [power(tick) if abs(tick) > 1 else f"{10.0**tick:g}" for tick in ticks],
-    }
-
-
 def safe_lines(text: str) -> str:
     """Text of several lines, escaped line by line."""
     return "<br>".join(safe(line) for line in text.split("\n"))
-
-
-def veil(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
-    """A rectangle that shades cells, from edge to edge."""
-    (left, right), (top, bottom) = across, down
-    return {
-        "name": "veil",
-        "type": "rect",
-        "layer": "above",
-        "x0": left,
-        "x1": right,
-        "y0": top,
-        "y1": bottom,
-        "line": {"width": 0},
-        "fillcolor": "rgba(255,255,255,0.6)",
-    }
 
 
 def scaled(values: Numbers, scale: str) -> tuple[list[list[float | None]], float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.widgets import text
 
 _LONGEST = 160

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled, veil
+from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled
 from app.widgets.text import number, safe, short
 from app.widgets.theme import LINES
 
@@ -18,7 +18,7 @@ def profile(
     log: bool,
     first: int = 0,
     places: Sequence[int] = (),
-    veiled: Sequence[int] = (),
+    greyed: Sequence[int] = (),
 ) -> Figure:
     """Lines over the layers, one for each adapter.
 
@@ -29,7 +29,7 @@ def profile(
         log: Whether the axis is logarithmic.
         first: Number of the first layer.
         places: The number of each line's colour, so that an adapter always has the same colour.
-        veiled: Layers to shade, because their numbers mean little.
+        greyed: Layers to shade, because their numbers mean little.
     """
     count = len(values)
     traces = []
@@ -86,7 +86,23 @@ def profile(
         },
         "yaxis": y_axis,
         "shapes": [
-            {**veil((layer - 0.5, layer + 0.5), (0, 1)), "yref": "paper"} for layer in veiled
+            {**_shade((layer - 0.5, layer + 0.5), (0, 1)), "yref": "paper"} for layer in greyed
         ],
     }
     return {"data": traces, "layout": layout}
+
+
+def _shade(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
+    """A rectangle that shades cells, from edge to edge."""
+    (left, right), (top, bottom) = across, down
+    return {
+        "name": "shade",
+        "type": "rect",
+        "layer": "above",
+        "x0": left,
+        "x1": right,
+        "y0": top,
+        "y1": bottom,
+        "line": {"width": 0},
+        "fillcolor": "rgba(255,255,255,0.6)",
+    }

@@ -1,14 +1,14 @@
 // Export: files that the server makes, images that the browser draws, and the permalink.
 FusionLens.define("export", (root, trigger) => {
   const { el } = FusionLens;
-  let permalink = null; // null while it is the page's own address
+  let link = null; // null while it is the page's own address
   const message = el("span", { className: "message", at: { role: "status" } });
 
   const save = (name, address) => {
-    const link = el("a", { href: address, download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
+    const anchor = el("a", { href: address, download: name });
+    document.body.append(anchor);
+    anchor.click();
+    anchor.remove();
     message.textContent = `Saved ${name}`;
   };
   const image = async (format) => {
@@ -20,7 +20,7 @@ FusionLens.define("export", (root, trigger) => {
     save(`fusion-lens.${format}`, await window.Plotly.toImage({ data, layout: { ...layout, paper_bgcolor } }, { format, scale: 2, ...size }));
   };
   const copy = async () => {
-    const done = await FusionLens.copy(permalink ?? location.href);
+    const done = await FusionLens.copy(link ? FusionLens.withLink(link) : location.href);
     message.textContent = done ? "Copied the link" : "This browser does not allow copying. Copy the link from the address bar.";
   };
 
@@ -33,12 +33,6 @@ FusionLens.define("export", (root, trigger) => {
       () => trigger("export", { kind }),
     ]),
   ];
-  // The page's address with the link in it; other keys of the address stay.
-  const withLink = ({ text, keys }) => {
-    const others = [...new URLSearchParams(location.search)].filter(([key]) => !keys.includes(key));
-    const search = [text, new URLSearchParams(others).toString()].filter(Boolean).join("&");
-    return new URL(`${location.pathname}${search && "?"}${search}${location.hash}`, location.href).href;
-  };
 
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Export");
@@ -53,10 +47,10 @@ FusionLens.define("export", (root, trigger) => {
     update(value) {
       root.hidden = !value.ready;
       if (value.link !== null) {
-        permalink = withLink(value.link);
+        link = value.link;
         if (value.run) {
-          history.replaceState(null, "", permalink);
-          FusionLens.send("run", { link: value.link.text, run: value.run });
+          history.replaceState(null, "", FusionLens.withLink(link));
+          FusionLens.send("run", { link: link.text, run: value.run });
         }
         message.textContent = value.note;
       }

@@ -27,7 +27,7 @@ FusionLens.themed = ({ data, layout }, width) => {
   };
   for (const name of Object.keys(layout)) if (/^[xy]axis/.test(name)) themed[name] = axis(layout[name]);
   themed.shapes = (layout.shapes ?? []).map((shape) =>
-    shape.name === "veil" ? { ...shape, fillcolor: FusionLens.colour("--fl-veil") } : shape,
+    shape.name === "shade" ? { ...shape, fillcolor: FusionLens.colour("--fl-shade") } : shape,
   );
   const heads = layout.meta?.narrow;
   if (heads && width / heads.length < 96) {

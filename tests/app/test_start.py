@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,3 +27,17 @@ def test_page_is_built_with_its_example_and_without_torch() -> None:
     stored, imported = json.loads(done.stdout)
     assert stored, "the bundled collection's stored example is not on the page"
     assert imported == []
+
+
+def test_a_collection_that_cannot_be_used_is_named_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=os.environ | {"FUSION_LENS_COLLECTION": "no-such-collection"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and "no-such-collection" in line

@@ -1,36 +1,63 @@
-"""A tab is one folder: the page finds it, and it shares the page's request queue."""
+"""A tab is one folder: the page finds it, and it shares the page's queue, services and session."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 import app
+from analysis.engine import Engine
+from analysis.inference.decoding.sampling import Sampling
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
-from app.page import build, find_tabs
+from app.page import build, content_of, find_tabs
 from app.server.loader import Loader
-from app.server.tabs import TabContext
+from app.services.tabs import TabContext
+from app.state.run import AnswerSettings
+from tests.added import added_tab
 from tests.tiny import tiny_collection
 
 _TAB = """
 import gradio as gr
 
-from app.server.tabs import Tab, TabContext
-from app.state.link_fields import Field
+from app.services.page_links import LinkedControl
+from app.services.tabs import Tab, TabContext
+from app.state.link_fields import Field, one_of
+from app.state.run import AnswerSettings
 
 contexts = []
 
 
 def build(context: TabContext) -> None:
     contexts.append(context)
-    context.link_fields.add({"lesson": Field("lesson", str, "")})
-    gr.Button("First lesson", elem_id="first-lesson")
+    choice = gr.Dropdown(["one", "two"], value="one", elem_id="lesson")
+    field = Field("lesson", one_of("one", "two"), "one")
+    context.links.add({"lesson": LinkedControl(choice, field)})
+    lesson = gr.Button("First lesson", elem_id="first-lesson")
+    answer = gr.Textbox()
+
+    def ask_lesson(session):
+        from analysis.inference.decoding.sampling import Sampling
+
+        for update in context.query_service.ask(
+            session,
+            "How many?",
+            list(context.labels),
+            session.view_settings,
+            lambda: AnswerSettings(("base",), 4, Sampling(), "norm"),
+        ):
+            if "answers" in update and update["answers"].rows:
+                yield update["answers"].rows[0].text
+
+    lesson.click(ask_lesson, context.session, answer)
 
 
 TAB = Tab("Lessons", order=99, build=build)
@@ -46,22 +73,14 @@ def collection(tmp_path: Path) -> Collection:
 def lessons(tmp_path: Path) -> Iterator[str]:
     """The name of a package in another folder, which is a part of `app` meanwhile."""
     folder = tmp_path / "added"
-    package = folder / "lessons"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (package / "tab.py").write_text(_TAB)
-    (folder / "no_tab").mkdir()
+    (folder / "no_tab").mkdir(parents=True)
     (folder / "no_tab" / "__init__.py").write_text("")
-    app.__path__.append(str(folder))
-    importlib.invalidate_caches()
-    yield "app.lessons.tab"
-    app.__path__.remove(str(folder))
-    for name in ("app.lessons.tab", "app.lessons", "app.no_tab"):
-        sys.modules.pop(name, None)
+    with added_tab(folder, "lessons", _TAB) as module:
+        yield module
 
 
 def _page(collection: Collection) -> gr.Blocks:
-    return build(collection, Loader(lambda progress: None))  # type: ignore[arg-type, return-value]
+    return build(content_of(collection), Loader(lambda progress: None))  # type: ignore[arg-type, return-value]
 
 
 def _titles(page: gr.Blocks) -> list[str]:
@@ -70,6 +89,10 @@ def _titles(page: gr.Blocks) -> list[str]:
 
 def _ids(page: gr.Blocks) -> set[object]:
     return {getattr(block, "elem_id", None) for block in page.blocks.values()}
+
+
+def _no_answers() -> AnswerSettings:
+    return AnswerSettings((), 4, Sampling(), "norm")
 
 
 def _explore_context(page: gr.Blocks) -> TabContext:
@@ -92,8 +115,70 @@ def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
     assert context.page is page
     assert context.request_queue is _explore_context(page).request_queue
     # It can link to the other tab, and its own values have a place in a link.
-    link = context.link_fields.encode({"query": "How many?", "lesson": "one"})
-    assert link == "q=How+many%3F&lesson=one"
+    link = context.links.fields.encode({"query": "How many?", "lesson": "two"})
+    assert link == "q=How+many%3F&lesson=two"
+
+
+def test_a_link_holds_and_restores_a_control_of_an_added_tab(
+    collection: Collection, lessons: str
+) -> None:
+    page = _page(collection)
+    lesson = next(block for block in page.blocks.values() if block.elem_id == "lesson")
+    written, opened = (
+        next(listener.fn for listener in page.fns.values() if listener.name == name)
+        for name in ("write_address", "restore_link")
+    )
+    assert written and opened
+    # It writes no key of Explore, which the page keeps in its address.
+    assert json.loads(written("two")) == {"text": "lesson=two", "keys": ["lesson"]}
+    assert json.loads(written("one")) == {"text": "", "keys": ["lesson"]}
+
+    def open_link(**query_params: str) -> object:
+        return opened(SimpleNamespace(query_params=query_params))
+
+    assert open_link(lesson="two", q="How many?") == {lesson: "two"}
+    for link in ({"q": "How many?"}, {"lesson": "no such"}):
+        assert open_link(**link) == gr.skip()
+
+
+@pytest.mark.parametrize("key", ["q", "lens"])
+def test_no_tab_takes_a_key_of_another_tab(
+    tmp_path: Path, collection: Collection, key: str
+) -> None:
+    text = _TAB.replace('Field("lesson"', f'Field("{key}"')
+    with (
+        added_tab(tmp_path / "other", "taken", text),
+        pytest.raises(ValueError, match=f"the key '{key}'"),
+    ):
+        _page(collection)
+
+
+def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, lessons: str) -> None:
+    loader = Loader(lambda progress: Engine.load(collection, progress))
+    page = build(content_of(collection), loader)
+    loader.start()
+    assert loader.wait(300) is not None, loader.now
+    (context,) = importlib.import_module(lessons).contexts
+    explore = _explore_context(page)
+    assert context.query_service is explore.query_service
+    assert context.session is explore.session
+    listener = next(listener for listener in page.fns.values() if listener.name == "ask_lesson")
+    session = context.session.value.copy()
+    answers = list(listener.fn(session))  # type: ignore[arg-type, misc]
+    assert answers[-1] and answers[-1] == session.answer_stream.panel().rows[0].text
+    # What the lesson asked is the run that Explore shows.
+    assert session.run.query == session.snapshot.query == "How many?"
+    # It stands in the queue of the page: it waits while that serves others, and Stop ends it.
+    with ExitStack() as others:
+        for _ in range(context.request_queue.served):
+            others.enter_context(context.request_queue.entry())
+        steps = context.query_service.ask(
+            session, "Why?", list(context.labels), session.view_settings, _no_answers
+        )
+        told = [next(steps)["status"].text, next(steps)["status"].text]
+        session.stop()
+        assert told == ["Reading the query", "Number 1 in the queue"]
+        assert next(steps)["status"].state == "stopped"
 
 
 @pytest.mark.parametrize(

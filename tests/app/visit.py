@@ -7,11 +7,11 @@ from typing import Any
 from analysis.engine import Engine
 from analysis.inference.decoding.sampling import Sampling
 from analysis.models.collection import Collection
-from app.explore.services.query_service import QueryService
-from app.explore.services.updates import Updates
-from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
+from app.services.query_service import QueryService
+from app.services.updates import Updates
+from app.services.view_service import ViewService
 from app.state.run import AnswerSettings
 from app.state.session import Session
 from app.state.view_settings import ViewSettings

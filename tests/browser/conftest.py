@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from analysis.engine import Engine
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
-from app.page import build, launch_options
+from app.page import build, content_of, launch_options
 from app.server.loader import Loader
 from tests.answering import PacedAnswering
 from tests.browser.find_browser import ARGUMENTS, find
@@ -95,8 +95,9 @@ class Site:
 def serve(collection: Collection) -> Iterator[Site]:
     """Serves a collection's page until the iterator goes on."""
     loader = Loader(lambda progress: Engine.load(collection, progress))
-    demo = build(collection, loader)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(collection))
+    content = content_of(collection)
+    demo = build(content, loader)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(content))
     loader.start()
     engine = loader.wait(300)
     assert engine is not None, loader.now

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from analysis.models.manifest import load_collection
-from app.page import build, launch_options
+from app.page import build, content_of, launch_options
 from app.server.loader import Loader
 from tests.browser.conftest import Open
 
@@ -29,8 +29,9 @@ def address() -> Iterator[str]:
         raise AssertionError("no model is loaded here")
 
     collection = load_collection()
-    demo = build(collection, Loader(never))  # type: ignore[arg-type]
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(collection))
+    content = content_of(collection)
+    demo = build(content, Loader(never))  # type: ignore[arg-type]
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(content))
     yield address
     demo.close()
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from analysis.engine import Engine
 from analysis.models.manifest import load_collection
 from app.explore import make_stored_example
-from app.page import build, launch_options
+from app.page import build, content_of, launch_options
 from app.server.loader import Loader
 from app.state import stored_example
 from tests.browser.conftest import Open, settled, violations
@@ -32,8 +32,9 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
     )
 
     loader = Loader(lambda progress: Engine.load(collection, progress))
-    demo = build(collection, loader)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(collection))
+    content = content_of(collection)
+    demo = build(content, loader)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(content))
     try:
         page = visit(address)
         grid = page.locator("#grid .fl-panel")

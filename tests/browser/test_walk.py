@@ -54,7 +54,7 @@ def test_ask_watch_stop_ask_again(site: Site, visit: Open) -> None:
     assert site.calls == ["trace", "answer"] * 4
 
 
-def test_looking_differently_never_runs_the_model(site: Site, visit: Open) -> None:
+def test_changes_of_view_settings_never_run_the_model(site: Site, visit: Open) -> None:
     page = visit(site.address + SHORT)
     ask(page, QUERY)
     settled(page)

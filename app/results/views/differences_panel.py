@@ -10,6 +10,7 @@ from app.results.names import Names
 from app.results.views import figures
 from app.views.charts_panel import Chart, ChartsPanel, Table
 from app.widgets.forest_plots import ForestRow, forest
+from app.widgets.text import signed
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison, Difference
@@ -106,7 +107,7 @@ def _cells(difference: Difference, factor: float, decimals: int) -> list[str]:
     interval, detectable = difference.difference, difference.detectable
     corrected = difference.p if difference.p_holm is None else difference.p_holm
     return [
-        figures.signed(factor * interval.value, decimals),
+        signed(factor * interval.value, decimals),
         figures.between(interval, factor, decimals),
         str(difference.better),
         str(difference.worse),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.widgets.text import signed
+
 if TYPE_CHECKING:
     from analysis.benchmark.statistics import Interval, Share
 
@@ -19,12 +21,6 @@ def loss(interval: Interval) -> tuple[str, str]:
     """A loss and its interval, in nats per token."""
     ends = (UNKNOWN if end is None else f"{end:.2f}" for end in (interval.low, interval.high))
     return f"{interval.value:.2f}", "–".join(ends) if interval.low is not None else ""
-
-
-def signed(value: float, decimals: int) -> str:
-    """A number with its sign; 0 has none."""
-    written = f"{value:+.{decimals}f}".replace("-", "−")
-    return written[1:] if float(f"{value:.{decimals}f}") == 0 else written
 
 
 def between(interval: Interval, factor: float, decimals: int) -> str:

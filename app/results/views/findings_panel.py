@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from analysis.models.manifest import Base, Collection
+from analysis.models.collection import Base, Collection
 from app.results.lookup import compared, headline, is_written
 from app.results.names import Names
 from app.results.result_file import ResultFile, path_of

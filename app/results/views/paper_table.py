@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.results.views.score_table import Cell, Row, ScoreTable
+from app.results.views.score_table import Cell, ScoreRow, ScoreTable
 
 # Averages over the nine tasks; LoRAHub is not reported for the second model.
 _AVERAGES = {
@@ -26,7 +26,7 @@ def paper_table() -> ScoreTable:
         groups=(),
         columns=("LLaMA-2-7B", "LLaMA-3-8B"),
         rows=tuple(
-            Row(Cell(method), tuple(Cell(value) for value in values))
+            ScoreRow(Cell(method), tuple(Cell(value) for value in values))
             for method, values in _AVERAGES.items()
         ),
         note="From a summary of arXiv 2512.11366; not checked against the paper itself.",

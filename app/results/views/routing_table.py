@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import comb
 from typing import TYPE_CHECKING
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.results.names import Names
 from app.results.views import figures
-from app.results.views.score_table import Cell, Row, ScoreTable
+from app.results.views.score_table import Cell, ScoreRow, ScoreTable
 from app.widgets import text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def routing_table(
         by_signal = {one.signal: one for one in task.routing}
         cells = [cell for signal in signals for cell in _cells(by_signal.get(signal))]
         items = max(one.items for one in task.routing)
-        rows.append(Row(Cell(names.task(task), f"{items} items"), tuple(cells)))
+        rows.append(ScoreRow(Cell(names.task(task), f"{items} items"), tuple(cells)))
     return ScoreTable(
         title="Does the signal find the right adapters? In %",
         tag=tag,

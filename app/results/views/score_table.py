@@ -37,7 +37,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """A row.
 
     Attributes:
@@ -70,7 +70,7 @@ class ScoreTable:
     corner: str
     groups: tuple[tuple[str, int], ...]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ScoreRow, ...]
     note: str = ""
 
     @classmethod
@@ -158,10 +158,10 @@ def _table(
     )
 
 
-def _row(task: TaskResult, methods: Sequence[str], names: Names, *, loss: bool) -> Row:
+def _row(task: TaskResult, methods: Sequence[str], names: Names, *, loss: bool) -> ScoreRow:
     scores = {score.method: score for score in task.scores}
     comparison = compared(task.comparisons, loss=loss)
-    return Row(
+    return ScoreRow(
         Cell(names.task(task), f"{len(task.items)} items"),
         tuple(_cell(scores.get(name), comparison, loss=loss) for name in methods),
     )

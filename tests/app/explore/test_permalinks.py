@@ -12,9 +12,9 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.explore import control_column
 from app.explore.controls import Controls, answer_settings_of, view_settings_of
-from app.explore.services.permalinks import Permalinks
-from app.explore.services.view_service import ViewService
+from app.explore.permalinks import Permalinks
 from app.server.loader import Loader
+from app.services.view_service import ViewService
 from app.state import link_fields
 from app.state.link_fields import Field, LinkFields
 from app.state.run import AnswerSettings, Run
@@ -73,7 +73,7 @@ def test_the_stored_example_has_a_link_and_its_page_keeps_its_address(
     assert permalinks.export_panel(Session()) == ExportPanel.empty()
 
 
-def test_a_run_comes_back_as_it_was_asked_and_is_looked_at(permalinks: Permalinks) -> None:
+def test_a_link_restores_the_question_and_all_settings_of_a_run(permalinks: Permalinks) -> None:
     session = _session(ViewSettings("raw", "divergence", "prompt", "js", "softmax", 0.5, "1-2"))
     methods = ("base", "qa-flora", "adapter:code", "adapter:math")
     answer_settings = AnswerSettings(methods, 32, Sampling(0.7, 0.9, 5), "raw")
@@ -94,7 +94,7 @@ def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> N
     assert "show" not in _link(permalinks, _session(ViewSettings(show="difference")))
 
 
-def test_settings_alone_are_how_what_is_there_is_looked_at(permalinks: Permalinks) -> None:
+def test_a_link_without_a_question_changes_the_view_settings(permalinks: Permalinks) -> None:
     session = _session()
     values, shown = permalinks.open(session, {"show": "divergence", "seed": "many"})
     assert "query" not in values and not session.linked
@@ -112,6 +112,20 @@ def test_a_new_page_gets_the_links_own_values_alone(permalinks: Permalinks) -> N
     assert values["query"] == "How many?" and values["seed"] == 7
     again, _ = permalinks.open(Session(), link)
     assert set(again) > {"query", "seed", "lens", "top_p", "temperature", "adapters"}
+
+
+def test_a_link_without_a_question_overrules_no_setting_that_a_visitor_chose_meanwhile(
+    permalinks: Permalinks,
+) -> None:
+    session = _session(ViewSettings(metric="js", show="difference", span="1"))
+    values, shown = permalinks.open(session, {"lens": "raw", "seed": "7"}, new_page=True)
+    assert values == {"lens": "raw", "seed": 7} and "grid" in shown
+    assert session.view_settings == ViewSettings("raw", metric="js", show="difference", span="1")
+    permalinks.open(session, {"softness": "2", "layers": "2"}, new_page=True)
+    assert session.view_settings.temperature == 2 and session.view_settings.span == "2"
+    # In the history, a run comes back as it was: what its link leaves out has its default.
+    permalinks.open(session, {"lens": "raw"})
+    assert session.view_settings == ViewSettings("raw")
 
 
 def test_a_question_too_long_for_a_link_is_said(permalinks: Permalinks, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def test_snippet_gives_the_exported_numbers_and_answers(
         with_shown=with_shown,
     )
     written = _export("py", visit, folder)
+    assert "dtype='float32', device='cpu')" in written
     found: dict[str, object] = {}
     monkeypatch.chdir(folder)
     exec(compile(written, "snippet", "exec"), found)
@@ -207,3 +208,14 @@ def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) ->
     written = _export("py", visit, folder)
     ast.parse(written)
     assert "fuse" not in written and "another question" in written
+
+
+def test_snippet_keeps_a_question_that_holds_its_own_imports(visit: Visit, folder: Path) -> None:
+    query = "Are ConstantWeights, Engine, Row, Sampling, fuse, load_collection {imports}?"
+    visit.ask(query, methods=())
+    visit.session.answer_record = None
+    written = _export("py", visit, folder)
+    assert repr(query) in written
+    assert written.startswith("from analysis import Engine, load_collection\n")
+    # It imports nothing that it does not use.
+    assert "import replace" not in written

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from analysis.common.errors import InputError
-from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
+from app.services.view_service import ViewService
 from app.state.session import Session
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
@@ -23,7 +23,7 @@ def test_loading_waits_for_the_first_page() -> None:
     assert began.wait(60)
 
 
-def test_a_failed_loading_leaves_what_is_there_to_look_at() -> None:
+def test_a_failed_loading_leaves_the_grid_usable() -> None:
     def fail(progress: object) -> None:
         raise InputError("There is no such base.")
 

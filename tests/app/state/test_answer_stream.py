@@ -1,4 +1,9 @@
+import threading
+
+import pytest
+
 from analysis.inference.decoding.steps import Step, Token
+from app.state import answer_stream as module
 from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import Heading
 
@@ -70,3 +75,37 @@ def test_text_is_the_sum_of_the_deltas() -> None:
     answer_stream.push(_step(0, 1, 2))
     answer_stream.push(_step(1, 3, 4))
     assert answer_stream.panel().rows[0].text == "t1t3" and answer_stream.tokens == 4
+
+
+def test_a_step_that_is_pushed_while_the_answers_end_does_not_make_them_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer_stream = _stream()
+    inside, goes_on, finished = threading.Event(), threading.Event(), threading.Event()
+
+    def held(text: str) -> str:
+        inside.set()
+        assert goes_on.wait(60)
+        return text
+
+    def finish() -> None:
+        answer_stream.finish("stopped")
+        finished.set()
+
+    monkeypatch.setattr(module, "visible", held)
+    threads = [
+        threading.Thread(target=answer_stream.push, args=[_step(0, 1, 2)]),
+        threading.Thread(target=finish),
+    ]
+    threads[0].start()
+    assert inside.wait(60)
+    threads[1].start()
+    # The step is half written: the end waits for the rest of it.
+    assert not finished.wait(0.2)
+    goes_on.set()
+    for thread in threads:
+        thread.join(60)
+    panel = answer_stream.panel()
+    assert panel.state == "stopped"
+    assert [row.end for row in panel.rows] == ["stopped", "stopped"]
+    assert [len(row.tokens) for row in panel.rows] == [1, 1]

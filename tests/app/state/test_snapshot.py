@@ -94,12 +94,12 @@ def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
     seen = grid_views.grid_view(loud)
     assert seen.sentence == "a leads in layer 1. Mean weight over the layers: a 60%, b 40%."
     assert seen.averages == ["mean 60%", "mean 40%"]
-    assert list(seen.veiled) == [0] and "saturates in layer 0" in seen.note
+    assert list(seen.greyed) == [0] and "saturates in layer 0" in seen.note
     # In either picture.
     other = _snapshot(("a", "b"), ((0.9, 0.1), (0.5, 0.5)))
     for shown, pinned in ((loud, other), (other, loud)):
         seen = grid_views.grid_view(with_settings(shown, ViewSettings(show="difference")), pinned)
-        assert list(seen.veiled) == [0] and seen.note
+        assert list(seen.greyed) == [0] and seen.note
         trace = grid_panel(seen, None, pinned).figure["data"][0]
         assert trace["zmax"] == pytest.approx(0.1)  # what is shaded sets no scale
         assert "in layer 1" in seen.sentence and "in layer 0" not in seen.sentence

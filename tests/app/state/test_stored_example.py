@@ -8,11 +8,11 @@ from analysis.engine import Engine
 from analysis.measure.cell_explanation import CellExplanation
 from analysis.models.manifest import load_collection
 from app.explore import make_stored_example
-from app.explore.services.query_service import QueryService
-from app.explore.services.view_service import ViewService
 from app.export import files
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
+from app.services.query_service import QueryService
+from app.services.view_service import ViewService
 from app.state import stored_example
 from app.state.session import Session
 from app.state.view_settings import ViewSettings

@@ -3,7 +3,7 @@ import json
 import pytest
 from plotly.graph_objects import Figure
 
-from app.widgets import heatmaps, line_charts
+from app.widgets import heatmaps, line_charts, token_heatmap
 from app.widgets.theme import SCALES, colour, contrast
 
 LABELS = ["Math", "<b>Code</b>"]
@@ -11,7 +11,7 @@ LABELS = ["Math", "<b>Code</b>"]
 
 def _grid(values: list[list[float]], scale: str) -> dict:
     texts = [["a<b>", "%{z}"] for _ in values]
-    return heatmaps.grid(values, LABELS, texts, texts, scale=scale, veiled=[1])
+    return heatmaps.grid(values, LABELS, texts, texts, scale=scale, greyed=[1])
 
 
 @pytest.mark.parametrize("scale", ["weights", "painted", "divergence", "difference"])
@@ -66,7 +66,7 @@ def test_nothing_different_still_has_a_scale() -> None:
 @pytest.mark.parametrize("log", [False, True])
 def test_plotly_takes_the_lines(log: bool) -> None:
     figure = line_charts.profile(
-        [[0.1, 0.9], [0.0, 1.0]], LABELS, measure="weight", log=log, veiled=[1]
+        [[0.1, 0.9], [0.0, 1.0]], LABELS, measure="weight", log=log, greyed=[1]
     )
     Figure(figure)
     assert figure["layout"]["yaxis"]["title"]["text"] == "weight"
@@ -78,7 +78,7 @@ def test_plotly_takes_the_lines(log: bool) -> None:
 
 def test_tokens_have_a_legend_of_their_colours() -> None:
     hover = [["a", "<b>"], ["c", "d"]]
-    figure = heatmaps.tokens(
+    figure = token_heatmap.tokens(
         [[0.5, 2e-4], [20.0, 0.0]], ["·a", "<b>"], LABELS, hover, axis="", measure="divergence"
     )
     Figure(figure)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import POSITIONS
-from app.explore.services.divergences import read
-from app.explore.services.updates import Updates
-from app.explore.services.view_service import same_numbers
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import run_request, run_with_progress, wait_for_engine
+from app.services.divergences import read
+from app.services.updates import Updates
+from app.services.view_service import same_numbers
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
 from app.views import robustness_panels

@@ -28,11 +28,26 @@ def read(
     )
 
 
-def cached_divergence(engine: Engine, run: Run, view_settings: ViewSettings) -> Divergence | None:
-    """The divergence under view settings; None if that needs the model."""
+def cached_divergence(
+    engine: Engine, run: Run, view_settings: ViewSettings, trace: Trace | None = None
+) -> Divergence | None:
+    """The divergence under view settings; None if that needs the model.
+
+    Args:
+        engine: Reads divergences.
+        run: The run.
+        view_settings: The view settings.
+        trace: The trace of the run, while its request holds it; the kept one by default.
+
+    Raises:
+        InputError: The trace is not kept.
+    """
     if view_settings.position == MEAN:
         every_token = run.every_token(*view_settings.reading)
         return every_token.mean() if every_token else None
     return engine.divergence(
-        run.trace, view_settings.lens, view_settings.position, view_settings.metric
+        run.trace if trace is None else trace,
+        view_settings.lens,
+        view_settings.position,
+        view_settings.metric,
     )

@@ -1,4 +1,4 @@
-"""What the services of the Explore tab change on the page, by the names of its parts."""
+"""What the services change on the page, by the names of its parts."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
 from analysis.methods import fuse
-from app.explore.services.updates import Update, Updates
 from app.server.requests import run_with_progress
+from app.services.updates import Update, Updates
 from app.state import what_if
 from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import Heading, heading_of, reference_among
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from analysis.common.progress import Progress
     from analysis.engine import Engine
     from analysis.inference.mixing.rows import Row
+    from analysis.measure.trace import Trace
 
 MOST_ANSWERS = 6
 """The most answers that fit side by side."""
@@ -56,7 +57,7 @@ def check_count(methods: Sequence[str], grid_answers: GridAnswers) -> None:
 def answer_rows(
     engine: Engine,
     session: Session,
-    run: Run,
+    trace: Trace,
     settings: AnswerSettings,
     grid_answers: GridAnswers,
     labels: Mapping[str, str],
@@ -67,7 +68,7 @@ def answer_rows(
     Args:
         engine: Reads divergences.
         session: The visitor's session.
-        run: The run.
+        trace: The trace of the run.
         settings: The answer settings.
         grid_answers: The weights of the grid that answer too.
         labels: The adapters' labels by name.
@@ -75,9 +76,10 @@ def answer_rows(
     """
     # The collection's position and normalisation: other view settings change the grid only.
     weight_settings = replace(engine.settings, lens=settings.lens)
-    context = engine.context(run.trace, settings=weight_settings, progress=progress)
+    context = engine.context(trace, settings=weight_settings, progress=progress)
     fused = fuse(settings.methods, context) if settings.methods else []
     rows = [(row, heading_of(row.name, labels)) for row in fused]
+    session = session.copy()
     if grid_answers.painted and session.what_if is not None:
         rows.append(what_if.painted_row(session.what_if))
     if grid_answers.shown and session.snapshot is not None:

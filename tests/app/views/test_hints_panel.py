@@ -1,10 +1,10 @@
 import dataclasses
 
-from app.explore import button_hints
 from app.state.run import Run
 from app.state.session import Session
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
+from app.views import hints_panel
 
 NEED_RUN = ("every-token", "check-variants", "check-copies")
 SNAPSHOT = Snapshot("1", "q", ("a",), ("A",), ((1.0,),), ((1.0,),), (0.5,), ViewSettings())
@@ -15,25 +15,25 @@ def _session(**given: object) -> Session:
 
 
 def test_before_anything_was_asked_only_asking_can_be_done() -> None:
-    reasons = button_hints.disabled_buttons(Session())
+    reasons = hints_panel.disabled_buttons(Session())
     assert set(reasons) == {"stop", "pin", "answer-shown", *NEED_RUN}
     assert all(reasons.values())
 
 
 def test_the_stored_example_can_be_pinned_and_answered_and_says_what_it_lacks() -> None:
-    reasons = button_hints.disabled_buttons(_session(snapshot=SNAPSHOT))
+    reasons = hints_panel.disabled_buttons(_session(snapshot=SNAPSHOT))
     assert set(reasons) == {"stop", *NEED_RUN}
     assert "stored example" in reasons["every-token"]
-    assert button_hints.hints_panel(reasons).written == NEED_RUN
+    assert hints_panel.hints_panel(reasons).written == NEED_RUN
 
 
 def test_while_something_runs_it_can_be_stopped_and_nothing_else_begins() -> None:
     run = Run(1, "q", None, (), None, None, None)  # type: ignore[arg-type]
     session = _session(snapshot=SNAPSHOT, run=run)
     session.begin()
-    assert set(button_hints.disabled_buttons(session)) == {"ask", "answer-shown", *NEED_RUN}
+    assert set(hints_panel.disabled_buttons(session)) == {"ask", "answer-shown", *NEED_RUN}
     assert (
-        button_hints.hints_panel(button_hints.disabled_buttons(session)).written == ()
+        hints_panel.hints_panel(hints_panel.disabled_buttons(session)).written == ()
     )  # nothing jumps while it runs
     session.stop()
-    assert set(button_hints.disabled_buttons(session)) == {"stop"}
+    assert set(hints_panel.disabled_buttons(session)) == {"stop"}

@@ -1,4 +1,4 @@
-"""Why a button is disabled, in words."""
+"""The hints panel: why buttons are disabled, in words."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def hints_panel(reasons: Mapping[str, str]) -> HintsPanel:
 
 def disabled_buttons(session: Session) -> dict[str, str]:
     """The ids of the disabled buttons, each with the reason."""
+    session = session.copy()
     busy = session.busy
     reasons = {"ask": _BUSY} if busy else {"stop": _IDLE}
     if session.snapshot is None:

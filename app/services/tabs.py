@@ -6,20 +6,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.models.manifest import Collection
+from analysis.models.collection import Collection
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
-from app.state.link_fields import LinkFields
 
 if TYPE_CHECKING:
     import gradio as gr
 
+    from app.services.page_links import PageLinks
+    from app.services.query_service import QueryService
+    from app.services.view_service import ViewService
     from app.state.stored_example import StoredExample
 
 
 @dataclass(frozen=True)
 class TabContext:
-    """The shared parts of the page, and the tab's own part. A tab makes its own services from them.
+    """The shared parts of the page, and the tab's own part.
+
+    All tabs share one session for each visitor and one queue: a request of one tab ends the
+    visitor's running request, from whichever tab that came.
 
     Attributes:
         page: The page; its `load` event comes when a visitor opens the page.
@@ -28,7 +33,10 @@ class TabContext:
         labels: The adapters' labels by name.
         loader: Gives the engine once it is loaded.
         request_queue: The queue of all requests to the engine.
-        link_fields: The values that a permalink can hold; a tab adds those of its controls.
+        query_service: Serves questions, in that queue.
+        view_service: Shows the runs of the questions.
+        session: The component that holds the visitor's session.
+        links: The links to the page; a tab adds the controls whose values they hold.
         stored_example: The run that the page shows before the first question, if there is one.
     """
 
@@ -38,7 +46,10 @@ class TabContext:
     labels: Mapping[str, str]
     loader: Loader
     request_queue: RequestQueue
-    link_fields: LinkFields
+    query_service: QueryService
+    view_service: ViewService
+    session: gr.State
+    links: PageLinks
     stored_example: StoredExample | None
 
 

@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import MEAN
-from app.explore.services import divergences
-from app.explore.services.answer_service import answer, answer_rows, check_count
-from app.explore.services.updates import Updates
-from app.explore.services.view_service import ViewService
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import (
@@ -25,6 +21,10 @@ from app.server.requests import (
     run_with_progress,
     wait_for_engine,
 )
+from app.services import divergences
+from app.services.answer_service import answer, answer_rows, check_count
+from app.services.updates import Updates
+from app.services.view_service import ViewService
 from app.state import what_if
 from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerSettings, Run
@@ -36,6 +36,7 @@ from app.widgets.status import StatusPanel
 if TYPE_CHECKING:
     from analysis.engine import Engine
     from analysis.measure.every_token import EveryToken
+    from analysis.measure.trace import Trace
 
 
 class QueryService:
@@ -95,16 +96,19 @@ class QueryService:
                 ticket,
                 lambda progress: engine.trace(prompt, adapters, progress=progress),
             )
+            # Held until the request ends: the cache may refuse it, or push it out meanwhile.
+            trace = traced.value
             run = Run(
                 ticket,
                 query,
                 prompt,
-                traced.value.adapters,
+                trace.adapters,
                 settings,
                 engine.computation,
                 engine,
+                too_large=engine.kept_trace(prompt, trace.adapters) is None,
             )
-            read = yield from self._read(engine, session, ticket, run)
+            read = yield from self._read(engine, session, ticket, run, trace)
             places = len(session.view_settings.kept_positions)
             if places and not (traced.cached or read.cached):
                 # The pass is the same; the head then reads each token, not these places only.
@@ -112,7 +116,7 @@ class QueryService:
                 run = replace(run, every_token_seconds=seconds)
             # The page must not show the answers of the question before below the new grid.
             yield {
-                **self._view_service.show_run(session, run),
+                **self._view_service.show_run(session, run, trace),
                 "answers": AnswersPanel.empty(ticket),
                 "rule_weights": ChartsPanel.empty(),
             }
@@ -122,7 +126,7 @@ class QueryService:
                 session,
                 ticket,
                 lambda progress: answer_rows(
-                    engine, session, run, settings, grid_answers, self._labels, progress
+                    engine, session, trace, settings, grid_answers, self._labels, progress
                 ),
             )
             yield from answer(engine, session, run, settings, fused.value, costs, self._labels)
@@ -174,7 +178,7 @@ class QueryService:
         )
 
     def _read(
-        self, engine: Engine, session: Session, ticket: int, run: Run
+        self, engine: Engine, session: Session, ticket: int, run: Run, trace: Trace
     ) -> Generator[RequestUpdate, None, Outcome[Any]]:
         """Reads a run under the newest view settings, which may change meanwhile."""
         while True:
@@ -183,7 +187,7 @@ class QueryService:
             if view_settings.position == MEAN:
                 done = yield from self._every_token(engine, session, ticket, run, view_settings)
             else:
-                work = partial(divergences.read, engine, run.trace, view_settings)
+                work = partial(divergences.read, engine, trace, view_settings)
                 done = yield from run_with_progress(session, ticket, work)
             if session.view_settings.needs == view_settings.needs:
                 return done

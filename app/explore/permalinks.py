@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explore import controls
-from app.explore.services.updates import Update
-from app.explore.services.view_service import ViewService
+from app.services.updates import Update
+from app.services.view_service import ViewService
 from app.state import link_fields
 from app.state.link_fields import LinkFields
 from app.state.session import Session
@@ -32,6 +32,7 @@ class Permalinks:
 
     def export_panel(self, session: Session) -> ExportPanel:
         """The export panel with the link of what the page shows."""
+        session = session.copy()
         run, snapshot = session.run, session.snapshot
         if snapshot is None:
             return ExportPanel.empty()
@@ -67,16 +68,17 @@ class Permalinks:
         if not any(key in given for key in self._fields.keys):
             return {}, {}
         values, unusable = self._fields.decode(given)
-        named = self._fields.named(given)
+        if new_page:
+            named = self._fields.named(given)
+            values = {name: value for name, value in values.items() if name in named}
         update: Update = {}
-        if values["query"].strip():
+        if values.get("query", "").strip():
             session.open_link(None)
         else:
-            del values["query"]  # the query box keeps its text
-            session.open_link(controls.view_settings_of(values))
+            values.pop("query", None)  # the query box keeps its text
+            with session.lock:
+                session.open_link(controls.with_values(session.view_settings, values))
             update = self._view_service.redraw(session)
-        if new_page:
-            values = {name: value for name, value in values.items() if name in named}
         if unusable:
             text = f"The value of {listed(unusable)} in the link is not valid and was ignored."
             update["status"] = StatusPanel("idle", text)

@@ -22,9 +22,9 @@ from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import POSITIONS
 from analysis.models.manifest import load_collection
-from app.explore.services.robustness_service import check_copies, check_variants
-from app.explore.services.updates import Updates
 from app.export import files
+from app.services.robustness_service import check_copies, check_variants
+from app.services.updates import Updates
 from app.state.answers_panel import AnswersPanel
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
@@ -216,7 +216,7 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
 
 
 @pytest.mark.parametrize("meanwhile", ["trace", "divergence"])
-def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
+def test_newest_view_settings_win_over_the_request(
     visit: Visit, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     visit.ask(QUERY)
@@ -235,7 +235,7 @@ def test_a_look_that_changes_before_the_grid_is_there_is_the_one_that_is_shown(
     assert shown["tokens"].id
 
 
-def test_what_was_seen_of_another_run_or_look_is_seen_anew(
+def test_a_grid_of_another_run_or_of_older_settings_is_made_again(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask("before")
@@ -413,7 +413,7 @@ def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit
     assert profile.figure["data"][0]["x"] == [1, 2]
 
 
-def test_whoever_comes_while_others_are_served_knows_the_place(visit: Visit) -> None:
+def test_a_waiting_request_is_told_its_place_in_the_queue(visit: Visit) -> None:
     places = [visit.request_queue.entry() for _ in range(visit.request_queue.served)]
     for place in places:
         place.__enter__()
@@ -454,7 +454,7 @@ def test_variants_are_named_and_their_noise_is_said(visit: Visit) -> None:
     assert drawn.figure["data"][0]["y"] == [2] and drawn.table.rows[0][0] == "2"
 
 
-def test_what_is_read_ahead_is_looked_at_without_model_or_head(
+def test_numbers_that_are_read_ahead_are_shown_without_model_or_head(
     visit: Visit, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visit.ask(QUERY)
@@ -530,3 +530,20 @@ def test_the_page_keeps_the_grid_of_a_run_whose_trace_is_no_longer_kept(
     shown = visit.view_service.change_settings(visit.session, ViewSettings(metric="js"))
     assert shown["status"].state == "error" and "ask it again" in shown["status"].text
     assert visit.session.snapshot.view_settings.metric == "kl"
+
+
+def test_a_trace_that_is_too_large_to_keep_serves_its_own_request(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = visit.engine._kept.most_bytes
+    monkeypatch.setattr(visit.engine._kept, "most_bytes", 0)
+    query = f"{QUERY} {id(visit.session)}"
+    shown = visit.ask(query, methods=("base", "qa-flora"))
+    assert shown["status"].state == "done", shown["status"]
+    assert _rows(shown) == ["base", "qa-flora"] and all(row.tokens for row in shown["answers"].rows)
+    assert shown["explanation"].tokens
+    # Afterwards the page says why the numbers are gone, and does not blame other visitors.
+    monkeypatch.setattr(visit.engine._kept, "most_bytes", most)
+    changed = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
+    assert "too large to keep" in changed["status"].text
+    assert changed["grid"].cells == shown["grid"].cells

@@ -1,1 +1,0 @@
-"""The services behind the tab: questions, answers, changes of view settings, checks."""

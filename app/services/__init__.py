@@ -1,0 +1,1 @@
+"""The services behind the tabs: questions, answers, changes of view settings, checks."""

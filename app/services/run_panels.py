@@ -1,0 +1,141 @@
+"""The panels of a run: grid, lines, the explanation of the selected cell, tokens, prompt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+from analysis.measure.trace import BOTH, MEAN
+from app.services.updates import Update
+from app.state.session import Session
+from app.state.snapshot import Snapshot
+from app.views import charts_panel, grid_views
+from app.views.answer_note import answer_note
+from app.views.charts_panel import ChartsPanel
+from app.views.explanation_panel import explanation_panel
+from app.views.grid_panel import grid_panel
+from app.views.grid_views import GridView
+from app.views.prompt_panel import prompt_panel
+from app.widgets import text
+
+if TYPE_CHECKING:
+    from analysis.measure.trace import Trace
+    from app.server.loader import Loader
+    from app.state.run import Run
+    from app.state.stored_example import StoredExample
+
+_READ = (
+    "Read at the token “{token}” with the {lens} lens. In early layers, these are not calibrated "
+    "probabilities."
+)
+_MEANS = {
+    BOTH: " The divergence above is the mean of this token and the prompt's last.",
+    MEAN: " The divergence above is the mean over all tokens of the query.",
+}
+
+
+class RunPanels:
+    """Makes the panels of the run that a session shows.
+
+    Each method takes the session of one moment, a `copy`. Some take the trace of the run: its
+    request holds it, and the kept trace is read where there is none.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        example: The stored run, which the page shows before the first question.
+    """
+
+    def __init__(self, loader: Loader, example: StoredExample | None) -> None:
+        self._loader = loader
+        self._example = example
+
+    def all(self, session: Session, trace: Trace | None = None) -> Update:
+        """The panels that depend on the snapshot, the pin, the painted weights and the cell."""
+        snapshot = session.snapshot
+        if snapshot is None:
+            return {}
+        update: Update = {
+            **self.figures(session, snapshot),
+            **self.explanation(session, trace),
+            **self.tokens(session),
+        }
+        source = session.run or self._example
+        if source is not None:
+            update["prompt"] = prompt_panel(source.prompt, snapshot.view_settings.position)
+        return update
+
+    def _answer_note(self, session: Session, snapshot: Snapshot) -> str:
+        """How the answers to the shown question differ from the grid."""
+        run, engine = session.run, self._loader.engine
+        if run is not None and engine is not None:
+            answered = replace(engine.settings, lens=run.answer_settings.lens)
+            return answer_note(answered, snapshot.view_settings)
+        if self._example is not None:
+            return answer_note(
+                self._example.snapshot.view_settings.weight_settings, snapshot.view_settings
+            )
+        return ""
+
+    @staticmethod
+    def _grid_view(session: Session, snapshot: Snapshot) -> GridView:
+        painted = session.what_if.weights if session.what_if else None
+        return grid_views.grid_view(snapshot, session.pinned, painted)
+
+    def figures(self, session: Session, snapshot: Snapshot) -> Update:
+        """The same numbers as a grid and as lines."""
+        grid_view = self._grid_view(session, snapshot)
+        note = self._answer_note(session, snapshot)
+        stored = session.run is None
+        return {
+            "grid": grid_panel(grid_view, session.cell, session.pinned, stored, note),
+            "profile": charts_panel.profile(grid_view),
+        }
+
+    @staticmethod
+    def tokens(session: Session) -> Update:
+        """The divergence of the selected cell at every token, if every token has been read."""
+        run, snapshot = session.run, session.snapshot
+        every_token = run.every_token(*snapshot.view_settings.reading) if run and snapshot else None
+        if every_token is None or snapshot is None:
+            return {"tokens": ChartsPanel.empty()}
+        cell = session.cell or (snapshot.visible_layers.start, 0)
+        return {"tokens": charts_panel.every_token(snapshot, cell, every_token)}
+
+    def explanation(self, session: Session, trace: Trace | None = None) -> Update:
+        """The explanation of the selected cell."""
+        snapshot, cell = session.snapshot, session.cell
+        if snapshot is None or cell is None:
+            return {}
+        layer, adapter = cell
+        grid_view = self._grid_view(session, snapshot)
+        view_settings, engine, run = snapshot.view_settings, self._loader.engine, session.run
+        position = view_settings.cell_position
+        if run is not None and engine is not None:
+            prompt, name = run.prompt, snapshot.adapters[adapter]
+            try:
+                trace = self._trace(run, trace)
+            except InputError as error:
+                why = str(error)
+                return {"explanation": explanation_panel(grid_view, layer, adapter, None, why)}
+            tokens = engine.cell(trace, layer, name, view_settings.lens, position)
+            # Prepares the other metrics and positions, which the visitor may choose next.
+            engine.read_ahead(trace, view_settings.lens, layer, name)
+        elif self._example is not None:
+            prompt, tokens = self._example.prompt, self._example.cells[layer][adapter]
+        else:
+            return {"explanation": explanation_panel(grid_view, layer, adapter, None)}
+        index = prompt.query_last if position == "query" else prompt.last
+        token = text.visible(prompt.tokens[index])
+        note = _READ.format(token=token, lens=view_settings.lens)
+        note += _MEANS.get(view_settings.position, "")
+        if view_settings.metric != "kl":
+            note += " The shares are those of the KL divergence."
+        return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}
+
+    @staticmethod
+    def _trace(run: Run, held: Trace | None) -> Trace:
+        # Meanwhile another request may have shown its run.
+        if held is not None and (held.prompt, held.adapters) == (run.prompt, run.adapters):
+            return held
+        return run.trace

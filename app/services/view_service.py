@@ -1,0 +1,174 @@
+"""Serves changes of view settings: reads kept traces, never runs the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from analysis.common.errors import InputError
+from app.services.divergences import cached_divergence
+from app.services.run_panels import RunPanels
+from app.services.updates import Update
+from app.state.session import Session
+from app.state.snapshot import Snapshot, snapshot_of, with_settings
+from app.state.view_settings import ViewSettings
+from app.views.charts_panel import ChartsPanel
+from app.widgets.status import StatusPanel
+
+if TYPE_CHECKING:
+    from analysis.measure.trace import Trace
+    from app.server.loader import Loader
+    from app.state.run import Run
+    from app.state.stored_example import StoredExample
+
+_UNREAD = "The model has to read every token for this, once for each lens and metric."
+_STORED = "The stored example has no such numbers. Ask the question yourself to see them."
+
+
+def same_numbers(one: Snapshot, other: Snapshot) -> bool:
+    """Whether two snapshots have the same numbers, whichever of them the grid shows."""
+    return other == replace(
+        one,
+        view_settings=replace(one.view_settings, show=other.view_settings.show),
+        number=other.number,
+    )
+
+
+class ViewService:
+    """Shows the run of a visitor under the view settings.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        labels: The adapters' labels by name.
+        example: The stored run, which the page shows before the first question.
+    """
+
+    def __init__(
+        self, loader: Loader, labels: Mapping[str, str], example: StoredExample | None = None
+    ) -> None:
+        self._loader = loader
+        self._labels = labels
+        self._panels = RunPanels(loader, example)
+
+    def change_settings(self, session: Session, view_settings: ViewSettings) -> Update:
+        """The run under other view settings."""
+        session.change_settings(view_settings)
+        return self.redraw(session)
+
+    def show_run(self, session: Session, run: Run, trace: Trace) -> Update:
+        """A new run under the newest view settings.
+
+        Args:
+            session: The visitor's session.
+            run: The run.
+            trace: Its trace, which the engine may not have kept.
+
+        Raises:
+            Stopped: The request of the run has to end.
+        """
+        return self._show(session, run, trace)
+
+    def redraw(self, session: Session) -> Update:
+        """The run that is shown, under the newest view settings."""
+        return self._show(session)
+
+    def _show(
+        self, session: Session, new_run: Run | None = None, trace: Trace | None = None
+    ) -> Update:
+        # Reading takes time: meanwhile another run may be there, or other view settings.
+        while True:
+            missing = ""
+            now = session.copy()
+            run, before, view_settings = new_run or now.run, now.snapshot, now.view_settings
+            try:
+                snapshot = self._snapshot(before, run, view_settings, trace)
+            except InputError as error:
+                # The engine no longer keeps the trace. The grid's own numbers are still there.
+                missing = str(error)
+                if run is None or before is None or before.run != str(run.number):
+                    return {"status": StatusPanel("error", missing)}
+                snapshot = with_settings(before, view_settings)
+            if snapshot is None:
+                return {}
+            if new_run is not None:
+                shown = session.show_run(new_run, view_settings, snapshot)
+            else:
+                shown = session.show_if_current(run, view_settings, snapshot)
+            if shown:
+                break
+        update = self.panels(session, trace)
+        if before is not None and not same_numbers(before, snapshot):
+            # The robustness checks were made with the numbers before.
+            update["variants"] = update["copies"] = ChartsPanel.empty()
+        if snapshot.view_settings.needs != view_settings.needs and not session.busy:
+            update["status"] = (
+                StatusPanel("error", missing)
+                if missing
+                else StatusPanel("idle", _STORED if run is None else _UNREAD)
+            )
+        return update
+
+    def _snapshot(
+        self,
+        shown: Snapshot | None,
+        run: Run | None,
+        view_settings: ViewSettings,
+        trace: Trace | None,
+    ) -> Snapshot | None:
+        engine = self._loader.engine
+        if run is None or engine is None:
+            # The stored example holds the divergences of one lens, metric and position.
+            return shown and with_settings(shown, view_settings)
+        divergence = cached_divergence(engine, run, view_settings, trace)
+        if divergence is None:
+            view_settings = replace(view_settings, position="query")
+            divergence = cached_divergence(engine, run, view_settings, trace)
+        assert divergence is not None
+        return snapshot_of(divergence, run, view_settings, self._labels)
+
+    def panels(self, session: Session, trace: Trace | None = None) -> Update:
+        """The panels that depend on the snapshot, the pin, the painted weights and the cell.
+
+        Args:
+            session: The visitor's session.
+            trace: The trace of its run, while the request holds it; the kept one by default.
+        """
+        return self._panels.all(session.copy(), trace)
+
+    def select(self, session: Session, layer: int, adapter: int) -> Update:
+        """Selects a cell and explains it."""
+        if not session.select(layer, adapter):
+            return {}
+        session = session.copy()
+        return {**self._panels.explanation(session), **self._panels.tokens(session)}
+
+    def paint(
+        self,
+        session: Session,
+        layer: int,
+        adapter: int,
+        weight: float,
+        scope: str,
+        number: int | None = None,
+    ) -> Update:
+        """Paints cells with a weight; the arguments are those of `Session.paint`."""
+        if not session.paint(layer, adapter, weight, scope, number):
+            return {}
+        session = session.copy()
+        snapshot = session.snapshot
+        assert snapshot is not None
+        return {
+            **self._panels.figures(session, snapshot),
+            **self._panels.explanation(session),
+        }
+
+    def reset_painting(self, session: Session) -> Update:
+        """Resets the painted weights to those of the run."""
+        session.reset_painting()
+        return self.panels(session)
+
+    def pin(self, session: Session) -> Update:
+        """Pins the shown snapshot for comparison, or unpins the pinned one."""
+        session.pin()
+        return self.redraw(session)
