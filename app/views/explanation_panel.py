@@ -169,6 +169,8 @@ def _tokens(cell: CellExplanation) -> tuple[TokenRow, ...]:
 
 
 def _shares(cell: CellExplanation) -> tuple[ShareRow, ...]:
+    if cell.divergence <= NEGLIGIBLE:
+        return ()  # the adapter moves nothing: the shares would be those of rounding
     return tuple(
         ShareRow(text.visible(token.text), token.share, text.percent(token.share))
         for token in cell.contributors[:_TOP]

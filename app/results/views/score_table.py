@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
 
 _MARKS = (
-    "● is the best of its row. ○ is a tie: a paired test, corrected for the number of methods, "
-    "does not tell these methods from the best. For reference, and without a rank: the right pair "
+    "● is the best of its row. ○ is a tie with it: a paired test, corrected for the number of "
+    "methods, does not tell the two apart. Few items leave many ties; the means over several "
+    "tasks, in the last rows, rest on more. For reference, and without a rank: the right pair "
     "knows each item's adapters; a copy repeats a number or an option of the question."
 )
 
@@ -28,7 +29,7 @@ class Cell:
     Attributes:
         text: The number, or a heading.
         detail: Its interval, or a line below the heading.
-        mark: `best`, `tied` or empty.
+        mark: `best`, `tied` (with the best) or empty.
     """
 
     text: str
@@ -153,7 +154,10 @@ def _table(
         corner="Task",
         groups=tuple(groups),
         columns=tuple(columns),
-        rows=tuple(_row(task, methods, names, loss=loss) for task in tasks),
+        rows=(
+            *(_row(task, methods, names, loss=loss) for task in tasks),
+            *_means(run, tasks, methods, names, loss=loss),
+        ),
         note=_MARKS,
     )
 
@@ -165,6 +169,45 @@ def _row(task: TaskResult, methods: Sequence[str], names: Names, *, loss: bool) 
         Cell(names.task(task), f"{len(task.items)} items"),
         tuple(_cell(scores.get(name), comparison, loss=loss) for name in methods),
     )
+
+
+def _means(
+    run: BenchmarkResult,
+    tasks: Sequence[TaskResult],
+    methods: Sequence[str],
+    names: Names,
+    *,
+    loss: bool,
+) -> list[ScoreRow]:
+    """A row for each group of tasks that asks several languages: the means over its tasks."""
+    known = {task.task: task for task in tasks}
+    rows = []
+    for group in run.groups:
+        members = [known[name] for name in group.tasks if name in known]
+        spoken = {item.lang for task in members for item in task.items}
+        comparison = compared(group.comparisons, loss=loss)
+        if len(members) < len(group.tasks) or len(spoken) < 2 or comparison is None:
+            continue
+        heading = Cell(names.group(group.group), f"mean of {len(members)} tasks")
+        cells = (_mean(members, name, comparison, loss=loss) for name in methods)
+        rows.append(ScoreRow(heading, tuple(cells)))
+    return rows
+
+
+def _mean(tasks: Sequence[TaskResult], method: str, comparison: Comparison, *, loss: bool) -> Cell:
+    scores = [score for task in tasks for score in task.scores if score.method == method]
+    values = [_value(score, loss=loss) for score in scores]
+    found = [value for value in values if value is not None]
+    if len(found) < len(tasks):
+        return Cell(figures.UNKNOWN)
+    mean = sum(found) / len(found)
+    return Cell(f"{mean:.2f}" if loss else f"{100 * mean:.0f}", "", _mark(method, comparison))
+
+
+def _value(score: MethodScore, *, loss: bool) -> float | None:
+    if loss:
+        return None if score.loss is None else score.loss.value
+    return (score.both or score.right).value
 
 
 def _cell(score: MethodScore | None, comparison: Comparison | None, *, loss: bool) -> Cell:
@@ -181,4 +224,4 @@ def _cell(score: MethodScore | None, comparison: Comparison | None, *, loss: boo
 def _mark(method: str, comparison: Comparison | None) -> str:
     if comparison is None or method not in comparison.tied:
         return ""
-    return "best" if len(comparison.tied) == 1 else "tied"
+    return "best" if method == comparison.best else "tied"

@@ -74,12 +74,27 @@ def test_scores_stand_over_their_intervals_and_ties_are_marked_as_ties(
     assert cell.text == f"{100 * score.both.value:.0f}"
     assert cell.detail == f"{100 * score.both.low:.0f}–{100 * score.both.high:.0f}"
     assert cell.mark == "best"
-    # One item cannot tell methods apart, so all of them tie with the best.
+    # One item cannot tell methods apart: one has the best number, all others tie with it.
     (code,) = (row for row in table.rows if row.heading.text == "Spanish · Code")
     marks = {cell.mark for name, cell in zip(table.columns, code.cells, strict=True)
              if name != "Copy"}  # fmt: skip
-    assert marks == {"tied"}
+    assert marks == {"best", "tied"}
+    assert sum(cell.mark == "best" for cell in code.cells) == 1
     assert sum(span for _, span in table.groups) == len(table.columns)
+
+
+def test_the_last_rows_are_means_over_tasks_of_several_languages(
+    run: BenchmarkResult, names: Names
+) -> None:
+    table = score_table.shares(run, names, "")
+    means = table.rows[len(run.tasks) :]
+    assert means[0].heading.text == "Math: Spanish, Russian"
+    assert means[0].heading.detail == "mean of 2 tasks"
+    cells = [row.cells[table.columns.index("qa-FLoRA")] for row in (*table.rows[:2], means[0])]
+    right = [next(one.both.value for one in task.scores if one.method == "qa-flora" and one.both)
+             for task in run.tasks[:2]]  # fmt: skip
+    assert cells[2].text == f"{100 * sum(right) / 2:.0f}"
+    assert cells[2].mark == "best" and not cells[2].detail
 
 
 def test_losses_are_shown_for_tasks_with_options_alone(run: BenchmarkResult, names: Names) -> None:
@@ -92,7 +107,8 @@ def test_losses_are_shown_for_tasks_with_options_alone(run: BenchmarkResult, nam
 def test_methods_that_a_task_lacks_have_no_number(results: JoinedResults, names: Names) -> None:
     table = score_table.shares(results.runs[1], names, "")
     russian = table.columns.index("Russian")
-    assert [row.cells[russian].text == "–" for row in table.rows] == [True, False, True, True]
+    shown = [row.cells[russian].text == "–" for row in table.rows[: len(results.runs[1].tasks)]]
+    assert shown == [True, False, True, True]
 
 
 def test_differences_show_the_headline_method_first(run: BenchmarkResult, names: Names) -> None:
