@@ -15,9 +15,9 @@ from analysis.models.collection import Collection
 from app.explore.layout import FOLDED_CONTROLS
 from app.state.examples import load_examples
 from app.state.stored_example import StoredExample
-from app.views import grid_views
-from app.views.explanation_panel import explanation_panel
-from app.views.grid_panel import GridPanel, grid_panel
+from app.views.grid import grid_views
+from app.views.grid.explanation_panel import explanation_panel
+from app.views.grid.grid_panel import GridPanel, grid_panel
 from app.views.prompt_panel import prompt_panel
 from app.widgets import text, theme
 from app.widgets.panels import ASSETS, CSS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.export.bundle import weight_settings
 from app.state.snapshot import Numbers, Snapshot, difference
 from app.state.view_settings import ViewSettings
-from app.views import grid_views
+from app.views.grid import grid_views
 from app.widgets import text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.state.snapshot import Numbers, Snapshot, frozen
-from app.views.grid_views import GridView
+from app.views.grid.grid_views import GridView
 from app.widgets import line_charts, text, token_heatmap
 from app.widgets.heatmaps import Figure
 

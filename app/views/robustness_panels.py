@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from analysis.measure.trace import MEAN
 from app.state.snapshot import Snapshot, frozen
 from app.views.charts_panel import Chart, ChartsPanel, Table
-from app.views.grid_views import in_visible_layers
+from app.views.grid.grid_views import in_visible_layers
 from app.widgets import heatmaps, text
 
 if TYPE_CHECKING:

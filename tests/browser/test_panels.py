@@ -13,8 +13,8 @@ from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import Heading
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
-from app.views import grid_views
-from app.views.grid_panel import GridPanel, grid_panel
+from app.views.grid import grid_views
+from app.views.grid.grid_panel import GridPanel, grid_panel
 from app.views.masthead_panel import MastheadPanel
 from app.widgets.panels import encode
 from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations

@@ -259,6 +259,6 @@ def test_another_familys_adapter_is_refused(tmp_path: Path, base: PreTrainedMode
 def test_size_is_the_norm_of_all_that_is_added(base: PreTrainedModel, folder: Path) -> None:
     adapter = load(base, folder)
     added = [(one.b_Or.double() @ one.a_rI.double()).square() for one in adapter.factors.values()]
-    assert delta_norm(adapter) == pytest.approx(
+    assert delta_norm(adapter.factors.values()) == pytest.approx(
         float(sum(one.sum() for one in added)) ** 0.5, rel=1e-6
     )

@@ -17,9 +17,10 @@ from app.state.what_if import (
     painted_row,
     shown_row,
 )
-from app.views import charts_panel, grid_views
-from app.views.explanation_panel import arithmetic, explanation_panel
-from app.views.grid_panel import grid_panel
+from app.views import charts_panel
+from app.views.grid import grid_views
+from app.views.grid.explanation_panel import arithmetic, explanation_panel
+from app.views.grid.grid_panel import grid_panel
 
 
 def _snapshot(adapters: tuple[str, ...], weights: tuple[tuple[float, ...], ...]) -> Snapshot:

@@ -7,8 +7,8 @@ import pytest
 from analysis.measure.cell_explanation import CellExplanation, TokenChange
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
-from app.views.explanation_panel import explanation_panel
-from app.views.grid_views import grid_view
+from app.views.grid.explanation_panel import explanation_panel
+from app.views.grid.grid_views import grid_view
 
 TOKEN = TokenChange(7, "seven", 0.2, 0.6, 4, 1, 0.9)
 

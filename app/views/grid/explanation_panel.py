@@ -13,7 +13,7 @@ from app.widgets import text
 if TYPE_CHECKING:
     from analysis.measure.cell_explanation import CellExplanation, TokenChange
     from app.state.snapshot import Snapshot
-    from app.views.grid_views import GridView
+    from app.views.grid.grid_views import GridView
 
 # The most tokens of each list.
 _TOP = 5

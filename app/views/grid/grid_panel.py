@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.state.snapshot import Snapshot
-from app.views.grid_views import WEIGHTS_TITLE, GridView
+from app.views.grid.grid_views import WEIGHTS_TITLE, GridView
 from app.widgets import heatmaps, text
 from app.widgets.heatmaps import Figure
 

@@ -1,0 +1,1 @@
+"""The grid: its cells, its panel, and the explanation of a cell."""
