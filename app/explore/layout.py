@@ -17,8 +17,8 @@ from app.state.examples import Example
 from app.state.link_fields import Field
 from app.views.charts_panel import ChartsPanel
 from app.views.examples_panel import examples_panel
-from app.views.grid.explanation_panel import ExplanationPanel
 from app.views.export_panel import ExportPanel
+from app.views.grid.explanation_panel import ExplanationPanel
 from app.views.grid.grid_panel import GridPanel
 from app.views.hints_panel import hints_panel
 from app.views.history_panel import history_panel

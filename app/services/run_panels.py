@@ -11,9 +11,9 @@ from app.services.updates import Update
 from app.state.session import Session
 from app.state.snapshot import Snapshot
 from app.views import charts_panel
-from app.views.grid import grid_views
 from app.views.answer_note import answer_note
 from app.views.charts_panel import ChartsPanel
+from app.views.grid import grid_views
 from app.views.grid.explanation_panel import explanation_panel
 from app.views.grid.grid_panel import grid_panel
 from app.views.grid.grid_views import GridView

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from app.server.requests import RequestUpdate
 from app.state.answers_panel import AnswersPanel
 from app.views.charts_panel import ChartsPanel
-from app.views.grid.explanation_panel import ExplanationPanel
 from app.views.export_panel import ExportPanel
+from app.views.grid.explanation_panel import ExplanationPanel
 from app.views.grid.grid_panel import GridPanel
 from app.views.prompt_panel import PromptPanel
 
