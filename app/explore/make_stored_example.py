@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from analysis.methods import DEFAULT_METHODS
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
 from app.server.loader import Loader
@@ -34,9 +35,15 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     status = StatusPanel.empty()
     view_settings = ViewSettings.of(collection)
     query_service = QueryService(loader, RequestQueue(), labels, ViewService(loader, labels))
-    query = load_examples(collection)[0].query
+    example = load_examples(collection)[0]
+    # The page begins with these methods and this adapter selected.
+    methods = [*DEFAULT_METHODS, *([f"adapter:{example.alone}"] if example.alone else [])]
     for update in query_service.ask(
-        session, query, list(labels), view_settings, lambda: answer_settings(view_settings)
+        session,
+        example.query,
+        list(labels),
+        view_settings,
+        lambda: answer_settings(view_settings, methods),
     ):
         status = update.get("status", status)
     engine, run, snapshot = loader.engine, session.run, session.snapshot

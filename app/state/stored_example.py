@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from analysis.methods import DEFAULT_METHODS
 from analysis.models.collection import Collection
 from analysis.models.provenance import Computation, provenance
 from app.state.answers_panel import (
@@ -57,7 +56,9 @@ class StoredExample:
 
     def answer_record(self) -> AnswerRecord:
         """Settings and weights of the answers."""
-        return AnswerRecord(answer_settings(self.snapshot.view_settings), self.answer_weights)
+        methods = [weights.name for weights in self.answer_weights]
+        settings = answer_settings(self.snapshot.view_settings, methods)
+        return AnswerRecord(settings, self.answer_weights)
 
 
 def weights_of(collection: Collection) -> dict[str, list[str]]:
@@ -105,11 +106,16 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
     )
 
 
-def answer_settings(view_settings: ViewSettings) -> AnswerSettings:
-    """The answer settings of the stored run."""
+def answer_settings(view_settings: ViewSettings, methods: Sequence[str]) -> AnswerSettings:
+    """The answer settings of the stored run.
+
+    Args:
+        view_settings: The view settings of the run.
+        methods: Names of its methods.
+    """
     from analysis.inference.decoding.sampling import Sampling
 
-    return AnswerSettings(DEFAULT_METHODS, _NEW_TOKENS, Sampling(), view_settings.lens)
+    return AnswerSettings(tuple(methods), _NEW_TOKENS, Sampling(), view_settings.lens)
 
 
 def _answer_weights(kept: dict[str, Any]) -> AnswerWeights:
