@@ -27,7 +27,7 @@ def test_two_adapters_are_traced_and_explained_and_answer(real_site: Site, visit
     settings = "?adapters=spanish,math&answers=base,qa-flora&alone=&length=8"
     page = visit(real_site.address + settings)
     expect(page.locator("#grid .tag")).to_have_text("stored example")
-    expect(page.locator("#answers .card")).to_have_count(4)
+    expect(page.locator("#answers .card")).to_have_count(5)
     ask(page, QUERY)
     expect(page.locator("#grid .tag")).to_be_hidden(timeout=_LONG_MS)
     settled(page, timeout=_LONG_MS)

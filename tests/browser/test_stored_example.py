@@ -41,7 +41,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         expect(grid).to_have_attribute("data-drawn", "stored")
         expect(page.locator("#grid .tag")).to_have_text("stored example")
         expect(page.locator("#ask")).to_have_text("Ask")
-        expect(page.locator("#answers .card")).to_have_count(4)
+        expect(page.locator("#answers .card")).to_have_count(5)
         stored = page.locator("#answers .card").first.locator(".t")
         expect(stored).to_have_count(48)
         page.focus("#grid .figure")

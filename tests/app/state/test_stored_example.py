@@ -75,7 +75,7 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
     assert stored.answers == replace(asked.answer_stream.panel(), run=0)
     told = json.loads(files.export("json", collection, session, stored).text)
     assert told == json.loads(files.export("json", collection, asked, stored).text)
-    assert len(told["answers"]["rows"]) == 4 and told["prompt"]["ids"]
+    assert len(told["answers"]["rows"]) == 5 and told["prompt"]["ids"]
     for kind in files.KINDS:
         assert files.export(kind, collection, session, stored).text
 
