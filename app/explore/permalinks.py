@@ -68,9 +68,8 @@ class Permalinks:
         if not any(key in given for key in self._fields.keys):
             return {}, {}
         values, unusable = self._fields.decode(given)
-        if new_page:
-            named = self._fields.named(given)
-            values = {name: value for name, value in values.items() if name in named}
+        if not new_page:
+            values = {**self._fields.defaults, **values}
         update: Update = {}
         if values.get("query", "").strip():
             session.open_link(None)

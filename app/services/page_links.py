@@ -77,13 +77,8 @@ class PageLinks:
             return encode(Permalink(link, part.keys))
 
         def restore_link(request: gr.Request) -> Any:
-            values, unusable = part.decode(request.query_params)
-            named = part.named(request.query_params)
-            restored = {
-                control.component: values[name]
-                for name, control in controls.items()
-                if name in named and control.field.key not in unusable
-            }
+            values, _ = part.decode(request.query_params)
+            restored = {controls[name].component: value for name, value in values.items()}
             return restored or gr.skip()
 
         changes = [component.change for component in components]  # type: ignore[attr-defined]

@@ -121,9 +121,10 @@ class LinkFields:
         """The keys in an address."""
         return tuple(field.key for field in self._fields.values())
 
-    def named(self, given: Mapping[str, str]) -> set[str]:
-        """The names of the controls that an address has a value for."""
-        return {name for name, field in self._fields.items() if field.key in given}
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The controls' values by name where an address has none."""
+        return {name: field.default for name, field in self._fields.items()}
 
     def encode(self, values: Mapping[str, Any]) -> str:
         """The values that differ from their defaults, as the part of an address after `?`.
@@ -147,13 +148,12 @@ class LinkFields:
             given: The keys and values of the address.
 
         Returns:
-            A value for each control by name, its default if the address has no usable one; and
-            the keys of the values that cannot be used.
+            The usable values by the names of their controls; and the keys of the values that
+            cannot be used.
         """
         values: dict[str, Any] = {}
         unusable: list[str] = []
         for name, field in self._fields.items():
-            values[name] = field.default
             if field.key in given:
                 try:
                     values[name] = field.read(given[field.key])

@@ -123,3 +123,12 @@ def test_a_base_that_an_earlier_version_prepared_is_recorded_once(prepared: Path
     (prepared / "config.json").write_bytes(b"{}")
     bundled_base.prepare()
     assert set(base_digests()) == {"config.json"}
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"config.json": {}}', '{"config.json": 7}'])
+def test_a_damaged_record_is_made_anew(prepared: Path, damaged: str) -> None:
+    (prepared / RECORD).write_text(damaged)
+    assert base_digests() == EMBEDDED
+    bundled_base.prepare()
+    (prepared / "config.json").write_bytes(b"{}")
+    assert set(base_digests()) == {"config.json"}

@@ -191,7 +191,7 @@ def test_an_item_opens_in_explore_with_its_question(
     item = results.runs[0].tasks[0].items[3]
     choice = ItemChoice.of(results.runs[0], {"first": "adapter:math"})
     link = service.link(results.runs[0], choice, item)
-    assert fields.decode(dict(_pairs(link)))[0] == {
+    assert {**fields.defaults, **fields.decode(dict(_pairs(link)))[0]} == {
         "query": item.instruction,
         "adapters": list(ADAPTERS),
         "methods": ["qa-flora"],
