@@ -15,6 +15,7 @@ from typing import Any
 from analysis.common.digests import file_digest
 
 RECORD = "prepared.json"
+_FIELDS = ("size", "time", "sha256")
 
 
 def record(folder: Path, names: Sequence[str]) -> None:
@@ -26,21 +27,27 @@ def record(folder: Path, names: Sequence[str]) -> None:
 
 
 def record_earlier(folder: Path, names: Sequence[str]) -> None:
-    """Records the files of a base that an earlier version prepared, if the folder can be written.
+    """Records the files of a base that has no usable record, if the folder can be written.
 
-    They count as they are: only later changes are noticed.
+    An earlier version made none. The files count as they are: only later changes are noticed.
     """
-    if not (folder / RECORD).is_file():
+    if not _recorded(folder):
         with suppress(OSError):
             record(folder, names)
 
 
 def changed_files(folder: Path) -> tuple[str, ...]:
     """Names of the recorded files that are not as they were made; none without a record."""
-    if not (folder / RECORD).is_file():
-        return ()
-    recorded: dict[str, dict[str, Any]] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    return tuple(name for name, was in recorded.items() if not _same(folder / name, was))
+    return tuple(name for name, was in _recorded(folder).items() if not _same(folder / name, was))
+
+
+def _recorded(folder: Path) -> dict[str, dict[str, Any]]:
+    """The record by file; empty where there is none that can be read."""
+    try:
+        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return {name: {key: was[key] for key in _FIELDS} for name, was in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _same(path: Path, was: dict[str, Any]) -> bool:
