@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from app.results.lookup import compared, is_written, method_order
 from app.results.names import Names, is_alone
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
 
 _MARKS = (
-    "● is the best of its row. ○ is a tie with it: a paired test, corrected for the number of "
-    "methods, does not tell the two apart. Few items leave many ties; the means over several "
-    "tasks, in the last rows, rest on more. For reference, and without a rank: the right pair "
-    "knows each item's adapters; a copy repeats a number or an option of the question."
+    "● is the best of its row, also where several methods share it. ○ is a tie with the best: a "
+    "paired test, corrected for the number of methods, does not tell the two apart. Few items "
+    "leave many ties; the means over several tasks, in the last rows, rest on more. For "
+    "reference, and without a rank: the right pair knows each item's adapters; a copy repeats a "
+    "number or an option of the question."
 )
 
 
@@ -34,7 +35,7 @@ class Cell:
 
     text: str
     detail: str = ""
-    mark: str = ""
+    mark: Literal["best", "tied", ""] = ""
 
 
 @dataclass(frozen=True)
@@ -164,11 +165,27 @@ def _table(
 
 def _row(task: TaskResult, methods: Sequence[str], names: Names, *, loss: bool) -> ScoreRow:
     scores = {score.method: score for score in task.scores}
+    values = {name: _value(score, loss=loss) for name, score in scores.items()}
     comparison = compared(task.comparisons, loss=loss)
     return ScoreRow(
         Cell(names.task(task), f"{len(task.items)} items"),
-        tuple(_cell(scores.get(name), comparison, loss=loss) for name in methods),
+        tuple(
+            Cell(
+                *_written(scores.get(name), loss=loss),
+                _mark(name, values, comparison),
+            )
+            for name in methods
+        ),
     )
+
+
+def _written(score: MethodScore | None, *, loss: bool) -> tuple[str, str]:
+    if score is None or (loss and score.loss is None):
+        return figures.UNKNOWN, ""
+    if loss:
+        assert score.loss is not None
+        return figures.loss(score.loss)
+    return figures.percent(score.both or score.right)
 
 
 def _means(
@@ -189,19 +206,25 @@ def _means(
         if len(members) < len(group.tasks) or len(spoken) < 2 or comparison is None:
             continue
         heading = Cell(names.group(group.group), f"mean of {len(members)} tasks")
-        cells = (_mean(members, name, comparison, loss=loss) for name in methods)
+        values = {name: _mean(members, name, loss=loss) for name in methods}
+        cells = (
+            Cell(_number(value, loss=loss), "", _mark(name, values, comparison))
+            for name, value in values.items()
+        )
         rows.append(ScoreRow(heading, tuple(cells)))
     return rows
 
 
-def _mean(tasks: Sequence[TaskResult], method: str, comparison: Comparison, *, loss: bool) -> Cell:
+def _mean(tasks: Sequence[TaskResult], method: str, *, loss: bool) -> float | None:
     scores = [score for task in tasks for score in task.scores if score.method == method]
-    values = [_value(score, loss=loss) for score in scores]
-    found = [value for value in values if value is not None]
-    if len(found) < len(tasks):
-        return Cell(figures.UNKNOWN)
-    mean = sum(found) / len(found)
-    return Cell(f"{mean:.2f}" if loss else f"{100 * mean:.0f}", "", _mark(method, comparison))
+    values = [value for score in scores if (value := _value(score, loss=loss)) is not None]
+    return sum(values) / len(values) if len(values) == len(tasks) else None
+
+
+def _number(value: float | None, *, loss: bool) -> str:
+    if value is None:
+        return figures.UNKNOWN
+    return f"{value:.2f}" if loss else f"{100 * value:.0f}"
 
 
 def _value(score: MethodScore, *, loss: bool) -> float | None:
@@ -210,18 +233,10 @@ def _value(score: MethodScore, *, loss: bool) -> float | None:
     return (score.both or score.right).value
 
 
-def _cell(score: MethodScore | None, comparison: Comparison | None, *, loss: bool) -> Cell:
-    if score is None or (loss and score.loss is None):
-        return Cell(figures.UNKNOWN)
-    if loss:
-        assert score.loss is not None
-        written = figures.loss(score.loss)
-    else:
-        written = figures.percent(score.both or score.right)
-    return Cell(*written, _mark(score.method, comparison))
-
-
-def _mark(method: str, comparison: Comparison | None) -> str:
+def _mark(
+    method: str, values: Mapping[str, float | None], comparison: Comparison | None
+) -> Literal["best", "tied", ""]:
     if comparison is None or method not in comparison.tied:
         return ""
-    return "best" if method == comparison.best else "tied"
+    # Several methods may have the best number; the comparison names one of them.
+    return "best" if values[method] == values[comparison.best] else "tied"
