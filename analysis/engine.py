@@ -26,8 +26,9 @@ from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.adapter_checks import check_files
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter, load_adapter
-from analysis.models.base_model import load_base
+from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection, PromptForm
+from analysis.models.fitted import FittedFiles
 from analysis.models.provenance import Computation
 
 
@@ -44,6 +45,7 @@ class Engine(Tracer):
         limits: The caps.
         settings: How contexts read divergences where a request does not say; the paper's way by
             default.
+        fitted_files: The fitted files of the collection; none by default.
 
     Raises:
         InputError: The model is of a family whose parts cannot be found.
@@ -57,13 +59,14 @@ class Engine(Tracer):
         prompt: PromptForm | None = None,
         limits: Limits | None = None,
         settings: WeightSettings | None = None,
+        fitted_files: FittedFiles | None = None,
     ) -> None:
         limits = limits or Limits()
         vocabulary = Vocabulary(tokenizer)
         kept = ByteCache(limits.kept_bytes)
         runner = ModelRunner(model, vocabulary, adapters, limits, kept)
         super().__init__(runner, vocabulary, prompt, limits, kept, settings or WeightSettings())
-        self.facts = AdapterFacts(adapters)
+        self.facts = AdapterFacts(adapters, fitted_files)
 
     @classmethod
     def load(
@@ -95,7 +98,12 @@ class Engine(Tracer):
             report(f"loading adapter {entry.name}", index / len(collection.adapters))
             adapters.append(load_adapter(model, entry))
         engine = cls(
-            model, tokenizer, adapters, collection.prompt, settings=default_settings(collection)
+            model,
+            tokenizer,
+            adapters,
+            collection.prompt,
+            settings=default_settings(collection),
+            fitted_files=FittedFiles(collection.folder, collection.base.name, collection.adapters),
         )
         report("ready", 1.0)
         return engine

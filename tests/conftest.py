@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from analysis.models.bundled_base import prepare
+from analysis.models.bases.bundled_base import prepare
 
 # Machines differ in speed: a slow example is no failure.
 settings.register_profile("fusion-lens", deadline=None)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from analysis.common.console import progress_bar
-from analysis.models.bundled_base import prepare
+from analysis.models.bases.bundled_base import prepare
 
 
 def add(subparsers: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -31,10 +31,10 @@ def discover(
 ) -> Mapping[str, ListedT]:
     """The objects in the files of a package, by name, sorted by order and then by name.
 
-    A file whose name starts with an underscore holds code that the other files share, and no
-    object. The listing is kept for each `path`: a folder that is added to the package's `__path__`,
-    or removed from it, changes the next listing. A file that is added to a folder of the path is
-    found when the process starts anew.
+    The files lie in the package or in packages inside it. A file whose name starts with an
+    underscore holds code that the other files share, and no object. The listing is kept for each
+    `path`: a folder that is added to the package's `__path__`, or removed from it, changes the next
+    listing. A file that is added to a folder of the path is found when the process starts anew.
 
     Args:
         package: The package's full name.
@@ -47,10 +47,7 @@ def discover(
         ValueError: Two files hold objects of the same name.
     """
     found: dict[str, ListedT] = {}
-    for module in pkgutil.iter_modules(path):
-        if module.name.startswith("_"):
-            continue
-        full_name = f"{package}.{module.name}"
+    for full_name in _modules(package, path):
         listed = getattr(importlib.import_module(full_name), attribute, None)
         if not isinstance(listed, kind):
             raise TypeError(f"{full_name} has no {attribute} of class {kind.__name__}")
@@ -59,3 +56,15 @@ def discover(
         found[listed.name] = listed
     in_order = sorted(found.values(), key=lambda listed: (listed.order, listed.name))
     return MappingProxyType({listed.name: listed for listed in in_order})
+
+
+def _modules(package: str, path: Iterable[str]) -> Iterator[str]:
+    """The full names of the modules of a package and of the packages inside it."""
+    for module in pkgutil.iter_modules(path):
+        full_name = f"{package}.{module.name}"
+        if module.name.startswith("_"):
+            continue
+        if module.ispkg:
+            yield from _modules(full_name, importlib.import_module(full_name).__path__)
+        else:
+            yield full_name

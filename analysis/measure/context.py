@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from analysis.measure.weight_settings import WeightSettings
     from analysis.models.adapter_facts import AdapterFacts
     from analysis.models.adapters import Factor
+    from analysis.models.collection import Kind
+    from analysis.models.fitted import Fitted
 
 T = TypeVar("T")
 
@@ -131,6 +133,18 @@ class Context:
     def factors(self, adapter: str) -> Mapping[str, Factor]:
         """A and B of an adapter, by name of the module."""
         return self.engine.facts.factors(adapter)
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """Whether each adapter is for a language, a task, or neither."""
+        return tuple(self.engine.facts.kind(adapter) for adapter in self.adapters)
+
+    def fitted(self, name: str) -> Fitted | None:
+        """A fitted file of the collection, such as `methods/cat.safetensors`, or None.
+
+        Raises:
+            InputError: It is damaged, or was made for another base or with other adapters.
+        """
+        return self.engine.facts.fitted(name)
 
     def delta_norms(self) -> Tensor:
         """`‖ΔW‖` of each adapter over all its modules, `[adapters]` in float64."""

@@ -1,8 +1,8 @@
 """The methods: rules from a query to a row's policy, one file each, found by name.
 
-A method's file holds a `METHOD`. To add a method, add its file: discovery lists it on the page, on
-the command line and in permalinks. The page lists the methods before torch is imported, so their
-files import torch only when they run.
+A method's file holds a `METHOD`. To add a method, add its file to the folder of its kind: discovery
+lists it on the page, on the command line and in permalinks. The page lists the methods before torch
+is imported, so their files import torch only when they run.
 """
 
 from __future__ import annotations
@@ -21,6 +21,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class About:
+    """What people should know about a method before they trust its numbers. Each part is prose.
+
+    Attributes:
+        paper: The paper, as `authors' name (arXiv number)`; "" where there is none.
+        paradigm: How the method finds weights: by arithmetic, from the query, by training, ….
+        granularity: What a weight belongs to: a query, a layer, a module, a token.
+        needs: The data or files that it needs; "nothing" where it needs none.
+        cost: What it adds to the work of an answer.
+        traps: Its known weaknesses, and where this implementation differs from the paper.
+    """
+
+    paper: str
+    paradigm: str
+    granularity: str
+    needs: str
+    cost: str
+    traps: str
+
+
+class Unavailable(InputError):
+    """A method needs something that is not there; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
 class Method:
     """A rule from a query to a policy.
 
@@ -28,7 +53,9 @@ class Method:
         name: Name on the command line and in links.
         label: Name for people; it follows the adapter's label where the method takes one.
         summary: One sentence about the rule.
-        policy: From a context, and the adapter that the method's name gives or "", to a policy.
+        policy: From a context, and the adapter that the method's name gives or "", to a policy. It
+            raises `Unavailable` where the method needs something that is not there.
+        about: What people should know about the method, if it says so.
         order: Methods are listed by ascending order, then by name.
         of_adapter: Whether the method's name gives an adapter after a colon (`adapter:math`).
         of_divergence: Whether the policy depends on divergences.
@@ -38,6 +65,7 @@ class Method:
     label: str
     summary: str
     policy: Callable[[Context, str], Policy]
+    about: About | None = None
     order: int = 100
     of_adapter: bool = False
     of_divergence: bool = False
@@ -92,6 +120,7 @@ def fuse(names: Sequence[str], context: Context) -> list[Row]:
 
     Raises:
         InputError: As `named`.
+        Unavailable: A method needs something that is not there.
     """
     from analysis.inference.mixing.rows import Row
 
@@ -99,3 +128,21 @@ def fuse(names: Sequence[str], context: Context) -> list[Row]:
         Row(name, method.policy(context, adapter))
         for name, (method, adapter) in zip(names, named(names, context.available), strict=True)
     ]
+
+
+def fuse_available(
+    names: Sequence[str], context: Context
+) -> tuple[list[Row], dict[str, Unavailable]]:
+    """The rows of those methods that can run, and for each of the rest the reason.
+
+    Raises:
+        InputError: As `named`.
+    """
+    rows: list[Row] = []
+    reasons: dict[str, Unavailable] = {}
+    for name in dict.fromkeys(names):
+        try:
+            rows += fuse([name], context)
+        except Unavailable as reason:
+            reasons[name] = reason
+    return rows, reasons

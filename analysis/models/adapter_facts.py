@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from analysis.models.adapters import Adapter, Factor, delta_norm
+from analysis.models.collection import Kind
+from analysis.models.fitted import Fitted, FittedFiles
 
 T = TypeVar("T")
 
@@ -16,9 +18,13 @@ class AdapterFacts:
 
     Args:
         adapters: The adapters.
+        fitted_files: The fitted files of their collection; none by default.
     """
 
-    def __init__(self, adapters: Sequence[Adapter]) -> None:
+    def __init__(
+        self, adapters: Sequence[Adapter], fitted_files: FittedFiles | None = None
+    ) -> None:
+        self._fitted_files = fitted_files or FittedFiles()
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._derived: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
@@ -26,6 +32,21 @@ class AdapterFacts:
     def factors(self, adapter: str) -> Mapping[str, Factor]:
         """A and B of an adapter, by name of the module."""
         return self._adapters[adapter].factors
+
+    def kind(self, adapter: str) -> Kind:
+        """Whether an adapter is for a language, a task, or neither."""
+        return self._adapters[adapter].entry.kind
+
+    def fitted(self, name: str) -> Fitted | None:
+        """A fitted file of the collection; None where there is none. It is read once.
+
+        Args:
+            name: Its path in the collection's folder, such as `methods/cat.safetensors`.
+
+        Raises:
+            InputError: It is damaged, or was made for another base or with other adapters.
+        """
+        return self.derived(("fitted", name), lambda: self._fitted_files.read(name))
 
     def delta_norm(self, adapter: str) -> float:
         """`‖ΔW‖` of an adapter, the Frobenius norm over all its modules."""

@@ -26,6 +26,13 @@ class Base:
     license: str = ""
 
     @property
+    def name(self) -> str:
+        """The hub id, the folder's name, or `embedded`; no place on this machine."""
+        return {"embedded": "embedded", "folder": Path(self.location).name}.get(
+            self.source, self.location
+        )
+
+    @property
     def title(self) -> str:
         """A name for people."""
         return "Gemma 3 270M (embedded)" if self.source == "embedded" else self.location

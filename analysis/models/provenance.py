@@ -10,9 +10,9 @@ from pathlib import Path
 
 from analysis.common.digests import file_digest
 from analysis.models.adapter_files import TENSORS
+from analysis.models.bases.prepared_files import changed_files
 from analysis.models.collection import AdapterEntry, Collection
 from analysis.models.manifest import COLLECTIONS
-from analysis.models.prepared_files import changed_files
 
 _PACKAGES = ("torch", "transformers", "peft")
 _PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -87,10 +87,7 @@ def provenance(collection: Collection, computation: Computation | None = None) -
     return Provenance(
         manifest=collection.folder.name if bundled else "collection.toml",
         bundled=bundled,
-        # A folder's place on this machine is nobody else's business.
-        base={"embedded": "embedded", "folder": Path(base.location).name}.get(
-            base.source, base.location
-        ),
+        base=base.name,
         revision=base.revision,
         base_files=_base_files(collection),
         adapters=adapters,
@@ -115,7 +112,7 @@ def _base_files(collection: Collection) -> tuple[File, ...]:
     base = collection.base
     if base.source == "embedded":
         # The first page need not wait for its imports.
-        from analysis.models.bundled_base import FOLDER, GEMMA, home
+        from analysis.models.bases.bundled_base import FOLDER, GEMMA, home
 
         folder = home() / FOLDER
         paths = [folder / name for name in changed_files(folder)]

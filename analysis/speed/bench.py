@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis.common.progress import Progress
 from analysis.measure.normalisation import normalise
-from analysis.models.base_model import load_base
+from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection
 from analysis.speed.made_up import as_peft, make_adapters
 from analysis.speed.ours import Ours

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.progress import Progress
-from analysis.models.base_model import load_base
+from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection
 from analysis.speed.made_up import make_adapters
 from analysis.speed.ours import Ours

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from analysis.common.errors import InputError
 from analysis.models.adapter_files import TENSORS
 from analysis.models.adapters import delta_norm
-from analysis.models.base_model import load_base
+from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Base
 from analysis.training.adapter import adapter_tensors, factors, save_adapter
 from analysis.training.card import card, earlier

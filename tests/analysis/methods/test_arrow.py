@@ -12,7 +12,7 @@ from peft.tuners.lora import ArrowConfig, create_arrow_model
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import ModuleInput
 from analysis.methods import fuse
-from analysis.methods.arrow import ArrowRule, arrow_rule, directions_of
+from analysis.methods.routed.arrow import ArrowRule, arrow_rule, directions_of
 from analysis.models.adapters import Factor, load_adapter
 from analysis.models.collection import AdapterEntry
 from tests import tiny

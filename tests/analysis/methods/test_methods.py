@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from analysis.common.errors import InputError
-from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.policies import ConstantWeights, Policy
+from analysis.measure.context import Context
 from analysis.measure.normalisation import normalise
-from analysis.methods import fuse, methods, named
+from analysis.methods import Method, Unavailable, fuse, fuse_available, methods, named
 from tests.contexts import KnownEngine, known_context
 
 ADAPTERS = ("spanish", "math")
@@ -94,3 +95,26 @@ def test_rows_come_in_the_order_they_were_asked_for() -> None:
 def test_names_that_mean_nothing_are_refused(names: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         named(names, ADAPTERS)
+
+
+def test_methods_that_cannot_run_are_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(context: Context, adapter: str) -> Policy:
+        raise Unavailable("It needs a file: make it.")
+
+    known = dict(methods())
+    known["lacking"] = Method("lacking", "Lacking", "Lacks a file.", lacking)
+    monkeypatch.setattr("analysis.methods.methods", lambda: known)
+    rows, reasons = fuse_available(["static", "lacking", "sum"], known_context(engine()))
+    assert [row.name for row in rows] == ["static", "sum"]
+    assert {name: str(reason) for name, reason in reasons.items()} == {
+        "lacking": "It needs a file: make it."
+    }
+    with pytest.raises(Unavailable, match="make it"):
+        fuse(["lacking"], known_context(engine()))
+
+
+def test_every_method_says_what_people_should_know() -> None:
+    for method in methods().values():
+        assert method.about is not None, method.name
+        for part in ("paradigm", "granularity", "needs", "cost", "traps"):
+            assert getattr(method.about, part), (method.name, part)

@@ -9,7 +9,7 @@ import torch
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.models.base_model import load_base
+from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Base
 from analysis.models.manifest import load_collection
 from analysis.training.run import base_to_train_on

@@ -18,9 +18,9 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.common.errors import InputError
-from analysis.models import bundled_base
-from analysis.models.bundled_base import BASE_FILES, FOLDER, ModelFile, home, prepare
-from analysis.models.prepared_files import RECORD
+from analysis.models.bases import bundled_base
+from analysis.models.bases.bundled_base import BASE_FILES, FOLDER, ModelFile, home, prepare
+from analysis.models.bases.prepared_files import RECORD
 
 CHUNKS = [b"three ", b"small ", b"chunks"]
 WHOLE = b"".join(CHUNKS)
@@ -250,7 +250,7 @@ def test_command_prints_the_folder_and_turns_refusals_into_one_line(small, site,
 
 CHILD = """
 import os, signal, sys
-from analysis.models import bundled_base as embedded
+from analysis.models.bases import bundled_base as embedded
 from test_embedded_child import SMALL, convert
 
 def stop_half_way(joined, out, report):

@@ -10,7 +10,7 @@ import pytest
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.measure.lenses import lenses
-from analysis.models.base_model import load_base
+from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Base, Collection
 from analysis.models.manifest import bundled_collections, choose_adapters, load_collection
 from tests import tiny

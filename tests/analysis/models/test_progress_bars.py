@@ -13,9 +13,9 @@ import pytest
 from transformers import modeling_gguf_pytorch_utils as gguf_reader
 from transformers.utils import logging
 
-from analysis.models import bundled_base
-from analysis.models.base_model import load_base
-from analysis.models.bundled_base import ModelFile, prepare
+from analysis.models.bases import bundled_base
+from analysis.models.bases.base_model import load_base
+from analysis.models.bases.bundled_base import ModelFile, prepare
 from analysis.models.collection import Base
 
 WIDTH, INNER, LAYERS = 16, 24, 3

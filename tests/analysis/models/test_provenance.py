@@ -8,11 +8,11 @@ import pytest
 
 from analysis.common.digests import file_digest
 from analysis.common.progress import Progress
-from analysis.models import bundled_base, prepared_files
-from analysis.models.bundled_base import BASE_FILES, GEMMA
+from analysis.models.bases import bundled_base, prepared_files
+from analysis.models.bases.bundled_base import BASE_FILES, GEMMA
+from analysis.models.bases.prepared_files import RECORD
 from analysis.models.collection import Base, Collection
 from analysis.models.manifest import load_collection
-from analysis.models.prepared_files import RECORD
 from analysis.models.provenance import provenance, versions
 from tests.tiny import tiny_collection
 

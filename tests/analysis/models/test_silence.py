@@ -11,7 +11,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from analysis.models.silence import silent_transformers
+from analysis.models.bases.silence import silent_transformers
 from tests import tiny
 
 

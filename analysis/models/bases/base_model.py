@@ -14,9 +14,9 @@ from transformers import (
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.models import bundled_base
+from analysis.models.bases import bundled_base
+from analysis.models.bases.silence import silent_transformers
 from analysis.models.collection import Base
-from analysis.models.silence import silent_transformers
 
 DTYPES = ("float32", "bfloat16")
 

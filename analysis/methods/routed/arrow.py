@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
-from analysis.methods import Method
+from analysis.methods import About, Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -128,5 +128,15 @@ METHOD = Method(
     "Arrow",
     "Token by token and module by module, the adapters whose main direction fits the input best.",
     _policy,
+    about=About(
+        paper="Arrow, Ostapenko et al. (arXiv 2405.11157)",
+        paradigm="From the states: a softmax over the three largest |v · x|, where v is the main "
+        "direction of an adapter's change.",
+        granularity="Token and module.",
+        needs="nothing",
+        cost="A singular vector for each adapter and module once, then a product for each token.",
+        traps="The score ignores an adapter's size and grows with the input: two adapters with "
+        "the same direction look alike.",
+    ),
     order=60,
 )

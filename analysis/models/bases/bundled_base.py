@@ -23,8 +23,8 @@ from filelock import FileLock, Timeout
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.models.prepared_files import record, record_earlier
-from analysis.models.silence import silent_transformers
+from analysis.models.bases.prepared_files import record, record_earlier
+from analysis.models.bases.silence import silent_transformers
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 FREE_BYTES = 900_000_000  # the joined file (253 MB), the model (536 MB), the tokenizer (33 MB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ConstantWeights
-from analysis.methods import Method
+from analysis.methods import About, Method
 
 if TYPE_CHECKING:
     from analysis.measure.context import Context
@@ -24,5 +24,13 @@ METHOD = Method(
     "Static",
     "Every adapter has the same weight in every layer, whatever the query.",
     _policy,
+    about=About(
+        paper="",
+        paradigm="Arithmetic: every adapter counts the same.",
+        granularity="One weight for all queries, layers and tokens.",
+        needs="nothing",
+        cost="None.",
+        traps="With k adapters each one acts at a k-th of its strength, relevant or not.",
+    ),
     order=10,
 )

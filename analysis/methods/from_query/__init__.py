@@ -1,0 +1,1 @@
+"""Methods that find constant weights from the query and the adapters, without data or training."""

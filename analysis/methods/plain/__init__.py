@@ -1,0 +1,1 @@
+"""Methods whose weights depend on nothing but the number of adapters."""

@@ -1,0 +1,1 @@
+"""The base model: the bundled one made ready, and any base loaded."""
