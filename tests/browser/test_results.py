@@ -8,7 +8,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from analysis.models.manifest import load_collection
-from tests.browser.conftest import HOSTILE, NO_ANSWERS, Open, Site, serve, settled, violations
+from tests.browser.conftest import (
+    COLOURS,
+    HOSTILE,
+    NO_ANSWERS,
+    Open,
+    Site,
+    serve,
+    settled,
+    violations,
+)
 from tests.made_results import write_result_file, write_tasks
 from tests.tiny import tiny_collection
 
@@ -33,6 +42,7 @@ def test_a_visitor_reads_the_results(
     results_site: Site, visit: Open, dark: bool, width: int
 ) -> None:
     page = visit(results_site.address + NO_ANSWERS, dark=dark, width=width)
+    rules = COLOURS if dark else None
     _open(page)
     finding = page.locator("#results-findings .finding")
     expect(finding).to_contain_text("With all five adapters on, qa-FLoRA gives")
@@ -54,7 +64,7 @@ def test_a_visitor_reads_the_results(
     expect(items.locator(".answer")).to_have_count(2)
     expect(items.locator(".answer .text").first).to_contain_text("static: <b>")
     page.locator("#results-findings summary").click()
-    assert violations(page) == []
+    assert violations(page, rules) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
     assert page.title() == "Fusion Lens"
     # The plots as tables, and the other benchmark of the file.
@@ -63,7 +73,7 @@ def test_a_visitor_reads_the_results(
     page.get_by_label("The right pair", exact=True).check()
     expect(page.locator("#results-differences .fl-panel tbody tr").first).to_be_visible()
     expect(scores.locator("td", has_text="–").first).to_be_visible()
-    assert violations(page) == []
+    assert violations(page, rules) == []
 
 
 def test_items_are_added_and_open_in_explore(results_site: Site, visit: Open) -> None:
