@@ -229,12 +229,13 @@ def test_as_a_process_bad_input_is_one_line(manifest: Path) -> None:
     assert b"UTF-8" in done.stderr
 
 
-def test_as_a_process_a_damaged_adapter_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_adapter_is_one_line(tmp_path: Path, capsys: Captured) -> None:
     manifest = tiny.tiny_collection(tmp_path, ["math"])
     (tmp_path / "adapters" / "math" / "adapter_model.safetensors").write_bytes(b"no")
-    done = process("trace", "a", "--collection", str(manifest), "--json")
-    assert (done.returncode, done.stdout) == (2, b"")
-    *_, complaint = done.stderr.decode().splitlines()
+    capsys.readouterr()
+    code, out, err = run(manifest, capsys, "trace", "a", "--json")
+    assert (code, out) == (2, "")
+    *_, complaint = err.splitlines()
     assert "math" in complaint and "fetch it again" in complaint
 
 
