@@ -46,7 +46,7 @@ def largest_alone(scores_RTK: Tensor, tie: Tensor | float) -> Tensor:
         scores_RTK: Scores, `[rows, tokens, adapters]`; −∞ for adapters that get none.
         tie: Scores that are smaller by so much tie with the largest; `[rows, tokens, 1]`.
     """
-    counts_RTK = _reaches(scores_RTK, scores_RTK.amax(dim=-1, keepdim=True), tie)
+    counts_RTK = _reaches(scores_RTK, scores_RTK.amax(dim=-1, keepdim=True), tie).to(scores_RTK)
     return counts_RTK / counts_RTK.sum(dim=-1, keepdim=True).clamp_min(1)
 
 
