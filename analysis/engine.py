@@ -18,10 +18,10 @@ from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
+from analysis.measure.changes.change_tracer import ChangeTracer
 from analysis.measure.checks.collection_check import check_collection
 from analysis.measure.context import Context
 from analysis.measure.trace import Trace
-from analysis.measure.tracer import Tracer
 from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.adapter_checks import check_files
 from analysis.models.adapter_facts import AdapterFacts
@@ -32,7 +32,7 @@ from analysis.models.fitted import FittedFiles
 from analysis.models.provenance import Computation
 
 
-class Engine(Tracer):
+class Engine(ChangeTracer):
     """Answers every question about one base model and its adapters, for any number of requests.
 
     Results are kept, read-only, for later requests with the same question.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from analysis.common.cache import ByteCache
@@ -176,6 +176,30 @@ class ModelRunner:
         with self.lock:
             return answer_losses(self._decoding, prompts, answers, policies)
 
+    def output_norms(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """`‖W x‖` of adapted modules in the base alone, without bias.
+
+        Args:
+            inputs: Inputs of each module, `[n, inputs]` by name.
+
+        Returns:
+            `[n]` by name of the module, on the CPU in float32 or better.
+        """
+        norms = {}
+        # The lock: another request's rows must not be on the modules.
+        with self.lock, torch.inference_mode():
+            for name, x_NI in inputs.items():
+                module = self._mixture.modules[name]
+                output_NO = module(x_NI.to(_device_of(module)))
+                bias_O = getattr(module, "bias", None)
+                if bias_O is not None:
+                    output_NO = output_NO - bias_O
+                precise = output_NO.dtype == torch.float64
+                norm_N = (output_NO if precise else output_NO.float()).norm(dim=-1).cpu()
+                with torch.inference_mode(False):
+                    norms[name] = norm_N.clone()
+        return norms
+
     def _check_head(self) -> None:
         """Compares the norm lens on the last block with the model's own logits."""
         with torch.inference_mode():
@@ -189,6 +213,12 @@ class ModelRunner:
                 f"{type(self._model).__name__}: its last block, final norm and LM head do not "
                 "give its logits, so a lens would show something else. Choose another family."
             )
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return weight.device
 
 
 def _end_tokens(model: PreTrainedModel) -> frozenset[int]:

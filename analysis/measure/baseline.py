@@ -1,4 +1,4 @@
-"""Baselines: the usual divergence of each adapter, over queries that belong to no domain."""
+"""Baselines: usual values, such as of the divergence, over queries that belong to no domain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEUTRAL = Path(__file__).resolve().parents[2] / "assets" / "neutral_queries.txt
 
 @dataclass(frozen=True)
 class Baseline:
-    """The divergence of each adapter over neutral queries.
+    """A number of each layer and adapter, such as the divergence, over neutral queries.
 
     Attributes:
         mean_LK: Mean over the queries, `[layers, adapters]` in float64.

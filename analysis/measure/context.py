@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from analysis.common.progress import Progress
     from analysis.inference.prompt import Prompt
     from analysis.measure.baseline import Baseline
+    from analysis.measure.changes.changes import Changes
+    from analysis.measure.changes.map_norms import MapNorms
+    from analysis.measure.changes.neutral import NeutralChanges
     from analysis.measure.divergence import Divergence
     from analysis.measure.trace import Trace
     from analysis.measure.weight_settings import WeightSettings
@@ -63,6 +66,17 @@ class ContextEngine(Protocol):
         progress: Progress | None = None,
     ) -> Baseline:
         """The usual divergence of some adapters."""
+
+    def change_norms(self) -> MapNorms:
+        """Computes `‖ΔW x‖` of all adapters."""
+
+    def changes(self, trace: Trace) -> Changes:
+        """The sizes of the changes of a trace's adapters."""
+
+    def neutral(
+        self, adapters: tuple[str, ...], progress: Progress | None = None
+    ) -> NeutralChanges:
+        """The usual sizes of some adapters' changes."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +182,28 @@ class Context:
             metric or used.metric,
             self.progress,
         )
+
+    def relative_change(self, position: str | None = None) -> Tensor:
+        """`‖ΔW x‖ / ‖W x‖`, `[layers, adapters]` in float64, with x the base's input of a module.
+
+        It is the mean over the modules that an adapter changes in the layer; 0 where there is none.
+
+        Args:
+            position: A position; that of the settings by default.
+        """
+        return self.engine.changes(self._trace()).relative(position or self.settings.position)
+
+    def change_norms(self) -> MapNorms:
+        """Computes `‖ΔW x‖` of all loaded adapters for any input of a module."""
+        return self.engine.change_norms()
+
+    def neutral(self) -> NeutralChanges:
+        """The usual size of each adapter's changes, over the bundled neutral queries.
+
+        The first call of an engine runs the base on all neutral queries: some tenths of a second
+        each.
+        """
+        return self.engine.neutral(self.adapters, self.progress)
 
     def derived(self, key: Hashable, make: Callable[[], T]) -> T:
         """A value that follows from the adapters alone: made once for each engine, then kept.

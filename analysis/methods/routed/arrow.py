@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
 from analysis.methods import About, Method
+from analysis.methods.routed._shares import top_softmax
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from analysis.measure.changes.map_norms import MapNorms
     from analysis.measure.context import Context
     from analysis.models.adapters import Factor
 
-_TOP = 3
+TOP = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +32,13 @@ class ArrowRule(WeightRule):
 
     Attributes:
         names: Names of the adapters.
-        directions: For each module the adapters' directions, `[adapters, inputs]`, each of
-            length 1; zeros for an adapter that does not change the module.
+        directions: Computes `|v · x|` of the adapters, from `arrow_directions`.
         top: How many adapters get a weight above 0 in each module.
     """
 
     names: tuple[str, ...]
-    directions: Mapping[str, Tensor] = field(repr=False)
-    top: int = _TOP
+    directions: MapNorms = field(repr=False)
+    top: int = TOP
 
     @property
     def adapters(self) -> tuple[str, ...]:
@@ -47,79 +47,50 @@ class ArrowRule(WeightRule):
 
     def weights(self, at: ModuleInput) -> Tensor:
         """The weights at one module, `[rows, tokens, adapters]`."""
-        import torch
-
-        # At least in the directions' precision: half precision would blur close scores.
-        directions_KI = self.directions[at.module]
-        precision = torch.promote_types(at.input_RTI.dtype, directions_KI.dtype)
-        directions_KI = directions_KI.to(at.input_RTI.device, precision)
-        scores_RTK = (at.input_RTI.to(precision) @ directions_KI.T).abs()
-        changing_K = directions_KI.any(dim=1)
-        scores_RTK = scores_RTK.masked_fill(~changing_K, -torch.inf)
-        top = scores_RTK.topk(min(self.top, int(changing_K.sum())), dim=-1)
-        weights_RTk = top.values.softmax(dim=-1)
-        weights_RTK: Tensor = torch.zeros_like(scores_RTK).scatter(-1, top.indices, weights_RTk)
-        return weights_RTK
-
-
-def arrow_rule(directions: Mapping[str, Mapping[str, Tensor]]) -> ArrowRule:
-    """The rule of some adapters.
-
-    Args:
-        directions: From `directions_of`, by name of the adapter.
-    """
-    import torch
-
-    modules = sorted({module for own in directions.values() for module in own})
-    stacked = {}
-    for module in modules:
-        nothing_I = next(
-            torch.zeros_like(own[module]) for own in directions.values() if module in own
+        scores_RTK = self.directions.norms(
+            at.module, at.input_RTI, self.names, absent=float("-inf")
         )
-        stacked[module] = torch.stack([own.get(module, nothing_I) for own in directions.values()])
-    return ArrowRule(tuple(directions), stacked)
+        return top_softmax(scores_RTK, self.top)
 
 
-def directions_of(factors: Mapping[str, Factor]) -> Mapping[str, Tensor]:
-    """The direction of one adapter in each of its modules, `[inputs]` by name of the module.
-
-    In the adapter's precision, but for half precision, which would blur close scores.
+def directions_of(factors: Mapping[str, Mapping[str, Factor]]) -> MapNorms:
+    """Computes `|v · x|` of some adapters.
 
     Args:
-        factors: A and B by name of the module.
+        factors: For each adapter its A and B by name of the module.
     """
-    import torch
+    from analysis.measure.changes.map_norms import map_norms
 
-    directions = {}
-    for module, factor in factors.items():
-        precise = factor.a_rI.dtype == torch.float64
-        directions[module] = _direction(factor).to(torch.float64 if precise else torch.float32)
-    return directions
+    return map_norms(factors, _direction)
+
+
+def arrow_directions(context: Context) -> MapNorms:
+    """Computes `|v · x|` of all loaded adapters; made once for each engine."""
+    return context.derived(
+        "arrow", lambda: directions_of({name: context.factors(name) for name in context.available})
+    )
 
 
 def _direction(factor: Factor) -> Tensor:
-    """The top right singular vector of `ΔW = B A`, `[inputs]`, without forming ΔW.
+    """The top right singular vector of `ΔW = B A`, `[1, inputs]`, without forming ΔW.
 
     With `Aᵀ = Q R`, `ΔW = B Rᵀ Qᵀ`, and the vector is `Q u`, with u the top eigenvector of
-    `R BᵀB Rᵀ`, a matrix as small as the rank.
+    `R BᵀB Rᵀ`, a matrix as small as the rank. Zeros where ΔW is 0.
     """
     import torch
 
     a_rI, b_Or = factor.a_rI.double(), factor.b_Or.double()
     if not bool(a_rI.any()) or not bool(b_Or.any()):
-        return torch.zeros_like(a_rI[0])
+        return torch.zeros_like(a_rI[:1])
     q_Ir, r_rr = torch.linalg.qr(a_rI.T)
     gram_rr = r_rr @ (b_Or.T @ b_Or) @ r_rr.T
     direction_I: Tensor = q_Ir @ torch.linalg.eigh(gram_rr).eigenvectors[:, -1]
-    return direction_I
+    return direction_I.unsqueeze(0)
 
 
 def _policy(context: Context, adapter: str) -> ArrowRule:
-    return arrow_rule(
-        {
-            name: context.derived(("arrow", name), partial(directions_of, context.factors(name)))
-            for name in context.adapters
-        }
+    return context.derived(
+        ("arrow", context.adapters), lambda: ArrowRule(context.adapters, arrow_directions(context))
     )
 
 

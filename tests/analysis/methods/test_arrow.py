@@ -12,7 +12,7 @@ from peft.tuners.lora import ArrowConfig, create_arrow_model
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import ModuleInput
 from analysis.methods import fuse
-from analysis.methods.routed.arrow import ArrowRule, arrow_rule, directions_of
+from analysis.methods.routed.arrow import ArrowRule, directions_of
 from analysis.models.adapters import Factor, load_adapter
 from analysis.models.collection import AdapterEntry
 from tests import tiny
@@ -52,7 +52,7 @@ def test_it_gives_the_states_that_pefts_arrow_gives(tmp_path: Path, top: int) ->
 
 
 def rule_of(adapters: Mapping[str, Mapping[str, Factor]]) -> ArrowRule:
-    return arrow_rule({name: directions_of(factors) for name, factors in adapters.items()})
+    return ArrowRule(tuple(adapters), directions_of(adapters))
 
 
 def factor(seed: int, rank: int = 4) -> Factor:
@@ -72,7 +72,7 @@ def test_directions_are_the_top_right_singular_vectors() -> None:
     for place, seed in enumerate((1, 2)):
         made = factor(seed)
         right = torch.linalg.svd(made.b_Or @ made.a_rI).Vh[0]
-        assert float((rule.directions["m"][place] @ right).abs()) == pytest.approx(1.0)
+        assert float((rule.directions.maps["m"][place, 0] @ right).abs()) == pytest.approx(1.0)
 
 
 def test_weights_by_hand() -> None:
@@ -83,7 +83,8 @@ def test_weights_by_hand() -> None:
     for row in range(2):
         for token in range(3):
             x_I = x_RTI[row, token]
-            scores = torch.stack([(direction @ x_I).abs() for direction in rule.directions["m"]])
+            directions_KI = rule.directions.maps["m"][:, 0]
+            scores = (directions_KI @ x_I).abs()
             kept = scores.sort(descending=True).indices[:3]
             expected = torch.zeros(4, dtype=torch.float64)
             expected[kept] = scores[kept].exp() / scores[kept].exp().sum()
@@ -119,17 +120,17 @@ def test_half_precision_does_not_blur_close_scores() -> None:
     assert torch.allclose(found.double(), exact, atol=1e-5)
 
 
-def test_each_adapter_keeps_one_set_of_directions(tmp_path: Path) -> None:
+def test_queries_share_the_directions_and_the_rule(tmp_path: Path) -> None:
     engine, _, _ = tiny.tiny_engine(tmp_path)
-    prompt = engine.prompt("Where is it?")
-    rows = [
-        fuse(["arrow"], engine.context(prompt, names))[0]
-        for names in (["math", "spanish"], ["spanish"])
-    ]
-    both, one = (row.policy for row in rows)
+    both, one, again = (
+        fuse(["arrow"], engine.context(engine.prompt(query), names))[0].policy
+        for query, names in (
+            ("Where is it?", ["math", "spanish"]),
+            ("Where is it?", ["spanish"]),
+            ("Paris", ["math", "spanish"]),
+        )
+    )
     assert isinstance(both, ArrowRule) and isinstance(one, ArrowRule)
     assert (both.names, one.names) == (("math", "spanish"), ("spanish",))
-    kept = engine.context(prompt).derived(("arrow", "spanish"), lambda: pytest.fail("made twice"))
-    for module, direction_I in kept.items():
-        assert torch.equal(both.directions[module][1], direction_I)
-        assert torch.equal(one.directions[module][0], direction_I)
+    assert both.directions is one.directions, "they would take room for each choice of adapters"
+    assert both is again, "rows with the same rule are computed together"

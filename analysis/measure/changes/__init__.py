@@ -1,0 +1,1 @@
+"""How large the adapters' changes of single modules are: `‖ΔW x‖`."""

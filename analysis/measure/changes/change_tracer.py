@@ -1,0 +1,93 @@
+"""Runs the base alone for the sizes of the adapters' changes: of a trace, of neutral queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from analysis.common.progress import Progress
+from analysis.measure.baseline import neutral_queries
+from analysis.measure.changes.changes import Changes, changes_of
+from analysis.measure.changes.map_norms import MapNorms, change_map, map_norms
+from analysis.measure.changes.neutral import NeutralChanges, neutral_changes
+from analysis.measure.trace import Trace
+from analysis.measure.tracer import Tracer
+from analysis.models.adapter_facts import AdapterFacts
+
+_NEUTRAL_KEY = ("neutral changes",)
+
+
+class ChangeTracer(Tracer):
+    """A tracer that also measures the adapters' changes of single modules.
+
+    Attributes:
+        facts: Facts about the adapters; the engine sets it.
+    """
+
+    facts: AdapterFacts
+
+    def change_norms(self) -> MapNorms:
+        """Computes `‖ΔW x‖` of all adapters in all their modules; made once."""
+        return self.facts.derived(
+            "change norms",
+            lambda: map_norms(
+                {name: self.facts.factors(name) for name in self.adapters}, change_map
+            ),
+        )
+
+    def changes(self, trace: Trace) -> Changes:
+        """The changes of a trace's adapters at the kept positions.
+
+        The first call for a trace multiplies its inputs with the base's weights: about as much
+        reading of memory as one step of decoding.
+        """
+        key = (trace.prompt, trace.adapters, "changes")
+        kept: Changes | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        with self.background.paused():
+            changes = self._changes(trace.module_inputs, trace.adapters)
+        self._keep(key, changes)
+        return changes
+
+    def neutral(
+        self, adapters: tuple[str, ...], progress: Progress | None = None
+    ) -> NeutralChanges:
+        """The usual changes of some adapters, over the bundled neutral queries.
+
+        The first call runs the base on each of the queries, for all adapters at once.
+
+        Args:
+            adapters: Names of the adapters.
+            progress: Told how far the work is.
+        """
+        chosen = self._chosen(adapters)
+        kept: NeutralChanges | None = self._kept.get(_NEUTRAL_KEY)
+        if kept is None:
+            kept = self._neutral(progress)
+            self._keep(_NEUTRAL_KEY, kept)
+        return kept.of(chosen)
+
+    def _neutral(self, progress: Progress | None) -> NeutralChanges:
+        queries, change_norms = neutral_queries(), self.change_norms()
+        norms: dict[str, list[Tensor]] = defaultdict(list)
+        changes = []
+        for number, query in enumerate(queries):
+            if progress is not None:
+                progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
+            prompt = self.prompt(query)
+            tokens = range(1, len(prompt.ids))
+            with self.background.paused():
+                found = self._runner.trace(prompt.ids, (), tokens).module_inputs
+                for module, x_TI in found.items():
+                    norms[module].append(change_norms.norms(module, x_TI, self.adapters).cpu())
+                kept = [tokens.index(place) for place in (prompt.query_last, prompt.last)]
+                inputs = {module: x_TI[kept] for module, x_TI in found.items()}
+                changes.append(self._changes(inputs, self.adapters))
+        return neutral_changes(self.adapters, norms, changes)
+
+    def _changes(self, inputs: Mapping[str, Tensor], adapters: tuple[str, ...]) -> Changes:
+        norms = self._runner.output_norms(inputs)
+        return changes_of(inputs, norms, self.change_norms(), adapters, self._runner.layers)
