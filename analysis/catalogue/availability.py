@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from analysis.common.errors import InputError
 from analysis.methods import Unavailable, named
 
 if TYPE_CHECKING:
@@ -47,16 +48,15 @@ def unavailable(names: Sequence[str], context: Context) -> dict[str, Unavailable
         context: The context of a prompt; only its adapters and their files matter.
 
     Raises:
-        InputError: There is no such method or adapter, or a file that a method needs is damaged or
-            was made for other adapters.
+        InputError: There is no such method or adapter.
     """
     looking = replace(context, engine=cast("Any", _Looking(context.engine)), trace=None)
     reasons: dict[str, Unavailable] = {}
     for name, (method, adapter) in zip(names, named(names, context.available), strict=True):
         try:
             method.policy(looking, adapter)
-        except Unavailable as reason:
-            reasons[name] = reason
+        except InputError as reason:  # also of a file that was made for other adapters
+            reasons[name] = Unavailable(str(reason))
         except _Computes:
             continue
     return reasons

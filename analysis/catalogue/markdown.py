@@ -55,7 +55,7 @@ def _lines(listed: Sequence[Group], absent: Sequence[AbsentMethod]) -> Iterator[
 
 
 def _method(method: Method) -> Iterator[str]:
-    yield from (f"### {method.label}", "", f"`{method.written_name}`. {method.summary}", "")
+    yield from (f"### {method.title}", "", f"`{method.written_name}`. {method.summary}", "")
     for part, heading in HEADINGS.items():
         if method.about is not None and (text := getattr(method.about, part)):
             yield f"- **{heading}**: {_linked(text) if part == 'paper' else text}"

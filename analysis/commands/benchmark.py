@@ -40,7 +40,7 @@ def add(subparsers: Any) -> None:
         help=f"some of {', '.join(written_names())}, separated by spaces or commas; adapter:* is "
         "each adapter alone, oracle-pair is the item's own pair with static weights, best-single "
         "is the adapter alone that turns out best on the task (needs adapter:*, runs no model), "
-        "all stands for every other method and adapter:*, leaves out the methods that need something "
+        "all stands for every other method and adapter:*, leaves out those that need something "
         f"that is not there, and names them with the reason (default: {METHODS})",
     )
     fused = parser.add_mutually_exclusive_group()

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _plain(method: Method, group: str) -> dict[str, Any]:
     return {
         "name": method.written_name,
-        "label": method.label,
+        "label": method.title,
         "group": group,
         "summary": method.summary,
         "about": None if method.about is None else asdict(method.about),
@@ -61,7 +61,7 @@ def _lines() -> Iterator[str]:
         if group.summary:
             yield from textwrap.wrap(group.summary, _WIDTH)
         for method in group.methods:
-            yield from ("", f"{method.written_name} · {method.label}")
+            yield from ("", f"{method.written_name} · {method.title}")
             yield from _wrapped(method.summary)
             for part, heading in HEADINGS.items():
                 if method.about is not None and (text := getattr(method.about, part)):

@@ -78,6 +78,11 @@ class Method:
         """The name as a request writes it: with `:NAME` where it takes an adapter."""
         return f"{self.name}:NAME" if self.of_adapter else self.name
 
+    @property
+    def title(self) -> str:
+        """The label where no adapter's label stands before it."""
+        return f"An adapter {self.label}" if self.of_adapter else self.label
+
 
 DEFAULT_METHODS = ("base", "static", "sum", "qa-flora")
 """The methods that answer where a request names none."""
@@ -175,14 +180,18 @@ def fuse_available(
 ) -> tuple[list[Row], dict[str, Unavailable]]:
     """The rows of those methods that can run, and for each of the rest the reason.
 
+    A file that was made for other adapters is as good as missing.
+
     Raises:
         InputError: As `named`.
     """
     rows: list[Row] = []
     reasons: dict[str, Unavailable] = {}
-    for name in dict.fromkeys(names):
+    names = list(dict.fromkeys(names))
+    named(names, context.available)
+    for name in names:
         try:
             rows += fuse([name], context)
-        except Unavailable as reason:
-            reasons[name] = reason
+        except InputError as reason:
+            reasons[name] = Unavailable(str(reason))
     return rows, reasons

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult
     from analysis.benchmark.statistics import Share
 
-_COLUMNS = ("Pair", "Language", "Task")
+_COLUMNS = (Cell("Pair"), Cell("Language"), Cell("Task"))
 
 
 def routing_table(

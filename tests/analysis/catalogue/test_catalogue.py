@@ -110,7 +110,7 @@ def test_the_document_is_what_the_methods_say() -> None:
         "write it again: python -m analysis methods --markdown > docs/methods.md"
     )
     for method in methods().values():
-        assert f"### {method.label}\n\n`{method.written_name}`. " in written
+        assert f"### {method.title}\n\n`{method.written_name}`. " in written
 
 
 def test_a_paper_has_the_address_of_its_number() -> None:

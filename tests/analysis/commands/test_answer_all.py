@@ -106,5 +106,5 @@ def test_the_methods_are_listed(capsys: Captured) -> None:
     assert "2512.11366" in qa_flora["about"]["paper"]
     assert main(["methods"]) == 0
     out = capsys.readouterr().out
-    assert all(f"\n{one.written_name} · {one.label}\n" in out for one in methods().values())
+    assert all(f"\n{one.written_name} · {one.title}\n" in out for one in methods().values())
     assert max(map(len, out.splitlines())) <= 96
