@@ -12,6 +12,7 @@ from analysis.benchmark.results import BenchmarkResult
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
 from app.results.item_choice import ItemChoice
+from app.results.lookup import headline
 from app.results.names import Names
 from app.results.results_service import ResultsService, run_choices
 from app.results.views import differences_panel, method_scores
@@ -90,6 +91,15 @@ def test_scores_stand_over_their_intervals_and_ties_are_marked_as_ties(
 def _row(table: ScoreTable, method: str) -> ScoreRow:
     (row,) = (row for row in table.rows if row.heading.text == method)
     return row
+
+
+def test_the_headline_is_a_method_and_no_reference(run: BenchmarkResult) -> None:
+    assert headline(run) == "qa-flora"
+    tasks = tuple(
+        replace(task, scores=tuple(one for one in task.scores if one.method != "qa-flora"))
+        for task in run.tasks
+    )
+    assert headline(replace(run, tasks=tasks)) == "sum"
 
 
 def test_rows_stand_in_sections_and_those_for_reference_say_what_they_know(
