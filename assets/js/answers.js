@@ -62,7 +62,7 @@ FusionLens.define("answers", (root) => {
   const missing = (row) => {
     const name = el("h3", { dir: "auto" }, row.label);
     const head = el("header", {}, name, FusionLens.aboutMethod(row.method, row.label));
-    const reason = el("p", { className: "reason", dir: "auto" }, row.reason);
+    const reason = el("p", { className: "reason", dir: "auto" }, ...FusionLens.prose(row.reason));
     return el("article", { className: "card missing", data: { row: row.name } }, head, el("p", { className: "summary" }, "Cannot answer here."), reason);
   };
 

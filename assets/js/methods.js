@@ -17,7 +17,7 @@ FusionLens.define("methods", (root) => {
     const heading = el(level, { tabIndex: -1 }, method.title);
     if (method.name) heading.id = `method-${method.name}`;
     const head = el("header", {}, heading, method.written ? el("code", {}, method.written) : null);
-    const state = el("p", { className: "state", data: { method: method.name } });
+    const state = method.name ? el("p", { className: "state", data: { method: method.name } }) : null;
     const facts = el("dl", {}, ...method.facts.map(fact));
     return el("article", { className: "method" }, head, el("p", { className: "summary" }, method.summary), state, facts);
   };
@@ -60,7 +60,7 @@ FusionLens.define("methods", (root) => {
         for (const node of root.querySelectorAll(`[data-method="${CSS.escape(name)}"]`)) {
           node.dataset.state = state;
           if (node.classList.contains("state")) {
-            node.textContent = status;
+            node.replaceChildren(el("span", {}, ...FusionLens.prose(status)));
             node.hidden = !status;
           } else {
             node.title = status;
@@ -70,6 +70,9 @@ FusionLens.define("methods", (root) => {
     },
   };
 });
+
+// Text whose parts between backticks are code.
+FusionLens.prose = (text) => text.split("`").map((part, at) => (at % 2 ? FusionLens.el("code", {}, part) : part));
 
 // Opens the Methods tab at a method. Gradio fills a tab when it is opened for the first time.
 FusionLens.showMethod = (name) => {
