@@ -133,7 +133,7 @@ def _column(task: TaskResult, methods: Sequence[str], names: Names, *, loss: boo
     values = {name: _value(score, loss=loss) for name, score in scores.items()}
     comparison = compared(task.comparisons, loss=loss)
     return _Column(
-        Cell(names.task(task), _items(len(task.items))),
+        Cell(names.task(task), figures.items(len(task.items))),
         tuple(
             Cell(
                 *_written(scores.get(name), loss=loss),
@@ -142,10 +142,6 @@ def _column(task: TaskResult, methods: Sequence[str], names: Names, *, loss: boo
             for name in methods
         ),
     )
-
-
-def _items(count: int) -> str:
-    return f"{count} item{'' if count == 1 else 's'}"
 
 
 def _written(score: MethodScore | None, *, loss: bool) -> tuple[str, str]:
