@@ -127,7 +127,7 @@ def _sentence(entries: Sequence[MethodEntry]) -> str:
         able = "All of them can run with these adapters."
     else:
         able = f"{run} of them can run with these adapters; the others say what they lack."
-    return f"{count} ways to weigh adapters, all exact rows of one batch. {able}"
+    return f"{count} ways to weigh the adapters. {able}"
 
 
 def _entry(method: Method, reasons: Mapping[str, str] | None) -> MethodEntry:
