@@ -24,7 +24,7 @@ from analysis.models.collection import Collection
 from analysis.models.provenance import Computation
 from tests.tiny import LAYERS
 
-METHODS = ("base", "adapter:*", "static", "sum", "qa-flora")
+METHODS = ("base", "adapter:*", "static", "sum", "qa-flora", "best-single")
 SKILLS: Mapping[str, float] = {"base": 0.05, "static": 0.25, "sum": 0.3, "qa-flora": 0.8}
 """The share of items that each method is made to answer right."""
 
@@ -82,7 +82,8 @@ def make_result(
     entries = {task.name: entries_of(task, methods, chosen, collection) for task in tasks}
     answers, fusions = {}, {}
     for task in tasks:
-        for entry, item in product(entries[task.name], task.items):
+        asked = [entry for entry in entries[task.name] if entry.method]
+        for entry, item in product(asked, task.items):
             right = draw.random() < skills.get(entry.name, _ALONE)
             answers[task.name, entry.name, item.id] = _answer(
                 task.name, entry.name, item, right, draw

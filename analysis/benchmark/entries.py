@@ -9,7 +9,7 @@ from typing import Literal
 from analysis.benchmark.adapter_pairs import check_pairs, pair_of
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
-from analysis.methods import named
+from analysis.methods import ALL, expanded, named
 from analysis.models.collection import Collection
 from analysis.models.manifest import choose_adapters
 
@@ -18,6 +18,7 @@ EntryKind = Literal["method", "oracle", "copy"]
 
 EVERY_ADAPTER = "adapter:*"
 ORACLE_PAIR = "oracle-pair"
+BEST_SINGLE = "best-single"
 COPY = "copy"
 
 
@@ -40,8 +41,9 @@ class Entry:
 
     Attributes:
         name: Name in results, as it was asked for.
-        kind: `method`; `oracle`, which knows an item's pair; or `copy`, which runs no model.
-        method: Name of the fusion method, for `analysis.methods.fuse`.
+        kind: `method`; `oracle`, which knows what no method knows: an item's pair, or the scores;
+            or `copy`, which repeats the question.
+        method: Name of the fusion method, for `analysis.methods.fuse`; "" where no model runs.
         pair: Whether the item's pair is fused instead of the selected adapters.
     """
 
@@ -72,15 +74,36 @@ def check_entries(
         InputError: There is no such method or adapter, or an item has no pair.
     """
     for name in names:
-        if names.count(name) > 1:
+        if name != ALL and names.count(name) > 1:
             raise InputError(f"Method {name!r} is named twice: name it once.")
         if name == COPY:
             raise InputError("Copying is scored in every benchmark: leave the method 'copy' out.")
-    plain = [name for name in names if name not in (EVERY_ADAPTER, ORACLE_PAIR)]
-    if plain or not names:
+    whole = with_all(names)
+    if BEST_SINGLE in whole and EVERY_ADAPTER not in whole:
+        raise InputError(
+            f"{BEST_SINGLE!r} is the best adapter alone: add {EVERY_ADAPTER} to the methods."
+        )
+    plain = fusing(whole)
+    if plain or not whole:
         named(plain, collection.names)
     if chosen.mode == "pair" or ORACLE_PAIR in names:
         check_pairs(tasks, collection.adapters)
+
+
+def with_all(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, with every method that is not named in the place of `all`.
+
+    Raises:
+        InputError: `all` comes twice.
+    """
+    whole = expanded(names, ("*",))
+    # Of the methods that take an adapter, a benchmark runs the adapters alone.
+    return tuple(name for name in whole if name in (*names, EVERY_ADAPTER) or ":" not in name)
+
+
+def fusing(names: Sequence[str]) -> list[str]:
+    """The names that are names of fusion methods."""
+    return [name for name in names if name not in (EVERY_ADAPTER, ORACLE_PAIR, BEST_SINGLE)]
 
 
 def entries_of(
@@ -95,6 +118,8 @@ def entries_of(
     for name in names:
         if name == ORACLE_PAIR:
             entries.append(Entry(name, "oracle", "static", pair=True))
+        elif name == BEST_SINGLE:
+            entries.append(Entry(name, "oracle", ""))
         elif name == EVERY_ADAPTER:
             alone = [f"adapter:{adapter}" for adapter in _adapters(task, chosen, collection)]
             entries += [Entry(one, "method", one) for one in alone if one not in names]

@@ -49,8 +49,9 @@ def _scores(result: BenchmarkResult) -> str:
     adapters = _adapters(result)
     note = (
         f"Fused: {adapters}. Brackets hold 95 % intervals: Wilson for shares, bootstrap over "
-        "clusters for the gold answer's loss in nats per token. *Oracles* know the item's pair; "
-        "*copy* repeats a number or an option of the question and runs no model."
+        "clusters for the gold answer's loss in nats per token. *oracle-pair* knows the item's "
+        "pair; *best-single* is the best adapter alone, known afterwards and not found; *copy* "
+        "repeats a number or an option of the question and runs no model."
     )
     return f"{_table(head, rows)}\n\n{note}{_unknown(result.tasks)}"
 

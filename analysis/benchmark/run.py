@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from analysis.benchmark.choice import runnable
 from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of
 from analysis.benchmark.execution.answerer import Answerer
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
@@ -36,7 +37,8 @@ class Request:
 
     Attributes:
         tasks: The task files.
-        methods: Names of methods; `adapter:*` for each adapter alone, `oracle-pair`.
+        methods: Names of methods; `adapter:*` for each adapter alone, `oracle-pair`, `best-single`;
+            `all` for every other method that can run.
         selection: The adapters to fuse.
         limit: The most items of each task, from the top; None for all.
         seed: Of the bootstrap.
@@ -59,6 +61,7 @@ def run_benchmark(
     folder: Path,
     progress: Progress | None = None,
     processes: Processes | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> BenchmarkResult | None:
     """Runs a benchmark, or goes on with one, and writes its result.
 
@@ -72,13 +75,15 @@ def run_benchmark(
         folder: The folder; made if it is not there.
         progress: Told how far the work is and how long the rest will take.
         processes: The processes that share the work; this one alone by default.
+        note: Told, in a sentence each, which methods of `all` are left out and why.
 
     Returns:
         The result; None in all processes but the first.
 
     Raises:
         InputError: A task file or a setting cannot be used (found before a model is loaded), a
-            question is too long, or the folder belongs to other settings or to a run that is on.
+            method that was named needs something that is not there, a question is too long, or the
+            folder belongs to other settings or to a run that is on.
     """
     group = processes or Processes()
     tell = progress or (lambda what, share: None)
@@ -96,9 +101,14 @@ def run_benchmark(
         ) from error
     with _alone(folder) if group.first else nullcontext():
         engine = Engine.load(collection, tell, request.dtype, group.device)
+        chosen = (request.selection, collection)
+        names, left_out = runnable(request.methods, tasks, *chosen, engine, request.weight_settings)
+        for name, reason in left_out.items():
+            if note is not None:
+                note(f"{name} is left out: {reason}")
         settings = settings_of(
             tasks,
-            request.methods,
+            names,
             request.selection,
             collection,
             engine.computation,
@@ -109,10 +119,7 @@ def run_benchmark(
         journal = Journal(folder)
         if group.first:
             journal.open(settings)
-        entries = {
-            task.name: entries_of(task, request.methods, request.selection, collection)
-            for task in tasks
-        }
+        entries = {task.name: entries_of(task, names, *chosen) for task in tasks}
         answerer = Answerer(engine, collection, tasks, request.selection, request.weight_settings)
         # All processes must see the same results before one of them adds to them.
         group.wait()
@@ -154,7 +161,7 @@ def _batches(
         for task in tasks
         for batch in batches_of(
             task,
-            entries[task.name],
+            tuple(entry for entry in entries[task.name] if entry.method),
             BATCH_ROWS,
             partial(answerer.prompt_tokens, task.name),
         )

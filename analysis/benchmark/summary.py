@@ -20,6 +20,7 @@ from analysis.benchmark.results import (
     MethodScore,
     TaskResult,
 )
+from analysis.benchmark.scoring.best_single import Answers, best_single_answers
 from analysis.benchmark.scoring.item_scores import copied
 from analysis.benchmark.settings import Settings
 from analysis.benchmark.statistics import mean_interval, share
@@ -27,9 +28,6 @@ from analysis.benchmark.tasks import Item, Task
 from analysis.models.collection import AdapterEntry
 
 _REFERENCE = "static"
-
-Answers = Mapping[tuple[str, str, str], ItemResult]
-"""Item results by task, method and item."""
 
 
 def summarise(
@@ -46,10 +44,11 @@ def summarise(
         settings: The settings.
         tasks: The tasks.
         entries: The entries of each task.
-        answers: Every entry's answer to every item.
+        answers: The answer to every item of every entry that runs a model.
         fusions: The fusions of the entries that fuse.
         adapters: The collection's.
     """
+    answers = {**answers, **best_single_answers(tasks, entries, answers)}
     copies = {
         (task.name, COPY, item.id): _copy(task.name, item) for task in tasks for item in task.items
     }

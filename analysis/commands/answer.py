@@ -1,16 +1,40 @@
 """`python -m analysis answer`: one query, answered by several methods in lock step."""
 
+from __future__ import annotations
+
 import argparse
 import json
+import sys
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
 from analysis.common.console import progress_bar
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
-from analysis.methods import DEFAULT_METHODS, fuse, named, written_names
+from analysis.methods import (
+    ALL,
+    DEFAULT_METHODS,
+    Unavailable,
+    expanded,
+    fuse_available,
+    named,
+    written_names,
+)
 from analysis.models.manifest import choose_adapters, load_collection, with_adapters
+
+if TYPE_CHECKING:
+    from analysis.common.progress import Progress
+    from analysis.engine import Engine
+    from analysis.inference.decoding.answers import Answer
+    from analysis.inference.decoding.sampling import Sampling
+    from analysis.inference.mixing.rows import Row
+    from analysis.inference.prompt import Prompt
+    from analysis.measure.context import Context
+
+_TOGETHER = Limits().rows
+"""The most answers that are decoded in lock step."""
 
 
 def add(subparsers: Any) -> None:
@@ -18,14 +42,19 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "answer",
         help="answer a query with several methods side by side",
-        description="Answer a query once for each method, in lock step.",
+        description="Answer a query once for each method, in lock step. More than "
+        f"{_TOGETHER} answers are decoded in groups of {_TOGETHER}, one group after the other, "
+        "which changes no answer.",
     )
     add_query_arguments(parser)
     parser.add_argument(
         "--methods",
         default=",".join(DEFAULT_METHODS),
         metavar="M,N",
-        help=f"comma-separated, of {', '.join(written_names())} (default: %(default)s)",
+        help=f"comma-separated, of {', '.join(written_names())}; {ALL} stands for every other "
+        "method and each adapter alone, leaves out the methods that need something that is not "
+        "there, and names them with the reason; `python -m analysis methods` describes the methods "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--max-new-tokens", type=int, default=128, metavar="N", help="(default: %(default)s)"
@@ -39,40 +68,34 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
-    from analysis.inference.decoding.answers import GrowingAnswer
     from analysis.inference.decoding.sampling import Sampling
     from analysis.measure.checks.collection_check import check_collection
 
-    query, names = query_of(args), names_of(args.methods) or []
+    query, asked = query_of(args), names_of(args.methods) or []
     collection = load_collection(args.collection)
     chosen = choose_adapters(names_of(args.adapters), collection.names)
     check_collection(collection)
     settings = weight_settings_of(args, collection)
+    names = expanded(asked, chosen)
     for name, (_, adapter) in zip(names, named(names, collection.names), strict=True):
         if adapter and adapter not in chosen:
             raise InputError(
                 f"Method {name!r} needs adapter {adapter!r}, which --adapters leaves out: add it."
             )
-    Limits().check_answer(1, len(names), args.max_new_tokens)
+    Limits().check_answer(1, 1, args.max_new_tokens)
     sampling = Sampling(args.temperature, args.top_p, args.seed)
     began = time.perf_counter()
     with progress_bar() as report:
         engine = Engine.load(with_adapters(collection, chosen), report, args.dtype)
         loaded = time.perf_counter()
         prompt = engine.prompt(query, plain=args.plain)
-        rows = fuse(names, engine.context(prompt, chosen, settings, progress=report))
+        context = engine.context(prompt, chosen, settings, progress=report)
+        rows, reasons = _rows(names, asked, context)
         fused = time.perf_counter()
-        parts = [GrowingAnswer() for _ in rows]
-        steps = engine.answer(prompt, rows, new_tokens=args.max_new_tokens, sampling=sampling)
-        for step in steps:
-            report("answering", (step.index + 1) / args.max_new_tokens)
-            for token in step.tokens:
-                parts[token.row].push(token)
+        answers = _answers(engine, prompt, rows, args.max_new_tokens, sampling, report)
     answered = time.perf_counter()
-    answers = {
-        row.name: part.answer(weights)
-        for row, part, weights in zip(rows, parts, steps.policy_weights(), strict=True)
-    }
+    for name, reason in reasons.items():
+        print(f"{name} does not answer: {reason}", file=sys.stderr)
     if not args.json:
         for name, answer in answers.items():
             print(f"── {name}\n{answer.text}\n")
@@ -87,5 +110,54 @@ def run(args: argparse.Namespace) -> int:
         }
         for name, answer in answers.items()
     }
-    print(json.dumps({"answers": found, "seconds": seconds}, ensure_ascii=False))
+    left_out = {name: str(reason) for name, reason in reasons.items()}
+    print(
+        json.dumps(
+            {"answers": found, "unavailable": left_out, "seconds": seconds}, ensure_ascii=False
+        )
+    )
     return 0
+
+
+def _rows(
+    names: Sequence[str], asked: Sequence[str], context: Context
+) -> tuple[list[Row], dict[str, Unavailable]]:
+    """The rows of some methods, and why the rest of `all` has none.
+
+    Raises:
+        Unavailable: A method that was asked for by its name needs something that is not there.
+    """
+    rows, reasons = fuse_available(names, context)
+    for name, reason in reasons.items():
+        if name in asked:
+            raise Unavailable(f"{name} cannot answer: {reason}")
+    return rows, reasons
+
+
+def _answers(
+    engine: Engine,
+    prompt: Prompt,
+    rows: Sequence[Row],
+    new_tokens: int,
+    sampling: Sampling,
+    report: Progress,
+) -> dict[str, Answer]:
+    """The answers of rows by name, in groups as large as an engine takes."""
+    from analysis.inference.decoding.answers import GrowingAnswer
+
+    answers: dict[str, Answer] = {}
+    for start in range(0, len(rows), _TOGETHER):
+        group = rows[start : start + _TOGETHER]
+        parts = [GrowingAnswer() for _ in group]
+        steps = engine.answer(prompt, group, new_tokens=new_tokens, sampling=sampling)
+        what = "answering"
+        if len(rows) > _TOGETHER:
+            what += f" {start + 1} to {start + len(group)} of {len(rows)}"
+        for step in steps:
+            report(what, (step.index + 1) / new_tokens)
+            for token in step.tokens:
+                parts[token.row].push(token)
+        weights = steps.policy_weights()
+        for row, part, own in zip(group, parts, weights, strict=True):
+            answers[row.name] = part.answer(own)
+    return answers

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.commands import add_dtype, add_weight_settings, names_of, weight_settings_of
-from analysis.common.console import progress_bar
+from analysis.common.console import note, progress_bar
 from analysis.methods import written_names
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
 
@@ -38,8 +38,10 @@ def add(subparsers: Any) -> None:
         default=[METHODS],
         metavar="M",
         help=f"some of {', '.join(written_names())}, separated by spaces or commas; adapter:* is "
-        "each adapter alone, oracle-pair is the item's own pair with static weights "
-        f"(default: {METHODS})",
+        "each adapter alone, oracle-pair is the item's own pair with static weights, best-single "
+        "is the adapter alone that turns out best on the task (needs adapter:*, runs no model), "
+        "all stands for every other method and adapter:*, leaves out those that need something "
+        f"that is not there, and names them with the reason (default: {METHODS})",
     )
     fused = parser.add_mutually_exclusive_group()
     fused.add_argument(
@@ -95,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
     )
     processes = launched_processes()
     with progress_bar() if processes.first else nullcontext() as tell:
-        result = run_benchmark(collection, request, args.out, tell, processes)
+        result = run_benchmark(
+            collection, request, args.out, tell, processes, note if processes.first else None
+        )
     processes.close()
     if result is not None:
         print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else report(result))

@@ -37,6 +37,11 @@ def progress_bar() -> Iterator[Progress]:
             yield report
 
 
+def note(text: str) -> None:
+    """A line on standard error that stays, also above a bar."""
+    tqdm.write(text, file=sys.stderr)
+
+
 class _Lines:
     """Says each phase once."""
 

@@ -7,7 +7,7 @@ is imported, so their files import torch only when they run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,10 @@ class About:
 
 
 class Unavailable(InputError):
-    """A method needs something that is not there; the message names it and the remedy."""
+    """A method needs something that is not there; the message names it and the remedy.
+
+    A method raises it before it computes anything, so that a look at the catalogue costs nothing.
+    """
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,23 @@ class Method:
     of_adapter: bool = False
     of_divergence: bool = False
 
+    @property
+    def written_name(self) -> str:
+        """The name as a request writes it: with `:NAME` where it takes an adapter."""
+        return f"{self.name}:NAME" if self.of_adapter else self.name
+
+    @property
+    def title(self) -> str:
+        """The label where no adapter's label stands before it."""
+        return f"An adapter {self.label}" if self.of_adapter else self.label
+
 
 DEFAULT_METHODS = ("base", "static", "sum", "qa-flora")
 """The methods that answer where a request names none."""
+
+
+ALL = "all"
+"""Stands for every method in a command's list of methods."""
 
 
 def methods() -> Mapping[str, Method]:
@@ -82,7 +99,35 @@ def methods() -> Mapping[str, Method]:
 
 def written_names() -> list[str]:
     """The methods' names as a request writes them: `adapter:NAME` where one takes an adapter."""
-    return [f"{one.name}:NAME" if one.of_adapter else one.name for one in methods().values()]
+    return [one.written_name for one in methods().values()]
+
+
+def expanded(names: Sequence[str], each_adapter: Sequence[str]) -> list[str]:
+    """Names in which every method that is not named itself stands in the place of `all`.
+
+    Args:
+        names: The methods' names, with or without `all`.
+        each_adapter: Stand after the colon of a method that takes an adapter.
+
+    Raises:
+        InputError: `all` comes twice.
+    """
+    if names.count(ALL) > 1:
+        raise InputError(f"{ALL!r} is named twice among the methods: name it once.")
+    every = [
+        name
+        for method in methods().values()
+        for name in _with_adapters(method, each_adapter)
+        if name not in names
+    ]
+    return [name for given in names for name in (every if given == ALL else [given])]
+
+
+def _with_adapters(method: Method, adapters: Sequence[str]) -> Iterator[str]:
+    if method.of_adapter:
+        yield from (f"{method.name}:{adapter}" for adapter in adapters)
+    else:
+        yield method.name
 
 
 def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, str]]:
@@ -135,14 +180,18 @@ def fuse_available(
 ) -> tuple[list[Row], dict[str, Unavailable]]:
     """The rows of those methods that can run, and for each of the rest the reason.
 
+    A file that was made for other adapters is as good as missing.
+
     Raises:
         InputError: As `named`.
     """
     rows: list[Row] = []
     reasons: dict[str, Unavailable] = {}
-    for name in dict.fromkeys(names):
+    names = list(dict.fromkeys(names))
+    named(names, context.available)
+    for name in names:
         try:
             rows += fuse([name], context)
-        except Unavailable as reason:
-            reasons[name] = reason
+        except InputError as reason:
+            reasons[name] = Unavailable(str(reason))
     return rows, reasons

@@ -28,11 +28,12 @@ def build(controls: Controls, labels: Mapping[str, str]) -> None:
     first = [name for _, name in alone[:1]]
     controls.add(
         "methods",
-        gr.CheckboxGroup(
+        gr.Dropdown(
             rules,
             value=list(DEFAULT_METHODS),
+            multiselect=True,
             label="Answers",
-            info=f"At most {MOST_ANSWERS} side by side.",
+            info=f"Type to search {len(rules)} methods. At most {MOST_ANSWERS} answers fit.",
             elem_id="methods",
         ),
         "answers",

@@ -127,7 +127,12 @@ def _answers(bundle: ExportBundle) -> dict[str, Any] | None:
         }
         for card, weights in zip(answers.rows, answer_record.weights, strict=True)
     ]
-    return {"settings": settings, "token_fields": ["text", "probability", "token"], "rows": rows}
+    return {
+        "settings": settings,
+        "token_fields": ["text", "probability", "token"],
+        "rows": rows,
+        "unavailable": {one.name: one.reason for one in answers.missing},
+    }
 
 
 def to_csv(bundle: ExportBundle) -> str:

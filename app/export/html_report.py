@@ -144,6 +144,9 @@ def _answers(bundle: ExportBundle) -> str:
     for row in answers.rows:
         written += f'<h3 dir="auto">{_escaped(row.label)}</h3>'
         written += f'<pre dir="auto">{_escaped(row.text)}</pre>\n'
+    for missing in answers.missing:
+        written += f'<h3 dir="auto">{_escaped(missing.label)}</h3>'
+        written += f'<p dir="auto">Cannot answer: {_escaped(missing.reason)}</p>\n'
     return written
 
 

@@ -9,7 +9,7 @@ from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from analysis.models.provenance import Provenance
-    from app.state.run import AnswerRecord, AnswerSettings
+    from app.state.run import AnswerRecord
 
 _WEIGHTS = """\
 {imports}
@@ -84,7 +84,7 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
         return written
     settings = answer_record.settings
     return written + _ANSWERS.format(
-        fused=_fused(settings),
+        fused=_fused(answer_record),
         more=_more(answer_record),
         new_tokens=settings.new_tokens,
         temperature=settings.sampling.temperature,
@@ -93,16 +93,20 @@ def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | 
     )
 
 
-def _fused(settings: AnswerSettings) -> str:
-    if not settings.methods:
+def _fused(answer_record: AnswerRecord) -> str:
+    settings = answer_record.settings
+    # Some of the methods that were asked for may have been unable to answer.
+    names = [one.name for one in answer_record.weights if one.name in settings.methods]
+    if not names:
         return "[]"
     context = f"engine.context(trace, settings=replace(engine.settings, lens={settings.lens!r}))"
-    return f"fuse({list(settings.methods)!r}, {context})"
+    return f"fuse({names!r}, {context})"
 
 
 def _more(answer_record: AnswerRecord) -> str:
     """The rows with weights of the grid, written out as numbers."""
-    painted = answer_record.weights[len(answer_record.settings.methods) :]
+    methods = answer_record.settings.methods
+    painted = [one for one in answer_record.weights if one.name not in methods]
     lines = ["import torch\n\n"] if painted else []
     for row in painted:
         numbers = [list(weights) for weights in row.mean]

@@ -39,6 +39,7 @@ def method_order(run: BenchmarkResult) -> tuple[str, ...]:
 
 def headline(run: BenchmarkResult) -> str:
     """The method that the page is about, or the last of the methods where it is missing."""
-    names = [name for name in method_order(run) if name != "copy"]
+    kinds = {score.method: score.kind for task in run.tasks for score in task.scores}
+    names = [name for name in method_order(run) if kinds[name] == "method"] or [*kinds]
     fusing = [name for name in names if not is_alone(name)]
     return REFERENCE if REFERENCE in names else (fusing or names)[-1]

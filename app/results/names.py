@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult, TaskResult
 
 _ALONE = "adapter:"
-_REFERENCES = {"oracle-pair": "Right pair, static", "copy": "Copy"}
+_REFERENCES = {
+    "oracle-pair": "Right pair, static",
+    "best-single": "Best adapter alone",
+    "copy": "Copy",
+}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 

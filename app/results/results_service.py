@@ -11,7 +11,7 @@ from app.results import result_file
 from app.results.item_choice import ItemChoice
 from app.results.names import Names
 from app.results.result_file import ResultFile
-from app.results.views import differences_panel, score_table
+from app.results.views import differences_panel, method_scores
 from app.results.views.findings_panel import FindingsPanel, findings_panel
 from app.results.views.items_panel import ItemsPanel, items_panel
 from app.results.views.profiles_panel import profiled_methods, profiles_panel
@@ -68,8 +68,8 @@ class ResultsService:
         """
         run, names, tag = self.runs[place], self.names, _OTHER if self.file.differing else ""
         return {
-            "scores": score_table.shares(run, names, tag),
-            "losses": score_table.losses(run, names, tag),
+            "scores": method_scores.shares(run, names, tag),
+            "losses": method_scores.losses(run, names, tag),
             "differences": differences_panel.shares(run, names, place),
             "loss_differences": differences_panel.losses(run, names, place),
             "routing": routing_table(self.runs, self._collection, names, tag),

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
-from analysis.methods import fuse
+from analysis.methods import fuse_available
 from app.server.requests import run_with_progress
 from app.services.updates import Update, Updates
 from app.state import what_if
 from app.state.answer_stream import AnswerStream
-from app.state.answers_panel import Heading, heading_of, reference_among
+from app.state.answers_panel import Heading, Missing, heading_of, reference_among
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
 from app.state.what_if import GridAnswers
@@ -50,7 +50,7 @@ def check_count(methods: Sequence[str], grid_answers: GridAnswers) -> None:
         including = f" (including {listed(labels)})" if labels else ""
         raise InputError(
             f"You chose {count} answers{including}, but at most {MOST_ANSWERS} fit side by side: "
-            f"untick {count - MOST_ANSWERS} under “Answers”. Your query and the grid are kept."
+            f"take {count - MOST_ANSWERS} away under “Answers”. Your query and the grid are kept."
         )
 
 
@@ -62,8 +62,10 @@ def answer_rows(
     grid_answers: GridAnswers,
     labels: Mapping[str, str],
     progress: Progress | None = None,
-) -> list[AnswerRow]:
+) -> tuple[list[AnswerRow], tuple[Missing, ...]]:
     """The rows that answer a run: those of the methods, then those of the grid.
+
+    A method that needs something that is not there has no row: its reason stands among the answers.
 
     Args:
         engine: Reads divergences.
@@ -77,14 +79,15 @@ def answer_rows(
     # The collection's position and normalisation: other view settings change the grid only.
     weight_settings = replace(engine.settings, lens=settings.lens)
     context = engine.context(trace, settings=weight_settings, progress=progress)
-    fused = fuse(settings.methods, context) if settings.methods else []
+    fused, reasons = fuse_available(settings.methods, context) if settings.methods else ([], {})
     rows = [(row, heading_of(row.name, labels)) for row in fused]
+    missing = tuple(Missing.of(heading_of(name, labels), str(reasons[name])) for name in reasons)
     session = session.copy()
     if grid_answers.painted and session.what_if is not None:
         rows.append(what_if.painted_row(session.what_if))
     if grid_answers.shown and session.snapshot is not None:
         rows.append(what_if.shown_row(session.snapshot))
-    return rows
+    return rows, missing
 
 
 def answer(
@@ -93,6 +96,7 @@ def answer(
     run: Run,
     settings: AnswerSettings,
     rows: list[AnswerRow],
+    missing: tuple[Missing, ...],
     costs: tuple[str, ...],
     labels: Mapping[str, str],
 ) -> Updates:
@@ -104,12 +108,17 @@ def answer(
         run: The run.
         settings: The answer settings.
         rows: From `answer_rows`.
+        missing: The methods that cannot answer, from there too.
         costs: The costs of the steps before, in words.
         labels: The adapters' labels by name.
     """
     if not rows:
         detail = " · ".join(costs)
-        yield {"status": StatusPanel("done", "Done. No answer is selected.", 1.0, detail)}
+        said = "None of the selected methods can answer." if missing else "No answer is selected."
+        answers = AnswerStream(run.number, [], None, missing)
+        answers.finish("done")
+        status = StatusPanel("done", f"Done. {said}", 1.0, detail)
+        yield {"answers": answers.panel(), "status": status}
         return
     steps = engine.answer(
         run.prompt,
@@ -119,7 +128,7 @@ def answer(
     )
     names = [heading.name for _, heading in rows]
     answer_stream = AnswerStream(
-        run.number, [heading for _, heading in rows], reference_among(names)
+        run.number, [heading for _, heading in rows], reference_among(names), missing
     )
 
     def record() -> AnswerRecord:

@@ -129,7 +129,7 @@ class QueryService:
                     engine, session, trace, settings, grid_answers, self._labels, progress
                 ),
             )
-            yield from answer(engine, session, run, settings, fused.value, costs, self._labels)
+            yield from answer(engine, session, run, settings, *fused.value, costs, self._labels)
 
         yield from run_request(session, ticket, self._request_queue, steps())
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.state.answers_panel import Answer, AnswersPanel, Heading, answers_panel
+from app.state.answers_panel import Answer, AnswersPanel, Heading, Missing, answers_panel
 from app.widgets.text import visible
 
 if TYPE_CHECKING:
@@ -29,14 +29,22 @@ class AnswerStream:
         run: Number of the request.
         headings: One for each answer.
         reference: Index of the answer that the others are compared with, or None.
+        missing: The methods that cannot answer.
     """
 
-    def __init__(self, run: int, headings: Sequence[Heading], reference: int | None) -> None:
+    def __init__(
+        self,
+        run: int,
+        headings: Sequence[Heading],
+        reference: int | None,
+        missing: tuple[Missing, ...] = (),
+    ) -> None:
         self.run = run
         self.state = "waiting"
         self._answers = [Answer(heading) for heading in headings]
         self._ids: list[list[int]] = [[] for _ in headings]
         self._reference = reference
+        self._missing = missing
         self._start = time.perf_counter()
         self._seconds = 0.0
         self._updates = 0
@@ -101,7 +109,9 @@ class AnswerStream:
             return self._panel(self._sent[0])
 
     def _panel(self, starts: Sequence[int] | None = None) -> AnswersPanel:
-        return answers_panel(self.run, self.state, self._answers, self._reference, starts)
+        return answers_panel(
+            self.run, self.state, self._answers, self._reference, starts, self._missing
+        )
 
     def _first_difference(self, index: int) -> int | None:
         """Index of the first token that differs from the reference answer's."""

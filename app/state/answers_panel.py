@@ -30,12 +30,36 @@ class Heading:
         label: The title of the card.
         summary: One sentence about the rule behind it.
         of_divergence: Whether the rule reads divergences, which depend on the view settings.
+        method: Name of the method in the list of methods; empty where the list lacks it.
     """
 
     name: str
     label: str
     summary: str = ""
     of_divergence: bool = False
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A method that cannot answer.
+
+    Attributes:
+        name: The method's name, as `analysis` takes it.
+        label: The title of the card.
+        method: Name of the method in the list of methods.
+        reason: What it needs, and the remedy.
+    """
+
+    name: str
+    label: str
+    method: str
+    reason: str
+
+    @classmethod
+    def of(cls, heading: Heading, reason: str) -> Missing:
+        """A method with some heading."""
+        return cls(heading.name, heading.label, heading.method, reason)
 
 
 @dataclass
@@ -64,6 +88,7 @@ class AnswerCard:
         label: The title of the card.
         summary: One sentence about the rule behind it.
         of_divergence: Whether the rule reads divergences, which depend on the view settings.
+        method: Name of the method in the list of methods; empty where the list lacks it.
         start: Index of the first token in `tokens`; the panel has the tokens before it.
         tokens: The tokens from `start` on.
         end: Why the answer ended; None while it grows.
@@ -76,6 +101,7 @@ class AnswerCard:
     label: str
     summary: str
     of_divergence: bool
+    method: str
     start: int
     tokens: Sequence[ShownToken]
     end: str | None
@@ -98,12 +124,14 @@ class AnswersPanel:
         state: `waiting`, `running`, `done` or `stopped`.
         sentence: How to read the cards.
         rows: One card for each answer.
+        missing: One card for each method that cannot answer.
     """
 
     run: int
     state: str
     sentence: str
     rows: tuple[AnswerCard, ...]
+    missing: tuple[Missing, ...] = ()
 
     @classmethod
     def empty(cls, run: int = 0) -> AnswersPanel:
@@ -121,7 +149,7 @@ def heading_of(name: str, labels: Mapping[str, str]) -> Heading:
     rule, _, adapter = name.partition(":")
     method = methods()[rule]
     label = f"{labels[adapter]} {method.label}" if adapter else method.label
-    return Heading(name, label, method.summary, method.of_divergence)
+    return Heading(name, label, method.summary, method.of_divergence, method.name)
 
 
 def reference_among(names: Sequence[str]) -> int:
@@ -135,6 +163,7 @@ def answers_panel(
     answers: Sequence[Answer],
     reference: int | None,
     starts: Sequence[int] | None = None,
+    missing: tuple[Missing, ...] = (),
 ) -> AnswersPanel:
     """The panel of some answers.
 
@@ -144,13 +173,14 @@ def answers_panel(
         answers: The answers.
         reference: Index of the answer that the others are compared with, or None.
         starts: For each answer, the index of the first token to send; all tokens by default.
+        missing: The methods that cannot answer.
     """
     label = None if reference is None else answers[reference].heading.label
     cards = [
         _card(answer, start, label)
         for answer, start in zip(answers, starts or [0] * len(answers), strict=True)
     ]
-    return AnswersPanel(run, state, _sentence(len(answers), label), tuple(cards))
+    return AnswersPanel(run, state, _sentence(len(answers), label), tuple(cards), missing)
 
 
 def _card(answer: Answer, start: int, reference: str | None) -> AnswerCard:
@@ -164,6 +194,7 @@ def _card(answer: Answer, start: int, reference: str | None) -> AnswerCard:
         label=answer.heading.label,
         summary=answer.heading.summary,
         of_divergence=answer.heading.of_divergence,
+        method=answer.heading.method,
         start=start,
         tokens=answer.tokens[start:],
         end=answer.end,

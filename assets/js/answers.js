@@ -23,6 +23,7 @@ FusionLens.define("answers", (root) => {
     const summary = el("p", { className: "summary" }, row.summary, note);
     const text = el("div", { className: "text", tabIndex: 0, dir: "auto", at: { role: "group", "aria-label": `Answer of ${row.label}` } });
     const facts = el("div", { className: "facts" });
+    const about = row.method ? FusionLens.aboutMethod(row.method, row.label) : null;
     const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
     copy.setAttribute("aria-label", `Copy the answer of ${row.label}`);
     copy.addEventListener("click", async () => {
@@ -51,25 +52,35 @@ FusionLens.define("answers", (root) => {
       event.preventDefault();
       select(to);
     });
-    const head = el("header", {}, name, copy);
+    const head = el("header", {}, name, el("div", { className: "actions" }, about, copy));
     const node = el("article", { className: "card", data: { row: row.name, divergence: row.of_divergence ? "1" : "" } }, head, summary, text, token, facts);
     cards.append(node);
     drawn[index] = { node, note, text, facts, count: 0 };
+  };
+
+  // A method that cannot answer says why, in the place of its answer.
+  const missing = (row) => {
+    const name = el("h3", { dir: "auto" }, row.label);
+    const head = el("header", {}, name, FusionLens.aboutMethod(row.method, row.label));
+    const reason = el("p", { className: "reason", dir: "auto" }, ...FusionLens.prose(row.reason));
+    return el("article", { className: "card missing", data: { row: row.name } }, head, el("p", { className: "summary" }, "Cannot answer here."), reason);
   };
 
   return {
     update(value) {
       // Ignore late updates of an older request. Only the first update may belong to a new session.
       if (value.run < run && value.state !== "waiting") return;
-      if (value.run !== run || value.rows.length !== drawn.length) {
+      if (value.run !== run || value.rows.length !== drawn.length || value.missing.length !== cards.children.length - drawn.length) {
         run = value.run;
         drawn = [];
         cards.replaceChildren();
         value.rows.forEach(card);
+        cards.append(...value.missing.map(missing));
         showNote();
       }
-      cards.dataset.count = value.rows.length;
-      root.dataset.empty = value.rows.length ? "" : "1";
+      const count = value.rows.length + value.missing.length;
+      cards.dataset.count = count;
+      root.dataset.empty = count ? "" : "1";
       root.dataset.state = value.state;
       sentence.textContent = value.sentence;
       value.rows.forEach((row, index) => {

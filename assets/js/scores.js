@@ -1,4 +1,4 @@
-// A table of scores: each number stands over its interval; the best number of a row has a mark.
+// A table of scores: each number stands over its interval; the best number has a mark.
 FusionLens.define("scores", (root) => {
   const { el } = FusionLens;
   const title = el("h2", {});
@@ -27,11 +27,23 @@ FusionLens.define("scores", (root) => {
       starts.add(place);
       place += span;
     }
-    const names = columns.map((name, at) => el("th", { scope: "col", dir: "auto", data: starts.has(at) ? { start: "1" } : {} }, name));
+    const names = columns.map((name, at) => el("th", { scope: "col", dir: "auto", data: starts.has(at) ? { start: "1" } : {} }, ...content(name)));
     const first = el("th", { scope: "col", rowSpan: groups.length ? 2 : 1 }, corner);
     if (!groups.length) return { starts, rows: [el("tr", {}, first, ...names)] };
     const over = groups.map(([name, span]) => el("th", { scope: "colgroup", colSpan: span, dir: "auto", data: { start: "1" } }, name));
     return { starts, rows: [el("tr", { className: "groups" }, first, ...over), el("tr", {}, ...names)] };
+  };
+
+  // The rows under the headings of their sections.
+  const sections = ({ sections, columns }, lines) => {
+    if (!sections.length) return [el("tbody", {}, ...lines)];
+    let place = 0;
+    return sections.map(([name, count]) => {
+      const own = lines.slice(place, (place += count));
+      const head = el("th", { scope: "rowgroup", dir: "auto" }, name);
+      const rest = el("td", { colSpan: columns.length, at: { "aria-hidden": "true" } });
+      return el("tbody", {}, el("tr", { className: "section" }, head, rest), ...own);
+    });
   };
 
   return {
@@ -46,7 +58,7 @@ FusionLens.define("scores", (root) => {
       note.hidden = !value.note;
       table.setAttribute("aria-label", value.title);
       const { starts, rows } = heads(value);
-      const body = value.rows.map(({ heading, cells }) =>
+      const lines = value.rows.map(({ heading, cells }) =>
         el(
           "tr",
           {},
@@ -56,7 +68,7 @@ FusionLens.define("scores", (root) => {
           ),
         ),
       );
-      table.replaceChildren(el("table", {}, el("thead", {}, ...rows), el("tbody", {}, ...body)));
+      table.replaceChildren(el("table", {}, el("thead", {}, ...rows), ...sections(value, lines)));
     },
   };
 });

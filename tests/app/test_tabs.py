@@ -109,7 +109,7 @@ def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
     collection: Collection, lessons: str
 ) -> None:
     page = _page(collection)
-    assert _titles(page) == ["Explore", "Results", "Lessons"]
+    assert _titles(page) == ["Explore", "Results", "Methods", "Lessons"]
     assert {"first-lesson", "ask"} <= _ids(page)
     (context,) = importlib.import_module(lessons).contexts
     assert context.page is page
@@ -213,6 +213,6 @@ def test_a_folder_that_is_no_tab_is_named(
 
 
 def test_without_the_folder_the_tab_is_gone(collection: Collection) -> None:
-    assert [tab.title for tab in find_tabs()] == ["Explore", "Results"]
+    assert [tab.title for tab in find_tabs()] == ["Explore", "Results", "Methods"]
     page = _page(collection)
-    assert _titles(page) == ["Explore", "Results"] and "first-lesson" not in _ids(page)
+    assert _titles(page) == ["Explore", "Results", "Methods"] and "first-lesson" not in _ids(page)

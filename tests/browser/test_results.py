@@ -47,8 +47,8 @@ def test_a_visitor_reads_the_results(
     finding = page.locator("#results-findings .finding")
     expect(finding).to_contain_text("With all five adapters on, qa-FLoRA gives")
     scores = page.locator("#results-scores")
-    # Four tasks, and the means of three groups of them.
-    expect(scores.locator("tbody tr")).to_have_count(7)
+    # Four methods that fuse, five adapters alone, two for reference, under three headings.
+    expect(scores.locator("tbody tr")).to_have_count(14)
     expect(scores).to_contain_text(HOSTILE)
     for name in ("differences", "loss-differences", "profiles"):
         expect(page.locator(f"#results-{name} .fl-panel")).to_have_attribute(

@@ -34,3 +34,8 @@ def between(interval: Interval, factor: float, decimals: int) -> str:
 def chance(p: float) -> str:
     """A p value."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def items(count: int) -> str:
+    """A number of items."""
+    return f"{count} item{'' if count == 1 else 's'}"

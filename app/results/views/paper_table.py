@@ -24,7 +24,7 @@ def paper_table() -> ScoreTable:
         "the order of the methods, not the numbers.",
         corner="Method",
         groups=(),
-        columns=("LLaMA-2-7B", "LLaMA-3-8B"),
+        columns=(Cell("LLaMA-2-7B"), Cell("LLaMA-3-8B")),
         rows=tuple(
             ScoreRow(Cell(method), tuple(Cell(value) for value in values))
             for method, values in _AVERAGES.items()

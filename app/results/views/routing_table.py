@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult
     from analysis.benchmark.statistics import Share
 
-_COLUMNS = ("Pair", "Language", "Task")
+_COLUMNS = (Cell("Pair"), Cell("Language"), Cell("Task"))
 
 
 def routing_table(
@@ -41,7 +41,7 @@ def routing_table(
         by_signal = {one.signal: one for one in task.routing}
         cells = [cell for signal in signals for cell in _cells(by_signal.get(signal))]
         items = max(one.items for one in task.routing)
-        rows.append(ScoreRow(Cell(names.task(task), f"{items} items"), tuple(cells)))
+        rows.append(ScoreRow(Cell(names.task(task), figures.items(items)), tuple(cells)))
     return ScoreTable(
         title="Does the signal find the right adapters? In %",
         tag=tag,

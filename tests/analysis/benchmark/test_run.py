@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from analysis import methods as method_files
 from analysis.__main__ import main
 from analysis.benchmark import results
-from analysis.benchmark.entries import Entry, Selection, entries_of, selection
+from analysis.benchmark.choice import runnable
+from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of, selection
 from analysis.benchmark.execution.answerer import Answerer
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.processes import Processes
@@ -35,12 +38,14 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
+from tests.added import added_file
+from tests.lacking import LACKING
 from tests.tiny import tiny_collection
 
 # Random tokens spell such a text soon: answers end early, and the tests with them.
 STOP = tuple("aeiounrst аеоин有个")
 ROOT = Path(__file__).resolve().parents[3]
-METHODS = ("base", "adapter:*", "static", "qa-flora", "oracle-pair")
+METHODS = ("base", "adapter:*", "static", "qa-flora", "oracle-pair", "best-single")
 # The process dies in the middle of its third step.
 KILLED = """
 import os, signal, sys
@@ -146,7 +151,7 @@ def test_every_entry_answers_every_item(whole: tuple[BenchmarkResult, Path]) -> 
     result, _ = whole
     numbers, mixed = result.tasks
     alone = ["adapter:math", "adapter:spanish", "adapter:code"]
-    names = ["base", *alone, "static", "qa-flora", "oracle-pair"]
+    names = ["base", *alone, "static", "qa-flora", "oracle-pair", "best-single"]
     for task in result.tasks:
         assert [score.method for score in task.scores] == [*names, "copy"]
     counts = Counter((one.task, one.method) for one in result.answers)
@@ -157,18 +162,36 @@ def test_every_entry_answers_every_item(whole: tuple[BenchmarkResult, Path]) -> 
     copies = [one for one in result.answers if (one.task, one.method) == ("numbers", "copy")]
     assert {one.extracted for one in copies} == {"5"}
     assert all(score.loss is not None for score in mixed.scores[:-1])
-    references = ["static", "oracle-pair"]
-    assert [found.measure for found in numbers.comparisons] == ["both", "both"]
+    references = ["static", "oracle-pair", "best-single"]
+    assert [found.measure for found in numbers.comparisons] == ["both"] * 3
     assert [found.reference for found in numbers.comparisons] == references
-    assert [found.measure for found in mixed.comparisons] == ["both", "loss", "both", "loss"]
+    assert [found.measure for found in mixed.comparisons] == ["both", "loss"] * 3
     (group,) = result.groups
     assert (group.group, group.tasks) == ("es: math", ("numbers", "mixed"))
-    assert [found.measure for found in group.comparisons] == ["both", "both"]
+    assert [found.measure for found in group.comparisons] == ["both"] * 3
     assert [found.reference for found in group.comparisons] == references
     assert group.comparisons[0].items == 28
-    assert {one.method for one in group.comparisons[1].differences} == {*names[:-1]}
+    assert {one.method for one in group.comparisons[1].differences} == {*names} - {"oracle-pair"}
     assert numbers.comparisons[0].clusters == 13
-    assert "oracle-pair" not in numbers.comparisons[0].first
+    assert not {"oracle-pair", "best-single"} & set(numbers.comparisons[0].first)
+
+
+def test_the_best_adapter_alone_has_its_answers_and_runs_no_model(
+    whole: tuple[BenchmarkResult, Path],
+) -> None:
+    result, folder = whole
+    for task, lower_is_better in zip(result.tasks, (False, True), strict=True):
+        scores = {score.method: score for score in task.scores}
+        alone = [score for name, score in scores.items() if name.startswith("adapter:")]
+        best = scores["best-single"]
+        assert (best.kind, best.seconds) == ("oracle", 0.0)
+        if lower_is_better:
+            assert best.loss == min((one.loss for one in alone), key=lambda one: one.value)
+        else:
+            assert best.both.value == max(one.both.value for one in alone)
+        assert "best-single" not in {profile.method for profile in task.profiles}
+    journal = "".join(path.read_text() for path in folder.glob("items-*.jsonl"))
+    assert '"oracle-pair"' in journal and '"best-single"' not in journal
 
 
 def test_answers_and_losses_are_the_engines(
@@ -536,3 +559,53 @@ def test_bad_items_are_told_before_a_model_is_loaded(
     assert reason in err and "loading" not in err
     if "lang" not in change:
         assert f"{path}, line 2" in err
+
+
+@pytest.fixture
+def lacking(tmp_path: Path) -> Iterator[None]:
+    with added_file(method_files, tmp_path / "methods" / "lacking.py", LACKING):
+        yield
+
+
+@pytest.mark.usefixtures("lacking")
+def test_a_method_that_cannot_run_ends_the_run_before_it_begins(
+    manifest: Path, files: tuple[Path, ...], tmp_path: Path, capsys: Any
+) -> None:
+    out = tmp_path / "out"
+    asked = ["--collection", str(manifest), "--tasks", str(files[1]), "--out", str(out)]
+    assert main(["benchmark", *asked, "--methods", "static", "lacking"]) == 2
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert complaint == (
+        "error: Method 'lacking' cannot run: It needs methods/lacking.safetensors: fit it."
+    )
+    assert not [*out.glob("*.json*")]
+
+
+@pytest.mark.usefixtures("lacking")
+def test_all_leaves_out_and_names_the_methods_that_cannot_run(
+    collection: Collection, files: tuple[Path, ...], tmp_path: Path
+) -> None:
+    task = read_task(files[1], None)
+    every = selection(collection, False, None)
+    for asked in (["all", "oracle-pair"], ["all", "lacking"]):
+        check_entries([task], asked, every, collection)
+    engine = Engine.load(collection)
+    chosen = ([task], every, collection, engine, WeightSettings())
+    names, reasons = runnable(["qa-flora", "all", "oracle-pair"], *chosen)
+    assert reasons == {"lacking": "It needs methods/lacking.safetensors: fit it."}
+    assert (names[0], names[-1]) == ("qa-flora", "oracle-pair")
+    assert {"base", "static", "sum", "adapter:*"} <= set(names) and "all" not in names
+    with pytest.raises(InputError, match="'lacking' cannot run: It needs"):
+        runnable(["all", "lacking"], *chosen)
+    told: list[str] = []
+    request = Request((files[1],), ("base", "static", "lacking", "sum"), every, limit=1)
+    with pytest.raises(InputError, match="'lacking' cannot run"):
+        run_benchmark(collection, request, tmp_path / "out", note=told.append)
+    assert told == []
+
+
+def test_best_single_needs_the_adapters_alone(collection: Collection) -> None:
+    every = selection(collection, False, None)
+    check_entries([], ["all", "best-single"], every, collection)
+    with pytest.raises(InputError, match=r"'best-single' is the best adapter alone: add adapter:"):
+        check_entries([], ["static", "best-single"], every, collection)

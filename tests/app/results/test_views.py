@@ -12,13 +12,15 @@ from analysis.benchmark.results import BenchmarkResult
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
 from app.results.item_choice import ItemChoice
+from app.results.lookup import headline
 from app.results.names import Names
 from app.results.results_service import ResultsService, run_choices
-from app.results.views import differences_panel, score_table
+from app.results.views import differences_panel, method_scores
 from app.results.views.findings_panel import finding
 from app.results.views.items_panel import items_panel
 from app.results.views.profiles_panel import profiled_methods, profiles_panel
 from app.results.views.routing_table import routing_table
+from app.results.views.score_table import ScoreRow, ScoreTable
 from app.state.link_fields import Field, LinkFields, query, some_of
 from app.widgets.panels import encode
 from tests.made_results import write_result_file, write_tasks
@@ -65,34 +67,65 @@ def test_the_finding_is_computed_from_the_numbers(results: JoinedResults, names:
 def test_scores_stand_over_their_intervals_and_ties_are_marked_as_ties(
     run: BenchmarkResult, names: Names
 ) -> None:
-    table = score_table.shares(run, names, "of other adapters")
+    table = method_scores.shares(run, names, "of other adapters")
     assert table.tag == "of other adapters"
-    assert [row.heading.text for row in table.rows[:2]] == ["Spanish · Math", "Russian · Math"]
+    assert [one.text for one in table.columns[:2]] == ["Spanish · Math", "Russian · Math"]
+    assert table.columns[0].detail == "40 items"
     score = next(one for one in run.tasks[0].scores if one.method == "qa-flora")
     assert score.both is not None
-    cell = table.rows[0].cells[table.columns.index("qa-FLoRA")]
+    cell = _row(table, "qa-FLoRA").cells[0]
     assert cell.text == f"{100 * score.both.value:.0f}"
     assert cell.detail == f"{100 * score.both.low:.0f}–{100 * score.both.high:.0f}"
     assert cell.mark == "best"
     # One item cannot tell methods apart: those with the best number share it, all others tie.
-    (code,) = (row for row in table.rows if row.heading.text == "Spanish · Code")
-    marks = {cell.mark for name, cell in zip(table.columns, code.cells, strict=True)
-             if name != "Copy"}  # fmt: skip
-    assert marks == {"best", "tied"}
-    ranked = [cell for name, cell in zip(table.columns, code.cells, strict=True) if name != "Copy"]
+    code = [one.text for one in table.columns].index("Spanish · Code")
+    rows = table.rows[: -table.sections[-1][1]]
+    ranked = [row.cells[code] for row in rows]
+    assert {cell.mark for cell in ranked} == {"best", "tied"}
     best = max(int(cell.text) for cell in ranked)
     assert all((cell.mark == "best") == (int(cell.text) == best) for cell in ranked)
     assert sum(span for _, span in table.groups) == len(table.columns)
+    assert all(len(row.cells) == len(table.columns) for row in table.rows)
 
 
-def test_the_last_rows_are_means_over_tasks_of_several_languages(
+def _row(table: ScoreTable, method: str) -> ScoreRow:
+    (row,) = (row for row in table.rows if row.heading.text == method)
+    return row
+
+
+def test_the_headline_is_a_method_and_no_reference(run: BenchmarkResult) -> None:
+    assert headline(run) == "qa-flora"
+    tasks = tuple(
+        replace(task, scores=tuple(one for one in task.scores if one.method != "qa-flora"))
+        for task in run.tasks
+    )
+    assert headline(replace(run, tasks=tasks)) == "sum"
+
+
+def test_rows_stand_in_sections_and_those_for_reference_say_what_they_know(
     run: BenchmarkResult, names: Names
 ) -> None:
-    table = score_table.shares(run, names, "")
-    means = table.rows[len(run.tasks) :]
-    assert means[0].heading.text == "Math: Spanish, Russian"
-    assert means[0].heading.detail == "mean of 2 tasks"
-    cells = [row.cells[table.columns.index("qa-FLoRA")] for row in (*table.rows[:2], means[0])]
+    table = method_scores.shares(run, names, "")
+    assert table.sections == (("Methods", 4), ("One adapter alone", 5), ("For reference", 2))
+    assert sum(count for _, count in table.sections) == len(table.rows)
+    single, copy = table.rows[-2:]
+    assert (single.heading.text, copy.heading.text) == ("Best adapter alone", "Copy")
+    assert single.heading.detail == "known afterwards, not found"
+    alone = [row.cells[0] for row in table.rows[4:9]]
+    assert single.cells[0].text == str(max(int(cell.text) for cell in alone))
+    assert not any(cell.mark for row in (single, copy) for cell in row.cells)
+
+
+def test_the_last_columns_are_means_over_tasks_of_several_languages(
+    run: BenchmarkResult, names: Names
+) -> None:
+    table = method_scores.shares(run, names, "")
+    mean = table.columns[len(run.tasks)]
+    assert mean.text == "Math: Spanish, Russian"
+    assert mean.detail == "mean of 2 tasks"
+    assert table.groups == (("Tasks", len(run.tasks)), ("Means", 3))
+    own = _row(table, "qa-FLoRA").cells
+    cells = [own[0], own[1], own[len(run.tasks)]]
     right = [next(one.both.value for one in task.scores if one.method == "qa-flora" and one.both)
              for task in run.tasks[:2]]  # fmt: skip
     assert cells[2].text == f"{100 * sum(right) / 2:.0f}"
@@ -100,16 +133,16 @@ def test_the_last_rows_are_means_over_tasks_of_several_languages(
 
 
 def test_losses_are_shown_for_tasks_with_options_alone(run: BenchmarkResult, names: Names) -> None:
-    table = score_table.losses(run, names, "")
-    assert [row.heading.text for row in table.rows] == ["Spanish · Medical"]
+    table = method_scores.losses(run, names, "")
+    assert [one.text for one in table.columns] == ["Spanish · Medical"] and not table.groups
     without = replace(run, tasks=run.tasks[:1])
-    assert score_table.losses(without, names, "").rows == ()
+    assert method_scores.losses(without, names, "").rows == ()
 
 
 def test_methods_that_a_task_lacks_have_no_number(results: JoinedResults, names: Names) -> None:
-    table = score_table.shares(results.runs[1], names, "")
-    russian = table.columns.index("Russian")
-    shown = [row.cells[russian].text == "–" for row in table.rows[: len(results.runs[1].tasks)]]
+    table = method_scores.shares(results.runs[1], names, "")
+    cells = _row(table, "Russian").cells[: len(results.runs[1].tasks)]
+    shown = [cell.text == "–" for cell in cells]
     assert shown == [True, False, True, True]
 
 

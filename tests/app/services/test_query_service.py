@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from analysis import methods as method_files
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.sizes import size_of
@@ -25,12 +26,14 @@ from analysis.models.manifest import load_collection
 from app.export import files
 from app.services.robustness_service import check_copies, check_variants
 from app.services.updates import Updates
-from app.state.answers_panel import AnswersPanel
+from app.state.answers_panel import AnswersPanel, Missing
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
+from tests.added import added_file
 from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
+from tests.lacking import LACKING
 from tests.passes import Passes, unwatch
 from tests.tiny import tiny_collection, tiny_engine
 
@@ -175,6 +178,42 @@ def test_a_seventh_answer_is_refused_and_nothing_is_lost(visit: Visit) -> None:
     assert "You chose 7 answers (including “Shown weights”), but" in refused["status"].text
     assert "answers" not in refused and "grid" not in refused
     assert visit.session.run is before and not refused["busy"]
+
+
+@pytest.fixture
+def lacking(tmp_path: Path) -> Iterator[None]:
+    with added_file(method_files, tmp_path / "methods" / "lacking.py", LACKING):
+        yield
+
+
+@pytest.mark.usefixtures("lacking")
+def test_a_method_that_cannot_answer_says_why_and_the_others_answer(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("base", "lacking", "static"))
+    assert _rows(shown) == ["base", "static"] and shown["status"].text == "Done"
+    assert all(row.text and row.method == row.name for row in shown["answers"].rows)
+    (missing,) = shown["answers"].missing
+    assert missing == Missing(
+        "lacking", "Lacking", "lacking", "It needs methods/lacking.safetensors: fit it."
+    )
+    exported = json.loads(files.export("json", visit.collection, visit.session).text)["answers"]
+    assert exported["unavailable"] == {"lacking": missing.reason}
+    assert [row["name"] for row in exported["rows"]] == ["base", "static"]
+    page = files.export("html", visit.collection, visit.session).text
+    assert f"Cannot answer: {missing.reason}" in page
+    snippet = files.export("py", visit.collection, visit.session).text
+    assert "fuse(['base', 'static']" in snippet and "lacking" not in snippet
+
+
+@pytest.mark.usefixtures("lacking")
+def test_where_no_method_can_answer_the_page_says_so(visit: Visit) -> None:
+    shown = visit.ask(QUERY, methods=("lacking",))
+    assert not shown["answers"].rows and len(shown["answers"].missing) == 1
+    assert shown["answers"].state == "done"
+    assert shown["status"].text == "Done. None of the selected methods can answer."
+    # The weights of the grid have a row of their own.
+    shown = visit.ask(QUERY, methods=("lacking",), with_shown=True)
+    assert _rows(shown) == ["shown"] and len(shown["answers"].missing) == 1
+    assert shown["answers"].rows[0].method == ""
 
 
 def test_an_adapter_that_is_not_fused_can_answer_alone(visit: Visit) -> None:
