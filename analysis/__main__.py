@@ -4,17 +4,25 @@ import argparse
 import importlib
 import pkgutil
 import sys
+import textwrap
 from typing import Any, NoReturn
 
 from analysis import commands
 from analysis.common.errors import InputError
 
 
+class _Help(argparse.HelpFormatter):
+    """Help that never parts a name at a hyphen."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that refuses a bad argument in one line, with the value and the remedy."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
+        super().__init__(*args, **{"formatter_class": _Help, **named})
         self.register("type", int, _whole_number)
         self.register("type", float, _number)
 

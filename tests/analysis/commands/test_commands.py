@@ -246,7 +246,7 @@ def test_a_damaged_adapter_is_one_line(tmp_path: Path, capsys: Captured) -> None
         (["--max-new-tokens", "600"], "600 new tokens are asked for: ask for 1 to 512"),
         (["--methods", "static,adapter:code", "--adapters", "spanish,math"], "leaves out: add it"),
         (["--seed", str(2**63)], f"take a whole number from 0 to {2**63 - 1}"),
-        (["--methods", ","], "base, static, sum, qa-flora, adapter:NAME"),
+        (["--methods", ","], ", ".join(written_names())),
     ],
 )
 def test_answer_refuses_bad_values_before_it_loads_the_base(
