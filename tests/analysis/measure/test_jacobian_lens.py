@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +21,10 @@ from analysis.measure.lenses.jacobian import LENS, MATRICES
 from analysis.models.fitted import FittedFiles, Origin, read_fitted, write_fitted
 from analysis.models.manifest import load_collection
 from analysis.training.lenses.controls import controls_of
+from app.explore import control_column
+from app.explore.controls import Controls
 from app.state.view_settings import lens_choices, lens_note
+from app.widgets.labels import labels_of
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
@@ -115,10 +119,27 @@ def test_without_its_file_the_lens_says_how_to_make_it(
         Engine.load(load_collection(manifest))
 
 
-def test_with_its_file_the_page_offers_the_lens(fitted: Path) -> None:
-    collection = load_collection(fitted)
-    assert ("Jacobian", "jacobian") in lens_choices(collection)
-    assert lens_note(collection) == ""
+def controls_of_page(manifest: Path) -> Controls:
+    collection, controls = load_collection(manifest), Controls()
+    with gr.Blocks(analytics_enabled=False):
+        control_column.build(controls, collection, labels_of(collection), stored=False)
+    return controls
+
+
+def test_the_page_offers_the_lens_or_says_what_is_missing(manifest: Path) -> None:
+    without = controls_of_page(manifest)
+    with pytest.raises(ValueError, match="jacobian"):
+        without.link_fields["lens"].read("jacobian")
+    assert COMMAND in without["lens"].info
+    # A stored example says something else there; the reason comes back once a run unlocks it.
+    assert COMMAND in without.locked[without["lens"]]
+    path = manifest.parent / LENS.fitted
+    write_fitted(path, {MATRICES: matrices()}, Origin(COMMAND, "text", "base"))
+    offered = controls_of_page(manifest)
+    assert offered.link_fields["lens"].read("jacobian") == "jacobian"
+    assert ("Jacobian", "jacobian") in offered["lens"].choices
+    assert not offered["lens"].info
+    assert lens_note(load_collection(manifest)) == ""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -192,6 +193,17 @@ def test_windows_are_the_same_each_time_however_many_are_taken(tmp_path: Path) -
         tiny.tokenizer()(path.read_text(), add_special_tokens=False)["input_ids"]
     )
     assert decoded[5].removeprefix("<bos>") in prose
+
+
+def test_rows_name_their_sources_and_are_written_in_the_prompt_form(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    row = {"instruction": "How many?", "output": "Three.", "source": "Tatoeba", "license": "CC-BY"}
+    path.write_text(json.dumps(row) + "\n")
+    (text,) = read_texts([str(path)], PromptForm("<bos>User: {query}\nAssistant: ", ()), seed=0)
+    assert text.license == "Tatoeba (CC-BY)"
+    assert next(text.pieces) == "User: How many?\nAssistant: Three.\n"
+    (plain,) = read_texts([str(path)], None, seed=0)
+    assert next(plain.pieces) == "How many?\nThree.\n"
 
 
 def test_a_text_that_spells_a_control_token_stays_text() -> None:
