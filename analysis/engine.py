@@ -65,8 +65,10 @@ class Engine(ChangeTracer):
         vocabulary = Vocabulary(tokenizer)
         kept = ByteCache(limits.kept_bytes)
         runner = ModelRunner(model, vocabulary, adapters, limits, kept)
-        super().__init__(runner, vocabulary, prompt, limits, kept, settings or WeightSettings())
-        self.facts = AdapterFacts(adapters, fitted_files)
+        facts = AdapterFacts(adapters, fitted_files)
+        super().__init__(
+            runner, vocabulary, prompt, limits, kept, settings or WeightSettings(), facts
+        )
 
     @classmethod
     def load(

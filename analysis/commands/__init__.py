@@ -71,6 +71,9 @@ def weight_settings_of(args: argparse.Namespace, collection: Collection) -> Weig
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     settings = replace(default_settings(collection), **given, temperature=args.softmax_temperature)
     settings.check()
+    missing = lenses()[settings.lens].missing_in(collection.folder)
+    if missing:
+        raise InputError(f"The {settings.lens} lens cannot be used: {missing}.")
     return settings
 
 

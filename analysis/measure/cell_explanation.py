@@ -10,6 +10,7 @@ from torch import Tensor
 
 from analysis.inference.head import Head
 from analysis.measure.layer_reading import read_layers
+from analysis.measure.lenses import BoundLens
 from analysis.measure.metrics.kl import kl
 
 
@@ -61,7 +62,7 @@ class CellExplanation:
 def explain(
     hidden_RD: Tensor,
     head: Head,
-    lens: str,
+    lens: BoundLens,
     layer: int,
     adapter: str,
     text_of: Callable[[int], str],
@@ -72,14 +73,11 @@ def explain(
     Args:
         hidden_RD: The hidden states of base and adapter, `[2, width]`.
         head: The model's head.
-        lens: Name of a lens.
+        lens: The lens.
         layer: The layer that the hidden states are from.
         adapter: The adapter's name.
         text_of: From a token's id to its text.
         top: How many tokens to list.
-
-    Raises:
-        InputError: There is no such lens.
     """
     _, base_V, shift_KV = next(read_layers(hidden_RD.unsqueeze(1), head, lens, [layer]))
     base_V, shift_V = base_V.double(), shift_KV[0].double()

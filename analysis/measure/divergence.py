@@ -11,6 +11,7 @@ from torch import Tensor
 from analysis.common.progress import Progress, part_of
 from analysis.inference.head import Head
 from analysis.measure.layer_reading import read_layers
+from analysis.measure.lenses import BoundLens
 from analysis.measure.metrics import check_metrics, measure_all
 from analysis.measure.trace import BOTH, KEPT, Trace
 
@@ -38,7 +39,7 @@ class Divergence:
 def measure(
     trace: Trace,
     head: Head,
-    lens: str = "norm",
+    lens: BoundLens,
     position: str = "query",
     metrics: Sequence[str] = ("kl",),
     progress: Progress | None = None,
@@ -48,7 +49,7 @@ def measure(
     Args:
         trace: The hidden states of base and adapters.
         head: The model's head.
-        lens: Name of a lens.
+        lens: The lens.
         position: One of `trace.KEPT`.
         metrics: Names of metrics; they share one pass of the head.
         progress: Told after each layer; an exception that it raises stops the work.
@@ -57,7 +58,7 @@ def measure(
         A divergence for each metric.
 
     Raises:
-        InputError: There is no such lens, position or metric.
+        InputError: There is no such position or metric.
     """
     check_metrics(metrics)
     values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
@@ -68,7 +69,7 @@ def measure(
         if progress is not None:
             progress("reading the layers", (layer + 1) / trace.layers)
     return tuple(
-        Divergence(values_LK, peak_L, lens, position, name)
+        Divergence(values_LK, peak_L, lens.name, position, name)
         for values_LK, name in zip(values_MLK, metrics, strict=True)
     )
 

@@ -13,6 +13,7 @@ from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.measure.divergence import Divergence, peak
 from analysis.measure.layer_reading import read_layers
+from analysis.measure.lenses import BoundLens
 from analysis.measure.metrics import measure_all
 from analysis.measure.trace import MEAN
 
@@ -62,7 +63,7 @@ def read_every(
     states: Callable[[range, Progress], Tensor],
     part: int,
     head: Head,
-    lens: str,
+    lens: BoundLens,
     metric: str,
     progress: Progress | None = None,
 ) -> EveryToken:
@@ -77,7 +78,7 @@ def read_every(
             `[1 + adapters, layers, tokens, width]`, the base's first.
         part: How many tokens' states are in memory at a time.
         head: The LM head with the final norm.
-        lens: Name of a lens.
+        lens: The lens.
         metric: Name of a metric.
         progress: Told after each layer of a forward pass and after each token; an exception that
             it raises stops the work.
@@ -98,7 +99,7 @@ def read_every(
         adapters,
         values_LKT=torch.cat([values_LKt for values_LKt, _ in parts], dim=2),
         peak_LT=torch.cat([peak_Lt for _, peak_Lt in parts], dim=1),
-        lens=lens,
+        lens=lens.name,
         metric=metric,
     )
 
@@ -108,7 +109,7 @@ def _read_part(
     places: range,
     count: int,
     head: Head,
-    lens: str,
+    lens: BoundLens,
     metric: str,
     tell: Progress,
 ) -> tuple[Tensor, Tensor]:

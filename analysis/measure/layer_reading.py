@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from analysis.inference.head import Head
-from analysis.measure.lenses import check_lens, lenses
+from analysis.measure.lenses import BoundLens
 
 LOGITS_BYTES = 280_000_000
 """The logits of a group of layers take at most so many bytes, unless the group is one layer."""
@@ -21,7 +21,7 @@ LOGITS_BYTES = 280_000_000
 def read_layers(
     hidden_RLD: Tensor,
     head: Head,
-    lens: str = "norm",
+    lens: BoundLens,
     layers: Sequence[int] | None = None,
     *,
     logits_bytes: int = LOGITS_BYTES,
@@ -31,18 +31,14 @@ def read_layers(
     Args:
         hidden_RLD: Hidden states, the base's row first, `[1 + adapters, layers, width]`.
         head: The model's head.
-        lens: Name of a lens.
+        lens: The lens.
         layers: The number of each layer of `hidden_RLD`; 0, 1, 2, … by default.
         logits_bytes: How much the logits of a group may take.
 
     Yields:
         The layer's number, the base's logits `[vocabulary]`, and each adapter's shift of them
         `[adapters, vocabulary]`.
-
-    Raises:
-        InputError: There is no such lens.
     """
-    check_lens(lens)
     if hidden_RLD.dtype != torch.float64:
         hidden_RLD = hidden_RLD.float()
     hidden_RLD = hidden_RLD.to(head.weight_VD.device)
@@ -67,7 +63,7 @@ def read_layers(
             yield numbers[first + offset], base_V, shift_KV
 
 
-def _before_head(hidden_RD: Tensor, head: Head, lens: str, layer: int) -> Tensor:
+def _before_head(hidden_RD: Tensor, head: Head, lens: BoundLens, layer: int) -> Tensor:
     """The base's state before the LM head, then what each adapter adds to it, `[rows, width]`."""
-    states_RD = lenses()[lens].before_head(hidden_RD, head, layer)
+    states_RD = lens.before_head(hidden_RD, head, layer)
     return torch.cat([states_RD[:1], states_RD[1:] - states_RD[:1]])

@@ -14,10 +14,11 @@ from analysis.inference.prompt import Prompt
 from analysis.measure.cell_explanation import CellExplanation, explain
 from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken
-from analysis.measure.lenses import check_lens
+from analysis.measure.lenses import BoundLens, bind_lens
 from analysis.measure.metrics import check_metrics, metrics
 from analysis.measure.trace import KEPT, Trace
 from analysis.measure.weight_settings import WeightSettings
+from analysis.models.adapter_facts import AdapterFacts
 
 
 class TraceReader:
@@ -28,12 +29,19 @@ class TraceReader:
         token: From a token id to its text for people.
         kept: Keeps the results.
         settings: How divergences are read where a request does not say.
+        facts: Facts about the adapters, with the fitted files of lenses.
     """
 
     def __init__(
-        self, head: Head, token: Callable[[int], str], kept: ByteCache, settings: WeightSettings
+        self,
+        head: Head,
+        token: Callable[[int], str],
+        kept: ByteCache,
+        settings: WeightSettings,
+        facts: AdapterFacts,
     ) -> None:
         self.settings = settings
+        self.facts = facts
         self._head = head
         self._token = token
         self._kept = kept
@@ -75,7 +83,8 @@ class TraceReader:
             progress: Told after each layer; an exception that it raises stops the work.
 
         Raises:
-            InputError: There is no such lens, position or metric.
+            InputError: There is no such lens, position or metric, or the lens's fitted file is
+                missing or cannot be used.
         """
         lens, position = lens or self.settings.lens, position or self.settings.position
         metric = metric or self.settings.metric
@@ -108,7 +117,7 @@ class TraceReader:
         progress: Progress | None,
     ) -> Divergence:
         """Computes and keeps the divergences in some metrics; returns the first."""
-        results = measure(trace, self._head, lens, position, names, progress)
+        results = measure(trace, self._head, self._lens(lens), position, names, progress)
         for result in results:
             key = (trace.prompt, trace.adapters, lens, position, result.metric)
             self._keep(key, result)
@@ -128,9 +137,9 @@ class TraceReader:
             adapter: The adapter of the selected cell.
 
         Raises:
-            InputError: There is no such lens, layer or adapter.
+            InputError: There is no such lens, layer or adapter, or the lens cannot be used.
         """
-        check_lens(lens)
+        self._lens(lens)
         self._check_cell(trace, layer, adapter)
 
         def job(step: Progress) -> None:
@@ -150,7 +159,8 @@ class TraceReader:
         """Explains one cell of a trace; runs the LM head on two states.
 
         Raises:
-            InputError: There is no such layer, adapter or lens, or the position is not kept.
+            InputError: There is no such layer, adapter or lens, the lens cannot be used, or the
+                position is not kept.
         """
         self._check_cell(trace, layer, adapter)
         with self.background.paused():
@@ -165,9 +175,13 @@ class TraceReader:
             return kept
         rows = [0, 1 + trace.adapters.index(adapter)]
         states_RD = trace.at(position)[rows, layer]
-        cell = explain(states_RD, self._head, lens, layer, adapter, self._token)
+        cell = explain(states_RD, self._head, self._lens(lens), layer, adapter, self._token)
         self._keep(key, cell)
         return cell
+
+    def _lens(self, name: str) -> BoundLens:
+        """A lens with its fitted file, which is read once."""
+        return bind_lens(name, self.facts.fitted)
 
     def _keep(self, key: tuple[object, ...], value: object) -> None:
         # The key counts too: it holds a prompt, which can be larger than the value.

@@ -19,11 +19,11 @@ from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
 from analysis.measure.checks.control_copies import COPY_FACTORS, copy_name
 from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken, read_every
-from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics
 from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
 from analysis.measure.weight_settings import WeightSettings
+from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.collection import PromptForm
 from analysis.models.manifest import choose_adapters
 
@@ -38,6 +38,7 @@ class Tracer(TraceReader):
         limits: The caps.
         kept: Keeps the results.
         settings: How divergences are read where a request does not say.
+        facts: Facts about the adapters, with the fitted files of lenses.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class Tracer(TraceReader):
         limits: Limits,
         kept: ByteCache,
         settings: WeightSettings,
+        facts: AdapterFacts,
     ) -> None:
-        super().__init__(runner.head, self.token, kept, settings)
+        super().__init__(runner.head, self.token, kept, settings, facts)
         self.limits = limits
         self._runner = runner
         self._vocabulary = vocabulary
@@ -169,14 +171,15 @@ class Tracer(TraceReader):
         a time take at most `Limits.state_bytes`, or those of one token.
 
         Raises:
-            InputError: The prompt is too long for it, or a name is not there.
+            InputError: The prompt is too long for it, a name is not there, or the lens cannot be
+                used.
         """
         chosen = self._chosen(adapters)
         self.limits.check_every_token(len(prompt.ids))
         kept = self.kept_every_token(prompt, chosen, lens, metric)
         if kept is not None:
             return kept
-        check_lens(lens)
+        bound = self._lens(lens)
         check_metrics((metric,))
         part = max(1, self.limits.state_bytes // self._runner.token_bytes(1 + len(chosen)))
 
@@ -186,7 +189,7 @@ class Tracer(TraceReader):
 
         with self.background.paused():
             every = read_every(
-                prompt, chosen, states, part, self._runner.head, lens, metric, progress
+                prompt, chosen, states, part, self._runner.head, bound, metric, progress
             )
         self._keep((prompt, chosen, lens, metric, "every token"), every)
         return every
@@ -232,7 +235,9 @@ class Tracer(TraceReader):
         self, trace: Trace, lens: str, metric: str, position: str, progress: Progress | None
     ) -> Divergence:
         """The divergence at a kept position, read anew and not kept."""
-        (found,) = measure(trace, self._runner.head, lens, position, (metric,), progress)
+        (found,) = measure(
+            trace, self._runner.head, self._lens(lens), position, (metric,), progress
+        )
         return found
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from analysis.measure.lenses import lenses
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.trace import MEAN, POSITIONS
@@ -91,18 +90,22 @@ def build(
 
 def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
     locked: dict[str, Any] = {"interactive": False, "info": _STORED} if stored else {}
+    missing = view_settings.lens_note(collection)
     controls.add(
         "lens",
         gr.Radio(
-            view_settings.lens_choices(),
+            view_settings.lens_choices(collection),
             value=collection.lens,
             label="Lens",
             elem_id="lens",
-            **locked,
+            **({"info": missing or None} | locked),
         ),
         "view",
-        Field("lens", link_fields.one_of(*lenses()), collection.lens),
+        Field(
+            "lens", link_fields.one_of(*view_settings.usable_lenses(collection)), collection.lens
+        ),
         locked=True,
+        info=missing,
     )
     controls.add(
         "layers",

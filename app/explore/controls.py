@@ -44,12 +44,14 @@ class Control:
         part: The part of the work that it belongs to.
         link: Its field in a permalink, if it has one.
         locked: Whether the stored example does not allow it.
+        info: What stands beside it where the stored example does not lock it.
     """
 
     component: Component
     part: Part
     link: Field | None = None
     locked: bool = False
+    info: str = ""
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Controls:
         link: Field | None = None,
         *,
         locked: bool = False,
+        info: str = "",
     ) -> C:
         """Adds a control and returns its component.
 
@@ -79,8 +82,9 @@ class Controls:
             part: The part of the work that it belongs to.
             link: Its field in a permalink, if it has one.
             locked: Whether the stored example does not allow it.
+            info: What stands beside it where the stored example does not lock it.
         """
-        self.by_name[name] = Control(component, part, link, locked)
+        self.by_name[name] = Control(component, part, link, locked, info)
         return component
 
     def __getitem__(self, name: str) -> Component:
@@ -97,9 +101,11 @@ class Controls:
         return {name: control.component for name, control in self.by_name.items() if control.link}
 
     @property
-    def locked(self) -> list[Component]:
-        """The components that the stored example does not allow."""
-        return [control.component for control in self.by_name.values() if control.locked]
+    def locked(self) -> dict[Component, str]:
+        """The components that the stored example does not allow, with what else stands beside."""
+        return {
+            control.component: control.info for control in self.by_name.values() if control.locked
+        }
 
     @property
     def link_fields(self) -> dict[str, Field]:

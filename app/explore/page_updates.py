@@ -66,8 +66,8 @@ class PageUpdates:
         if "grid" in update and session.run is not None:
             cost = session.run.every_token_cost(*session.view_settings.reading)
             # The stored example has one setting of these controls only; a run has all.
-            unlocked = gr.update(interactive=True, info="")
-            changes |= dict.fromkeys(controls.locked, unlocked)
+            for control, info in controls.locked.items():
+                changes[control] = gr.update(interactive=True, info=info)
             changes[controls["position"]] = gr.update(
                 interactive=True, info=cost and f"The mean reads every token: {cost}."
             )

@@ -185,9 +185,24 @@ class ViewSettings:
         return differences
 
 
-def lens_choices() -> list[tuple[str, str]]:
-    """Labels and names of the lenses."""
-    return _choices(lenses())
+def usable_lenses(collection: Collection) -> Mapping[str, Lens]:
+    """The lenses that the collection has all files for, by name."""
+    return {name: lens for name, lens in lenses().items() if not lens.missing_in(collection.folder)}
+
+
+def lens_choices(collection: Collection) -> list[tuple[str, str]]:
+    """Labels and names of the lenses that a collection's page offers."""
+    return _choices(usable_lenses(collection))
+
+
+def lens_note(collection: Collection) -> str:
+    """Why the page does not offer some lenses; empty if it offers all."""
+    reasons = [
+        f"The {lens.name} lens is not offered: {missing}."
+        for lens in lenses().values()
+        if (missing := lens.missing_in(collection.folder))
+    ]
+    return " ".join(reasons)
 
 
 def metric_choices() -> list[tuple[str, str]]:

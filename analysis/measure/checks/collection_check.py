@@ -13,7 +13,8 @@ def check_collection(collection: Collection) -> None:
     """Refuses a collection without adapters, or whose default settings cannot be used.
 
     Raises:
-        InputError: It has no adapter, or there is no such lens, position or normalisation.
+        InputError: It has no adapter, there is no such lens, position or normalisation, or
+            the lens has no fitted file.
     """
     if not collection.adapters:
         raise InputError(
@@ -28,3 +29,6 @@ def check_collection(collection: Collection) -> None:
             raise InputError(
                 f"{collection.manifest} has {key} = {value!r}: take one of {', '.join(known)}."
             )
+    missing = lenses()[collection.lens].missing_in(collection.folder)
+    if missing:
+        raise InputError(f"{collection.manifest} has lens = {collection.lens!r}: {missing}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from analysis.measure.lenses import Lens
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from analysis.inference.head import Head
 
 
-def _before_head(hidden_RD: Tensor, head: Head, layer: int) -> Tensor:
+def _before_head(hidden_RD: Tensor, head: Head, layer: int, fitted: Mapping[str, Tensor]) -> Tensor:
     return head.norm(hidden_RD)
 
 

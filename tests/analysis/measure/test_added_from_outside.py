@@ -20,7 +20,7 @@ from analysis.inference.head import Head
 from analysis.measure import lenses as lens_files
 from analysis.measure import metrics as metric_files
 from analysis.measure.layer_reading import read_layers
-from analysis.measure.lenses import check_lens, lenses
+from analysis.measure.lenses import bind_lens, check_lens, lenses
 from analysis.measure.metrics import check_metrics, measure_all, metrics
 from analysis.models.manifest import load_collection
 from app.explore import control_column
@@ -35,7 +35,7 @@ LENS = """
 import torch
 from analysis.measure.lenses import Lens
 
-def before_head(hidden_RD, head, layer):
+def before_head(hidden_RD, head, layer, fitted):
     matrix_DD = torch.eye(hidden_RD.shape[1], dtype=hidden_RD.dtype) * (1 + layer)
     return head.norm(hidden_RD) @ matrix_DD
 
@@ -72,16 +72,16 @@ def added(tmp_path: Path) -> Iterator[None]:
 def test_an_added_lens_and_metric_are_listed_everywhere(
     manifest: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert list(lenses()) == ["norm", "by-layer", "raw"]
+    assert list(lenses()) == ["norm", "by-layer", "raw", "jacobian"]
     assert list(metrics())[-1] == "total-variation"
-    assert ("By layer", "by-layer") in lens_choices()
+    collection = load_collection(manifest)
+    assert ("By layer", "by-layer") in lens_choices(collection)
     assert ("Total variation", "total-variation") in metric_choices()
     own = ViewSettings("by-layer", metric="total-variation")
     assert own.unit == " bananas"
     assert "by-layer lens, Total variation" in own.described()
     controls = Controls()
     with gr.Blocks(analytics_enabled=False):
-        collection = load_collection(manifest)
         control_column.build(controls, collection, labels_of(collection), stored=False)
     assert controls.link_fields["lens"].read("by-layer") == "by-layer"
     assert controls.link_fields["metric"].read("total-variation") == "total-variation"
@@ -100,7 +100,7 @@ def test_an_added_lens_and_metric_measure(
     found = engine.divergence(trace, "by-layer", metric="total-variation")
     assert (found.lens, found.metric) == ("by-layer", "total-variation")
     for layer, base_V, shift_KV in read_layers(
-        trace.at("query"), Head.of(tiny.model()), "by-layer"
+        trace.at("query"), Head.of(tiny.model()), bind_lens("by-layer")
     ):
         p_V, q_KV = base_V.double().softmax(-1), (base_V + shift_KV).double().softmax(-1)
         expected_K = (p_V - q_KV).abs().sum(-1) / 2
@@ -161,7 +161,9 @@ def test_lenses_and_metrics_are_listed_before_torch_is_loaded() -> None:
     code = (
         "import sys\n"
         "from app.state.view_settings import ViewSettings, lens_choices, metric_choices\n"
-        "assert lens_choices() and metric_choices() and ViewSettings().described()\n"
+        "from analysis.models.manifest import load_collection\n"
+        "assert lens_choices(load_collection())\n"
+        "assert metric_choices() and ViewSettings().described()\n"
         "sys.exit('torch' in sys.modules)"
     )
     root = Path(analysis.__file__).parent.parent

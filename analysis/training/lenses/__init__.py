@@ -1,0 +1,1 @@
+"""Fitting lenses on text: the Jacobian lens, its texts, and its controls."""
