@@ -242,6 +242,24 @@ class Engine(Tracer):
                 [prompt.ids for prompt in prompts], answers, [row.policy for row in rows]
             )
 
+    def differentiable_losses(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]], rows: Sequence[Row]
+    ) -> list[Tensor]:
+        """As `answer_losses`, with gradients for the parameters of the rows' rules.
+
+        Returns:
+            For each answer `[tokens]` in float32 or better, on the base's device.
+
+        Raises:
+            InputError: A row cannot be run.
+        """
+        for row in rows:
+            row.check(self.adapters, self.layers)
+        with self.background.paused():
+            return self._runner.differentiable_losses(
+                [prompt.ids for prompt in prompts], answers, [row.policy for row in rows]
+            )
+
     def answer_ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a whole answer: its text, then the end token."""
         return self._vocabulary.answer_ids(text)

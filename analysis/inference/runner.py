@@ -18,7 +18,7 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.forward_passes import ForwardPasses, PassStates
 from analysis.inference.head import Head
 from analysis.inference.layer_states import collected
-from analysis.inference.likelihood import answer_losses
+from analysis.inference.likelihood import answer_losses, differentiable_losses
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import Policy
 from analysis.inference.vocabulary import Vocabulary
@@ -175,6 +175,33 @@ class ModelRunner:
         """
         with self.lock:
             return answer_losses(self._decoding, prompts, answers, policies)
+
+    def differentiable_losses(
+        self,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+        policies: Sequence[Policy],
+    ) -> list[Tensor]:
+        """As `answer_losses`, on the model's device, with gradients for parameters of rules."""
+        with self.lock:
+            return differentiable_losses(self._decoding, prompts, answers, policies)
+
+    def mean_state(self, ids: Sequence[int], places: slice) -> Tensor:
+        """The base's last-layer state after the final norm, the mean over some tokens.
+
+        Args:
+            ids: The prompt up to the last of these tokens.
+            places: The tokens.
+
+        Returns:
+            `[width]` in float64, on the CPU.
+        """
+        with self.lock, torch.inference_mode():
+            states_RTD = self._model.base_model(
+                input_ids=torch.tensor([list(ids)], device=self._model.device), use_cache=False
+            ).last_hidden_state
+            mean_D = states_RTD[0, places].double().mean(dim=0)
+        return mean_D.cpu().clone()
 
     def _check_head(self) -> None:
         """Compares the norm lens on the last block with the model's own logits."""
