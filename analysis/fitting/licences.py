@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.benchmark.tasks import Item, Task, read_task
-from analysis.common.errors import InputError
+from analysis.benchmark.tasks import Item, Task
+from analysis.common.digests import file_digest
 from analysis.training.texts.sources import ASSETS
 
 _OWN = "Apache-2.0"
@@ -15,10 +15,6 @@ def license_of(task: Task, item: Item) -> str:
     if isinstance(named, str) and named:
         return named
     bundled = ASSETS / "tasks" / f"{task.name}.jsonl"
-    if bundled.is_file():
-        try:
-            if read_task(bundled).sha256 == task.sha256:
-                return _OWN
-        except InputError:
-            pass
+    if bundled.is_file() and file_digest(bundled) == task.sha256:
+        return _OWN
     return "no licence named"

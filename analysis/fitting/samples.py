@@ -79,7 +79,7 @@ def _english(tag: str, tasks: Sequence[Task]) -> Iterator[tuple[str, str, str]]:
 
 
 def _from_rows(what: str, rows: Iterable[TextExample]) -> Samples:
-    by_question = {}
+    by_question: dict[str, TextExample] = {}
     for row in islice(rows, _TRIES):
         by_question.setdefault(row.instruction, row)
         if len(by_question) == MOST:

@@ -200,7 +200,7 @@ class ModelRunner:
             states_RTD = self._model.base_model(
                 input_ids=torch.tensor([list(ids)], device=self._model.device), use_cache=False
             ).last_hidden_state
-            mean_D = states_RTD[0, places].double().mean(dim=0)
+            mean_D: Tensor = states_RTD[0, places].double().mean(dim=0)
         return mean_D.cpu().clone()
 
     def _check_head(self) -> None:

@@ -57,7 +57,8 @@ SAMPLES = Fit("samples", "samples", _learn)
 def unit(vectors_ND: Tensor) -> Tensor:
     """Vectors at length 1; a zero vector stays zero."""
     length_N1 = vectors_ND.norm(dim=-1, keepdim=True)
-    return vectors_ND / length_N1.masked_fill(length_N1 == 0, 1.0)
+    unit_ND: Tensor = vectors_ND / length_N1.masked_fill(length_N1 == 0, 1.0)
+    return unit_ND
 
 
 def centroid_similarity(context: Context) -> Tensor:
@@ -70,7 +71,8 @@ def centroid_similarity(context: Context) -> Tensor:
 
     vectors = learnt(context, SAMPLES, PART, "centroid")
     mean_KD = torch.stack([vectors_SD.double().mean(dim=0) for vectors_SD in vectors.values()])
-    return unit(mean_KD) @ unit(context.representation())
+    # Not a matrix product, whose round-off differs from row to row: duplicates must tie.
+    return (unit(mean_KD) * unit(context.representation())).sum(dim=-1)
 
 
 def mean_similarity(context: Context) -> Tensor:
@@ -81,10 +83,10 @@ def mean_similarity(context: Context) -> Tensor:
     """
     import torch
 
-    query_D = unit(context.representation())
     vectors = learnt(context, SAMPLES, PART, "centroid")
+    query_D = unit(context.representation())
     return torch.stack(
-        [(unit(vectors_SD.double()) @ query_D).mean() for vectors_SD in vectors.values()]
+        [(unit(vectors_SD.double()) * query_D).sum(-1).mean() for vectors_SD in vectors.values()]
     )
 
 
