@@ -20,6 +20,8 @@ def answer_losses(
     prompts: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
     policies: Sequence[Policy],
+    *,
+    differentiable: bool = False,
 ) -> list[Tensor]:
     """The cross-entropy of each answer after its prompt, token by token.
 
@@ -28,32 +30,17 @@ def answer_losses(
         prompts: Token ids of each row's prompt, none empty.
         answers: Token ids of each row's answer.
         policies: Each row's policy.
+        differentiable: Keep what gradients for the parameters of rules need. Constant weights get
+            none: the forward pass groups rows by their values.
 
     Returns:
-        For each row the losses of its answer's tokens in nats, `[tokens]` in float32.
+        For each row the losses of its answer's tokens in nats, `[tokens]` in float32 on the CPU;
+        where they are differentiable, in float32 or better on the model's device.
     """
-    with torch.inference_mode():
+    with torch.enable_grad() if differentiable else torch.inference_mode():
         losses_N = _losses(parts, prompts, answers, policies)
-    found_N = losses_N.float().cpu().clone()
+    found_N = losses_N if differentiable else losses_N.float().cpu().clone()
     return list(found_N.split([len(answer) for answer in answers]))
-
-
-def differentiable_losses(
-    parts: DecodingModel,
-    prompts: Sequence[Sequence[int]],
-    answers: Sequence[Sequence[int]],
-    policies: Sequence[Policy],
-) -> list[Tensor]:
-    """As `answer_losses`, on the model's device, with gradients for the parameters of rules.
-
-    Constant weights get none: the forward pass groups rows by their values.
-
-    Returns:
-        For each row `[tokens]` in float32 or better.
-    """
-    with torch.enable_grad():
-        losses_N = _losses(parts, prompts, answers, policies)
-    return list(losses_N.split([len(answer) for answer in answers]))
 
 
 def _losses(

@@ -18,7 +18,7 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.forward_passes import ForwardPasses, PassStates
 from analysis.inference.head import Head
 from analysis.inference.layer_states import collected
-from analysis.inference.likelihood import answer_losses, differentiable_losses
+from analysis.inference.likelihood import answer_losses
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import Policy
 from analysis.inference.vocabulary import Vocabulary
@@ -162,29 +162,17 @@ class ModelRunner:
         prompts: Sequence[Sequence[int]],
         answers: Sequence[Sequence[int]],
         policies: Sequence[Policy],
+        *,
+        differentiable: bool = False,
     ) -> list[Tensor]:
         """The cross-entropy of given answers, token by token, one row each.
 
-        Args:
-            prompts: Token ids of each row's prompt.
-            answers: Token ids of each row's answer.
-            policies: Each row's policy.
-
-        Returns:
-            For each row the losses of its answer's tokens in nats, `[tokens]` in float32.
+        See `likelihood.answer_losses`.
         """
         with self.lock:
-            return answer_losses(self._decoding, prompts, answers, policies)
-
-    def differentiable_losses(
-        self,
-        prompts: Sequence[Sequence[int]],
-        answers: Sequence[Sequence[int]],
-        policies: Sequence[Policy],
-    ) -> list[Tensor]:
-        """As `answer_losses`, on the model's device, with gradients for parameters of rules."""
-        with self.lock:
-            return differentiable_losses(self._decoding, prompts, answers, policies)
+            return answer_losses(
+                self._decoding, prompts, answers, policies, differentiable=differentiable
+            )
 
     def mean_state(self, ids: Sequence[int], places: slice) -> Tensor:
         """The base's last-layer state after the final norm, the mean over some tokens.

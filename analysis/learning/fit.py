@@ -64,14 +64,14 @@ class FitEngine(Protocol):
         """The base's mean last-layer state over a query's tokens, `[width]` in float64."""
 
     def answer_losses(
-        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]], rows: Sequence[Row]
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[Sequence[int]],
+        rows: Sequence[Row],
+        *,
+        differentiable: bool = False,
     ) -> list[Tensor]:
-        """The losses of answers' tokens."""
-
-    def differentiable_losses(
-        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]], rows: Sequence[Row]
-    ) -> list[Tensor]:
-        """The same with gradients for the parameters of rules."""
+        """The losses of answers' tokens, with gradients for parameters of rules if asked."""
 
 
 _BATCH = 4
@@ -114,7 +114,7 @@ class FitContext:
         """
         import torch
 
-        losses = self.engine.differentiable_losses(*_rows(examples, policy))
+        losses = self.engine.answer_losses(*_rows(examples, policy), differentiable=True)
         return torch.stack([loss_T.mean() for loss_T in losses]).mean()
 
     def mean_loss(self, policy: Policy) -> float:

@@ -50,9 +50,9 @@ METHOD = Method(
         granularity="A query; the same in all layers, tokens and modules.",
         needs=NEEDS,
         cost=COST,
-        traps="Mean states of a language model all point about the same way, so the cosines are "
-        "close to each other and the weights close to static ones. The paper does not name its "
-        "representation.",
+        traps="Domains that resemble each other get about the same weight, relevant or not: in the "
+        "bundled base the means of mathematics and medicine have a cosine of 0.87. Weights sum to "
+        "1, so no adapter acts in full. The paper does not name its representation.",
     ),
     order=200,
     fit=SAMPLES,

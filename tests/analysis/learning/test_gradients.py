@@ -47,8 +47,8 @@ def test_a_learning_policy_has_the_losses_of_constant_weights(engine: Engine) ->
     weights_LK = random(tiny.LAYERS, 2)
     prompts = [example.prompt for example in context.examples]
     answers = [example.answer for example in context.examples]
-    learning = engine.differentiable_losses(
-        prompts, answers, [Row("r", LayerWeights(NAMES, weights_LK))] * 2
+    learning = engine.answer_losses(
+        prompts, answers, [Row("r", LayerWeights(NAMES, weights_LK))] * 2, differentiable=True
     )
     constant = [
         engine.answer_losses([prompt], [answer], [Row("r", ConstantWeights(NAMES, weights_LK))])[0]
