@@ -222,7 +222,12 @@ class Engine(ChangeTracer):
             return answer_all(self._runner, prompts, rows, stops, new_tokens, batch_rows, progress)
 
     def answer_losses(
-        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[int]], rows: Sequence[Row]
+        self,
+        prompts: Sequence[Prompt],
+        answers: Sequence[Sequence[int]],
+        rows: Sequence[Row],
+        *,
+        differentiable: bool = False,
     ) -> list[Tensor]:
         """The cross-entropy of given answers to prompts, each with a row of its own.
 
@@ -230,6 +235,7 @@ class Engine(ChangeTracer):
             prompts: The prompts.
             answers: Token ids of each answer.
             rows: A row for each prompt.
+            differentiable: Keep what gradients for the parameters of rules need.
 
         Returns:
             For each answer the losses of its tokens in nats, `[tokens]` in float32.
@@ -241,7 +247,10 @@ class Engine(ChangeTracer):
             row.check(self.adapters, self.layers)
         with self.background.paused():
             return self._runner.answer_losses(
-                [prompt.ids for prompt in prompts], answers, [row.policy for row in rows]
+                [prompt.ids for prompt in prompts],
+                answers,
+                [row.policy for row in rows],
+                differentiable=differentiable,
             )
 
     def answer_ids(self, text: str) -> tuple[int, ...]:

@@ -33,6 +33,7 @@ class KnownEngine:
         self.layers = len(divergence_LK)
         self.facts = AdapterFacts(loaded)
         self.asked = 0
+        self.query_D: Tensor | None = None
         self._divergence_LK = divergence_LK
 
     def trace(self, *args: Any, **named: Any) -> Any:
@@ -42,6 +43,11 @@ class KnownEngine:
         self.asked += 1
         peaks = torch.full((self.layers,), 0.5)
         return Divergence(self._divergence_LK, peaks, "norm", "query", "kl")
+
+    def representation(self, prompt: Prompt) -> Tensor:
+        if self.query_D is None:
+            raise AssertionError("asked for the query's representation")
+        return self.query_D
 
     def baseline(self, *args: Any, **named: Any) -> Any:
         raise AssertionError("asked for a baseline")

@@ -25,7 +25,7 @@ from analysis.benchmark.settings import BATCH_ROWS, settings_of
 from analysis.benchmark.summary import summarise
 from analysis.benchmark.tasks import Item, Task, read_tasks
 from analysis.common.errors import InputError
-from analysis.common.progress import Progress
+from analysis.common.progress import Progress, time_left
 from analysis.engine import Engine
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.collection import Collection
@@ -176,19 +176,12 @@ def _answer(
     began, done = time.monotonic(), 0
     for number, batch in enumerate(batches, start=1):
         for entry in batch.entries:
-            rest = _time_left(time.monotonic() - began, done, whole)
+            rest = time_left(time.monotonic() - began, done, whole)
             tell(
                 f"batch {number} of {len(batches)}, {batch.task}, {entry.name}{rest}", done / whole
             )
             journal.add(rank, *answerer.answer(batch, entry))
             done += len(batch.items) * batch.new_tokens
-
-
-def _time_left(seconds: float, done: int, whole: int) -> str:
-    if not done:
-        return ""
-    minutes = seconds * (whole - done) / done / 60
-    return f", about {minutes:.0f} min left" if minutes >= 1 else ", less than a minute left"
 
 
 @contextmanager

@@ -20,3 +20,17 @@ def part_of(progress: Progress, number: int, parts: int) -> Progress:
         parts: The number of parts.
     """
     return lambda what, share: progress(what, (number + share) / parts)
+
+
+def time_left(seconds: float, done: float, whole: float) -> str:
+    """How long the rest takes at the speed so far, as the end of a line; "" at the beginning.
+
+    Args:
+        seconds: The time that `done` took.
+        done: The work that is done.
+        whole: All of the work, in the same unit.
+    """
+    if not done:
+        return ""
+    minutes = seconds * (whole - done) / done / 60
+    return f", about {minutes:.0f} min left" if minutes >= 1 else ", less than a minute left"

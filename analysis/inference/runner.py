@@ -162,19 +162,34 @@ class ModelRunner:
         prompts: Sequence[Sequence[int]],
         answers: Sequence[Sequence[int]],
         policies: Sequence[Policy],
+        *,
+        differentiable: bool = False,
     ) -> list[Tensor]:
         """The cross-entropy of given answers, token by token, one row each.
 
-        Args:
-            prompts: Token ids of each row's prompt.
-            answers: Token ids of each row's answer.
-            policies: Each row's policy.
-
-        Returns:
-            For each row the losses of its answer's tokens in nats, `[tokens]` in float32.
+        See `likelihood.answer_losses`.
         """
         with self.lock:
-            return answer_losses(self._decoding, prompts, answers, policies)
+            return answer_losses(
+                self._decoding, prompts, answers, policies, differentiable=differentiable
+            )
+
+    def mean_state(self, ids: Sequence[int], places: slice) -> Tensor:
+        """The base's last-layer state after the final norm, the mean over some tokens.
+
+        Args:
+            ids: The prompt up to the last of these tokens.
+            places: The tokens.
+
+        Returns:
+            `[width]` in float64, on the CPU.
+        """
+        with self.lock, torch.inference_mode():
+            states_RTD = self._model.base_model(
+                input_ids=torch.tensor([list(ids)], device=self._model.device), use_cache=False
+            ).last_hidden_state
+            mean_D: Tensor = states_RTD[0, places].double().mean(dim=0)
+        return mean_D.cpu().clone()
 
     def output_norms(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """`‖W x‖` of adapted modules in the base alone, without bias.

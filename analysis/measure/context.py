@@ -57,6 +57,9 @@ class ContextEngine(Protocol):
     ) -> Divergence:
         """The divergence of a trace's adapters."""
 
+    def representation(self, prompt: Prompt) -> Tensor:
+        """The base's mean last-layer state over a query's tokens."""
+
     def baseline(
         self,
         adapters: tuple[str, ...],
@@ -143,6 +146,10 @@ class Context:
             `[inputs]` by name of the module.
         """
         return self._trace().module_inputs_at(position)
+
+    def representation(self) -> Tensor:
+        """The base's mean last-layer state over the query's tokens, `[width]` in float64."""
+        return self.engine.representation(self.prompt)
 
     def factors(self, adapter: str) -> Mapping[str, Factor]:
         """A and B of an adapter, by name of the module."""

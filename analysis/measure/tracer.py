@@ -194,6 +194,25 @@ class Tracer(TraceReader):
         self._keep((prompt, chosen, lens, metric, "every token"), every)
         return every
 
+    def representation(self, prompt: Prompt) -> Tensor:
+        """What the base makes of a query: the mean last-layer state over the query's tokens.
+
+        The state is the one after the final norm. The frame around the query is read where it
+        stands before it, and has no part in the mean.
+
+        Returns:
+            `[width]` in float64.
+        """
+        key = (prompt, "representation")
+        kept: Tensor | None = self._kept.get(key)
+        if kept is not None:
+            return kept
+        first, end = prompt.query_first, prompt.query_last + 1
+        with self.background.paused():
+            mean_D = self._runner.mean_state(prompt.ids[:end], slice(first, end))
+        self._kept.put(key, mean_D, mean_D.nbytes)
+        return mean_D
+
     def baseline(
         self,
         adapters: Sequence[str],

@@ -15,8 +15,11 @@ from analysis.common.discovery import discover
 from analysis.common.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from analysis.inference.mixing.policies import Policy
     from analysis.inference.mixing.rows import Row
+    from analysis.learning.fit import Fit
     from analysis.measure.context import Context
 
 
@@ -62,6 +65,7 @@ class Method:
         order: Methods are listed by ascending order, then by name.
         of_adapter: Whether the method's name gives an adapter after a colon (`adapter:math`).
         of_divergence: Whether the policy depends on divergences.
+        fit: What the method learns, if it does; `python -m analysis fit-method` runs it.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Method:
     order: int = 100
     of_adapter: bool = False
     of_divergence: bool = False
+    fit: Fit | None = None
 
     @property
     def written_name(self) -> str:
@@ -195,3 +200,29 @@ def fuse_available(
         except InputError as reason:
             reasons[name] = Unavailable(str(reason))
     return rows, reasons
+
+
+def learnt(context: Context, fit: Fit, part: str, command: str) -> dict[str, Tensor]:
+    """What a fit found for each adapter that is fused, by the adapter's name.
+
+    Args:
+        context: The adapters, and where their fitted files are.
+        fit: The fit.
+        part: The part of its tensors' names before the adapter's name.
+        command: Name of a method that has the fit, for the remedy.
+
+    Raises:
+        Unavailable: The fitted file is not there, cannot be used, or lacks an adapter.
+    """
+    needed = "samples of each adapter" if fit.data == "samples" else "questions with right answers"
+    remedy = f"`python -m analysis fit-method {command} --tasks FILE` makes it from {needed}"
+    try:
+        fitted = context.fitted(fit.file)
+    except InputError as error:
+        raise Unavailable(str(error)) from error
+    if fitted is None:
+        raise Unavailable(f"The collection has no {fit.file}: {remedy}.")
+    for adapter in context.adapters:
+        if f"{part}.{adapter}" not in fitted.tensors:
+            raise Unavailable(f"{fit.file} was made without the adapter {adapter}: {remedy} anew.")
+    return {name: fitted.tensors[f"{part}.{name}"] for name in context.adapters}

@@ -57,8 +57,9 @@ def write_fitted(path: Path, tensors: Mapping[str, Tensor], origin: Origin) -> N
     """Writes a fitted file; an interrupted write leaves the old file as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    save_file(contiguous, part, metadata={_NOTE: json.dumps(asdict(origin), sort_keys=True)})
+    # Copies: safetensors refuses tensors that share memory.
+    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(own, part, metadata={_NOTE: json.dumps(asdict(origin), sort_keys=True)})
     part.replace(path)
 
 
@@ -123,7 +124,8 @@ class FittedFiles:
             )
         loaded = {entry.name: entry for entry in self.adapters}
         for adapter, digest in origin.adapters.items():
-            if adapter not in loaded or adapter_digest(loaded[adapter]) != digest:
+            # An adapter that is not loaded has no part in an answer.
+            if adapter in loaded and adapter_digest(loaded[adapter]) != digest:
                 raise InputError(f"{name} was made with another adapter {adapter}: {anew}.")
 
 

@@ -60,8 +60,12 @@ def test_other_weights_of_an_adapter_are_refused(tmp_path: Path, entry: AdapterE
     tiny.write_adapter(entry.folder, tiny.model("gemma3"), seed=2)
     with pytest.raises(InputError, match="another adapter math"):
         FittedFiles(tmp_path, "embedded", (entry,)).read(NAME)
-    with pytest.raises(InputError, match="another adapter math"):
-        FittedFiles(tmp_path, "embedded", ()).read(NAME)
+
+
+def test_an_adapter_that_is_not_loaded_has_no_part(tmp_path: Path, entry: AdapterEntry) -> None:
+    write_fitted(tmp_path / NAME, TENSORS, origin(entry))
+    tiny.write_adapter(entry.folder, tiny.model("gemma3"), seed=2)
+    assert FittedFiles(tmp_path, "embedded", ()).read(NAME) is not None
 
 
 @pytest.mark.parametrize("note", [None, "{", json.dumps({"command": "x"}), "[]", '"x"'])

@@ -1,0 +1,1 @@
+"""What methods learn from, and how: samples, examples, losses with gradients, steps."""

@@ -1,0 +1,1 @@
+"""Methods whose weights are learnt once, from questions with right answers."""
