@@ -17,7 +17,8 @@ from analysis.engine import Engine
 from analysis.fitting.examples import examples_of, right_answer
 from analysis.fitting.samples import MOST, samples_of
 from analysis.models.collection import AdapterEntry
-from analysis.models.fitted import read_fitted
+from analysis.models.fitted import FittedFiles, read_fitted
+from analysis.models.manifest import load_collection
 from analysis.training.texts.sources import ASSETS
 from tests import tiny
 from tests.added import added_file
@@ -200,3 +201,24 @@ def test_items_without_an_answer_are_left_out() -> None:
 def test_bundled_items_are_under_the_projects_licence() -> None:
     task = read_task(ASSETS / "tasks" / "es_code_dev.jsonl", 5)
     assert examples_of([task]).words == "5 items of es_code_dev (Apache-2.0)"
+
+
+BUNDLED = ASSETS / "collections" / "gemma-3-270m" / "methods"
+FILES = sorted(path for path in BUNDLED.glob("*.safetensors") if ".work." not in path.name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_bundled_files_belong_to_the_bundled_adapters(path: Path) -> None:
+    collection = load_collection("gemma-3-270m")
+    files = FittedFiles(collection.folder, collection.base.name, collection.adapters)
+    fitted = files.read(f"methods/{path.name}")
+    assert fitted is not None and path.stat().st_size < 1_000_000
+    assert set(fitted.origin.adapters) == set(collection.names)
+    for adapter in collection.names:
+        own = [value for name, value in fitted.tensors.items() if name.endswith(f".{adapter}")]
+        assert own and all(bool(value.isfinite().all()) for value in own)
+    words = fitted.origin.command.split()
+    assert words[:4] == ["python", "-m", "analysis", "fit-method"]
+    fit = method_files.methods()[words[4]].fit
+    assert fit is not None and fit.file == f"methods/{path.name}"
+    assert "Apache-2.0" in fitted.origin.data and "_test" not in fitted.origin.command
