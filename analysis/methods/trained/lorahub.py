@@ -6,6 +6,7 @@ answers plus 0.05 times the mean of |w|.
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,9 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
         # The trials of an interrupted run are told again: with the same seed they are the same.
         optimizer.tell(candidate, values[trial])
     best_K = torch.as_tensor(optimizer.provide_recommendation().value, dtype=torch.float64)
+    # A thread of the optimiser ends when it is freed; until then the command would not end either.
+    del optimizer, candidate
+    gc.collect()
     weights = {f"weights.{name}": best_K[index] for index, name in enumerate(context.adapters)}
     return weights | {"losses": torch.tensor(values, dtype=torch.float64)}
 
