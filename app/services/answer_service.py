@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
@@ -74,11 +73,10 @@ def answer_rows(
         labels: The adapters' labels by name.
         progress: Told how far the methods are; an exception that it raises stops them.
     """
-    # The collection's position and normalisation: other view settings change the grid only.
-    weight_settings = replace(engine.settings, lens=settings.lens)
+    weight_settings = settings.weight_settings(engine.settings)
     context = engine.context(trace, settings=weight_settings, progress=progress)
     fused = fuse(settings.methods, context) if settings.methods else []
-    rows = [(row, heading_of(row.name, labels)) for row in fused]
+    rows = [(row, heading_of(row.name, labels, weight_settings)) for row in fused]
     session = session.copy()
     if grid_answers.painted and session.what_if is not None:
         rows.append(what_if.painted_row(session.what_if))

@@ -6,7 +6,6 @@ FusionLens.define("examples", (root, trigger) => {
   return {
     update({ buttons }) {
       root.replaceChildren(
-        el("span", { className: "lead" }, "Examples"),
         ...buttons.map(({ label, description }, index) => {
           const button = el("button", { type: "button", className: "example", title: description }, label);
           button.addEventListener("click", () => trigger("example", { index }));

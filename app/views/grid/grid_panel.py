@@ -21,6 +21,8 @@ class GridPanel:
         title: Above the grid.
         tag: Beside the title.
         about: The questions that the grid is about: a word and the question.
+        query: The question of the grid, as it was asked.
+        caveat: What the numbers do not mean.
         sentence: The grid in words.
         note: How it is read, below it.
         first: Number of the first layer.
@@ -40,6 +42,8 @@ class GridPanel:
     title: str
     tag: str
     about: Sequence[tuple[str, str]]
+    query: str
+    caveat: str
     sentence: str
     note: str
     first: int
@@ -62,6 +66,8 @@ class GridPanel:
             title=WEIGHTS_TITLE,
             tag="",
             about=(),
+            query="",
+            caveat="",
             sentence=sentence,
             note="",
             first=0,
@@ -119,6 +125,9 @@ def grid_panel(
         first=layers.start,
         averages=grid_view.averages,
         greyed=grid_view.greyed,
+        places=[snapshot.place(adapter) for adapter in grid_view.places],
+        hatched=grid_view.hatched,
+        unit=grid_view.measure,
     )
     return GridPanel(
         id=snapshot.number,
@@ -126,6 +135,8 @@ def grid_panel(
         title=grid_view.title,
         tag="stored example" if stored else "",
         about=_about(snapshot, pinned),
+        query=snapshot.query,
+        caveat=grid_view.caveat,
         sentence=grid_view.sentence,
         note=" ".join(note for note in notes if note),
         first=layers.start,
