@@ -13,7 +13,8 @@ from typing import Any
 
 from analysis.models.collection import Collection
 from app.explore.layout import FOLDED_CONTROLS
-from app.state.examples import load_examples
+from app.state.answers_panel import Verdict
+from app.state.examples import example_of, load_examples
 from app.state.stored_example import StoredExample
 from app.views.grid import grid_views
 from app.views.grid.explanation_panel import explanation_panel
@@ -48,9 +49,13 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
     grid_view = grid_views.grid_view(snapshot)
     grid = grid_panel(grid_view, (layer, adapter), stored=True)
     explanation = explanation_panel(grid_view, layer, adapter, None)
+    offered = load_examples(collection)
     examples = "".join(
-        f'<span class="example">{_safe(question.label)}</span>'
-        for question in load_examples(collection)
+        f'<span class="example">{_safe(question.label)}</span>' for question in offered
+    )
+    asked = example_of(offered, snapshot.query)
+    gloss = (
+        f'<p class="gloss">In English: {_safe(asked.gloss)}</p>' if asked and asked.gloss else ""
     )
     steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in explanation.arithmetic)
     adapters = "".join(
@@ -70,7 +75,8 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 <div class="question"><div class="query" dir="auto">{_safe(snapshot.query)}</div>
 <span class="button primary">Ask</span>
 <span class="button">Stop</span></div>
-<div class="fl fl-examples"><div class="fl-panel">{examples}</div></div>
+<div class="fl fl-examples"><div class="fl-panel"><div class="list">{examples}</div>
+{gloss}</div></div>
 <div class="fl fl-answers"><div class="fl-panel">
 <div class="cards">{_cards(example)}</div></div></div>
 <div class="columns"><div class="left"><p class="folded">▸ {_safe(FOLDED_CONTROLS)}</p>
@@ -99,9 +105,16 @@ def _cards(example: StoredExample) -> str:
             f'<article class="card" data-row="{_safe(card.name)}"><header><h3>{dot}'
             f"<span>{_safe(card.label)}</span></h3></header>"
             f'<div class="text" dir="auto">{_lines(card.text)}</div>'
-            f"<footer><span>{_safe(card.facts)}</span></footer></article>"
+            f"<footer>{_verdict(card.verdict)}<span>{_safe(card.facts)}</span></footer></article>"
         )
     return cards
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    right, mark = ("1", "✓") if verdict.right else ("", "✗")
+    return f'<span class="verdict" data-right="{right}">{mark} {_safe(verdict.text)}</span>'
 
 
 def _lines(given: str) -> str:

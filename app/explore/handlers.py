@@ -22,7 +22,7 @@ from app.services.robustness_service import check_copies, check_variants
 from app.services.tabs import TabContext
 from app.services.updates import Updates
 from app.state import link_fields
-from app.state.examples import Example
+from app.state.examples import Example, example_of
 from app.state.session import Session
 from app.views.export_panel import ExportPanel
 from app.widgets.status import StatusPanel
@@ -136,8 +136,12 @@ class Handlers:
         """Compares the weights of variants of the question."""
         session, values = self._read(data)
         loader, request_queue = self.context.loader, self.context.request_queue
+        lines, snapshot = values["variants"] or "", session.snapshot
+        if not lines.strip() and snapshot is not None:
+            example = example_of(self.examples, snapshot.query)
+            lines = "\n".join(example.variants) if example else ""
         yield from self._stream(
-            session, lambda: check_variants(loader, request_queue, session, values["variants"])
+            session, lambda: check_variants(loader, request_queue, session, lines)
         )
 
     def check_copies(self, data: Data) -> Iterator[Changes]:

@@ -130,7 +130,7 @@ def build(
                     "variants",
                     gr.Textbox(
                         label="Variants of the question, one on each line",
-                        placeholder="Leave this empty to try small changes of spelling and spaces.",
+                        placeholder="Leave this empty for other words or other spelling.",
                         lines=3,
                         max_lines=8,
                         elem_id="variant-lines",

@@ -13,6 +13,7 @@ from app.services.updates import Update, Updates
 from app.state import what_if
 from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import Heading, heading_of, reference_among
+from app.state.examples import Example
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
 from app.state.what_if import GridAnswers
@@ -93,6 +94,7 @@ def answer(
     rows: list[AnswerRow],
     costs: tuple[str, ...],
     labels: Mapping[str, str],
+    example: Example | None = None,
 ) -> Updates:
     """Streams the answers to a run.
 
@@ -104,6 +106,7 @@ def answer(
         rows: From `answer_rows`.
         costs: The costs of the steps before, in words.
         labels: The adapters' labels by name.
+        example: The example question that it is, which may know what is right.
     """
     if not rows:
         detail = " · ".join(costs)
@@ -146,6 +149,8 @@ def answer(
             yield {"answers": answer_stream.panel()}
         raise
     answer_stream.finish("done")
+    if example is not None:
+        answer_stream.judge(example.verdict)
     answered = record()
     session.finish_answers(answer_stream, answered)
     detail = " · ".join((*costs, answer_stream.cost))

@@ -51,6 +51,19 @@ class Heading:
     colour: int | None = None
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer is right.
+
+    Attributes:
+        right: Whether it is.
+        text: The verdict in words.
+    """
+
+    right: bool
+    text: str
+
+
 @dataclass
 class Answer:
     """One answer, while it grows and afterwards.
@@ -60,12 +73,14 @@ class Answer:
         tokens: Its tokens so far.
         end: Why it ended; None while it grows.
         first_difference: Index of the first token that differs from the reference answer's.
+        verdict: Whether it is right, where that is known.
     """
 
     heading: Heading
     tokens: list[ShownToken] = field(default_factory=list)
     end: str | None = None
     first_difference: int | None = None
+    verdict: Verdict | None = None
 
     @property
     def text(self) -> str:
@@ -90,6 +105,7 @@ class AnswerCard:
         difference_note: What that token says on hover.
         colour: Number of the colour of the adapter that answers alone, or None.
         code: Whether the answer is program text.
+        verdict: Whether the answer is right, where that is known.
     """
 
     name: str
@@ -104,6 +120,7 @@ class AnswerCard:
     difference_note: str
     colour: int | None = None
     code: bool = False
+    verdict: Verdict | None = None
 
     @property
     def text(self) -> str:
@@ -213,6 +230,7 @@ def _card(answer: Answer, start: int, reference: str | None, equal: str) -> Answ
         difference_note=f"first difference from the {reference} answer" if differs else "",
         colour=answer.heading.colour,
         code=_CODE.search(answer.text) is not None,
+        verdict=answer.verdict,
     )
 
 

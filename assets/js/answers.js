@@ -50,6 +50,7 @@ FusionLens.define("answers", (root, trigger) => {
     const name = el("h3", {}, dot, label);
     FusionLens.explain(label, row.summary);
     const text = el("div", { className: "text", tabIndex: 0, dir: "auto", at: { role: "group", "aria-label": `Answer of ${row.label}` } });
+    const verdict = el("span", { className: "verdict", hidden: true });
     const facts = el("span", { className: "facts" });
     const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
     copy.setAttribute("aria-label", `Copy the answer of ${row.label}`);
@@ -84,11 +85,11 @@ FusionLens.define("answers", (root, trigger) => {
       select(to);
     });
     const head = el("header", {}, name, copy);
-    const foot = el("footer", {}, token, facts, more);
+    const foot = el("footer", {}, token, verdict, facts, more);
     const node = el("article", { className: "card", data: { row: row.name, divergence: row.of_divergence ? "1" : "" } }, head, text, foot);
     if (row.colour !== null) node.style.setProperty("--own", `var(--adapter-${row.colour})`);
     cards.append(node);
-    drawn[index] = { node, text, facts, more, count: 0 };
+    drawn[index] = { node, text, verdict, facts, more, count: 0 };
   };
 
   return {
@@ -107,7 +108,7 @@ FusionLens.define("answers", (root, trigger) => {
       root.dataset.state = value.state;
       sentence.textContent = value.sentence;
       value.rows.forEach((row, index) => {
-        const { node, text, facts, count } = drawn[index];
+        const { node, text, verdict, facts, count } = drawn[index];
         // After a gap, wait for the next update with all tokens.
         const fresh = count < row.start ? [] : row.tokens.slice(count - row.start);
         fresh.forEach(([delta, probability, token]) => {
@@ -123,6 +124,10 @@ FusionLens.define("answers", (root, trigger) => {
         }
         node.dataset.end = row.end ?? "";
         text.classList.toggle("code", row.code);
+        verdict.hidden = !row.verdict;
+        verdict.dataset.right = row.verdict?.right ? "1" : "";
+        verdict.title = row.verdict?.text ?? "";
+        verdict.textContent = row.verdict ? `${row.verdict.right ? "✓" : "✗"} ${row.verdict.text}` : "";
         facts.textContent = facts.title = row.facts;
       });
       fit();

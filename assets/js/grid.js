@@ -252,6 +252,7 @@ FusionLens.define("grid", (root, trigger) => {
       note.textContent = value.note;
       root.dataset.empty = value.layers ? "" : "1";
       figure.setAttribute("aria-label", `${value.title}. ${value.sentence} ${value.caveat} The arrow keys select a cell.`);
+      FusionLens.send("question", value.query);
       FusionLens.send("answer-note", value.answer_note);
       fillTable();
       markCell();

@@ -145,7 +145,9 @@ def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
     expect(page.locator("#grid .sentence")).to_contain_text("Largest differences")
     changed = _numbers(page)
     page.locator("#show").get_by_label("Weights").check()
-    expect(page.locator("#grid h2")).to_have_text("How much each adapter changes the model, layer by layer")
+    expect(page.locator("#grid h2")).to_have_text(
+        "How much each adapter changes the model, layer by layer"
+    )
     after = _numbers(page)
     for row_a, row_b, row_d in zip(before, after, changed, strict=True):
         for a, b, d in zip(row_a, row_b, row_d, strict=True):
