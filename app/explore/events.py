@@ -99,6 +99,7 @@ def connect(handlers: Handlers) -> None:
         outputs,
         **_CELL,
     )
+    panels["grid"].preset(handlers.paint_preset, {session}, outputs, **_VIEW)
     panels["grid"].undo(handlers.undo_painting, {session}, outputs, **_VIEW)
     layout.undo_painting.click(handlers.undo_painting, {session}, outputs, **_VIEW)
     layout.reset_painting.click(handlers.reset_painting, {session}, outputs, **_VIEW)

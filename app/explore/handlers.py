@@ -195,6 +195,13 @@ class Handlers:
         return self.page.changes(session, update) or gr.skip()
 
     @guarded
+    def paint_preset(self, data: Data, event: gr.EventData) -> Changes:
+        """Paints a preset."""
+        session, _ = self._read(data)
+        update = self.context.view_service.paint_preset(session, int(event.index))
+        return self.page.changes(session, update) or gr.skip()
+
+    @guarded
     def undo_painting(self, data: Data) -> Changes:
         """Takes back the last stroke of the brush."""
         session, _ = self._read(data)

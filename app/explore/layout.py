@@ -117,7 +117,12 @@ def build(
                 controls, context.collection, context.labels, context.stored_example is not None
             )
         with gr.Column(elem_classes="main", scale=1, min_width=280):
-            add_panel("grid", "grid", GridPanel.empty(_WELCOME), events=("cell", "paint", "undo"))
+            add_panel(
+                "grid",
+                "grid",
+                GridPanel.empty(_WELCOME),
+                events=("cell", "paint", "preset", "undo"),
+            )
             with gr.Row(elem_classes="grid-actions"):
                 add_button("answer-shown", "Answer with these weights", size="sm", scale=0)
                 add_button("pin", "Pin this run", size="sm", scale=0)

@@ -164,6 +164,10 @@ class ViewService:
             **self._panels.explanation(session),
         }
 
+    def paint_preset(self, session: Session, index: int) -> Update:
+        """Paints a preset."""
+        return self.panels(session) if session.paint_preset(index) else {}
+
     def undo_painting(self, session: Session) -> Update:
         """Takes back the last stroke of the brush."""
         session.undo_painting()

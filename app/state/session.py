@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import AnswerStream
+from app.state.presets import presets
 from app.state.run import AnswerRecord, Run
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
@@ -256,6 +257,17 @@ class Session:
             visible_layers = self.snapshot.visible_layers
             stroke = Stroke(number, layer, adapter, weight, scope, visible_layers, drag)
             self.what_if = self.what_if.paint(stroke)
+            return True
+
+    def paint_preset(self, index: int) -> bool:
+        """Paints a preset over the weights of the run; False if there is no such preset."""
+        with self.lock:
+            if self.snapshot is None or self.what_if is None:
+                return False
+            offered = presets(self.snapshot)
+            if not 0 <= index < len(offered):
+                return False
+            self.what_if = self.what_if.with_cells(offered[index].cells)
             return True
 
     def undo_painting(self) -> None:

@@ -136,14 +136,17 @@ class WhatIfWeights:
         return tuple(found)
 
     def with_cells(self, cells: Cells) -> WhatIfWeights:
-        """A copy with the painted cells of a link; those of other adapters and layers are left."""
+        """A copy with painted cells, as one movement; other adapters and layers are left out."""
         painted = self
+        drag = -1 - max((one.number for one in self.strokes), default=0)
         for name, first, last, weight in cells:
             for layer in range(first, min(last, len(self.below) - 1) + 1):
                 if name in self.adapters:
                     number = 1 + max((one.number for one in painted.strokes), default=0)
                     place, every = self.adapters.index(name), range(len(self.below))
-                    painted = painted.paint(Stroke(number, layer, place, weight, "cell", every))
+                    painted = painted.paint(
+                        Stroke(number, layer, place, weight, "cell", every, drag)
+                    )
         return painted
 
 

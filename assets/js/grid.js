@@ -13,10 +13,12 @@ FusionLens.define("grid", (root, trigger) => {
   const about = el("dl", { className: "about" });
   const caveat = el("span", { className: "caveat" });
   const legend = el("div", { className: "legend" });
+  const presets = el("div", { className: "choices", hidden: true, at: { role: "group", "aria-label": "Presets" } });
   root.append(
     el("div", { className: "bar" }, title, tag),
     el("p", { className: "lead" }, sentence, " ", caveat),
     about,
+    presets,
     figure,
     table,
     el("div", { className: "below" }, legend, toggle),
@@ -248,6 +250,17 @@ FusionLens.define("grid", (root, trigger) => {
       );
       sentence.textContent = value.sentence;
       caveat.textContent = value.caveat;
+      presets.hidden = !value.presets.length;
+      if (presets.dataset.names !== value.presets.join("|")) {
+        presets.dataset.names = value.presets.join("|");
+        presets.replaceChildren(
+          ...value.presets.map((label, index) => {
+            const button = el("button", { type: "button", className: "quiet", textContent: label });
+            button.addEventListener("click", () => trigger("preset", { index }));
+            return button;
+          }),
+        );
+      }
       showAbout();
       note.textContent = value.note;
       root.dataset.empty = value.layers ? "" : "1";

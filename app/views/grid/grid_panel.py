@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.state.presets import presets
 from app.state.snapshot import Snapshot
 from app.views.grid.grid_views import WEIGHTS_TITLE, GridView
 from app.widgets import heatmaps, text
@@ -35,6 +36,7 @@ class GridPanel:
         paintable: Whether a click paints a cell.
         figure: For Plotly.
         answer_note: How answers from divergences differ from the grid; empty if they do not.
+        presets: The texts of the buttons that paint presets.
     """
 
     id: str
@@ -56,6 +58,7 @@ class GridPanel:
     paintable: bool
     figure: Figure
     answer_note: str = ""
+    presets: Sequence[str] = ()
 
     @classmethod
     def empty(cls, sentence: str = "") -> GridPanel:
@@ -99,7 +102,7 @@ def grid_panel(
         answer_note: How answers from divergences differ from the grid.
     """
     snapshot, labels, cells = grid_view.snapshot, grid_view.labels, grid_view.cells
-    layers = snapshot.visible_layers
+    layers, painting = snapshot.visible_layers, snapshot.view_settings.show == "what-if"
     descriptions = [
         [f"layer {layer}, {label}: {number}" for label, number in zip(labels, row, strict=True)]
         for layer, row in zip(layers, cells, strict=False)
@@ -146,9 +149,10 @@ def grid_panel(
         cells=cells,
         descriptions=descriptions,
         selected=cell,
-        paintable=snapshot.view_settings.show == "what-if",
+        paintable=painting,
         figure=figure if grid_view.values else heatmaps.empty(),
         answer_note=answer_note,
+        presets=[one.label for one in presets(snapshot)] if painting else (),
     )
 
 

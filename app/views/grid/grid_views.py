@@ -157,8 +157,8 @@ def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
         snapshot,
         title="What-if weights by layer",
         measure="painted weight",
-        sentence="Click a cell to paint it, or select a cell with the arrow keys and press Enter. "
-        "Then press “Answer with these weights”.",
+        sentence="Click or drag to paint, or select a cell with the arrow keys and press Enter; "
+        "Ctrl+Z takes a stroke back. Then press “Answer with these weights”.",
         places=range(snapshot.width),
         values=in_visible_layers(snapshot, painted),
         written="{:.2f}".format,
