@@ -19,7 +19,18 @@ FusionLens.define("masthead", (root) => {
     FusionLens.stored((storage) => storage.setItem("fusion-lens-theme", dark ? "dark" : "light"));
   });
   const model = el("div", { className: "model" }, dot, name, state, announced, bar);
-  root.append(title, model, toggle);
+  // For keys: straight to what most visitors come for.
+  const skip = (label, selector) => {
+    const link = el("a", { className: "skip", href: selector, textContent: label });
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const target = document.querySelector(selector);
+      target?.focus();
+      target?.scrollIntoView({ block: "nearest" });
+    });
+    return link;
+  };
+  root.append(skip("Skip to the answers", "#answers .text"), skip("Skip to the grid", "#grid .figure"), title, model, toggle);
   return {
     update(value) {
       name.textContent = name.title = value.collection;

@@ -14,7 +14,7 @@
     hide();
     shown = term;
     box.textContent = term.dataset.tip;
-    document.body.append(box);
+    (document.querySelector(".gradio-container") ?? document.body).append(box);
     box.hidden = false;
     term.setAttribute("aria-describedby", box.id);
     const at = term.getBoundingClientRect();
