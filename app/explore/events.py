@@ -57,7 +57,7 @@ def connect(handlers: Handlers) -> None:
     buttons["ask"].click(**ask)
     controls["query"].submit(**ask)  # type: ignore[attr-defined]
     buttons["answer-shown"].click(**request(handlers.answer_shown, *question))
-    panels["answers"].again(**request(handlers.answer_again, *question))  # type: ignore[attr-defined]
+    panels["answers"].again(**request(handlers.answer_again, *question))
     buttons["every-token"].click(**request(handlers.read_every_token))
     buttons["check-variants"].click(**request(handlers.check_variants, *controls.of("check")))
     buttons["check-copies"].click(**request(handlers.check_copies))
