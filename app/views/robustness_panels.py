@@ -44,9 +44,9 @@ def variants_panel(
     hover = [
         [
             f"layer {layer} · {label}\n{cell}" + ("\nwithin the noise" if is_noise else "")
-            for label, cell, is_noise in zip(snapshot.labels, *both, strict=True)
+            for label, cell, is_noise in zip(snapshot.labels, written, noisy_row, strict=True)
         ]
-        for layer, *both in zip(layers, cells, noise, strict=True)
+        for layer, written, noisy_row in zip(layers, cells, noise, strict=True)
     ]
     clear = len(cells) - len(certain)
     count = sum(sum(row) for row in noise)
@@ -74,8 +74,8 @@ def variants_panel(
         hatched="within the noise" + (", or certain" if certain else ""),
     )
     numbers = [
-        [f"{cell}, noise" if is_noise else cell for cell, is_noise in zip(*both, strict=True)]
-        for both in zip(cells, noise, strict=True)
+        [f"{cell}, noise" if is_noise else cell for cell, is_noise in zip(*pair, strict=True)]
+        for pair in zip(cells, noise, strict=True)
     ]
     table = Table.of("Layer", snapshot.labels, [str(layer) for layer in layers], numbers)
     queries = text.listed([f"“{text.visible(variant)}”" for variant in variants])
