@@ -84,8 +84,9 @@ class Permalinks:
         link = Permalink(self._fields.encode(values), self._fields.keys)
         note = "" if link_fields.fits(snapshot.query) else _LONG
         view = snapshot.view_settings
+        painted = session.what_if.weights if session.what_if else None
         caption = (
-            grid_view(snapshot, session.pinned, session.what_if and session.what_if.weights).title,
+            grid_view(snapshot, session.pinned, painted).title,
             text.short(snapshot.query, 90),
             view.in_words,
             self._collection,
