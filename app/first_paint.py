@@ -13,16 +13,21 @@ from typing import Any
 
 from analysis.models.collection import Collection
 from app.explore.layout import FOLDED_CONTROLS
-from app.state.examples import load_examples
+from app.state.answers_panel import Verdict
+from app.state.examples import example_of, load_examples
 from app.state.stored_example import StoredExample
 from app.views.grid import grid_views
 from app.views.grid.explanation_panel import explanation_panel
 from app.views.grid.grid_panel import GridPanel, grid_panel
-from app.views.prompt_panel import prompt_panel
 from app.widgets import text, theme
 from app.widgets.panels import ASSETS, CSS
 
-_STYLES = (CSS, ASSETS / "first_paint" / "first_paint.css")
+_STYLES = (
+    CSS,
+    CSS.with_name("answers.css"),
+    CSS.with_name("explore.css"),
+    ASSETS / "first_paint" / "first_paint.css",
+)
 _SCRIPT = ASSETS / "first_paint" / "first_paint.js"
 
 Message = MutableMapping[str, Any]
@@ -44,38 +49,41 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
     grid_view = grid_views.grid_view(snapshot)
     grid = grid_panel(grid_view, (layer, adapter), stored=True)
     explanation = explanation_panel(grid_view, layer, adapter, None)
-    about = "".join(
-        f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(query)}</dd>' for name, query in grid.about
-    )
+    offered = load_examples(collection)
     examples = "".join(
-        f'<span class="example">{_safe(question.label)}</span>'
-        for question in load_examples(collection)
+        f'<span class="example">{_safe(question.label)}</span>' for question in offered
+    )
+    asked = example_of(offered, snapshot.query)
+    gloss = (
+        f'<p class="gloss">In English: {_safe(asked.gloss)}</p>' if asked and asked.gloss else ""
     )
     steps = "".join(f'<p class="step mono">{_safe(step)}</p>' for step in explanation.arithmetic)
-    adapters = "".join(f"<li>{_safe(label)}</li>" for label in snapshot.labels)
+    adapters = "".join(
+        f"<li>{_dot(snapshot.place(place))}{_safe(label)}</li>"
+        for place, label in enumerate(snapshot.labels)
+    )
     titles = "".join(f"<span>{_safe(title)}</span>" for title in tabs)
     styles = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
     # Hidden from screen readers: the page replaces it while they would read it.
     return f"""<div id="first-paint" aria-hidden="true" inert>
-<style>{styles}</style>
+<style>{theme.adapter_colours()}{styles}</style>
 <div class="page">
-<div class="fl fl-masthead"><div class="fl-panel"><div class="names"><h1>Fusion Lens</h1>
-<p class="tagline">Watch LoRA adapters fuse, layer by layer</p></div>
-<div class="model"><span class="dot"></span><div><span>{_safe(collection.title)}</span>
-<span class="state">opening the page</span></div></div><span class="theme">◐</span></div></div>
+<div class="fl fl-masthead"><div class="fl-panel"><h1>Fusion Lens</h1>
+<div class="model"><span class="dot"></span><span class="name">{_safe(collection.title)}</span>
+<span class="state">opening the page</span></div><span class="theme">◐</span></div></div>
 <div class="tabs">{titles}</div>
-<div class="question"><div class="box"><b>Query</b>
-<div class="query" dir="auto">{_safe(snapshot.query)}</div></div>
+<div class="question"><div class="query" dir="auto">{_safe(snapshot.query)}</div>
 <span class="button primary">Ask</span>
 <span class="button">Stop</span></div>
-<div class="fl fl-examples"><div class="fl-panel">
-<span class="lead">Examples</span>{examples}</div></div>
-<p class="read">▶ {_safe(prompt_panel(example.prompt).summary)}</p>
-<div class="columns"><div class="left"><p class="folded">{_safe(FOLDED_CONTROLS)}</p>
+<div class="fl fl-examples"><div class="fl-panel"><div class="list">{examples}</div>
+{gloss}</div></div>
+<div class="fl fl-answers"><div class="fl-panel">
+<div class="cards">{_cards(example)}</div></div></div>
+<div class="columns"><div class="left"><p class="folded">▸ {_safe(FOLDED_CONTROLS)}</p>
 <b>Adapters</b><ul>{adapters}</ul></div>
 <div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid.title)}</h2>
 <span class="tag">{_safe(grid.tag)}</span></div>
-<dl class="about">{about}</dl><p class="sentence">{_safe(grid.sentence)}</p>
+<p class="lead"><span class="sentence">{_safe(grid.sentence)}</span> {_safe(grid.caveat)}</p>
 {_cells(grid)}</div></div>
 <div class="fl fl-explanation"><div class="fl-panel"><h2>Why this cell?</h2><div class="body">
 <p class="cell">{_safe(explanation.title)}</p>{steps}</div></div></div></div></div>
@@ -83,14 +91,51 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 """
 
 
+def _dot(place: int) -> str:
+    """A dot in the colour of an adapter, by its place in the collection."""
+    return f'<span class="dot" style="--own:var(--adapter-{theme.colour_number(place)})"></span>'
+
+
+def _cards(example: StoredExample) -> str:
+    """The answers, in the places where the page has them."""
+    cards = ""
+    for card in example.answers.rows:
+        dot = "" if card.colour is None else _dot(card.colour)
+        cards += (
+            f'<article class="card" data-row="{_safe(card.name)}"><header><h3>{dot}'
+            f"<span>{_safe(card.label)}</span></h3></header>"
+            f'<div class="text" dir="auto">{_lines(card.text)}</div>'
+            f"<footer>{_verdict(card.verdict)}<span>{_safe(card.facts)}</span></footer></article>"
+        )
+    return cards
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    right, mark = ("1", "✓") if verdict.right else ("", "✗")
+    return f'<span class="verdict" data-right="{right}">{mark} {_safe(verdict.text)}</span>'
+
+
+def _lines(given: str) -> str:
+    return "\n".join(_safe(line) for line in given.split("\n"))
+
+
 def _cells(grid: GridPanel) -> str:
     """The grid's figure as elements, in the places where Plotly draws it."""
     data, layout = grid.figure["data"], grid.figure["layout"]
     heatmaps = [trace for trace in data if trace["type"] == "heatmap"]
     heads = "".join(
-        f'<b><span class="wide">{wide}</span><span class="narrow">{narrow}</span></b>'
-        for wide, narrow in zip(layout["xaxis"]["ticktext"], layout["meta"]["narrow"], strict=True)
+        f'<b>{_dot(number)} <span class="wide">{wide}</span>'
+        f'<span class="narrow">{narrow}</span></b>'
+        for number, wide, narrow in zip(
+            layout["meta"]["dots"],
+            layout["xaxis"]["ticktext"],
+            layout["meta"]["narrow"],
+            strict=True,
+        )
     )
+    grey = len(heatmaps) > 1
     rows = ""
     for row, (layer, texts) in enumerate(zip(data[0]["y"], grid.cells, strict=True)):
         cells = ""
@@ -104,9 +149,12 @@ def _cells(grid: GridPanel) -> str:
             inks = ";".join(
                 f"--{mode}-ink:{theme.ink(colour)}" for mode, colour in (("l", light), ("d", dark))
             )
-            cells += f'<i style="--l:{light};--d:{dark};{inks}">{_safe(written)}</i>'
+            hatched = ' class="grey"' if grey and heatmaps[1]["z"][row][column] is not None else ""
+            cells += f'<i{hatched} style="--l:{light};--d:{dark};{inks}">{_safe(written)}</i>'
         rows += f"<div><em>{layer}</em>{cells}</div>"
-    return f'<div class="cells" style="--k:{len(grid.columns)}"><div>{heads}</div>{rows}</div>'
+    count = len(grid.columns)
+    size = f"--k:{count};--rows:{grid.layers}"
+    return f'<div class="cells" style="{size}"><div>{heads}</div>{rows}</div>'
 
 
 def _safe(given: str) -> str:

@@ -25,6 +25,7 @@ from app.services.query_service import QueryService
 from app.services.tabs import Tab, TabContext
 from app.services.view_service import ViewService
 from app.state import stored_example
+from app.state.examples import load_examples
 from app.state.session import Session
 from app.state.stored_example import StoredExample
 from app.state.view_settings import ViewSettings
@@ -118,7 +119,9 @@ def build(content: Content, loader: Loader) -> gr.Blocks:
             labels=labels,
             loader=loader,
             request_queue=request_queue,
-            query_service=QueryService(loader, request_queue, labels, view_service),
+            query_service=QueryService(
+                loader, request_queue, labels, view_service, load_examples(collection)
+            ),
             view_service=view_service,
             session=gr.State(session),
             links=PageLinks(page, address),

@@ -65,6 +65,7 @@ class Normalisation:
         uniform_share: How much of the weight the adapters share equally, 0 to 1.
         uses_temperature: Whether the temperature changes the terms.
         paper: Whether the normalisation is the paper's.
+        remark: How the terms are computed, if the formula does not say it all.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Normalisation:
     uniform_share: float = 0.0
     uses_temperature: bool = False
     paper: bool = False
+    remark: str = ""
 
     def terms_of(self, divergence_LK: Tensor, temperature: float) -> Tensor:
         """The terms, `[layers, adapters]` in float64."""
@@ -87,7 +89,12 @@ NORMALISATIONS = {
         Normalisation("sum", "Share of the sum", "d / Σ d", paper=True),
         Normalisation("root", "Share of the roots", "√d / Σ √d", _roots),
         Normalisation(
-            "softmax", "Softmax", "exp(d / T) / Σ exp(d / T)", _exponentials, uses_temperature=True
+            "softmax",
+            "Softmax",
+            "exp(d / T) / Σ exp(d / T)",
+            _exponentials,
+            uses_temperature=True,
+            remark="The largest d is subtracted from each d first; the shares stay the same.",
         ),
         Normalisation("top-1", "Largest only", "1 for the largest; ties share", _largest),
         Normalisation(

@@ -20,18 +20,18 @@ from app.state.view_settings import SPAN
 _STORED = "The stored example has one setting only. Ask the question yourself to change it."
 
 _QUIET = (
-    "Quiet adapters: each was trained to change little outside its own domain, so a large "
-    "divergence means that the adapter fits the question."
+    "Trained to change little outside their own domain: a large change means that an adapter fits "
+    "the question."
 )
 _NOT_QUIET = (
-    "Adapters that were not trained to be quiet change every text. A large divergence can then "
-    "mean a strong adapter or its style, not that it fits the question."
+    "Not trained to be quiet: a large change can mean a strong adapter or its style, not that it "
+    "fits the question."
 )
 
 
 def build(
     controls: Controls, collection: Collection, labels: Mapping[str, str], stored: bool
-) -> tuple[gr.Button, gr.Button]:
+) -> tuple[gr.Button, gr.Button, gr.Button]:
     """Lays out the column and adds its controls.
 
     Args:
@@ -41,7 +41,7 @@ def build(
         stored: Whether the page begins with the stored example.
 
     Returns:
-        The button that selects all adapters, and the button that resets the painted weights.
+        The buttons that select all adapters, take back a stroke, and reset the painted weights.
     """
     names = list(labels)
     controls.add(
@@ -81,11 +81,12 @@ def build(
             ),
             "what-if",
         )
+        undo = gr.Button("Undo the last stroke", size="sm", elem_id="undo-painting")
         reset = gr.Button("Reset painted weights", size="sm", elem_id="reset-painting")
     show.change(lambda name: gr.Group(visible=name == "what-if"), show, painting, **AT_ONCE)
     _reading(controls, collection, stored)
     answer_controls.build(controls, labels)
-    return all_adapters, reset
+    return all_adapters, undo, reset
 
 
 def _reading(controls: Controls, collection: Collection, stored: bool) -> None:

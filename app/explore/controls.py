@@ -170,6 +170,7 @@ def answer_settings_of(values: Values) -> AnswerSettings:
             float(values["temperature"]), float(values["top_p"]), int(values["seed"] or 0)
         ),
         lens=values["lens"],
+        reading=view_settings_of(values).weight_settings,
     )
 
 

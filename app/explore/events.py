@@ -57,6 +57,7 @@ def connect(handlers: Handlers) -> None:
     buttons["ask"].click(**ask)
     controls["query"].submit(**ask)  # type: ignore[attr-defined]
     buttons["answer-shown"].click(**request(handlers.answer_shown, *question))
+    panels["answers"].again(**request(handlers.answer_again, *question))
     buttons["every-token"].click(**request(handlers.read_every_token))
     buttons["check-variants"].click(**request(handlers.check_variants, *controls.of("check")))
     buttons["check-copies"].click(**request(handlers.check_copies))
@@ -87,7 +88,10 @@ def connect(handlers: Handlers) -> None:
     ).then(**request(handlers.read_tokens_if_needed))
     status = panels["status"]
     panels["grid"].cell(
-        handlers.select_cell, {session}, [panels["explanation"], panels["tokens"], status], **_CELL
+        handlers.select_cell,
+        {session},
+        [panels["explanation"], panels["tokens"], panels["export"], status],
+        **_CELL,
     )
     panels["grid"].paint(
         handlers.paint_cell,
@@ -95,6 +99,9 @@ def connect(handlers: Handlers) -> None:
         outputs,
         **_CELL,
     )
+    panels["grid"].preset(handlers.paint_preset, {session}, outputs, **_VIEW)
+    panels["grid"].undo(handlers.undo_painting, {session}, outputs, **_VIEW)
+    layout.undo_painting.click(handlers.undo_painting, {session}, outputs, **_VIEW)
     layout.reset_painting.click(handlers.reset_painting, {session}, outputs, **_VIEW)
     buttons["pin"].click(handlers.pin, {session}, [*outputs, controls["show"]], **_VIEW)
     panels["export"].export(handlers.export, {session}, [panels["export"], status], **_VIEW)

@@ -22,7 +22,7 @@ from app.services.robustness_service import check_copies, check_variants
 from app.services.tabs import TabContext
 from app.services.updates import Updates
 from app.state import link_fields
-from app.state.examples import Example
+from app.state.examples import Example, example_of
 from app.state.session import Session
 from app.views.export_panel import ExportPanel
 from app.widgets.status import StatusPanel
@@ -80,13 +80,20 @@ class Handlers:
 
     def answer_shown(self, data: Data) -> Iterator[Changes]:
         """Answers the question of the grid with the weights of the grid, too."""
+        yield from self._answer_grid(data, with_shown=True)
+
+    def answer_again(self, data: Data) -> Iterator[Changes]:
+        """Answers the question of the grid again, with the settings of the grid."""
+        yield from self._answer_grid(data, with_shown=False)
+
+    def _answer_grid(self, data: Data, *, with_shown: bool) -> Iterator[Changes]:
         session, values = self._read(data)
         snapshot = session.snapshot
         if snapshot is None:
             yield gr.skip()
             return
         asked = {**values, "query": snapshot.query, "adapters": snapshot.adapters}
-        yield from self._ask(session, asked, with_shown=True)
+        yield from self._ask(session, asked, with_shown=with_shown)
 
     def ask_linked(self, data: Data) -> Iterator[Changes]:
         """Asks the query of the permalink that was opened, if it has one."""
@@ -129,8 +136,12 @@ class Handlers:
         """Compares the weights of variants of the question."""
         session, values = self._read(data)
         loader, request_queue = self.context.loader, self.context.request_queue
+        lines, snapshot = values["variants"] or "", session.snapshot
+        if not lines.strip() and snapshot is not None:
+            example = example_of(self.examples, snapshot.query)
+            lines = "\n".join(example.variants) if example else ""
         yield from self._stream(
-            session, lambda: check_variants(loader, request_queue, session, values["variants"])
+            session, lambda: check_variants(loader, request_queue, session, lines)
         )
 
     def check_copies(self, data: Data) -> Iterator[Changes]:
@@ -150,11 +161,16 @@ class Handlers:
     def change_view(self, data: Data) -> Any:
         """Shows the run under the view settings of the controls."""
         session, values = self._read(data)
-        view_settings = controls.view_settings_of(values)
-        if view_settings == session.view_settings:
-            return gr.skip()  # as when a text field only loses the focus
-        update = self.context.view_service.change_settings(session, view_settings)
-        return self.page.changes(session, update) or gr.skip()
+        now = session.copy()
+        view_settings, fault = controls.view_settings_of(values), ""
+        if now.snapshot is not None:
+            view_settings, fault = view_settings.kept_span(now.view_settings, now.snapshot.layers)
+        changes: Changes = {}
+        if view_settings != now.view_settings:  # a text field may only lose the focus
+            update = self.context.view_service.change_settings(session, view_settings)
+            changes = self.page.changes(session, update)
+        # Beside the field, in place of a range that cannot be used: the shown layers stay.
+        return {**changes, self.layout.controls["layers"]: gr.update(info=fault)}
 
     @guarded
     def select_cell(self, data: Data, event: gr.EventData) -> Changes:
@@ -174,7 +190,22 @@ class Handlers:
             float(values["brush_weight"]),
             values["brush_scope"],
             int(event.stroke),
+            int(event.drag),
         )
+        return self.page.changes(session, update) or gr.skip()
+
+    @guarded
+    def paint_preset(self, data: Data, event: gr.EventData) -> Changes:
+        """Paints a preset."""
+        session, _ = self._read(data)
+        update = self.context.view_service.paint_preset(session, int(event.index))
+        return self.page.changes(session, update) or gr.skip()
+
+    @guarded
+    def undo_painting(self, data: Data) -> Changes:
+        """Takes back the last stroke of the brush."""
+        session, _ = self._read(data)
+        update = self.context.view_service.undo_painting(session)
         return self.page.changes(session, update) or gr.skip()
 
     @guarded

@@ -46,6 +46,7 @@ class Layout:
         panels: The panels by the names that updates use.
         buttons: The buttons by their ids.
         all_adapters: Selects all adapters; visible if some are not selected.
+        undo_painting: Takes back the last stroke of the brush.
         reset_painting: Resets the painted weights.
     """
 
@@ -54,6 +55,7 @@ class Layout:
     panels: Mapping[str, gr.HTML]
     buttons: Mapping[str, gr.Button]
     all_adapters: gr.Button
+    undo_painting: gr.Button
     reset_painting: gr.Button
 
 
@@ -99,32 +101,41 @@ def build(
         )
         add_button("ask", "Ask", variant="primary", scale=0, min_width=96)
         add_button("stop", "Stop", scale=0, min_width=96)
-    example_buttons = panel(
-        "examples", examples_panel(examples, context.labels), events=("example",)
-    )
-    add_panel("status", "status", StatusPanel.empty())
+    with gr.Row(elem_classes="under-query"):
+        example_buttons = panel(
+            "examples", examples_panel(examples, context.labels), events=("example",)
+        )
+        add_panel("status", "status", StatusPanel.empty())
+        add_panel("prompt", "prompt", PromptPanel.empty())
+        add_panel("history", "history", {}, events=("reopen",))
     add_panel("hints", "hints", hints_panel(disabled))
-    add_panel("prompt", "prompt", PromptPanel.empty())
-    add_panel("history", "history", {}, events=("reopen",))
+    add_panel("answers", "answers", AnswersPanel.empty(), events=("again",))
     with gr.Row(elem_classes="workspace"):
-        with gr.Column(elem_classes="controls", scale=0, min_width=232):
+        with gr.Column(elem_classes="controls", scale=0, min_width=200):
             panel("fold", FOLDED_CONTROLS)
-            all_adapters, reset_painting = control_column.build(
+            all_adapters, undo_painting, reset_painting = control_column.build(
                 controls, context.collection, context.labels, context.stored_example is not None
             )
         with gr.Column(elem_classes="main", scale=1, min_width=280):
-            add_panel("grid", "grid", GridPanel.empty(_WELCOME), events=("cell", "paint"))
+            add_panel(
+                "grid",
+                "grid",
+                GridPanel.empty(_WELCOME),
+                events=("cell", "paint", "preset", "undo"),
+            )
             with gr.Row(elem_classes="grid-actions"):
                 add_button("answer-shown", "Answer with these weights", size="sm", scale=0)
+                add_button("pin", "Pin this run", size="sm", scale=0)
                 add_button("every-token", EVERY_TOKEN, size="sm", scale=0)
             add_panel("profile", "charts", ChartsPanel.empty())
             add_panel("tokens", "charts", ChartsPanel.empty())
+            add_panel("rule_weights", "charts", ChartsPanel.empty())
             with gr.Accordion("Robustness checks", open=False, elem_classes="robustness"):
                 controls.add(
                     "variants",
                     gr.Textbox(
                         label="Variants of the question, one on each line",
-                        placeholder="Leave this empty to try small changes of spelling and spaces.",
+                        placeholder="Leave this empty for other words or other spelling.",
                         lines=3,
                         max_lines=8,
                         elem_id="variant-lines",
@@ -140,10 +151,7 @@ def build(
                 )
                 add_panel("copies", "charts", ChartsPanel.empty())
         with gr.Column(elem_classes="aside", scale=0, min_width=300):
-            add_button("pin", "Pin this run", size="sm")
             add_panel("explanation", "explanation", ExplanationPanel.empty(_SELECT))
-    add_panel("answers", "answers", AnswersPanel.empty())
-    add_panel("rule_weights", "charts", ChartsPanel.empty())
     add_panel("export", "export", ExportPanel.empty(), events=("export",))
     # The query of a run stands in the history as it is.
     linked = {
@@ -156,4 +164,6 @@ def build(
         {key: getattr(component, "choices", None) or () for key, component in linked.items()},
     )
     fill(panels["history"], words)
-    return Layout(controls, example_buttons, panels, buttons, all_adapters, reset_painting)
+    return Layout(
+        controls, example_buttons, panels, buttons, all_adapters, undo_painting, reset_painting
+    )

@@ -53,7 +53,7 @@ class PageUpdates:
         session = session.copy()
         panels, controls = self._layout.panels, self._layout.controls
         contents = dict(update)
-        if "grid" in update:
+        if "grid" in update or "explanation" in update:
             contents["export"] = self._permalinks.export_panel(session)
         changes: Changes = {
             panels[name]: encode(content) for name, content in contents.items() if name in panels

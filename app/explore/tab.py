@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.explore import events, layout
 from app.explore.handlers import Handlers
 from app.explore.page_updates import PageUpdates
-from app.explore.permalinks import Permalinks
+from app.explore.permalinks import Permalinks, part_fields
 from app.services.tabs import Tab, TabContext
 from app.services.updates import Update
 from app.state.examples import load_examples
@@ -23,8 +23,8 @@ def build(context: TabContext) -> None:
     parts = layout.build(context, examples, query, disabled_buttons(session))
 
     # A link to Explore may ask a question, and says what the grid shows: no control holds that.
-    part = context.links.part(parts.controls.link_fields)
-    permalinks = Permalinks(part, context.view_service)
+    part = context.links.part({**parts.controls.link_fields, **part_fields()})
+    permalinks = Permalinks(part, context.view_service, context.collection.title)
     if example is not None:
         first: Update = {
             **context.view_service.panels(session),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.measure.weight_settings import WeightSettings, default_settings
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def weight_settings(collection: Collection, settings: AnswerSettings) -> WeightSettings:
-    """How the methods of the answers read divergences: by the collection's settings and a lens."""
-    return replace(default_settings(collection), lens=settings.lens)
+    """How the methods of the answers read divergences."""
+    return settings.weight_settings(default_settings(collection))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from app.views.export_panel import SavedFile
 if TYPE_CHECKING:
     from app.state.run import Run
     from app.state.stored_example import StoredExample
+
+_LONGEST_NAME = 40
 
 
 def export(
@@ -60,7 +63,18 @@ def export(
             answer_record=example.answer_record(),
         )
     media, make = _KINDS[kind]
-    return SavedFile(f"fusion-lens.{kind}", media, make(bundle))
+    return SavedFile(f"{name_of(snapshot.query)}.{kind}", media, make(bundle))
+
+
+def name_of(query: str) -> str:
+    """The name of a file about a question, without its kind: the question's first words."""
+    words = re.findall(r"\w+", query.lower())
+    name = ""
+    for word in words:
+        if len(name) + len(word) > _LONGEST_NAME:
+            break
+        name += f"-{word}"
+    return f"fusion-lens{name}"
 
 
 def to_json(bundle: ExportBundle) -> str:
@@ -143,17 +157,21 @@ def to_csv(bundle: ExportBundle) -> str:
     # Names, not labels: a spreadsheet could take the start of a label for a formula.
     columns = {"divergence": snapshot.divergence, "weight": snapshot.weights}
     if bundle.painted is not None:
-        columns["painted weight"] = bundle.painted
+        columns["painted_weight"] = bundle.painted
     changed = difference(bundle.pinned, snapshot) if bundle.pinned else None
-    heads = [*columns, "weight minus pinned weight"] if changed else list(columns)
-    table.writerow(["layer", "adapter", *heads])
+    heads = [*columns, "weight_minus_pinned"] if changed else list(columns)
+    settings = asdict(snapshot.view_settings.weight_settings)
+    table.writerow(["layer", "adapter", *heads, "saturated", "collection", *settings])
     for layer in snapshot.visible_layers:
         for place, name in enumerate(snapshot.adapters):
             row: list[object] = [numbers[layer][place] for numbers in columns.values()]
             if changed is not None:
                 there = name in changed.adapters
                 row.append(changed.values[layer][changed.adapters.index(name)] if there else "")
-            table.writerow([layer, name, *row])
+            saturated = int(layer in snapshot.saturated)
+            table.writerow(
+                [layer, name, *row, saturated, bundle.collection.name, *settings.values()]
+            )
     return written.getvalue()
 
 
@@ -162,7 +180,8 @@ def _to_html(bundle: ExportBundle) -> str:
 
 
 def _to_py(bundle: ExportBundle) -> str:
-    return python_snippet.write(bundle.source, bundle.snapshot, bundle.answer_record)
+    file = f"{name_of(bundle.snapshot.query)}.py"
+    return python_snippet.write(bundle.source, bundle.snapshot, bundle.answer_record, file)
 
 
 _KINDS: dict[str, tuple[str, Callable[[ExportBundle], str]]] = {

@@ -29,7 +29,13 @@ table { border-collapse: separate; border-spacing: 2px; width: 100%;
   font-variant-numeric: tabular-nums }
 td, th { padding: 3px 8px; text-align: center; font-weight: 400; overflow-wrap: anywhere }
 td { background: rgba(var(--cell), calc(var(--w) * 0.55)) }
-tr.grey { --cell: 128, 133, 147 }
+td.less { background: rgba(208, 112, 24, calc(var(--w) * 0.55)) }
+tr.grey td { background: repeating-linear-gradient(135deg, var(--line) 0 1px, transparent 1px 6px) }
+.legend { display: flex; gap: 8px; align-items: center; font-size: 14px }
+.legend i { width: 160px; height: 10px; border: 1px solid var(--line);
+  background: linear-gradient(to right, rgba(var(--cell), 0), rgba(var(--cell), 0.55)) }
+.legend i.around { background: linear-gradient(to right, rgba(208, 112, 24, 0.55), transparent,
+  rgba(var(--cell), 0.55)) }
 thead th { font-weight: 600 }
 blockquote { border-left: 3px solid var(--line); margin: 0; padding: 4px 16px;
   white-space: pre-wrap }
@@ -57,6 +63,7 @@ def write(bundle: ExportBundle) -> str:
     ]
     paragraphs = "".join(f"<p>{_escaped(sentence)}</p>\n" for sentence in sentences if sentence)
     most = max((value for row in divergence for value in row), default=0) or 1
+    numbers = [[text.number(value) for value in row] for row in divergence]
     shares = [[value / most for value in row] for row in divergence]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -66,10 +73,12 @@ def write(bundle: ExportBundle) -> str:
 <h1>Fusion Lens</h1>
 <p>{_escaped(bundle.collection.title)}</p>
 <blockquote dir="auto">{_escaped(snapshot.query)}</blockquote>
-{paragraphs}<h2>Weights</h2>
+{paragraphs}<h2>{_escaped(grid_views.WEIGHTS_TITLE)}</h2>
+{_legend("0", "1", "weight")}
 {_table(snapshot, weights, [[f"{value:.2f}" for value in row] for row in weights], saturated)}
 <h2>Divergence{_escaped(f" in{view_settings.unit}" if view_settings.unit else "")}</h2>
-{_table(snapshot, shares, [[text.number(value) for value in row] for row in divergence])}
+{_legend("0", text.number(most), view_settings.measure)}
+{_table(snapshot, shares, numbers, saturated)}
 {_painted(bundle)}{_compared(bundle)}{_answers(bundle)}<h2>Made with</h2>
 {_facts(bundle.source)}
 </body></html>
@@ -88,7 +97,8 @@ def _table(
     body = ""
     for layer, row, written in zip(snapshot.visible_layers, shades, cells, strict=True):
         line = "".join(
-            f'<td style="--w:{shade:.3f}">{_escaped(cell)}</td>'
+            f'<td{" class=less" if shade < 0 else ""} style="--w:{abs(shade):.3f}">'
+            f"{_escaped(cell)}</td>"
             for shade, cell in zip(row, written, strict=True)
         )
         kind = ' class="grey"' if layer in grey else ""
@@ -96,6 +106,13 @@ def _table(
     return (
         f'<div class="wide"><table><thead><tr><th scope="col">layer</th>{heads}</tr></thead>'
         f"<tbody>\n{body}</tbody></table></div>"
+    )
+
+
+def _legend(low: str, high: str, name: str, *, around: bool = False) -> str:
+    kind = ' class="around"' if around else ""
+    return (
+        f'<p class="legend">{_escaped(name)} {_escaped(low)} <i{kind}></i> {_escaped(high)}</p>\n'
     )
 
 
@@ -115,14 +132,23 @@ def _compared(bundle: ExportBundle) -> str:
         return ""
     values = grid_views.in_visible_layers(snapshot, changed.values)
     cells = [[text.signed(value) for value in row] for row in values]
-    shades = [[abs(value) for value in row] for row in values]
+    grey = {*snapshot.saturated, *pinned.saturated}
+    # Around 0, towards the largest change of a layer that is not hatched, as on the page.
+    clear = [
+        abs(value)
+        for layer, row in zip(snapshot.visible_layers, values, strict=True)
+        if layer not in grey
+        for value in row
+    ]
+    most = max(clear, default=0.0) or 1.0
+    shades = [[max(-1.0, min(1.0, value / most)) for value in row] for row in values]
     labels = tuple(snapshot.labels[place] for place in changed.places)
     shared = replace(snapshot, adapters=changed.adapters, labels=labels)
-    grey = {*snapshot.saturated, *pinned.saturated}
     return (
         "<h2>Weights minus the pinned weights</h2>\n"
         f'<blockquote dir="auto">{_escaped(pinned.query)}</blockquote>\n'
         f"<p>{_escaped(pinned.view_settings.described())}</p>\n"
+        f"{_legend(text.signed(-most), text.signed(most), 'change of weight', around=True)}"
         f"{_table(shared, shades, cells, grey)}\n"
     )
 

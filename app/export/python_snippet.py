@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from analysis.measure.trace import MEAN
+from analysis.measure.trace import MEAN, POSITIONS
 from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -12,10 +13,29 @@ if TYPE_CHECKING:
     from app.state.run import AnswerRecord
 
 _WEIGHTS = """\
+\"\"\"A run of Fusion Lens, computed again. Run it from any folder:
+
+    FUSION_LENS=/path/to/fusion-lens python {file}
+
+The path is that of a checkout of Fusion Lens with its requirements installed. It can be left out
+where this file, or the folder that you run it from, is inside the checkout.{place}
+\"\"\"
+
+import os
+import sys
+from pathlib import Path
+
+HOME = os.environ.get("FUSION_LENS")
+HERE = [Path.cwd() / "file", Path(globals().get("__file__", "file")).resolve()]
+PLACES = [Path(HOME)] if HOME else [place for path in HERE for place in path.parents]
+FOUND = next((place for place in PLACES if (place / "analysis" / "engine.py").is_file()), None)
+if FOUND is None:
+    sys.exit("Fusion Lens was not found: set FUSION_LENS to the folder of a checkout of it.")
+sys.path.insert(0, str(FOUND))
+
 {imports}
 from analysis.measure.normalisation import weigh
 
-# {place}
 engine = Engine.load(load_collection({manifest!r}), dtype={dtype!r}, device={device!r})
 trace = engine.trace({query!r}, {adapters!r})
 {divergence}
@@ -49,24 +69,31 @@ for row, answer in zip(rows, answers, strict=True):
 """
 
 
-def write(source: Provenance, snapshot: Snapshot, answer_record: AnswerRecord | None) -> str:
+def write(
+    source: Provenance,
+    snapshot: Snapshot,
+    answer_record: AnswerRecord | None,
+    file: str = "fusion-lens.py",
+) -> str:
     """The file's text.
 
     Args:
         source: Base, adapters and versions.
         snapshot: The numbers that the page shows.
         answer_record: Settings and weights of the answers, if there are any.
+        file: The name that the file will have.
     """
     view_settings = snapshot.view_settings
     place = (
-        "Run it in a checkout of Fusion Lens."
+        ""
         if source.bundled
-        else "Run it in a checkout of Fusion Lens, with the path of the collection's manifest."
+        else "\nBelow stands the name of the collection's manifest: give its path in its place."
     )
     computation = source.computation
     written = _WEIGHTS.format(
         imports=_IMPORTS if answer_record is None else _IMPORTS_FOR_ANSWERS,
         place=place,
+        file=file,
         manifest=source.manifest,
         dtype=computation.dtype if computation else "float32",
         device=computation.device if computation else None,
@@ -99,7 +126,13 @@ def _fused(answer_record: AnswerRecord) -> str:
     names = [one.name for one in answer_record.weights if one.name in settings.methods]
     if not names:
         return "[]"
-    context = f"engine.context(trace, settings=replace(engine.settings, lens={settings.lens!r}))"
+    given: dict[str, object] = {"lens": settings.lens}
+    if settings.reading is not None:
+        given = asdict(settings.reading)
+        if settings.reading.position not in POSITIONS:
+            del given["position"]  # no method reads every token
+    changes = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    context = f"engine.context(trace, settings=replace(engine.settings, {changes}))"
     return f"fuse({names!r}, {context})"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.common.errors import InputError
@@ -14,6 +13,7 @@ from app.services.updates import Update, Updates
 from app.state import what_if
 from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import Heading, Missing, heading_of, reference_among
+from app.state.examples import Example
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
 from app.state.what_if import GridAnswers
@@ -76,11 +76,10 @@ def answer_rows(
         labels: The adapters' labels by name.
         progress: Told how far the methods are; an exception that it raises stops them.
     """
-    # The collection's position and normalisation: other view settings change the grid only.
-    weight_settings = replace(engine.settings, lens=settings.lens)
+    weight_settings = settings.weight_settings(engine.settings)
     context = engine.context(trace, settings=weight_settings, progress=progress)
     fused, reasons = fuse_available(settings.methods, context) if settings.methods else ([], {})
-    rows = [(row, heading_of(row.name, labels)) for row in fused]
+    rows = [(row, heading_of(row.name, labels, weight_settings)) for row in fused]
     missing = tuple(Missing.of(heading_of(name, labels), str(reasons[name])) for name in reasons)
     session = session.copy()
     if grid_answers.painted and session.what_if is not None:
@@ -99,6 +98,7 @@ def answer(
     missing: tuple[Missing, ...],
     costs: tuple[str, ...],
     labels: Mapping[str, str],
+    example: Example | None = None,
 ) -> Updates:
     """Streams the answers to a run.
 
@@ -111,6 +111,7 @@ def answer(
         missing: The methods that cannot answer, from there too.
         costs: The costs of the steps before, in words.
         labels: The adapters' labels by name.
+        example: The example question that it is, which may know what is right.
     """
     if not rows:
         detail = " · ".join(costs)
@@ -157,6 +158,8 @@ def answer(
             yield {"answers": answer_stream.panel()}
         raise
     answer_stream.finish("done")
+    if example is not None:
+        answer_stream.judge(example.verdict)
     answered = record()
     session.finish_answers(answer_stream, answered)
     detail = " · ".join((*costs, answer_stream.cost))

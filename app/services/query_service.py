@@ -27,6 +27,7 @@ from app.services.updates import Updates
 from app.services.view_service import ViewService
 from app.state import what_if
 from app.state.answers_panel import AnswersPanel
+from app.state.examples import Example, example_of
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.view_settings import ViewSettings
@@ -47,6 +48,7 @@ class QueryService:
         request_queue: The queue of all requests to the engine.
         labels: The adapters' labels by name.
         view_service: Shows the runs.
+        examples: The example questions, which may know what is right.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class QueryService:
         request_queue: RequestQueue,
         labels: Mapping[str, str],
         view_service: ViewService,
+        examples: Sequence[Example] = (),
     ) -> None:
+        self._examples = examples
         self._loader = loader
         self._request_queue = request_queue
         self._labels = labels
@@ -129,7 +133,16 @@ class QueryService:
                     engine, session, trace, settings, grid_answers, self._labels, progress
                 ),
             )
-            yield from answer(engine, session, run, settings, *fused.value, costs, self._labels)
+            yield from answer(
+                engine,
+                session,
+                run,
+                settings,
+                *fused.value,
+                costs,
+                self._labels,
+                example_of(self._examples, query),
+            )
 
         yield from run_request(session, ticket, self._request_queue, steps())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
@@ -70,7 +69,7 @@ class RunPanels:
         """How the answers to the shown question differ from the grid."""
         run, engine = session.run, self._loader.engine
         if run is not None and engine is not None:
-            answered = replace(engine.settings, lens=run.answer_settings.lens)
+            answered = run.answer_settings.weight_settings(engine.settings)
             return answer_note(answered, snapshot.view_settings)
         if self._example is not None:
             return answer_note(

@@ -151,9 +151,10 @@ class ViewService:
         weight: float,
         scope: str,
         number: int | None = None,
+        drag: int = 0,
     ) -> Update:
         """Paints cells with a weight; the arguments are those of `Session.paint`."""
-        if not session.paint(layer, adapter, weight, scope, number):
+        if not session.paint(layer, adapter, weight, scope, number, drag):
             return {}
         session = session.copy()
         snapshot = session.snapshot
@@ -162,6 +163,15 @@ class ViewService:
             **self._panels.figures(session, snapshot),
             **self._panels.explanation(session),
         }
+
+    def paint_preset(self, session: Session, index: int) -> Update:
+        """Paints a preset."""
+        return self.panels(session) if session.paint_preset(index) else {}
+
+    def undo_painting(self, session: Session) -> Update:
+        """Takes back the last stroke of the brush."""
+        session.undo_painting()
+        return self.panels(session)
 
     def reset_painting(self, session: Session) -> Update:
         """Resets the painted weights to those of the run."""

@@ -5,10 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from app.state.answers_panel import Answer, AnswersPanel, Heading, Missing, answers_panel
+from app.state.answers_panel import (
+    Answer,
+    AnswersPanel,
+    Heading,
+    Missing,
+    Verdict,
+    answers_panel,
+)
 from app.widgets.text import visible
 
 if TYPE_CHECKING:
@@ -74,6 +81,18 @@ class AnswerStream:
             self.state = state
             for answer in self._answers:
                 answer.end = answer.end or state
+
+    def judge(self, verdict_of: Callable[[str], Verdict | None]) -> None:
+        """Marks each answer as right or wrong, where that is known.
+
+        Args:
+            verdict_of: From an answer's text to its verdict.
+        """
+        texts = [answer.text for answer in self._answers]
+        verdicts = [verdict_of(text) for text in texts]
+        with self._lock:
+            for answer, verdict in zip(self._answers, verdicts, strict=True):
+                answer.verdict = verdict
 
     @property
     def tokens(self) -> int:

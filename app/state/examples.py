@@ -10,6 +10,9 @@ from typing import Any
 
 from analysis.common.errors import InputError
 from analysis.models.collection import Collection
+from app.state.answers_panel import Verdict
+
+_LANGUAGES = {"es": "Spanish", "ru": "Russian", "zh": "Chinese", "en": "English"}
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,42 @@ class Example:
         query: The question.
         adapters: Names of the adapters that a composite question needs; empty for other questions.
         alone: Name of the adapter that also answers alone, beside the methods.
+        gloss: The question in English; empty if it is in English.
+        number: The right number; None if the answer is not a number.
+        language: The code of the language that a good answer has; empty if any is good.
+        variants: The same question in other words.
     """
 
     label: str
     query: str
     adapters: tuple[str, ...] = ()
     alone: str = ""
+    gloss: str = ""
+    number: float | None = None
+    language: str = ""
+    variants: tuple[str, ...] = ()
+
+    def verdict(self, answer: str) -> Verdict | None:
+        """Whether an answer is right, by its number and its language.
+
+        Returns:
+            The verdict; None where the example does not know what is right.
+        """
+        from analysis.benchmark.scoring.numbers import is_number
+        from analysis.benchmark.scoring.text_checks import answers_in
+
+        faults = []
+        if self.number is None and not self.language:
+            return None
+        if self.number is not None and not is_number(answer, self.number, self.language or "en"):
+            faults.append("wrong number")
+        if self.language:
+            try:
+                if not answers_in(self.language)(answer):
+                    faults.append(f"not in {_LANGUAGES.get(self.language, self.language)}")
+            except InputError:
+                return None  # the language cannot be told here
+        return Verdict(not faults, " and ".join(faults) or "right")
 
     def among(self, names: Sequence[str]) -> list[str]:
         """The adapters to ask it with: its own, or all if one of its own is missing."""
@@ -66,4 +99,19 @@ def _example(entry: dict[str, Any], collection: Collection, path: Path) -> Examp
                 f"{path}: example {entry['label']!r} names the adapter {name!r}, and the "
                 f"collection has {', '.join(collection.names)}."
             )
-    return Example(entry["label"], entry["query"], adapters, alone)
+    number = entry.get("number")
+    return Example(
+        entry["label"],
+        entry["query"],
+        adapters,
+        alone,
+        entry.get("gloss", ""),
+        None if number is None else float(number),
+        entry.get("language", ""),
+        tuple(entry.get("variants", ())),
+    )
+
+
+def example_of(examples: Sequence[Example], query: str) -> Example | None:
+    """The example that a question is, as it is written; None if it is none of them."""
+    return next((one for one in examples if one.query.strip() == query.strip()), None)

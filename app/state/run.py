@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
+from analysis.measure.trace import POSITIONS
 from analysis.models.provenance import Computation
 from app.state.snapshot import Numbers, frozen
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.measure.every_token import EveryToken
     from analysis.measure.trace import Trace
     from analysis.measure.trace_reader import TraceReader
+    from analysis.measure.weight_settings import WeightSettings
 
 _TOO_LARGE = (
     "The numbers of this question are too large to keep, so the page shows them once only: choose "
@@ -36,12 +38,28 @@ class AnswerSettings:
         new_tokens: The most tokens that an answer may have.
         sampling: How tokens are chosen.
         lens: The lens that methods read divergences through.
+        reading: All settings that they read divergences with; those of the collection with the
+            lens if None.
     """
 
     methods: tuple[str, ...]
     new_tokens: int
     sampling: Sampling
     lens: str
+    reading: WeightSettings | None = None
+
+    def weight_settings(self, defaults: WeightSettings) -> WeightSettings:
+        """How methods read divergences.
+
+        Args:
+            defaults: The settings of the collection.
+        """
+        if self.reading is None:
+            return replace(defaults, lens=self.lens)
+        if self.reading.position in POSITIONS:
+            return self.reading
+        # Methods cannot read every token.
+        return replace(self.reading, position=defaults.position)
 
 
 @dataclass(frozen=True)

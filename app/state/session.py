@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.state.answer_stream import AnswerStream
+from app.state.presets import presets
 from app.state.run import AnswerRecord, Run
 from app.state.snapshot import Snapshot
 from app.state.view_settings import ViewSettings
-from app.state.what_if import Stroke, WhatIfWeights
+from app.state.what_if import Cells, Stroke, WhatIfWeights
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
@@ -40,6 +41,8 @@ class Session:
         answer_stream: The answers that are shown.
         answer_record: Settings and weights of these answers.
         linked: Whether the query of a permalink waits to be asked.
+        linked_cell: The layer and the adapter's name that a permalink selects, until it is shown.
+        linked_paint: The cells that a permalink paints, until they are shown.
         lock: Held during each change.
     """
 
@@ -55,6 +58,8 @@ class Session:
     answer_stream: AnswerStream | None = None
     answer_record: AnswerRecord | None = None
     linked: bool = False
+    linked_cell: tuple[int, str] | None = None
+    linked_paint: Cells = ()
 
     def __post_init__(self) -> None:
         # Not a field: Gradio copies the fields of its states, and locks have no copies.
@@ -107,6 +112,11 @@ class Session:
             self.linked = view_settings is None
             if view_settings is not None:
                 self.view_settings = view_settings
+
+    def open_parts(self, cell: tuple[int, str] | None, paint: Cells) -> None:
+        """Takes the selected cell and the painted cells of a permalink, for its run."""
+        with self.lock:
+            self.linked_cell, self.linked_paint = cell, paint
 
     def take_linked(self) -> bool:
         """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
@@ -196,6 +206,18 @@ class Session:
                 self.cell = snapshot.strongest()
             if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
                 self.what_if = WhatIfWeights.over(snapshot)
+            self._show_linked(snapshot)
+
+    def _show_linked(self, snapshot: Snapshot) -> None:
+        """Selects and paints what a permalink selects and paints, once, on the run that it asks."""
+        if self.linked:
+            return  # its query waits to be asked
+        cell, paint = self.linked_cell, self.linked_paint
+        self.linked_cell, self.linked_paint = None, ()
+        if cell is not None and cell[1] in snapshot.adapters:
+            self.select(cell[0], snapshot.adapters.index(cell[1]))
+        if paint:
+            self.what_if = WhatIfWeights.over(snapshot).with_cells(paint)
 
     def select(self, layer: int, adapter: int) -> bool:
         """Selects a cell of the grid; False if the grid has no such cell."""
@@ -206,7 +228,13 @@ class Session:
             return True
 
     def paint(
-        self, layer: int, adapter: int, weight: float, scope: str, number: int | None = None
+        self,
+        layer: int,
+        adapter: int,
+        weight: float,
+        scope: str,
+        number: int | None = None,
+        drag: int = 0,
     ) -> bool:
         """Paints cells of the grid, and selects the clicked one.
 
@@ -216,6 +244,7 @@ class Session:
             weight: The weight that the cells get.
             scope: One of `what_if.SCOPES`.
             number: Order of the stroke; after all strokes so far by default.
+            drag: Number of the movement that the stroke is a part of; 0 if it is on its own.
 
         Returns:
             False if the grid has no such cell.
@@ -226,9 +255,26 @@ class Session:
             if number is None:
                 number = 1 + max((one.number for one in self.what_if.strokes), default=0)
             visible_layers = self.snapshot.visible_layers
-            stroke = Stroke(number, layer, adapter, weight, scope, visible_layers)
+            stroke = Stroke(number, layer, adapter, weight, scope, visible_layers, drag)
             self.what_if = self.what_if.paint(stroke)
             return True
+
+    def paint_preset(self, index: int) -> bool:
+        """Paints a preset over the weights of the run; False if there is no such preset."""
+        with self.lock:
+            if self.snapshot is None or self.what_if is None:
+                return False
+            offered = presets(self.snapshot)
+            if not 0 <= index < len(offered):
+                return False
+            self.what_if = self.what_if.with_cells(offered[index].cells)
+            return True
+
+    def undo_painting(self) -> None:
+        """Takes back the last stroke of the brush."""
+        with self.lock:
+            if self.what_if is not None:
+                self.what_if = self.what_if.undo()
 
     def reset_painting(self) -> None:
         """Resets the painted weights to those of the run."""

@@ -33,6 +33,8 @@ class Snapshot:
         weights: `[layers][adapters]`, each layer summing to 1.
         peaks: The largest probability of the base's distribution, `[layers]`.
         view_settings: The view settings.
+        places: The adapters' places in the collection, by which each has its colour; those in the
+            run by default.
     """
 
     number: str
@@ -43,6 +45,11 @@ class Snapshot:
     weights: Numbers
     peaks: tuple[float, ...]
     view_settings: ViewSettings
+    places: tuple[int, ...] = ()
+
+    def place(self, adapter: int) -> int:
+        """The place in the collection of an adapter of the run."""
+        return self.places[adapter] if self.places else adapter
 
     @property
     def layers(self) -> int:
@@ -103,6 +110,7 @@ def snapshot_of(
         ),
         peaks=tuple(divergence.peak_L.tolist()),
         view_settings=view_settings,
+        places=tuple(list(labels).index(name) for name in names),
     )
 
 

@@ -18,6 +18,7 @@ from app.state.answers_panel import (
     heading_of,
     reference_among,
 )
+from app.state.examples import Example, example_of, load_examples
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights
 from app.state.snapshot import Snapshot, frozen
 from app.state.view_settings import ViewSettings
@@ -95,7 +96,8 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
         view_settings=ViewSettings(**given["view_settings"]),
     )
     cells = tuple(tuple(_cell(cell) for cell in layer) for layer in stored["cells"])
-    answers = _answers(stored["answers"], labels)
+    example = example_of(load_examples(collection), given["query"])
+    answers = _answers(stored["answers"], labels, example)
     return StoredExample(
         snapshot,
         _with_attributes(stored["prompt"]),
@@ -123,7 +125,9 @@ def _answer_weights(kept: dict[str, Any]) -> AnswerWeights:
     return AnswerWeights(kept["name"], tuple(kept["adapters"]), frozen(kept["mean"]), deviation)
 
 
-def _answers(stored: list[dict[str, Any]], labels: Mapping[str, str]) -> AnswersPanel:
+def _answers(
+    stored: list[dict[str, Any]], labels: Mapping[str, str], example: Example | None
+) -> AnswersPanel:
     answers = [
         Answer(
             heading_of(one["name"], labels),
@@ -133,6 +137,9 @@ def _answers(stored: list[dict[str, Any]], labels: Mapping[str, str]) -> Answers
         )
         for one in stored
     ]
+    if example is not None:
+        for answer in answers:
+            answer.verdict = example.verdict(answer.text)
     # A visitor's requests start at number 1, so the panel starts that request from empty cards.
     reference = reference_among([answer.heading.name for answer in answers])
     return answers_panel(0, "done", answers, reference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from analysis.measure.lenses import Lens, lenses
@@ -109,7 +109,32 @@ class ViewSettings:
         first, last = self._ends(count) or (0, count - 1)
         return range(first, last + 1) if 0 <= first <= last < count else range(count)
 
+    def kept_span(self, before: ViewSettings, count: int) -> tuple[ViewSettings, str]:
+        """The settings with the span of those before where their own cannot be used.
+
+        Args:
+            before: The settings before.
+            count: The number of layers.
+
+        Returns:
+            The settings, and why their own span is not used; empty if it is.
+        """
+        why = self._why_unusable(count)
+        if not why:
+            return self, ""
+        kept = replace(self, span=before.span)
+        layers = kept.layers(count)
+        shown = "All layers" if len(layers) == count else f"Layers {layers.start}–{layers.stop - 1}"
+        if len(layers) == 1:
+            shown = f"Only layer {layers.start}"
+        return kept, f"{why} {shown} stay{'s' if len(layers) == 1 else ''} shown."
+
     def span_fault(self, count: int) -> str:
+        """Why all layers are shown in place of the span, in a sentence; empty if they are not."""
+        why = self._why_unusable(count)
+        return f"All layers are shown. {why}" if why else ""
+
+    def _why_unusable(self, count: int) -> str:
         """Why the span cannot be used with `count` layers, in a sentence; empty if it can."""
         ends, written = self._ends(count), self.span.strip()
         if ends is None:
@@ -120,7 +145,7 @@ class ViewSettings:
             remedy = f"write the lower number first, {ends[1]}–{ends[0]}"
         else:
             return ""
-        return f"All layers are shown, because “{written[:20]}” cannot be used: {remedy}."
+        return f"“{written[:20]}” cannot be used: {remedy}."
 
     def _ends(self, count: int) -> tuple[int, int] | None:
         """The first and the last layer of the span as it is written; None if it cannot be read."""

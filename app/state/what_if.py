@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.state.answers_panel import Heading
 from app.state.snapshot import Numbers, Snapshot, frozen
@@ -22,7 +23,13 @@ PAINTED, PAINTED_LABEL = "what-if", "What-if weights"
 SHOWN, SHOWN_LABEL = "shown", "Shown weights"
 
 # Strokes that the browser sends quickly may arrive in another order, but not so many late.
-_MOST_STROKES = 32
+_MOST_STROKES = 256
+
+Cells: TypeAlias = tuple[tuple[str, int, int, float], ...]
+"""Painted cells as a link holds them: adapter, first layer, last layer, weight."""
+
+_CELLS = re.compile(r"([^:;=]+):(\d{1,4})(?:-(\d{1,4}))?=(\d(?:\.\d{1,4})?)")
+_MOST_WEIGHT = 2.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Stroke:
         weight: The weight that the cells get.
         scope: One of `SCOPES`.
         visible_layers: The layers that the page showed; no other layer is painted.
+        drag: Number of the movement that it is a part of, which is taken back as a whole; 0 for a
+            stroke on its own.
     """
 
     number: int
@@ -44,6 +53,7 @@ class Stroke:
     weight: float
     scope: str
     visible_layers: range
+    drag: int = 0
 
     def covers(self, row: int, column: int) -> bool:
         """Whether the stroke paints a cell."""
@@ -66,7 +76,7 @@ class WhatIfWeights:
     Attributes:
         adapters: Names of the adapters.
         below: The weights below the strokes, `[layers][adapters]`.
-        strokes: The newest strokes by ascending number, at most 32; `below` holds the older ones.
+        strokes: The newest strokes by ascending number, at most 256; `below` holds the older ones.
     """
 
     adapters: tuple[str, ...]
@@ -97,6 +107,73 @@ class WhatIfWeights:
         strokes = sorted((*self.strokes, stroke), key=lambda one: one.number)
         old, new = strokes[:-_MOST_STROKES], strokes[-_MOST_STROKES:]
         return replace(self, below=_painted(self.below, old), strokes=tuple(new))
+
+    def undo(self) -> WhatIfWeights:
+        """A copy without the last stroke, or without the last movement of the brush."""
+        if not self.strokes:
+            return self
+        last = self.strokes[-1]
+        kept = [
+            one
+            for one in self.strokes
+            if one is not last and not (last.drag and one.drag == last.drag)
+        ]
+        return replace(self, strokes=tuple(kept))
+
+    def cells(self, snapshot: Snapshot) -> Cells:
+        """The cells whose weight is other than that of the snapshot, for a link."""
+        found: list[tuple[str, int, int, float]] = []
+        painted = self.weights
+        for place, name in enumerate(self.adapters):
+            for layer, row in enumerate(painted):
+                if row[place] == snapshot.weights[layer][place]:
+                    continue
+                weight = round(row[place], 4)
+                if found and found[-1][::3] == (name, weight) and found[-1][2] == layer - 1:
+                    found[-1] = (name, found[-1][1], layer, weight)
+                else:
+                    found.append((name, layer, layer, weight))
+        return tuple(found)
+
+    def with_cells(self, cells: Cells) -> WhatIfWeights:
+        """A copy with painted cells, as one movement; other adapters and layers are left out."""
+        painted = self
+        drag = -1 - max((one.number for one in self.strokes), default=0)
+        for name, first, last, weight in cells:
+            for layer in range(first, min(last, len(self.below) - 1) + 1):
+                if name in self.adapters:
+                    number = 1 + max((one.number for one in painted.strokes), default=0)
+                    place, every = self.adapters.index(name), range(len(self.below))
+                    painted = painted.paint(
+                        Stroke(number, layer, place, weight, "cell", every, drag)
+                    )
+        return painted
+
+
+def write_cells(cells: Cells) -> str:
+    """Painted cells as a link holds them: `math:8-17=1;spanish:0=0.5`."""
+    return ";".join(
+        f"{name}:{first}{f'-{last}' if last > first else ''}={weight:g}"
+        for name, first, last, weight in cells
+    )
+
+
+def read_cells(written: str) -> Cells:
+    """Painted cells, from a link.
+
+    Raises:
+        ValueError: The text is not made of such cells.
+    """
+    cells = []
+    for part in written.split(";") if written else ():
+        match = _CELLS.fullmatch(part)
+        if match is None:
+            raise ValueError(part)
+        name, first, last, weight = match.groups()
+        if not int(first) <= int(last or first) or not 0 <= float(weight) <= _MOST_WEIGHT:
+            raise ValueError(part)
+        cells.append((name, int(first), int(last or first), float(weight)))
+    return tuple(cells)
 
 
 def _painted(weights: Numbers, strokes: Sequence[Stroke]) -> Numbers:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from analysis.measure.trace import POSITIONS
 from analysis.measure.weight_settings import WeightSettings
 from app.state.view_settings import ViewSettings
 
+_NO_METHOD = " No method reads every token: answer with the weights of the grid below."
+
 
 def answer_note(answered: WeightSettings, shown: ViewSettings) -> str:
-    """How the answers differ from the grid, and the remedy; empty if they do not.
+    """How the grid differs from the answers; empty if it does not.
 
     Args:
         answered: The settings that the methods of the answers had.
         shown: The settings that the grid shows.
     """
     own = ViewSettings.with_weights(answered)
-    differences = own.differences_from(shown)
+    differences = shown.differences_from(own)
     if not differences:
         return ""
-    note = f"Asked with {differences}, unlike the grid."
-    if own.lens != shown.lens:
-        note += f" Ask again to answer with the {shown.lens} lens."
-    if replace(own, lens=shown.lens).differences_from(shown):
-        note += " Press “Answer with these weights” to answer with the weights of the grid."
-    return note
+    note = (
+        f"The grid now shows weights with {differences}; the answers below were given with "
+        f"{own.differences_from(shown)}."
+    )
+    return note if shown.position in POSITIONS else note + _NO_METHOD

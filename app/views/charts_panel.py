@@ -97,7 +97,7 @@ def profile(grid_view: GridView) -> ChartsPanel:
         measure=grid_view.measure,
         log=grid_view.scale == "divergence",
         first=snapshot.visible_layers.start,
-        places=grid_view.places,
+        places=[snapshot.place(adapter) for adapter in grid_view.places],
         greyed=grid_view.greyed,
     )
     layers = [str(layer) for layer in snapshot.visible_layers]

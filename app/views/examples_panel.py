@@ -19,10 +19,14 @@ class ExampleButton:
     Attributes:
         label: Its text.
         description: The question, and the adapters that it is asked with; shown on hover.
+        query: The question.
+        gloss: The question in English; empty if it is in English.
     """
 
     label: str
     description: str
+    query: str = ""
+    gloss: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,9 @@ def examples_panel(examples: Sequence[Example], labels: Mapping[str, str]) -> Ex
 
 def _button(example: Example, labels: Mapping[str, str]) -> ExampleButton:
     names = example.among(list(labels))
-    if len(names) == len(labels):
-        return ExampleButton(example.label, example.query)
-    adapters = text.listed([labels[name] for name in names])
-    return ExampleButton(example.label, f"{example.query}\nwith {adapters}")
+    lines = [example.query]
+    if example.gloss:
+        lines.append(f"In English: {example.gloss}")
+    if len(names) < len(labels):
+        lines.append(f"with {text.listed([labels[name] for name in names])}")
+    return ExampleButton(example.label, "\n".join(lines), example.query, example.gloss)

@@ -45,6 +45,8 @@ class ExportPanel:
         note: A sentence about the link.
         file: A file to save now.
         number: Number of that file: a panel ignores contents that equal the contents before.
+        name: The name of the files, without their kind.
+        caption: What an image says above the grid, line by line; escaped for Plotly.
     """
 
     ready: bool
@@ -53,6 +55,8 @@ class ExportPanel:
     note: str = ""
     file: SavedFile | None = None
     number: int = 0
+    name: str = ""
+    caption: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls) -> ExportPanel:

@@ -39,13 +39,13 @@ class PromptPanel:
 
     Attributes:
         tokens: Its tokens.
-        summary: The prompt in one line.
+        facts: The prompt in one line.
         read: Indices of the tokens that the divergence is read at; empty for the mean over the
             query.
     """
 
     tokens: tuple[PromptToken, ...]
-    summary: str
+    facts: str
     read: tuple[int, ...]
 
     @classmethod
@@ -66,16 +66,13 @@ def prompt_panel(prompt: Prompt, position: str = "query") -> PromptPanel:
         for index, (token, id_) in enumerate(zip(prompt.tokens, prompt.ids, strict=True))
     )
     count = prompt.query_last - prompt.query_first + 1
-    summary = (
-        f"What the model read: {len(prompt.ids)} tokens; {count} of them are your query, "
-        f"{_FRAMES[prompt.frame]}"
-    )
+    facts = f"{len(prompt.ids)} tokens; {count} of them are your query, {_FRAMES[prompt.frame]}."
     places = {
         "query": (prompt.query_last,),
         "prompt": (prompt.last,),
         BOTH: (prompt.query_last, prompt.last),
     }
-    return PromptPanel(tokens, summary, places.get(position, ()))
+    return PromptPanel(tokens, facts, places.get(position, ()))
 
 
 def _part(prompt: Prompt, index: int) -> str:

@@ -27,10 +27,16 @@ def variants_panel(
         variants: The variants.
     """
     layers = snapshot.visible_layers
-    means, deviations, noise = (
+    means, deviations, noisy = (
         in_visible_layers(snapshot, frozen(values.tolist()))
         for values in (spread.mean_LK, spread.deviation_LK, spread.within_noise_LK)
     )
+    # As in the grid itself: where the lens saturates, shares mean nothing, and neither does noise.
+    certain = [layer for layer in layers if layer in snapshot.saturated]
+    noise = [
+        [bool(is_noise) and layer not in certain for is_noise in row]
+        for layer, row in zip(layers, noisy, strict=True)
+    ]
     cells = [
         [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in zip(*both, strict=True)]
         for both in zip(means, deviations, strict=True)
@@ -38,15 +44,17 @@ def variants_panel(
     hover = [
         [
             f"layer {layer} · {label}\n{cell}" + ("\nwithin the noise" if is_noise else "")
-            for label, cell, is_noise in zip(snapshot.labels, *both, strict=True)
+            for label, cell, is_noise in zip(snapshot.labels, written, noisy_row, strict=True)
         ]
-        for layer, *both in zip(layers, cells, noise, strict=True)
+        for layer, written, noisy_row in zip(layers, cells, noise, strict=True)
     ]
+    clear = len(cells) - len(certain)
     count = sum(sum(row) for row in noise)
     sentence = (
-        f"{count:.0f} of {len(cells) * snapshot.width} cells are grey, because they are within "
+        f"{count} of {clear * snapshot.width} cells are hatched, because they are within "
         "the noise: their mean differs from an equal share by less than their spread."
     )
+    certainty = text.saturation(certain, [snapshot.view_settings.lens])
     title = f"Mean and spread over {len(variants)} variants"
     figure = heatmaps.grid(
         means,
@@ -55,23 +63,26 @@ def variants_panel(
         cells,
         scale="weights",
         first=layers.start,
+        greyed=certain,
         greyed_cells=[
             (layer, column)
             for layer, row in zip(layers, noise, strict=True)
             for column, is_noise in enumerate(row)
             if is_noise
         ],
+        places=[snapshot.place(adapter) for adapter in range(snapshot.width)],
+        hatched="within the noise" + (", or certain" if certain else ""),
     )
     numbers = [
-        [f"{cell}, noise" if is_noise else cell for cell, is_noise in zip(*both, strict=True)]
-        for both in zip(cells, noise, strict=True)
+        [f"{cell}, noise" if is_noise else cell for cell, is_noise in zip(*pair, strict=True)]
+        for pair in zip(cells, noise, strict=True)
     ]
     table = Table.of("Layer", snapshot.labels, [str(layer) for layer in layers], numbers)
     queries = text.listed([f"“{text.visible(variant)}”" for variant in variants])
     return ChartsPanel(
         f"{snapshot.number}-spread-{len(variants)}",
         (Chart(title, f"{title}. {sentence}", figure, table),),
-        (sentence, f"Variants: {queries}."),
+        tuple(said for said in (sentence, certainty, f"Variants: {queries}.") if said),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from app.state.run import AnswerWeights
 from app.views.charts_panel import Chart, ChartsPanel, Table
-from app.widgets import heatmaps
+from app.widgets import heatmaps, text
 
 
 def rule_weights_panel(
@@ -52,7 +52,7 @@ def _chart(
     )
     columns = [labels[name] for name in answer.adapters]
     cells = [
-        [f"{value:.2f} ± {spread:.2f}" for value, spread in zip(*rows, strict=True)]
+        [f"{text.fixed(value)} ± {spread:.2f}" for value, spread in zip(*rows, strict=True)]
         for rows in zip(mean, deviation, strict=True)
     ]
     hover = [

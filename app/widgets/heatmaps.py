@@ -10,8 +10,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.widgets.text import safe, short
-from app.widgets.theme import SCALES, Scale, colour, ink
+from app.widgets.text import number, safe, short, signed
+from app.widgets.theme import HATCH, SCALES, Scale, colour, colour_number, ink
 
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
@@ -33,6 +33,9 @@ def grid(
     averages: Sequence[str] = (),
     greyed: Sequence[int] = (),
     greyed_cells: Sequence[tuple[int, int]] = (),
+    places: Sequence[int] = (),
+    hatched: str = "",
+    unit: str = "weight",
 ) -> Figure:
     """The heatmap: layers down, adapters across.
 
@@ -45,8 +48,12 @@ def grid(
             (around 0).
         first: Number of the first layer.
         averages: A second line under each label.
-        greyed: Layers to draw in grey, because their numbers mean little.
-        greyed_cells: Layers and adapters of single cells to draw in grey.
+        greyed: Layers to hatch, because their numbers mean little.
+        greyed_cells: Layers and adapters of single cells to hatch.
+        places: The columns' places in the collection, by which each has its colour; no colours if
+            empty.
+        hatched: What the legend says about hatched cells.
+        unit: What the legend says about the numbers.
     """
     count, width = len(values), len(labels)
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
@@ -57,7 +64,7 @@ def grid(
             [row for at, row in enumerate(values, first) if at not in greyed], scale
         )[1:]
     heads = [
-        f"<b>{safe(short(label, 16))}</b>" + (f"<br>{safe(average)}" if average else "")
+        safe(short(label, 16)) + (f"<br>{safe(average)}" if average else "")
         for label, average in zip(labels, averages or [""] * width, strict=True)
     ]
     grey = {(layer, place) for layer in greyed for place in range(width)} | set(greyed_cells)
@@ -87,13 +94,22 @@ def grid(
     traces = [heatmap(scale, every - grey)]
     if grey:
         traces.append(heatmap("grey difference" if scale == "difference" else "grey", grey))
+        traces.append(_hatch(grey))
     if heights >= 20:
-        drawn = [(trace["z"], trace["meta"]["colours"]) for trace in traces]
+        drawn = [
+            (trace["z"], trace["meta"]["colours"]) for trace in traces if trace["type"] == "heatmap"
+        ]
         traces.append(_cell_texts(cells, first, drawn, low, high))
     layout = {
-        "meta": {"narrow": [safe(short(label, 11)) for label in labels]},
-        "height": 64 + heights * count,
-        "margin": {"l": 44, "r": 2, "t": 54, "b": 10},
+        "meta": {
+            "narrow": [safe(short(label, 11)) for label in labels],
+            "dots": [colour_number(place) for place in places],
+            "row": heights,
+            "rows": count,
+            "legend": _legend(scale, low, high, unit) | {"hatched": hatched if grey else ""},
+        },
+        "height": 56 + heights * count,
+        "margin": {"l": 44, "r": 2, "t": 52, "b": 4},
         "xaxis": {
             "side": "top",
             "tickvals": list(range(width)),
@@ -114,9 +130,42 @@ def grid(
             "showgrid": False,
             "zeroline": False,
         },
-        "font": {"size": 12},
+        "font": {"size": 14},
     }
     return {"data": traces, "layout": layout}
+
+
+def _hatch(cells: Collection[tuple[int, int]]) -> dict[str, Any]:
+    """Slanted lines across some cells, below their texts: no colour fades and no text does."""
+    steps = 6
+    across: list[float | None] = []
+    down: list[float | None] = []
+    for layer, place in sorted(cells):
+        for step in range(steps):
+            left = place - 0.48 + 0.96 * step / steps
+            across += [left, left + 0.96 / steps, None]
+            down += [layer + 0.42, layer - 0.42, None]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": across,
+        "y": down,
+        "line": {"width": 1, "color": HATCH["light"]},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "meta": {"colours": HATCH},
+    }
+
+
+def _legend(scale: str, low: float, high: float, unit: str) -> dict[str, Any]:
+    """The legend of a scale: its colours, the numbers at its ends and middle, their name."""
+    if scale == "divergence":
+        marks = [number(10.0**end) for end in (low, (low + high) / 2, high)]
+    elif scale == "difference":
+        marks = [signed(low), "0", signed(high)]
+    else:
+        marks = ["0", "1", "2"] if scale == "painted" else ["0", "0.5", "1"]
+    return {"colours": SCALES[scale], "marks": marks, "unit": unit}
 
 
 def _cell_texts(
@@ -147,7 +196,7 @@ def _cell_texts(
         "x": [column for texts in cells for column in range(len(texts))],
         "y": [layer for layer, texts in enumerate(cells, first) for _ in texts],
         "text": [safe(written) for texts in cells for written in texts],
-        "textfont": {"size": 12, "color": inks["light"]},
+        "textfont": {"size": 14, "color": inks["light"]},
         "hoverinfo": "skip",
         "showlegend": False,
         "meta": {"inks": inks, "columns": len(cells[0]) if cells else 0},

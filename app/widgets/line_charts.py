@@ -69,9 +69,9 @@ def profile(
     else:
         y_axis["rangemode"] = "tozero"
     layout = {
-        "height": 250,
-        "margin": {"l": 58, "r": 2, "t": 34, "b": 34},
-        "font": {"size": 12},
+        "height": 240,
+        "margin": {"l": 58, "r": 2, "t": 44, "b": 40},
+        "font": {"size": 14},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "xaxis": {
@@ -93,16 +93,16 @@ def profile(
 
 
 def _shade(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:
-    """A rectangle that shades cells, from edge to edge."""
+    """A rectangle behind the lines, which keep their colours."""
     (left, right), (top, bottom) = across, down
     return {
         "name": "shade",
         "type": "rect",
-        "layer": "above",
+        "layer": "below",
         "x0": left,
         "x1": right,
         "y0": top,
         "y1": bottom,
         "line": {"width": 0},
-        "fillcolor": "rgba(255,255,255,0.6)",
+        "fillcolor": "rgba(128,128,128,0.16)",
     }

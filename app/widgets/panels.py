@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from app.widgets import theme
+
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 CSS = ASSETS / "css" / "page.css"
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -109,6 +111,6 @@ def head() -> str:
     paths = sorted((ASSETS / "js").glob("*.js"), key=lambda path: (path.name != "core.js", path))
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     return (
-        f"<script>{scripts}</script>\n"
+        f"<style>{theme.adapter_colours()}</style>\n<script>{scripts}</script>\n"
         f'<script async src="{_PLOTLY_ADDRESS}?{plotly.__version__}" id="fl-plotly"></script>'
     )

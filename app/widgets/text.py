@@ -64,6 +64,12 @@ def number(value: float) -> str:
     return f"{mantissa}·{power(int(exponent))}"
 
 
+def fixed(value: float, digits: int = 2) -> str:
+    """A number with a fixed number of digits, a true minus, and no sign where it rounds to 0."""
+    written = signed(value, digits)
+    return written.removeprefix("+")
+
+
 def signed(value: float, digits: int = 2) -> str:
     """A difference with its sign, a true minus; no sign where it rounds to 0."""
     written = f"{value:+.{digits}f}"
@@ -104,7 +110,11 @@ def layers(numbers: Sequence[int]) -> str:
 
 
 def leaders(
-    weights: Sequence[Sequence[float]], labels: Sequence[str], numbers: Sequence[int]
+    weights: Sequence[Sequence[float]],
+    labels: Sequence[str],
+    numbers: Sequence[int],
+    *,
+    with_means: bool = True,
 ) -> str:
     """Which adapter leads in which layers, and the mean weight of each adapter.
 
@@ -112,9 +122,10 @@ def leaders(
         weights: `[layers][adapters]`, each layer summing to 1.
         labels: The adapters' labels.
         numbers: The layers' numbers.
+        with_means: Whether to add the mean weights.
     """
     if not numbers:
-        return "The lens saturates in every layer that is shown, so these weights mean little."
+        return "The model is certain in every layer that is shown, so these shares mean nothing."
     if len(labels) == 1:
         return f"{labels[0]} is the only adapter, so its weight is 1 in every layer."
     led: dict[int, list[int]] = {}
@@ -133,10 +144,15 @@ def leaders(
         parts.append(
             f"no adapter leads clearly in {layers(close)}" if led else "No adapter leads clearly"
         )
+    return f"{'; '.join(parts)}." + (f" {mean_weights(weights, labels)}" if with_means else "")
+
+
+def mean_weights(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
+    """The mean weight of each adapter over some layers, the largest first."""
     means = averages(weights)
     order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
     shares = ", ".join(f"{labels[adapter]} {percent(means[adapter])}" for adapter in order)
-    return f"{'; '.join(parts)}. Mean weight over the layers: {shares}."
+    return f"Mean weight over the layers: {shares}."
 
 
 def averages(weights: Sequence[Sequence[float]]) -> list[float]:
@@ -198,8 +214,8 @@ def changes(
     """
     if not numbers:
         return (
-            "The lens saturates in every layer that is shown, so the difference from "
-            f"{before} means little."
+            "The model is certain in every layer that is shown, so the difference from "
+            f"{before} means nothing."
         )
     cells = _cells(values, labels, numbers)
     largest = sorted(cells, key=lambda cell: -abs(cell[0]))[:3]
@@ -210,12 +226,18 @@ def changes(
 
 
 def saturation(where: Sequence[int], lenses: Sequence[str]) -> str:
-    """In which layers a lens saturates; empty if there are none."""
+    """In which layers shares mean nothing, because a lens saturates; empty if in none.
+
+    Args:
+        where: The layers where the base gives one token more than 99.99 %.
+        lenses: The names of the lenses.
+    """
     if not where:
         return ""
     names = listed(list(dict.fromkeys(lenses)))
+    named = layers(where)
     return (
-        f"The {names} lens saturates in {layers(where)}: the base gives one token more than "
-        "99.99% there, so the weights compare very small differences. These layers are grey; "
-        "the colours, the sentence and the means leave them out."
+        f"{named[0].upper()}{named[1:]}: the model is certain here, shares mean nothing. The "
+        f"{names} lens gives one token more than 99.99% there. Hatched cells are left out of the "
+        "sentence and the means."
     )

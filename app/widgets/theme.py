@@ -12,14 +12,14 @@ Scale = list[tuple[float, str]]
 # with any colour vision. The dark one begins at the dark page's colour as the light one at white.
 SCALES: dict[str, dict[str, Scale]] = {
     "weights": {
-        "light": [(0, "#f4f6fc"), (0.25, "#cdd7f7"), (0.5, "#8ea3ea"), (1, "#22348f")],
-        "dark": [(0, "#1b2033"), (0.25, "#2b3874"), (0.75, "#5d78e6"), (1, "#dbe3ff")],
+        "light": [(0, "#f6f6f7"), (0.25, "#cdd7f7"), (0.5, "#8ea3ea"), (1, "#22348f")],
+        "dark": [(0, "#1e1f24"), (0.25, "#2b3874"), (0.75, "#5d78e6"), (1, "#dbe3ff")],
     },
     # As the weights up to 1, half of what can be painted; beyond it, towards orange.
     "painted": {
-        "light": [(0, "#f4f6fc"), (0.125, "#cdd7f7"), (0.25, "#8ea3ea"), (0.5, "#22348f"),
+        "light": [(0, "#f6f6f7"), (0.125, "#cdd7f7"), (0.25, "#8ea3ea"), (0.5, "#22348f"),
                   (0.53, "#6d4a63"), (1, "#c05f0a")],
-        "dark": [(0, "#1b2033"), (0.125, "#2b3874"), (0.375, "#5d78e6"), (0.5, "#dbe3ff"),
+        "dark": [(0, "#1e1f24"), (0.125, "#2b3874"), (0.375, "#5d78e6"), (0.5, "#dbe3ff"),
                  (0.53, "#ffe0c2"), (1, "#ff9a3c")],
     },
     "divergence": {
@@ -27,21 +27,24 @@ SCALES: dict[str, dict[str, Scale]] = {
         "dark": [(0, "#221d18"), (0.35, "#5c3d1a"), (0.7, "#c58538"), (1, "#ffe9c7")],
     },
     "difference": {
-        "light": [(0, "#b35806"), (0.25, "#f1a340"), (0.5, "#f7f7f8"), (0.75, "#8ea3ea"),
+        "light": [(0, "#b35806"), (0.25, "#f1a340"), (0.5, "#f6f6f7"), (0.75, "#8ea3ea"),
                   (1, "#22348f")],
-        "dark": [(0, "#ffb366"), (0.25, "#a8601a"), (0.5, "#1d2130"), (0.75, "#5069cc"),
+        "dark": [(0, "#ffb366"), (0.25, "#a8601a"), (0.5, "#1e1f24"), (0.75, "#5069cc"),
                  (1, "#cdd7ff")],
     },
-    # Layers whose numbers mean little: more or less grey.
+    # Cells whose numbers mean little: without hue, and hatched.
     "grey": {
-        "light": [(0, "#eff0f4"), (1, "#c3c7d2")],
-        "dark": [(0, "#1f222c"), (1, "#4b5162")],
+        "light": [(0, "#f0f0f2"), (1, "#d9dae0")],
+        "dark": [(0, "#1f2128"), (1, "#3c404c")],
     },
     "grey difference": {
-        "light": [(0, "#c3c7d2"), (0.5, "#eff0f4"), (1, "#c3c7d2")],
-        "dark": [(0, "#4b5162"), (0.5, "#1f222c"), (1, "#4b5162")],
+        "light": [(0, "#d9dae0"), (0.5, "#f0f0f2"), (1, "#d9dae0")],
+        "dark": [(0, "#3c404c"), (0.5, "#1f2128"), (1, "#3c404c")],
     },
 }  # fmt: skip
+
+# The lines that hatch such cells: lighter than the ink on them, so that texts stay easy to read.
+HATCH = {"light": "#b9bcc6", "dark": "#565b69"}
 
 # Okabe and Ito's palette, in an order that keeps neighbours apart in lightness too.
 LINES = {
@@ -112,6 +115,24 @@ def theme() -> gr.themes.Base:
         button_secondary_border_color_dark="*neutral_700",
         button_border_width="1px",
         button_border_width_dark="1px",
+    )
+
+
+def colour_number(place: int) -> int:
+    """The number of an adapter's colour: after the last colour, the first comes again.
+
+    Args:
+        place: The adapter's place in its collection.
+    """
+    return place % len(LINES["light"])
+
+
+def adapter_colours() -> str:
+    """A style sheet with the adapters' colours by their numbers: `--adapter-0` is the first."""
+    rules = {":root": "light", ".dark": "dark"}
+    return "".join(
+        f"{selector}{{{''.join(f'--adapter-{i}:{c};' for i, c in enumerate(LINES[mode]))}}}"
+        for selector, mode in rules.items()
     )
 
 

@@ -52,7 +52,7 @@ def tokens(
     layout = {
         "height": 158 + (13 if count > 8 else 24) * count,
         "margin": {"l": 44, "r": 2, "t": 50, "b": 96},
-        "font": {"size": 12},
+        "font": {"size": 14},
         "xaxis": {
             **fixed,
             "tickvals": list(range(width)),
@@ -86,7 +86,7 @@ def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
         "outlinewidth": 0,
         "ypad": 6,
         "xpad": 0,
-        "title": {"text": measure, "side": "top", "font": {"size": 12}},
+        "title": {"text": measure, "side": "top", "font": {"size": 14}},
         "tickvals": list(ticks),
         "ticktext": [power(tick) if abs(tick) > 1 else f"{10.0**tick:g}" for tick in ticks],
     }

@@ -1,28 +1,57 @@
 // Answers side by side, one token at a time. A token is drawn once and then kept.
-FusionLens.define("answers", (root) => {
+FusionLens.define("answers", (root, trigger) => {
   const { el } = FusionLens;
-  const title = el("h2", {}, "Answers");
-  const sentence = el("p", { className: "sentence" });
-  const cards = el("div", { className: "cards" });
+  const title = el("h2", { className: "sr-only", id: "answers-title" }, "Answers");
+  const sentence = el("p", { className: "sr-only" });
+  const cards = el("div", { className: "cards", at: { role: "group", "aria-labelledby": "answers-title" } });
   root.append(title, sentence, cards);
   let run = null;
   let drawn = [];
-  // How answers from divergences differ from the grid, whose settings may change after the answers.
+  // All answers grow together, so that their lines stay beside each other.
+  let grown = false;
+  const growAll = (to) => {
+    grown = to;
+    root.dataset.grown = grown ? "1" : "";
+    fit();
+  };
+  // An answer that does not fit fades at its end and offers the rest.
+  const fit = () => {
+    for (const { text, more } of drawn) {
+      const cut = text.scrollHeight > text.clientHeight + 2;
+      text.dataset.cut = cut ? "1" : "";
+      more.hidden = !cut && !grown;
+      more.textContent = grown ? "Less" : "More";
+      more.setAttribute("aria-expanded", grown);
+    }
+  };
+  new ResizeObserver(fit).observe(cards);
+  // Answers from divergences stay as they are when the settings of the grid change: a line says so,
+  // and one button answers again.
+  const note = el("span", { at: { role: "status" } });
+  const again = el("button", { type: "button", textContent: "Answer again" });
+  again.addEventListener("click", () => trigger("again"));
+  const drift = el("p", { className: "drift", hidden: true }, note, " ", again);
+  cards.before(drift);
   let answerNote = "";
   const showNote = () => {
-    for (const { node, note } of drawn) note.textContent = node.dataset.divergence ? answerNote : "";
+    const shown = drawn.some(({ node }) => node.dataset.divergence) ? answerNote : "";
+    if (note.textContent !== shown) note.textContent = shown;
+    drift.hidden = !shown;
+    for (const { node } of drawn) node.dataset.old = shown && node.dataset.divergence ? "1" : "";
   };
-  FusionLens.listen("answer-note", (note) => {
-    answerNote = note;
+  FusionLens.listen("answer-note", (next) => {
+    answerNote = next;
     showNote();
   });
 
   const card = (row, index) => {
-    const name = el("h3", { dir: "auto" }, row.label);
-    const note = el("span", { className: "answer-note", at: { role: "status" } });
-    const summary = el("p", { className: "summary" }, row.summary, note);
+    const label = el("span", { dir: "auto" }, row.label);
+    const dot = row.colour === null ? null : el("span", { className: "dot", at: { "aria-hidden": "true" } });
+    const name = el("h3", {}, dot, label);
+    FusionLens.explain(label, row.summary);
     const text = el("div", { className: "text", tabIndex: 0, dir: "auto", at: { role: "group", "aria-label": `Answer of ${row.label}` } });
-    const facts = el("div", { className: "facts" });
+    const verdict = el("span", { className: "verdict", hidden: true });
+    const facts = el("span", { className: "facts" });
     const about = row.method ? FusionLens.aboutMethod(row.method, row.label) : null;
     const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
     copy.setAttribute("aria-label", `Copy the answer of ${row.label}`);
@@ -31,13 +60,17 @@ FusionLens.define("answers", (root) => {
       copy.textContent = done ? "Copied" : "Copy it by hand";
       setTimeout(() => (copy.textContent = "Copy"), done ? 1200 : 4000);
     });
+    const more = el("button", { type: "button", className: "quiet more", hidden: true });
+    more.addEventListener("click", () => growAll(!grown));
     // The probability of the selected token, for touch and keys, which cannot hover.
-    const token = el("div", { className: "token", dir: "auto", at: { "aria-live": "polite" } });
+    const token = el("span", { className: "token", dir: "auto", at: { "aria-live": "polite" } });
     const select = (span) => {
       text.querySelector(".selected")?.classList.remove("selected");
       span.classList.add("selected");
-      span.scrollIntoView({ block: "nearest" });
-      token.textContent = span.title.replace("\n", " · ");
+      const { top, bottom } = text.getBoundingClientRect();
+      const box = span.getBoundingClientRect();
+      if (box.top < top || box.bottom > bottom) text.scrollTop += box.top - top - 8;
+      token.textContent = token.title = span.title.replace("\n", " · ");
     };
     text.addEventListener("click", ({ target }) => target.classList.contains("t") && select(target));
     text.addEventListener("keydown", (event) => {
@@ -53,9 +86,11 @@ FusionLens.define("answers", (root) => {
       select(to);
     });
     const head = el("header", {}, name, el("div", { className: "actions" }, about, copy));
-    const node = el("article", { className: "card", data: { row: row.name, divergence: row.of_divergence ? "1" : "" } }, head, summary, text, token, facts);
+    const foot = el("footer", {}, token, verdict, facts, more);
+    const node = el("article", { className: "card", data: { row: row.name, divergence: row.of_divergence ? "1" : "" } }, head, text, foot);
+    if (row.colour !== null) node.style.setProperty("--own", `var(--adapter-${row.colour})`);
     cards.append(node);
-    drawn[index] = { node, note, text, facts, count: 0 };
+    drawn[index] = { node, text, verdict, facts, more, count: 0 };
   };
 
   // A method that cannot answer says why, in the place of its answer.
@@ -84,7 +119,7 @@ FusionLens.define("answers", (root) => {
       root.dataset.state = value.state;
       sentence.textContent = value.sentence;
       value.rows.forEach((row, index) => {
-        const { node, text, facts, count } = drawn[index];
+        const { node, text, verdict, facts, count } = drawn[index];
         // After a gap, wait for the next update with all tokens.
         const fresh = count < row.start ? [] : row.tokens.slice(count - row.start);
         fresh.forEach(([delta, probability, token]) => {
@@ -99,8 +134,14 @@ FusionLens.define("answers", (root) => {
           first.title += `\n${row.difference_note}`;
         }
         node.dataset.end = row.end ?? "";
-        facts.textContent = row.facts;
+        text.classList.toggle("code", row.code);
+        verdict.hidden = !row.verdict;
+        verdict.dataset.right = row.verdict?.right ? "1" : "";
+        verdict.title = row.verdict?.text ?? "";
+        verdict.textContent = row.verdict ? `${row.verdict.right ? "✓" : "✗"} ${row.verdict.text}` : "";
+        facts.textContent = facts.title = row.facts;
       });
+      fit();
     },
   };
 });

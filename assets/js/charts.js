@@ -8,7 +8,8 @@ FusionLens.define("charts", (root) => {
   const sentences = el("div", { className: "sentences" });
   const figure = el("div", { className: "figure", at: { role: "img" } });
   const table = el("div", { className: "table", hidden: true, tabIndex: 0, at: { role: "region" } });
-  root.append(el("div", { className: "bar" }, title, toggle), choices, sentences, figure, table);
+  const legend = el("div", { className: "legend" });
+  root.append(el("div", { className: "bar" }, title, toggle), choices, sentences, figure, table, legend);
   let value = null;
   let choice = "";
 
@@ -16,6 +17,7 @@ FusionLens.define("charts", (root) => {
 
   const draw = async () => {
     const chart = current();
+    legend.replaceChildren(...FusionLens.legend(chart?.figure.layout.meta));
     if (!chart || figure.hidden) return;
     if (!(await FusionLens.plotly())) return FusionLens.showMissing(figure);
     if (chart !== current() || figure.hidden) return;

@@ -1,12 +1,21 @@
-// Example questions: a click asks the question.
+// Example questions: a click asks the question. An example in another language has an English gloss.
 FusionLens.define("examples", (root, trigger) => {
   const { el } = FusionLens;
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Example questions");
+  const list = el("div", { className: "list", at: { role: "group", "aria-label": "Example questions" } });
+  const gloss = el("p", { className: "gloss", hidden: true });
+  root.append(list, gloss);
+  let buttons = [];
+  const show = (query) => {
+    const own = buttons.find((one) => one.gloss && one.query.trim() === (query ?? "").trim());
+    gloss.hidden = !own;
+    gloss.textContent = own ? `In English: ${own.gloss}` : "";
+  };
+  // Of the question that the grid and the answers are about.
+  FusionLens.listen("question", show);
   return {
-    update({ buttons }) {
-      root.replaceChildren(
-        el("span", { className: "lead" }, "Examples"),
+    update(value) {
+      ({ buttons } = value);
+      list.replaceChildren(
         ...buttons.map(({ label, description }, index) => {
           const button = el("button", { type: "button", className: "example", title: description }, label);
           button.addEventListener("click", () => trigger("example", { index }));

@@ -28,7 +28,7 @@ FusionLens.define("explanation", (root) => {
   };
 
   const shares = (value) => [
-    el("h3", {}, "Each token's share of the divergence"),
+    el("h3", {}, "Words that differ most"),
     el(
       "ul",
       { className: "shares" },

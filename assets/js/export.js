@@ -1,23 +1,25 @@
 // Export: files that the server makes, images that the browser draws, and the permalink.
 FusionLens.define("export", (root, trigger) => {
   const { el } = FusionLens;
+  // The name of an image's file, and the lines above the image.
+  let name = "fusion-lens";
+  let caption = [];
   let link = null; // null while it is the page's own address
   const message = el("span", { className: "message", at: { role: "status" } });
 
-  const save = (name, address) => {
-    const anchor = el("a", { href: address, download: name });
+  const save = (file, address) => {
+    const anchor = el("a", { href: address, download: file });
     document.body.append(anchor);
     anchor.click();
     anchor.remove();
-    message.textContent = `Saved ${name}`;
+    message.textContent = `Saved ${file}`;
   };
   const image = async (format) => {
     const figure = document.querySelector("#grid .figure");
     if (!window.Plotly || figure.hidden || !figure.data?.length) return (message.textContent = "Show the grid as a chart first.");
-    const paper_bgcolor = FusionLens.colour("--body-background-fill") || "#ffffff";
-    const { data, layout } = figure;
-    const size = { width: figure.clientWidth, height: layout.height };
-    save(`fusion-lens.${format}`, await window.Plotly.toImage({ data, layout: { ...layout, paper_bgcolor } }, { format, scale: 2, ...size }));
+    const size = { width: Math.max(figure.clientWidth, 760) };
+    const { data, layout } = FusionLens.captioned(figure, caption, size.width);
+    save(`${name}.${format}`, await window.Plotly.toImage({ data, layout }, { format, scale: 2, ...size, height: layout.height }));
   };
   const copy = async () => {
     const done = await FusionLens.copy(link ? FusionLens.withLink(link) : location.href);
@@ -37,8 +39,8 @@ FusionLens.define("export", (root, trigger) => {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Export");
   root.append(el("span", { className: "lead" }, "Export"));
-  for (const [name, action] of actions) {
-    const button = el("button", { type: "button", className: "quiet", textContent: name });
+  for (const [label, action] of actions) {
+    const button = el("button", { type: "button", className: "quiet", textContent: label });
     button.addEventListener("click", action);
     root.append(button);
   }
@@ -46,6 +48,7 @@ FusionLens.define("export", (root, trigger) => {
   return {
     update(value) {
       root.hidden = !value.ready;
+      if (value.name) ({ name, caption } = value);
       if (value.link !== null) {
         link = value.link;
         if (value.run) {
@@ -55,9 +58,9 @@ FusionLens.define("export", (root, trigger) => {
         message.textContent = value.note;
       }
       if (!value.file) return;
-      const { name, media, text } = value.file;
+      const { media, text } = value.file;
       const address = URL.createObjectURL(new Blob([text], { type: `${media};charset=utf-8` }));
-      save(name, address);
+      save(value.file.name, address);
       setTimeout(() => URL.revokeObjectURL(address), 10_000);
     },
   };

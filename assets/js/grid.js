@@ -4,14 +4,27 @@ FusionLens.define("grid", (root, trigger) => {
   const { el } = FusionLens;
   const figure = el("div", { className: "figure", tabIndex: 0, at: { role: "application" } });
   const table = el("div", { className: "table", hidden: true, tabIndex: 0, at: { role: "region", "aria-label": "Table of the grid" } });
-  const sentence = el("p", { className: "sentence" });
+  const sentence = el("span", { className: "sentence" });
   const note = el("p", { className: "note" });
   const description = el("div", { className: "sr-only", at: { "aria-live": "polite" } });
   const toggle = el("button", { type: "button", className: "quiet switch", textContent: "Show as table" });
   const title = el("h2", {});
   const tag = el("span", { className: "tag" });
   const about = el("dl", { className: "about" });
-  root.append(el("div", { className: "bar" }, title, tag, toggle), about, sentence, figure, table, note, description);
+  const caveat = el("span", { className: "caveat" });
+  const legend = el("div", { className: "legend" });
+  const presets = el("div", { className: "choices", hidden: true, at: { role: "group", "aria-label": "Presets" } });
+  root.append(
+    el("div", { className: "bar" }, title, tag),
+    el("p", { className: "lead" }, sentence, " ", caveat),
+    about,
+    presets,
+    figure,
+    table,
+    el("div", { className: "below" }, legend, toggle),
+    note,
+    description,
+  );
 
   let value = null;
   // The selected layer and the adapter's index in the run. Not every adapter has a column.
@@ -19,6 +32,9 @@ FusionLens.define("grid", (root, trigger) => {
   let drawn = false;
   // Strokes are numbered, since their requests may overtake each other.
   let strokes = 0;
+  // The number of the movement that paints now; one movement is taken back as a whole.
+  let drag = 0;
+  let drags = 0;
   // The selected layer and column; null if the grid does not have them.
   const position = () => {
     const column = value && selected ? value.places.indexOf(selected[1]) : -1;
@@ -35,6 +51,37 @@ FusionLens.define("grid", (root, trigger) => {
     if (!asTable) draw();
   });
 
+  // The question of the grid is there to read where the query box holds another, or a pin does.
+  const showAbout = () => {
+    const typed = document.querySelector("#query textarea")?.value;
+    about.hidden = !value || (value.about.length < 2 && (typed ?? value.query) === value.query);
+  };
+  document.addEventListener("input", ({ target }) => target.closest?.("#query") && showAbout());
+
+  // While a question is traced, the grid is that of the question before: it steps back and says so.
+  const old = el("p", { className: "old", hidden: true, at: { role: "status" } });
+  root.querySelector(".lead").after(old);
+  let asked = false;
+  const dim = (on) => {
+    root.dataset.old = on ? "1" : "";
+    old.hidden = !on;
+    old.textContent = on && value ? `Still the numbers of “${value.query.slice(0, 60)}”: the new ones follow.` : "";
+  };
+  const expects = () => {
+    asked = true;
+    dim(value?.layers > 0 && root.dataset.working === "1");
+  };
+  document.addEventListener("click", ({ target }) => target.closest?.("#ask, .example, .runs a, #answer-shown, .drift button") && expects(), true);
+  document.addEventListener("keydown", ({ key, target }) => key === "Enter" && target.closest?.("#query") && expects(), true);
+  FusionLens.listen("status", (state) => {
+    root.dataset.working = state === "working" ? "1" : "";
+    if (state === "working") dim(asked && value?.layers > 0);
+    else if (asked && state !== "idle") {
+      asked = false;
+      dim(false);
+    }
+  });
+
   // paint: by a click or Enter, and not only by an arrow key.
   const select = (layer, column, paint) => {
     const adapter = value.places[column];
@@ -42,7 +89,7 @@ FusionLens.define("grid", (root, trigger) => {
     description.textContent = value.descriptions[layer - value.first][column];
     drawCrosshair();
     markCell();
-    if (paint && value.paintable) trigger("paint", { layer, adapter, stroke: ++strokes });
+    if (paint && value.paintable) trigger("paint", { layer, adapter, stroke: ++strokes, drag });
     request();
   };
 
@@ -75,6 +122,10 @@ FusionLens.define("grid", (root, trigger) => {
     PageDown: ([layer, column]) => [layer + 5, column],
   };
   root.addEventListener("keydown", (event) => {
+    if (value?.paintable && event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+      event.preventDefault();
+      return trigger("undo");
+    }
     if (!value?.layers || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!figure.contains(event.target) && !table.contains(event.target)) return;
     const cell = position();
@@ -101,10 +152,24 @@ FusionLens.define("grid", (root, trigger) => {
   let down = null;
   figure.addEventListener("pointerdown", (event) => (down = event.button === 0 ? cellAt(event) : null), true);
   window.addEventListener("pointercancel", () => (down = null), true);
+  // A mouse that moves with its button down paints each cell that it comes to; a finger scrolls.
+  let last = null;
+  window.addEventListener("pointermove", (event) => {
+    if (!down || !value?.paintable || event.pointerType !== "mouse") return;
+    const over = cellAt(event);
+    if (!over || over.join() === (last ?? down).join()) return;
+    if (!last) {
+      drag = ++drags;
+      select(...down, true);
+    }
+    last = over;
+    select(...over, true);
+  }, true);
   window.addEventListener("pointerup", (event) => {
-    const up = down && cellAt(event);
+    const up = down && !last && cellAt(event);
     if (up && up.join() === down.join()) select(...up, true);
-    down = null;
+    down = last = null;
+    drag = 0;
   }, true);
 
   const shapes = () => {
@@ -131,14 +196,27 @@ FusionLens.define("grid", (root, trigger) => {
     row?.children[cell[1] + 1]?.classList.add("selected");
   };
 
+  // On a wide page, all layers of a small model fit the window together.
+  const fitted = (layout) => {
+    const { row, rows } = layout.meta ?? {};
+    if (!rows || window.innerWidth <= 760) return layout;
+    const high = Math.max(17, Math.min(row, (window.innerHeight - 414) / rows));
+    return { ...layout, height: layout.height + (high - row) * rows };
+  };
+
   const draw = async () => {
+    legend.replaceChildren(...FusionLens.legend(value?.figure.layout.meta));
     const Plotly = await FusionLens.plotly();
     if (!value || figure.hidden) return;
     if (Plotly) {
-      const { data, layout } = FusionLens.themed(value.figure, figure.clientWidth);
+      const themed = FusionLens.themed(value.figure, figure.clientWidth);
+      const data = themed.data;
+      const layout = fitted(themed.layout);
+      figure.style.minHeight = `${layout.height}px`;
       await Plotly.react(figure, data, { ...layout, shapes: shapes() }, FusionLens.plotOptions);
       drawn = true;
       root.dataset.drawn = value.id;
+      showAbout();
     } else {
       FusionLens.showMissing(figure);
     }
@@ -157,6 +235,10 @@ FusionLens.define("grid", (root, trigger) => {
   return {
     update(next) {
       const same = value?.run === next.run;
+      if (!same) {
+        asked = false;
+        dim(false);
+      }
       value = next;
       // Within one run, the selection here may be newer than the one that the server knows.
       if (!same || !selected || !holds(selected)) selected = value.selected;
@@ -167,10 +249,23 @@ FusionLens.define("grid", (root, trigger) => {
         ...value.about.flatMap(([name, query]) => [el("dt", {}, name), el("dd", { dir: "auto" }, query)]),
       );
       sentence.textContent = value.sentence;
+      caveat.textContent = value.caveat;
+      presets.hidden = !value.presets.length;
+      if (presets.dataset.names !== value.presets.join("|")) {
+        presets.dataset.names = value.presets.join("|");
+        presets.replaceChildren(
+          ...value.presets.map((label, index) => {
+            const button = el("button", { type: "button", className: "quiet", textContent: label });
+            button.addEventListener("click", () => trigger("preset", { index }));
+            return button;
+          }),
+        );
+      }
+      showAbout();
       note.textContent = value.note;
       root.dataset.empty = value.layers ? "" : "1";
-      figure.setAttribute("aria-label", `${value.title}. ${value.sentence} The arrow keys select a cell.`);
-      figure.style.minHeight = `${value.figure.layout.height}px`;
+      figure.setAttribute("aria-label", `${value.title}. ${value.sentence} ${value.caveat} The arrow keys select a cell.`);
+      FusionLens.send("question", value.query);
       FusionLens.send("answer-note", value.answer_note);
       fillTable();
       markCell();

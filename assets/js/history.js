@@ -66,7 +66,7 @@ FusionLens.define("history", (root, trigger) => {
     const given = new URLSearchParams(run.link);
     const query = short(plain(short(given.get("q"))));
     const settings = [...given]
-      .filter(([key]) => key !== "q" && !key.startsWith("__"))
+      .filter(([key]) => !["q", "cell", "paint"].includes(key) && !key.startsWith("__"))
       .map(([key, value]) => `${known(words.names, key) ?? key}: ${said(key, value) || "none"}`);
     const link = el("a", { href: `?${given}`, dir: "auto" }, query);
     link.addEventListener("click", (event) => {

@@ -2,7 +2,6 @@
 FusionLens.define("masthead", (root) => {
   const { el } = FusionLens;
   const title = el("h1", {}, "Fusion Lens");
-  const tagline = el("p", { className: "tagline" }, "Watch LoRA adapters fuse, layer by layer");
   const dot = el("span", { className: "dot", at: { "aria-hidden": "true" } });
   const name = el("span", { className: "name" });
   const state = el("span", { className: "state", at: { "aria-hidden": "true" } });
@@ -14,13 +13,27 @@ FusionLens.define("masthead", (root) => {
   toggle.title = "Light or dark";
   toggle.addEventListener("click", () => {
     const dark = document.body.classList.toggle("dark");
+    const here = new URL(location.href);
+    here.searchParams.set("__theme", dark ? "dark" : "light");
+    history.replaceState(null, "", here);
     FusionLens.stored((storage) => storage.setItem("fusion-lens-theme", dark ? "dark" : "light"));
   });
-  const model = el("div", { className: "model" }, dot, el("div", {}, name, state, announced), bar);
-  root.append(el("div", { className: "names" }, title, tagline), model, toggle);
+  const model = el("div", { className: "model" }, dot, name, state, announced, bar);
+  // For keys: straight to what most visitors come for.
+  const skip = (label, selector) => {
+    const link = el("a", { className: "skip", href: selector, textContent: label });
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const target = document.querySelector(selector);
+      target?.focus();
+      target?.scrollIntoView({ block: "nearest" });
+    });
+    return link;
+  };
+  root.append(skip("Skip to the answers", "#answers .text"), skip("Skip to the grid", "#grid .figure"), title, model, toggle);
   return {
     update(value) {
-      name.textContent = value.collection;
+      name.textContent = name.title = value.collection;
       state.textContent = value.state === "loading" ? `${value.text} ${Math.round(value.share * 100)}%` : value.text;
       if (announced.textContent !== value.text) announced.textContent = value.text;
       model.dataset.state = value.state;

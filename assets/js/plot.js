@@ -4,7 +4,7 @@ FusionLens.plotOptions = { displayModeBar: false, responsive: true, scrollZoom: 
 // The texts on the cells; only their first words if there is too little room.
 FusionLens.fitted = ({ text, meta }, width) => {
   const longest = Math.max(...text.map((label) => label.length));
-  return longest * 6.6 * meta.columns < width - 46 ? text : text.map((label) => label.split(" ")[0]);
+  return longest * 7.7 * meta.columns < width - 46 ? text : text.map((label) => label.split(" ")[0]);
 };
 
 FusionLens.themed = ({ data, layout }, width) => {
@@ -26,14 +26,15 @@ FusionLens.themed = ({ data, layout }, width) => {
     },
   };
   for (const name of Object.keys(layout)) if (/^[xy]axis/.test(name)) themed[name] = axis(layout[name]);
-  themed.shapes = (layout.shapes ?? []).map((shape) =>
-    shape.name === "shade" ? { ...shape, fillcolor: FusionLens.colour("--fl-shade") } : shape,
-  );
+  const dot = (number) => `<span style="color:${FusionLens.colour(`--adapter-${number}`)}">●</span>&nbsp;`;
+  const dotted = (texts) => texts.map((text, column) => (dots.length ? dot(dots[column]) : "") + text);
+  const dots = layout.meta?.dots ?? [];
   const heads = layout.meta?.narrow;
+  if (heads) themed.xaxis = { ...themed.xaxis, ticktext: dotted(layout.xaxis.ticktext) };
   if (heads && width / heads.length < 96) {
-    themed.xaxis = { ...themed.xaxis, ticktext: heads, tickangle: -40 };
-    themed.margin = { ...layout.margin, t: 76, r: 26 };
-    themed.height = layout.height + 22;
+    themed.xaxis = { ...themed.xaxis, ticktext: dotted(heads), tickangle: -40, ticklabeloverflow: "allow" };
+    themed.margin = { ...layout.margin, t: 92, r: 34 };
+    themed.height = layout.height + 40;
   }
   const rows = layout.meta?.narrow_rows;
   if (rows && width < 520) themed.yaxis = { ...themed.yaxis, ticktext: rows };

@@ -1,7 +1,8 @@
 // The prompt that the model read, token by token.
 FusionLens.define("prompt", (root) => {
   const { el } = FusionLens;
-  const summary = el("summary", {});
+  const summary = el("summary", {}, "What the model read");
+  const facts = el("p", { className: "note" });
   const tokens = el("ol", { className: "tokens" });
   const key = el(
     "p",
@@ -12,12 +13,12 @@ FusionLens.define("prompt", (root) => {
     el("span", { className: "token query read" }, "read here"),
     el("span", { className: "note" }, "· space   ↵ line break"),
   );
-  const box = el("details", {}, summary, tokens, key);
+  const box = el("details", {}, summary, facts, tokens, key);
   root.append(box);
   return {
     update(value) {
       root.hidden = !value.tokens.length;
-      summary.textContent = value.summary;
+      facts.textContent = value.facts;
       tokens.replaceChildren(
         ...value.tokens.map((token, index) =>
           el(

@@ -46,7 +46,9 @@ def test_two_adapters_are_traced_and_explained_and_answer(real_site: Site, visit
 
     before = page.locator("#grid tbody").inner_text()
     page.locator("#lens").get_by_label("Raw · paper").check()
-    expect(page.locator("#grid .note")).to_contain_text("raw lens saturates", timeout=_LONG_MS)
+    expect(page.locator("#grid .note")).to_contain_text(
+        "the model is certain here", timeout=_LONG_MS
+    )
     assert page.locator("#grid tbody").inner_text() != before
     answers = page.locator("#answers .card .text").all_inner_texts()
     assert len(answers) == 2 and all(text.strip() for text in answers)

@@ -135,6 +135,41 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
     expect(page.locator("#grid tbody td").first).not_to_have_text("0.00")
 
 
+def test_dragging_paints_is_taken_back_as_a_whole_and_goes_into_the_link(
+    site: Site, page: Page
+) -> None:
+    page.locator("#show").get_by_label("What-if").check()
+    expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
+    page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
+    box = page.locator("#grid .nsewdrag").bounding_box()
+    assert box is not None
+    across = box["x"] + 1.5 * box["width"] / 3
+    for layer in range(3):
+        page.mouse.move(across, box["y"] + (layer + 0.5) * box["height"] / 3)
+        if layer == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("button", name="Show as table").click()
+    second = page.locator("#grid tbody td:nth-child(3)")
+    expect(second).to_have_text(["1.00"] * 3)
+    expect(page).to_have_url(re.compile("paint=math%3A0-2%3D1"))
+    page.click("#undo-painting")
+    expect(second.first).not_to_have_text("1.00")
+    expect(page).not_to_have_url(re.compile("paint="))
+    assert site.calls == []
+
+
+def test_answers_say_that_the_grid_has_moved_on_and_answer_again(site: Site, page: Page) -> None:
+    drift = page.locator("#answers .drift")
+    expect(drift).to_be_hidden()
+    page.locator("#lens").get_by_label("Raw · paper").check()
+    expect(drift).to_contain_text("The grid now shows weights with raw lens")
+    drift.get_by_role("button", name="Answer again").click()
+    expect(drift).to_be_hidden()
+    settled(page)
+    assert site.calls == ["trace", "answer"]
+
+
 def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
     before = _numbers(page)
     page.click("#pin")
@@ -145,7 +180,9 @@ def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
     expect(page.locator("#grid .sentence")).to_contain_text("Largest differences")
     changed = _numbers(page)
     page.locator("#show").get_by_label("Weights").check()
-    expect(page.locator("#grid h2")).to_have_text("Adapter weights by layer")
+    expect(page.locator("#grid h2")).to_have_text(
+        "How much each adapter changes the model, layer by layer"
+    )
     after = _numbers(page)
     for row_a, row_b, row_d in zip(before, after, changed, strict=True):
         for a, b, d in zip(row_a, row_b, row_d, strict=True):

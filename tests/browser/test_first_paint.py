@@ -48,7 +48,7 @@ def _bare(chromium: Browser, address: str, width: int, theme: str) -> Page:
 def test_the_example_is_there_within_a_second_and_a_half(
     chromium: Browser, address: str, visit: Open, width: int
 ) -> None:
-    places = [".fl-masthead h1", ".query", ".fl-grid h2", ".fl-grid .sentence", ".cells"]
+    places = [".fl-masthead h1", ".query", ".fl-grid h2", ".fl-grid .sentence", ".cells", ".card"]
     paints = []
     for _ in range(3):
         # Each with a cache of its own; the quickest of them, since the machine may be busy.

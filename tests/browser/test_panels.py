@@ -75,7 +75,9 @@ def test_answers_show_each_token_and_the_first_difference_without_a_mouse(page: 
     expect(card.locator(".token")).to_have_text(said)
     panel.locator(".card").first.locator(".t").first.click()
     expect(panel.locator(".card").first.locator(".token")).to_have_text("a 50.0%")
-    expect(panel.locator(".summary").first).to_have_text("No adapter.")
+    # What a method is comes on hover, focus and tap.
+    panel.locator("h3 .term").first.focus()
+    expect(page.locator("#fl-tip")).to_have_text("No adapter.")
 
     # What a newer request has replaced does not come back; another session's beginning does.
     late = _stream(1, first)

@@ -66,7 +66,9 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         assert "show=divergence" in copied and "q=" in copied and "__theme=light" in copied
         assert "q=" not in page.url
         page.locator("#show").get_by_label("Weights").check()
-        expect(page.locator("#grid h2")).to_have_text("Adapter weights by layer")
+        expect(page.locator("#grid h2")).to_have_text(
+            "How much each adapter changes the model, layer by layer"
+        )
         assert violations(page) == []
 
         assert loader.now.state == "loading"

@@ -48,15 +48,22 @@ def weight_spread(weights: Sequence[Tensor]) -> WeightSpread:
 
 
 def variants(query: str) -> tuple[str, ...]:
-    """Spellings of a query that should not change its meaning, at most `MAX_VARIANTS`."""
+    """Spellings of a query that should not change its meaning, at most `MAX_VARIANTS`.
+
+    All end with the query's last word as it is: another last token would be read otherwise, and
+    the spread would show that and not the noise.
+    """
     bare = query.strip()
+    start = bare.rfind(" ") + 1
+    head, last = bare[:start], bare[start:]
+    first = bare[:1].lower() + bare[1:] if head else bare
     made = (
         bare,
-        bare + " ",
-        bare + "\n",
-        bare.rstrip("?.!？。！"),
-        bare[:1].lower() + bare[1:],
-        bare.lower(),
-        bare.replace(" ", "  "),
+        first,
+        head.lower() + last,
+        head.replace(" ", "  ", 1) + last if head.count(" ") > 1 else bare,
+        head.replace(",", "") + last,
+        f" {bare}",
+        f"\n{bare}",
     )
-    return tuple(dict.fromkeys(variant for variant in made if variant))[:MAX_VARIANTS]
+    return tuple(dict.fromkeys(made if bare else ()))[:MAX_VARIANTS]

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 # The most tokens of each list.
 _TOP = 5
-# The most terms of a sum that are written out; the others are added up.
-_TERMS = 4
-# The most adapters that are named for a term that adds up several.
-_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -133,20 +129,22 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
         (terms,) = rule.terms_of(torch.tensor([values]), view_settings.temperature).tolist()
     if rule.name != "sum":
         at = f", T = {view_settings.temperature:g}" if rule.uses_temperature else ""
-        lines.append(f"{rule.label.lower()}: {rule.formula}{at}")
-    by_size = sorted(range(len(terms)), key=lambda place: -terms[place])
-    written, rest = [text.number(terms[place]) for place in by_size[:_TERMS]], by_size[_TERMS:]
-    if rest:
-        written.append(text.number(sum(terms[place] for place in rest)))
-    share = f"{text.number(terms[adapter])} / ({' + '.join(written)})"
+        lines.append(f"{rule.label.lower()}: {rule.formula}{at}. {rule.remark}".strip())
+    named = [
+        f"{text.short(label, 16)} {_written(term)}"
+        for label, term in zip(snapshot.labels, terms, strict=True)
+    ]
+    total = _written(sum(terms))
+    lines.append(f"sum: {' + '.join(named)} = {total}")
+    share = f"{_written(terms[adapter])} / {total}"
     if rule.uniform_share:
         share = f"{1 - rule.uniform_share:g} · {share} + {rule.uniform_share:g} / {len(values)}"
-    if len(rest) > 1:
-        named = [text.short(snapshot.labels[place], 16) for place in rest[:_NAMED]]
-        if len(rest) > _NAMED:
-            named.append(f"{len(rest) - _NAMED} more")
-        lines.append(f"{written[-1]} is the sum of the smallest terms: {text.listed(named)}")
     return [*lines, f"{share} = {weight}"]
+
+
+def _written(term: float) -> str:
+    """A term with four digits, so that a reader who repeats the sum gets the same weight."""
+    return f"{term:.4g}" if term == 0 or term >= 1e-3 else text.number(term)
 
 
 def _tokens(cell: CellExplanation) -> tuple[TokenRow, ...]:
@@ -192,4 +190,6 @@ def _points(difference: float) -> str:
 def _move(before: int, after: int) -> str:
     if before == after:
         return "="
-    return f"▲ {before - after}" if before > after else f"▼ {after - before}"
+    steps = abs(before - after)
+    written = str(steps) if steps < 10_000 else f"{steps / 1000:.0f}k"
+    return f"▲ {written}" if before > after else f"▼ {written}"

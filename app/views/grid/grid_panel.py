@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.state.presets import presets
 from app.state.snapshot import Snapshot
 from app.views.grid.grid_views import WEIGHTS_TITLE, GridView
 from app.widgets import heatmaps, text
@@ -21,6 +22,8 @@ class GridPanel:
         title: Above the grid.
         tag: Beside the title.
         about: The questions that the grid is about: a word and the question.
+        query: The question of the grid, as it was asked.
+        caveat: What the numbers do not mean.
         sentence: The grid in words.
         note: How it is read, below it.
         first: Number of the first layer.
@@ -33,6 +36,7 @@ class GridPanel:
         paintable: Whether a click paints a cell.
         figure: For Plotly.
         answer_note: How answers from divergences differ from the grid; empty if they do not.
+        presets: The texts of the buttons that paint presets.
     """
 
     id: str
@@ -40,6 +44,8 @@ class GridPanel:
     title: str
     tag: str
     about: Sequence[tuple[str, str]]
+    query: str
+    caveat: str
     sentence: str
     note: str
     first: int
@@ -52,6 +58,7 @@ class GridPanel:
     paintable: bool
     figure: Figure
     answer_note: str = ""
+    presets: Sequence[str] = ()
 
     @classmethod
     def empty(cls, sentence: str = "") -> GridPanel:
@@ -62,6 +69,8 @@ class GridPanel:
             title=WEIGHTS_TITLE,
             tag="",
             about=(),
+            query="",
+            caveat="",
             sentence=sentence,
             note="",
             first=0,
@@ -93,7 +102,7 @@ def grid_panel(
         answer_note: How answers from divergences differ from the grid.
     """
     snapshot, labels, cells = grid_view.snapshot, grid_view.labels, grid_view.cells
-    layers = snapshot.visible_layers
+    layers, painting = snapshot.visible_layers, snapshot.view_settings.show == "what-if"
     descriptions = [
         [f"layer {layer}, {label}: {number}" for label, number in zip(labels, row, strict=True)]
         for layer, row in zip(layers, cells, strict=False)
@@ -119,6 +128,9 @@ def grid_panel(
         first=layers.start,
         averages=grid_view.averages,
         greyed=grid_view.greyed,
+        places=[snapshot.place(adapter) for adapter in grid_view.places],
+        hatched=grid_view.hatched,
+        unit=grid_view.measure,
     )
     return GridPanel(
         id=snapshot.number,
@@ -126,6 +138,8 @@ def grid_panel(
         title=grid_view.title,
         tag="stored example" if stored else "",
         about=_about(snapshot, pinned),
+        query=snapshot.query,
+        caveat=grid_view.caveat,
         sentence=grid_view.sentence,
         note=" ".join(note for note in notes if note),
         first=layers.start,
@@ -135,9 +149,10 @@ def grid_panel(
         cells=cells,
         descriptions=descriptions,
         selected=cell,
-        paintable=snapshot.view_settings.show == "what-if",
+        paintable=painting,
         figure=figure if grid_view.values else heatmaps.empty(),
         answer_note=answer_note,
+        presets=[one.label for one in presets(snapshot)] if painting else (),
     )
 
 

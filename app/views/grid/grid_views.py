@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from app.state.snapshot import Difference, Numbers, Snapshot, difference
 from app.widgets import text
 
-WEIGHTS_TITLE = "Adapter weights by layer"
+WEIGHTS_TITLE = "How much each adapter changes the model, layer by layer"
+
+_CAVEAT = "A large share means that an adapter changes the model much, not that it knows more."
+_CERTAIN = "the model is certain: shares mean nothing"
 
 CellLines = Callable[[int, int], list[str]]
 """From a layer and an adapter's index to lines about its cell."""
@@ -30,8 +33,10 @@ class GridView:
         steps: The steps from the run's weight to the cell's number, if they differ.
         scale: The colour scale.
         averages: A second line under each label.
-        greyed: Layers to draw in grey, because their numbers mean little.
-        note: Why they are grey.
+        greyed: Layers to hatch, because their numbers mean little.
+        hatched: What the legend says about them.
+        note: What is said below the grid.
+        caveat: What the numbers do not mean.
     """
 
     snapshot: Snapshot
@@ -46,7 +51,9 @@ class GridView:
     scale: str = "weights"
     averages: Sequence[str] = ()
     greyed: Sequence[int] = ()
+    hatched: str = _CERTAIN
     note: str = ""
+    caveat: str = ""
 
     @property
     def labels(self) -> list[str]:
@@ -84,20 +91,24 @@ def in_visible_layers(snapshot: Snapshot, values: Numbers) -> Numbers:
     return values[snapshot.visible_layers.start : snapshot.visible_layers.stop]
 
 
-def leaders(snapshot: Snapshot) -> str:
-    """The leading adapters in words, without saturated layers."""
+def leaders(snapshot: Snapshot, *, with_means: bool = True) -> str:
+    """The leading adapters in words, and their mean weights, without saturated layers."""
     clear = _clear(snapshot)
-    return text.leaders([snapshot.weights[layer] for layer in clear], snapshot.labels, clear)
+    weights = [snapshot.weights[layer] for layer in clear]
+    return text.leaders(weights, snapshot.labels, clear, with_means=with_means)
 
 
 def _weights(snapshot: Snapshot) -> GridView:
     greyed, note = _greyed(snapshot)
-    means = text.averages([snapshot.weights[layer] for layer in _clear(snapshot)])
+    clear = [snapshot.weights[layer] for layer in _clear(snapshot)]
+    means = text.averages(clear)
+    if clear and snapshot.width > 1:
+        note = f"{text.mean_weights(clear, snapshot.labels)} {note}".strip()
     return GridView(
         snapshot,
         title=WEIGHTS_TITLE,
         measure="weight",
-        sentence=leaders(snapshot),
+        sentence=leaders(snapshot, with_means=False),
         places=range(snapshot.width),
         values=in_visible_layers(snapshot, snapshot.weights),
         written="{:.2f}".format,
@@ -108,6 +119,7 @@ def _weights(snapshot: Snapshot) -> GridView:
         averages=[f"mean {text.percent(mean)}" for mean in means],
         greyed=greyed,
         note=note,
+        caveat=_CAVEAT,
     )
 
 
@@ -127,6 +139,8 @@ def _divergence(snapshot: Snapshot) -> GridView:
             _weight(snapshot, layer, place),
         ],
         scale="divergence",
+        caveat="A large divergence means that an adapter changes the model much, not that it "
+        "knows more.",
     )
 
 
@@ -143,8 +157,8 @@ def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
         snapshot,
         title="What-if weights by layer",
         measure="painted weight",
-        sentence="Click a cell to paint it, or select a cell with the arrow keys and press Enter. "
-        "Then press “Answer with these weights”.",
+        sentence="Click or drag to paint, or select a cell with the arrow keys and press Enter; "
+        "Ctrl+Z takes a stroke back. Then press “Answer with these weights”.",
         places=range(snapshot.width),
         values=in_visible_layers(snapshot, painted),
         written="{:.2f}".format,

@@ -12,7 +12,7 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.explore import control_column
 from app.explore.controls import Controls, answer_settings_of, view_settings_of
-from app.explore.permalinks import Permalinks
+from app.explore.permalinks import Permalinks, part_fields
 from app.server.loader import Loader
 from app.services.view_service import ViewService
 from app.state import link_fields
@@ -46,7 +46,7 @@ def permalinks(tmp_path_factory: pytest.TempPathFactory) -> Permalinks:
         controls.add("query", gr.Textbox(), "question", Field("q", link_fields.query, ""))
         control_column.build(controls, collection, labels_of(collection), stored=False)
     view_service = ViewService(Loader(lambda progress: None), {})  # type: ignore[arg-type, return-value]
-    return Permalinks(LinkFields(controls.link_fields), view_service)
+    return Permalinks(LinkFields({**controls.link_fields, **part_fields()}), view_service)
 
 
 def _session(view_settings: ViewSettings | None = None) -> Session:
@@ -85,9 +85,37 @@ def test_a_link_restores_the_question_and_all_settings_of_a_run(permalinks: Perm
     assert (values["query"], values["adapters"]) == ("How many?", list(NAMES))
     assert view_settings_of(values) == session.view_settings
     assert answer_settings_of(values) == replace(
-        answer_settings, methods=("base", "qa-flora", "adapter:math", "adapter:code")
+        answer_settings,
+        methods=("base", "qa-flora", "adapter:math", "adapter:code"),
+        reading=session.view_settings.weight_settings,
     )
     assert permalinks.export_panel(session).run == 3
+
+
+def test_a_link_brings_painted_weights_and_the_selected_cell(permalinks: Permalinks) -> None:
+    session = _session(ViewSettings(show="what-if"))
+    assert not {"cell", "paint"} & set(_link(permalinks, session)), "nothing is chosen yet"
+    session.paint(0, 2, 0.125, "cell")
+    session.paint(0, 0, 1.5, "adapter")
+    snapshot, what_if = session.snapshot, session.what_if
+    assert snapshot is not None and what_if is not None
+    given = _link(permalinks, session)
+    again = Session()
+    permalinks.open(again, given)
+    again.show(snapshot)  # the run of the page before does not take them
+    assert again.what_if is not None and not again.what_if.touched
+    assert again.take_linked()
+    again.show(snapshot)
+    assert again.what_if.touched and again.what_if.weights == what_if.weights
+    assert again.cell == session.cell
+    assert again.view_settings is not None and not again.linked_paint
+
+
+@pytest.mark.parametrize("written", ["math", "math:1", "math:3-1=1", "math:1=3", "math:1=nan", "="])
+def test_painted_cells_that_cannot_be_read_are_named(permalinks: Permalinks, written: str) -> None:
+    values, update = permalinks.open(Session(), {"q": "How many?", "paint": written})
+    assert "paint" not in values
+    assert "value of paint in the link is not valid" in update["status"].text
 
 
 def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> None:

@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import re
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.export import files
 from app.state.session import Session
+from app.state.snapshot import difference
 from app.state.view_settings import ViewSettings
 from app.widgets.text import signed
 from tests.app.visit import Visit
@@ -44,7 +46,7 @@ def visit(shared_visit: Visit) -> Visit:
 
 def _export(kind: str, visit: Visit, folder: Path) -> str:
     file = files.export(kind, load_collection(folder), visit.session)
-    assert file.name == f"fusion-lens.{kind}"
+    assert file.name == f"{files.name_of(visit.session.snapshot.query)}.{kind}"
     return file.text
 
 
@@ -78,6 +80,17 @@ def test_csv_has_a_row_for_each_cell_that_is_shown_and_no_formula(
     assert [row[:2] for row in rows[1:]] == [["1", "spanish"], ["1", "math"], ["1", "code"]]
     assert sum(float(row[3]) for row in rows[1:]) == pytest.approx(1)
     assert not any(field.startswith("=") for row in rows for field in row)
+    assert all(re.fullmatch(r"[a-z_]+", name) for name in rows[0])
+    (one, *_) = csv.DictReader(io.StringIO(_export("csv", visit, folder)))
+    assert (one["lens"], one["metric"], one["position"]) == ("norm", "kl", "query")
+    assert (one["normalisation"], one["saturated"]) == ("sum", "0")
+
+
+def test_files_are_named_after_the_question() -> None:
+    assert files.name_of("How many apples?") == "fusion-lens-how-many-apples"
+    assert files.name_of("../../etc/passwd") == "fusion-lens-etc-passwd"
+    assert files.name_of("?!") == "fusion-lens"
+    assert len(files.name_of("word " * 100)) < 60
 
 
 def test_web_page_runs_nothing_and_asks_for_nothing(visit: Visit, folder: Path) -> None:
@@ -133,6 +146,8 @@ def test_snippet_gives_the_exported_numbers_and_answers(
     assert "dtype='float32', device='cpu')" in written
     found: dict[str, object] = {}
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("FUSION_LENS", str(Path(files.__file__).parents[2]))
+    monkeypatch.setattr(sys, "path", list(sys.path))
     exec(compile(written, "snippet", "exec"), found)
     content = json.loads(_export("json", visit, folder))
     assert found["trace"].adapters == tuple(one["name"] for one in content["adapters"])
@@ -168,14 +183,18 @@ def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
 
     first, *rows = csv.DictReader(io.StringIO(_export("csv", visit, folder)))
     assert (first["layer"], first["adapter"]) == ("0", "math")
-    assert next(row["painted weight"] for row in rows if row["layer"] == "1") == "1.25"
+    assert next(row["painted_weight"] for row in rows if row["layer"] == "1") == "1.25"
     changed = snapshot.weights[0][0] - pinned.weights[0][1]
-    assert float(first["weight minus pinned weight"]) == changed
+    assert float(first["weight_minus_pinned"]) == changed
 
     page = _export("html", visit, folder)
     assert page.count("<table>") == 4 and "<h2>What-if weights</h2>" in page
     assert "<h2>Weights minus the pinned weights</h2>" in page and ">1.25<" in page
     assert f">{signed(changed)}<" in page and "before" in page
+    # Towards less is another colour than towards more.
+    assert page.count("class=less") == sum(
+        one < 0 for row in difference(pinned, snapshot).values for one in row
+    )
 
 
 def test_saturated_layers_and_the_settings_of_the_answers_are_told(
@@ -183,12 +202,12 @@ def test_saturated_layers_and_the_settings_of_the_answers_are_told(
 ) -> None:
     visit.ask(QUERY, ViewSettings(lens="raw"), ("base", "qa-flora"))
     visit.view_service.change_settings(visit.session, ViewSettings(lens="norm", metric="js"))
-    assert "saturates" not in _export("html", visit, folder)
+    assert "certain" not in _export("html", visit, folder)
     assert visit.session.snapshot is not None
     visit.session.snapshot = replace(visit.session.snapshot, peaks=(0.5, 1.0, 0.5))
     page = _export("html", visit, folder)
-    assert "The norm lens saturates in layer 1:" in page
-    assert page.count('<tr class="grey">') == 1
+    assert "Layer 1: the model is certain here, shares mean nothing." in page
+    assert page.count('<tr class="grey">') == 2
     answered = "raw lens, KL divergence, last token of the query, share of the sum"
     assert f"Methods that read divergences: {answered}." in page
     settings = json.loads(_export("json", visit, folder))["answers"]["settings"]
@@ -199,6 +218,18 @@ def test_saturated_layers_and_the_settings_of_the_answers_are_told(
         "normalisation": "sum",
         "temperature": 1.0,
     }
+
+
+def test_snippet_says_what_it_needs_where_it_finds_no_checkout(
+    visit: Visit, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(QUERY, methods=())
+    written = _export("py", visit, folder)
+    assert f"python {files.name_of(QUERY)}.py" in written
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("FUSION_LENS", raising=False)
+    with pytest.raises(SystemExit, match="set FUSION_LENS to the folder of a checkout"):
+        exec(compile(written, "snippet", "exec"), {})
 
 
 def test_answers_to_another_question_are_left_out(visit: Visit, folder: Path) -> None:
@@ -216,6 +247,6 @@ def test_snippet_keeps_a_question_that_holds_its_own_imports(visit: Visit, folde
     visit.session.answer_record = None
     written = _export("py", visit, folder)
     assert repr(query) in written
-    assert written.startswith("from analysis import Engine, load_collection\n")
+    assert "\nfrom analysis import Engine, load_collection\n" in written
     # It imports nothing that it does not use.
     assert "import replace" not in written

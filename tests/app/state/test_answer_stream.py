@@ -67,7 +67,7 @@ def test_an_answer_that_ended_keeps_its_reason_when_others_are_stopped() -> None
     )
     answer_stream.finish("stopped")
     facts = [row.facts for row in answer_stream.panel().rows]
-    assert facts == ["1 token · finished", "1 token · stopped"]
+    assert facts == ["finished · 1 token", "stopped · 1 token"]
 
 
 def test_text_is_the_sum_of_the_deltas() -> None:

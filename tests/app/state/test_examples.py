@@ -44,3 +44,21 @@ def test_an_example_is_added_in_its_collections_folder(tmp_path: Path) -> None:
     examples = load_examples(load_collection(manifest))
     assert examples == (*before, Example("Counting", "Count to five.", ("math",)))
     assert examples_panel(examples, {"math": "Mathematics"}).buttons[-1].label == "Counting"
+
+
+def test_an_answer_is_marked_by_its_number_and_its_language() -> None:
+    example = next(one for one in load_examples(load_collection()) if one.number == 8)
+    right = example.verdict("María tiene 3 manzanas y compró 5 más, así que tiene 8 manzanas.")
+    assert right is not None and right.right and right.text == "right"
+    wrong = example.verdict("María tiene 3 manzanas y compró 5 más, así que tiene 35 manzanas.")
+    assert wrong is not None and not wrong.right and wrong.text == "wrong number"
+    english = example.verdict("She has 3 apples and buys 5 more apples, so the answer is 8 apples.")
+    assert english is not None and english.text == "not in Spanish"
+    assert Example("Greeting", "Say hello").verdict("Hello") is None
+
+
+def test_every_bundled_example_has_other_words_that_keep_its_last_token() -> None:
+    for example in load_examples(load_collection()):
+        assert len(example.variants) >= 2
+        assert all(variant[-1] == example.query[-1] for variant in example.variants)
+        assert example.gloss or example.query.isascii()

@@ -68,7 +68,7 @@ def test_every_stroke_counts_also_where_several_arrive_together() -> None:
             )
 
         assert all(_together(paint, 4))
-    assert session.what_if is not None and len(session.what_if.strokes) <= 32
+    assert session.what_if is not None and len(session.what_if.strokes) <= 256
     assert session.what_if.weights == ((97.0, 98.0), (99.0, 100.0))
 
 

@@ -15,7 +15,9 @@ from app.state.what_if import (
     WhatIfWeights,
     grid_answers,
     painted_row,
+    read_cells,
     shown_row,
+    write_cells,
 )
 from app.views import charts_panel
 from app.views.grid import grid_views
@@ -93,9 +95,14 @@ def test_what_shares_no_adapter_is_said_to_and_not_drawn() -> None:
 def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
     loud = dataclasses.replace(A, peaks=(1.0, 0.5))
     seen = grid_views.grid_view(loud)
-    assert seen.sentence == "a leads in layer 1. Mean weight over the layers: a 60%, b 40%."
+    assert seen.sentence == "a leads in layer 1."
+    assert "Mean weight over the layers: a 60%, b 40%." in seen.note
+    assert "not that it knows more" in seen.caveat
     assert seen.averages == ["mean 60%", "mean 40%"]
-    assert list(seen.greyed) == [0] and "saturates in layer 0" in seen.note
+    assert (
+        list(seen.greyed) == [0]
+        and "Layer 0: the model is certain here, shares mean nothing." in seen.note
+    )
     # In either picture.
     other = _snapshot(("a", "b"), ((0.9, 0.1), (0.5, 0.5)))
     for shown, pinned in ((loud, other), (other, loud)):
@@ -105,7 +112,7 @@ def test_where_a_lens_saturates_nothing_is_said_to_lead_or_to_differ() -> None:
         assert trace["zmax"] == pytest.approx(0.1)  # what is shaded sets no scale
         assert "in layer 1" in seen.sentence and "in layer 0" not in seen.sentence
     silent = dataclasses.replace(A, peaks=(1.0, 1.0))
-    assert "saturates in every layer" in grid_views.grid_view(silent).sentence
+    assert "certain in every layer" in grid_views.grid_view(silent).sentence
     assert not grid_views.grid_view(silent).averages
 
 
@@ -162,17 +169,26 @@ def test_where_no_adapter_moves_the_base_the_arithmetic_says_so(name: str) -> No
     assert "No adapter moves" not in arithmetic(snapshot, 2, 0)[-1]
 
 
-def test_the_terms_that_a_sum_adds_up_are_named() -> None:
+def test_every_term_of_a_sum_is_named_in_the_order_of_the_columns() -> None:
     divergence = ((0.21, 0.8, 0.03, 0.4, 0.11, 0.02),)
     names = tuple("abcdef")
     wide = Snapshot("1", "q", names, names, divergence, divergence, (0.5,), ViewSettings())
-    assert "0.050 is the sum of the smallest terms: c and f" in arithmetic(wide, 0, 0)
-    many = tuple(f"adapter {place}" for place in range(40))
-    wide = dataclasses.replace(
-        wide, adapters=many, labels=many, divergence=((0.1,) * 40,), weights=((0.025,) * 40,)
+    said = arithmetic(wide, 0, 0)
+    assert "sum: a 0.21 + b 0.8 + c 0.03 + d 0.4 + e 0.11 + f 0.02 = 1.57" in said
+    assert said[-1].startswith("0.21 / 1.57 = ")
+
+
+def test_a_softmax_is_written_as_it_is_computed() -> None:
+    divergence = ((2.0, 1.0),)
+    wide = Snapshot("1", "q", ("a", "b"), ("a", "b"), divergence, (), (0.5,), ViewSettings())
+    soft = with_settings(
+        dataclasses.replace(wide, view_settings=ViewSettings(normalisation="none")),
+        ViewSettings(normalisation="softmax"),
     )
-    (named,) = (line for line in arithmetic(wide, 0, 0) if "smallest terms" in line)
-    assert named.endswith("adapter 9 and 30 more")
+    said = arithmetic(soft, 0, 0)
+    assert any("The largest d is subtracted" in line for line in said)
+    assert "sum: a 1 + b 0.3679 = 1.368" in said  # exp(0) and exp(-1)
+    assert said[-1] == "1 / 1.368 = 0.731"
 
 
 def test_strongest_cell_is_where_the_lens_says_something() -> None:
@@ -207,13 +223,37 @@ def test_brush_leaves_layers_that_are_not_shown(scope: str) -> None:
     assert after.weights[1][1] == 2.0
 
 
+def test_a_stroke_is_taken_back_and_a_movement_as_a_whole() -> None:
+    before = WhatIfWeights.over(_snapshot(("a", "b"), ((0.5, 0.5),) * 3))
+    once = before.paint(Stroke(1, 0, 0, 2.0, "cell", range(3)))
+    moved = once
+    for layer in range(3):
+        moved = moved.paint(Stroke(2 + layer, layer, 1, 1.0, "cell", range(3), drag=7))
+    assert moved.undo() == once
+    assert moved.undo().undo().weights == before.weights
+    assert before.undo() == before
+
+
+def test_painted_cells_go_through_a_link() -> None:
+    snapshot = _snapshot(("a", "b"), ((0.5, 0.5),) * 3)
+    painted = WhatIfWeights.over(snapshot).paint(Stroke(1, 0, 1, 0.25, "below", range(3)))
+    painted = painted.paint(Stroke(2, 1, 0, 2.0, "cell", range(3)))
+    written = write_cells(painted.cells(snapshot))
+    assert written == "a:1=2;b:0-2=0.25"
+    again = WhatIfWeights.over(snapshot).with_cells(read_cells(written))
+    assert again.weights == painted.weights and again.touched
+    # Adapters and layers that this run does not have are left out.
+    few = WhatIfWeights.over(_snapshot(("b",), ((1.0,),))).with_cells(read_cells(written))
+    assert few.weights == ((0.25,),)
+
+
 def test_old_strokes_stay_painted_but_are_not_kept() -> None:
     numbers = tuple((0.0,) for _ in range(3))
     what_if = WhatIfWeights.over(_snapshot(("a",), numbers))
     for number in range(1000):
         weight = 1.0 + number // 3
         what_if = what_if.paint(Stroke(number, number % 3, 0, weight, "cell", range(3)))
-    assert len(what_if.strokes) <= 32 and what_if.touched
+    assert len(what_if.strokes) <= 256 and what_if.touched
     assert what_if.weights == ((334.0,), (333.0,), (333.0,))
 
 
@@ -331,3 +371,14 @@ def test_layers_that_cannot_be_used_are_named_with_the_remedy(span: str, remedy:
     assert view_settings.layers(9) == range(9)
     fault = view_settings.span_fault(9)
     assert f"“{span}” cannot be used" in fault and remedy in fault
+    # The range before stays in its place.
+    kept, why = view_settings.kept_span(ViewSettings(span="2-4"), 9)
+    assert kept.layers(9) == range(2, 5) and kept.span == "2-4"
+    assert remedy in why and why.endswith("Layers 2–4 stay shown.")
+
+
+def test_the_number_of_layers_is_no_layer() -> None:
+    kept, why = ViewSettings(span="18").kept_span(ViewSettings(span="17"), 18)
+    assert kept.layers(18) == range(17, 18)
+    assert "the layers are 0–17" in why and why.endswith("Only layer 17 stays shown.")
+    assert ViewSettings(span="17").kept_span(ViewSettings(), 18) == (ViewSettings(span="17"), "")

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.inference.decoding.sampling import Sampling
 from analysis.measure.weight_settings import WeightSettings
+from app.state.answers_panel import heading_of
+from app.state.run import AnswerSettings
 from app.state.view_settings import ViewSettings
 from app.views.answer_note import answer_note
 
@@ -19,21 +22,34 @@ def test_answers_with_the_grids_settings_have_no_note() -> None:
     assert answer_note(ASKED, replace(SAME, show="divergence", span="1–2")) == ""
 
 
-def test_another_lens_needs_another_question() -> None:
-    assert answer_note(ASKED, replace(SAME, lens="raw")) == (
-        "Asked with norm lens, unlike the grid. Ask again to answer with the raw lens."
+@pytest.mark.parametrize(
+    ("changed", "now", "asked"),
+    [
+        ({"lens": "raw"}, "raw lens", "norm lens"),
+        ({"metric": "js"}, "Jensen–Shannon", "KL divergence"),
+        ({"position": "query"}, "last token of the query", "last token of the prompt"),
+        ({"normalisation": "sum"}, "share of the sum", "share of the roots"),
+    ],
+)
+def test_a_grid_that_has_moved_on_says_so(changed: dict[str, str], now: str, asked: str) -> None:
+    note = answer_note(ASKED, replace(SAME, **changed))
+    assert note.startswith(f"The grid now shows weights with {now}")
+    assert note.endswith(f"the answers below were given with {asked}.")
+
+
+def test_no_method_reads_every_token() -> None:
+    assert answer_note(ASKED, replace(SAME, position="mean")).endswith(
+        "answer with the weights of the grid below."
     )
 
 
-@pytest.mark.parametrize(
-    ("changed", "asked"),
-    [
-        ({"metric": "js"}, "KL divergence"),
-        ({"position": "query"}, "last token of the prompt"),
-        ({"normalisation": "sum"}, "share of the roots"),
-    ],
-)
-def test_other_settings_need_an_answer_of_the_grid(changed: dict[str, str], asked: str) -> None:
-    note = answer_note(ASKED, replace(SAME, **changed))
-    assert note.startswith("Asked with ") and asked.lower() in note.lower()
-    assert "“Answer with these weights”" in note and "Ask again" not in note
+@pytest.mark.parametrize("position", ["query", "mean"])
+def test_answers_follow_all_settings_of_the_grid(position: str) -> None:
+    grid = WeightSettings("raw", position, "js", "softmax", 0.5)
+    settings = AnswerSettings(("qa-flora",), 8, Sampling(), "raw", grid)
+    read_at = position if position == "query" else ASKED.position
+    assert settings.weight_settings(ASKED) == replace(grid, position=read_at)
+    assert replace(settings, reading=None).weight_settings(ASKED) == replace(ASKED, lens="raw")
+    heading = heading_of("qa-flora", {}, settings.weight_settings(ASKED))
+    assert "Answered with: raw lens, Jensen–Shannon" in heading.summary
+    assert "Answered with" not in heading_of("base", {}, ASKED).summary

@@ -4,7 +4,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from app.widgets import heatmaps, line_charts, token_heatmap
-from app.widgets.theme import SCALES, colour, contrast
+from app.widgets.theme import HATCH, LINES, SCALES, adapter_colours, colour, contrast
 
 LABELS = ["Math", "<b>Code</b>"]
 
@@ -24,7 +24,7 @@ def test_plotly_takes_the_grid(scale: str) -> None:
 def test_text_is_escaped() -> None:
     figure = _grid([[0.1, 0.9]], "weights")
     heads = figure["layout"]["xaxis"]["ticktext"]
-    assert heads[1].startswith("<b>&lt;b&gt;Code")
+    assert heads[1].startswith("&lt;b&gt;Code")
     assert figure["data"][0]["customdata"][0] == ["a&lt;b&gt;", "%{z}"]
 
 
@@ -43,11 +43,12 @@ def test_differences_are_centred() -> None:
 @pytest.mark.parametrize("scale", ["weights", "difference"])
 def test_layers_that_mean_little_are_grey_and_their_numbers_can_be_read(scale: str) -> None:
     figure = _grid([[0.1, 0.9], [0.0, 1.0]], scale)
-    colours, grey, written = figure["data"]
+    colours, grey, hatch, written = figure["data"]
     assert colours["z"] == [[0.1, 0.9], [None, None]]
     assert grey["z"] == [[None, None], [0.0, 1.0]]
     assert "grey" in next(name for name in SCALES if SCALES[name] is grey["meta"]["colours"])
-    assert not figure["layout"].get("shapes")
+    assert not figure["layout"].get("shapes"), "nothing fades the numbers"
+    assert {round(y) for y in hatch["y"] if y is not None} == {1}
     for mode in ("light", "dark"):
         for trace, row in ((colours, 0), (grey, 1)):
             ends = trace["zmin"], trace["zmax"]
@@ -56,6 +57,34 @@ def test_layers_that_mean_little_are_grey_and_their_numbers_can_be_read(scale: s
                 drawn = colour(trace["meta"]["colours"][mode], share)
                 ink = written["meta"]["inks"][mode][2 * row + column]
                 assert contrast(ink, drawn) >= 4.5
+                if trace is grey:
+                    assert contrast(ink, HATCH[mode]) >= 4.5
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize(("scale", "at"), [("weights", 0.0), ("painted", 0.0), ("difference", 0.5)])
+def test_zero_has_no_hue(scale: str, at: float, mode: str) -> None:
+    red, green, blue = bytes.fromhex(colour(SCALES[scale][mode], at)[1:])
+    assert max(red, green, blue) - min(red, green, blue) <= 8
+
+
+def test_a_column_has_the_colour_of_its_adapter_in_the_collection() -> None:
+    texts = [["a", "b"]]
+    figure = heatmaps.grid([[0.1, 0.9]], LABELS, texts, texts, scale="weights", places=[3, 8])
+    lines = line_charts.profile([[0.1, 0.9]], LABELS, measure="weight", log=False, places=[3, 8])
+    assert figure["layout"]["meta"]["dots"] == [3, 1]
+    for trace, number in zip(lines["data"], [3, 1], strict=True):
+        assert trace["line"]["color"] == LINES["light"][number]
+        assert f"--adapter-{number}:{LINES['light'][number]};" in adapter_colours()
+
+
+def test_each_scale_has_a_legend_of_its_ends() -> None:
+    def marks(values: list[list[float]], scale: str) -> list[str]:
+        return _grid(values, scale)["layout"]["meta"]["legend"]["marks"]
+
+    assert marks([[0.1, 0.9]], "weights") == ["0", "0.5", "1"]
+    assert marks([[-0.2, 0.1]], "difference") == ["−0.20", "0", "+0.20"]
+    assert marks([[1e-3, 10.0]], "divergence")[::2] == ["1.0·10⁻³", "10"]
 
 
 def test_nothing_different_still_has_a_scale() -> None:

@@ -68,10 +68,12 @@ def test_a_single_adapter_is_no_contest() -> None:
 
 def test_saturation_is_said_where_it_is() -> None:
     said = text.saturation([1, 2], ["raw", "raw"])
-    assert said.startswith("The raw lens saturates in layers 1–2")
+    assert said.startswith(
+        "Layers 1–2: the model is certain here, shares mean nothing. The raw lens"
+    )
     assert text.saturation([], ["norm"]) == ""
     assert "every layer" in text.leaders([], ["Math", "Code"], [])
-    assert "means little" in text.changes([], ["Math", "Code"], "q", [])
+    assert "means nothing" in text.changes([], ["Math", "Code"], "q", [])
 
 
 def test_movers_are_named_with_their_layers() -> None:

@@ -28,3 +28,14 @@ def test_variants_say_something_and_are_few_and_different(query: str) -> None:
     assert len(set(made)) == len(made) <= MAX_VARIANTS
     assert all(made)
     assert not query.strip() or query.strip() in made
+
+
+@given(st.text(max_size=60))
+def test_variants_keep_the_word_that_is_read(query: str) -> None:
+    last = query.strip().rsplit(" ", 1)[-1]
+    assert all(variant.endswith(last) for variant in variants(query))
+
+
+def test_variants_keep_the_mark_of_a_question() -> None:
+    made = variants("¿Cuántas manzanas, y peras, tiene Ana?")
+    assert len(made) == 6 and all(variant.endswith(" Ana?") for variant in made)
