@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.collection import Collection
 from analysis.models.provenance import Computation, provenance
 from app.state.answers_panel import (
@@ -97,7 +98,8 @@ def load(collection: Collection, path: Path | None = None) -> StoredExample | No
     )
     cells = tuple(tuple(_cell(cell) for cell in layer) for layer in stored["cells"])
     example = example_of(load_examples(collection), given["query"])
-    answers = _answers(stored["answers"], labels, example)
+    reading = replace(default_settings(collection), lens=snapshot.view_settings.lens)
+    answers = _answers(stored["answers"], labels, example, reading)
     return StoredExample(
         snapshot,
         _with_attributes(stored["prompt"]),
@@ -126,11 +128,14 @@ def _answer_weights(kept: dict[str, Any]) -> AnswerWeights:
 
 
 def _answers(
-    stored: list[dict[str, Any]], labels: Mapping[str, str], example: Example | None
+    stored: list[dict[str, Any]],
+    labels: Mapping[str, str],
+    example: Example | None,
+    reading: WeightSettings,
 ) -> AnswersPanel:
     answers = [
         Answer(
-            heading_of(one["name"], labels),
+            heading_of(one["name"], labels, reading),
             [(delta, probability, token) for delta, probability, token in one["tokens"]],
             one["end"],
             one["first_difference"],

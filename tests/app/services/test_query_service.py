@@ -155,7 +155,9 @@ def test_answers_that_no_longer_fit_the_grid_say_so(visit: Visit) -> None:
     assert [row.of_divergence for row in shown["answers"].rows] == [False, True]
     assert shown["grid"].answer_note == ""
     update = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
-    assert update["grid"].answer_note.startswith("Asked with norm lens, unlike the grid.")
+    assert update["grid"].answer_note == (
+        "The grid now shows weights with raw lens; the answers below were given with norm lens."
+    )
     update = visit.view_service.change_settings(visit.session, ViewSettings(show="divergence"))
     assert update["grid"].answer_note == ""
 
