@@ -20,17 +20,17 @@ FusionLens.define("masthead", (root) => {
   });
   const model = el("div", { className: "model" }, dot, name, state, announced, bar);
   // For keys: straight to what most visitors come for.
-  const skip = (label, selector) => {
-    const link = el("a", { className: "skip", href: selector, textContent: label });
+  const skip = (label, panel, part) => {
+    const link = el("a", { className: "skip", href: panel, textContent: label });
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      const target = document.querySelector(selector);
+      const target = document.querySelector(`${panel} ${part}`);
       target?.focus();
       target?.scrollIntoView({ block: "nearest" });
     });
     return link;
   };
-  root.append(skip("Skip to the answers", "#answers .text"), skip("Skip to the grid", "#grid .figure"), title, model, toggle);
+  root.append(skip("Skip to the answers", "#answers", ".text"), skip("Skip to the grid", "#grid", ".figure"), title, model, toggle);
   return {
     update(value) {
       name.textContent = name.title = value.collection;

@@ -180,7 +180,7 @@ def test_hostile_text_is_shown_as_text(site: Site, visit: Open) -> None:
     assert shown.lstrip("·") == query.replace(" ", "·")
     # The frame's own <bos> is the only control token: those in the query are text.
     expect(page.locator("#prompt li.control")).to_have_count(1)
-    expect(page.locator("#grid .sentence")).to_contain_text(HOSTILE)
+    expect(page.locator("#grid .note")).to_contain_text(HOSTILE)
     page.locator("#grid .figure .nsewdrag").hover()
     expect(page.locator("#grid .hoverlayer")).to_contain_text("layer")
     page.get_by_role("button", name="Show as table").click()
