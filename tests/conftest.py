@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from transformers import PreTrainedTokenizerBase
+from transformers.models.auto import AutoTokenizer
 
 from analysis.models.bases.bundled_base import prepare
 
@@ -25,6 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def embedded_folder() -> Path:
     """The ready embedded base. Where the cache has none yet, it is converted now, in a minute."""
     return prepare()
+
+
+@pytest.fixture(scope="session")
+def embedded_tokenizer(embedded_folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of the embedded base, whose 262 144 entries take seconds to read."""
+    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        embedded_folder, local_files_only=True
+    )
+    return loaded
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,13 @@ from pathlib import Path
 from playwright.sync_api import Error, sync_playwright
 
 SYSTEM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    # Animations are drawn frame by frame, and no test looks at them.
+    "--force-prefers-reduced-motion",
+)
 
 
 def find() -> str | None:

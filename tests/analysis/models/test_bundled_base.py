@@ -108,11 +108,11 @@ def test_real_wheels_join_to_the_known_file_without_being_imported(monkeypatch, 
 
 
 @pytest.mark.base
-def test_prepared_base_knows_its_tokens_and_its_languages(embedded_folder):
+def test_prepared_base_knows_its_tokens_and_its_languages(embedded_folder, embedded_tokenizer):
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    tokenizer = AutoTokenizer.from_pretrained(embedded_folder, local_files_only=True)
+    tokenizer = embedded_tokenizer
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id) == (2, 1, 0)
     assert tokenizer("<end_of_turn>", add_special_tokens=False).input_ids == [106]
     for text in ("¿Cuántas manzanas tiene?", "Сколько  яблок у Марии?\n", "玛丽有几个苹果？ 🙂"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.inference.prompt import build_prompt
 from analysis.models.collection import AdapterEntry, PromptForm
@@ -71,8 +71,10 @@ def test_plain_peft_loads_each_adapter_and_it_acts(base: PreTrainedModel) -> Non
 
 
 @pytest.mark.base
-def test_rows_are_read_as_the_engine_reads_questions(embedded_folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
+def test_rows_are_read_as_the_engine_reads_questions(
+    embedded_tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    tokenizer = embedded_tokenizer
     form = PromptForm(FORM)
     for question in ("¿Cuántas manzanas?", " two  spaces\n\nand <bos>", "У Анны 12 книг.", "玛丽"):
         example = encode(tokenizer, TextExample(question, "Ocho. "), form)
@@ -86,9 +88,9 @@ def test_rows_are_read_as_the_engine_reads_questions(embedded_folder: Path) -> N
 
 @pytest.mark.base
 def test_the_mathematics_adapter_halves_the_held_out_loss(
-    base: PreTrainedModel, embedded_folder: Path
+    base: PreTrainedModel, embedded_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
+    tokenizer = embedded_tokenizer
     rows = islice(word_problems(7, split="test"), 4)
     examples = [encode(tokenizer, row, PromptForm(FORM)) for row in rows]
     before = mean_loss(base, examples)

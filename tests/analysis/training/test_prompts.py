@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerBase
 
 from analysis.engine import Engine
 from analysis.models.collection import PromptForm
@@ -43,8 +43,8 @@ def test_the_begin_token_of_a_recipes_form_is_the_bases_own() -> None:
 
 
 @pytest.mark.base
-def test_bundled_rows_keep_their_ids(embedded_folder: Path) -> None:
-    words = AutoTokenizer.from_pretrained(embedded_folder, local_files_only=True)
+def test_bundled_rows_keep_their_ids(embedded_tokenizer: PreTrainedTokenizerBase) -> None:
+    words = embedded_tokenizer
     rows = [*islice(word_problems(3), 20), *(TextExample(query, "8") for query in QUERIES)]
     for row in rows:
         text = f"User: {row.instruction}\nAssistant: "
