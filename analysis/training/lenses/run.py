@@ -55,13 +55,13 @@ def fit_lens(
     collection = load_collection(name_or_path)
     out = out or collection.folder / LENS.fitted
     work = work or out.with_suffix(".work")
-    read = read_texts(texts, collection.prompt, settings.seed)
+    read = read_texts(texts, settings.seed)
     say("loading the base model")
     model, tokenizer = load_base(collection.base, dtype=dtype, device=device)
     began = time.monotonic()
     jacobians_LDD, sums = fit_jacobians(
         model,
-        windows(tokenizer, read, settings.tokens, settings.seed),
+        windows(tokenizer, read, collection.prompt, settings.tokens, settings.seed),
         settings,
         collection.base.name,
         work,
@@ -143,7 +143,7 @@ def check_fitted_lens(
     collection = load_collection(name_or_path)
     files = FittedFiles(collection.folder, collection.base.name)
     bound = {name: bind_lens(name, files.read) for name in ("norm", "raw", LENS.name)}
-    read = read_texts(texts, collection.prompt, seed)
+    read = read_texts(texts, seed)
     say("loading the base model")
     model, tokenizer = load_base(collection.base, dtype=dtype, device=device)
     vocabulary = Vocabulary(tokenizer)
@@ -154,7 +154,7 @@ def check_fitted_lens(
     found = check(
         model,
         find_blocks(model, model.config.get_text_config().num_hidden_layers),
-        list(islice(windows(tokenizer, read, tokens, seed), windows_of_text)),
+        list(islice(windows(tokenizer, read, collection.prompt, tokens, seed), windows_of_text)),
         [tokens * part // 4 - 1 for part in (1, 2, 3, 4)],
         [(prompt.ids, sorted({prompt.query_last, prompt.last})) for prompt in prompts],
         bound,

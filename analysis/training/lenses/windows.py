@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
 from analysis.models.collection import PromptForm
+from analysis.training.texts.batches import encode
 from analysis.training.texts.everyday import everyday
 from analysis.training.texts.examples import ExampleSource, TextExample, mix, read_rows
 from analysis.training.texts.sources import frames_file
@@ -30,25 +31,22 @@ class Text:
 
     Attributes:
         name: The file's name, or the name of a bundled source.
-        pieces: Its text: rows that may go on for ever, or one whole file.
-        rows: Whether the pieces are rows. Rows of a source are joined until a window is full; a
-            file is cut into windows.
+        content: Rows, which may go on for ever and are joined until a window is full; or the text
+            of a whole file, which is cut into windows.
         license: Licences and origins of its rows, as far as they say.
     """
 
     name: str
-    pieces: Iterator[str]
-    rows: bool
+    content: Iterator[TextExample] | str
     license: str = ""
 
 
-def read_texts(names: Sequence[str], form: PromptForm | None, seed: int) -> list[Text]:
+def read_texts(names: Sequence[str], seed: int) -> list[Text]:
     """Opens texts.
 
     Args:
         names: Files: JSONL rows with `instruction` and `output`, or plain text in UTF-8; `OWN`
             stands for the bundled everyday texts in four languages and the word problems.
-        form: How a question and its answer are written; None puts them on two lines.
         seed: Of the order of the rows.
 
     Raises:
@@ -60,17 +58,16 @@ def read_texts(names: Sequence[str], form: PromptForm | None, seed: int) -> list
         if name == OWN:
             for language in _LANGUAGES:
                 rows = everyday(frames_file(language), seed)
-                texts.append(Text(f"everyday {language}", _written(rows, form), rows=True))
-            problems = word_problems(seed)
-            texts.append(Text("word problems", _written(problems, form), rows=True))
+                texts.append(Text(f"everyday {language}", rows))
+            texts.append(Text("word problems", word_problems(seed)))
         elif path.suffix == ".jsonl":
             found = read_rows(path)
             stated = sorted({f"{row.source} ({row.license})" for row in found if row.source})
             shuffled = mix([ExampleSource(path.name, found)], seed)
-            texts.append(Text(path.name, _written(shuffled, form), True, ", ".join(stated)))
+            texts.append(Text(path.name, shuffled, ", ".join(stated)))
         else:
             try:
-                texts.append(Text(path.name, iter([path.read_text(encoding="utf-8")]), rows=False))
+                texts.append(Text(path.name, path.read_text(encoding="utf-8")))
             except (OSError, UnicodeDecodeError) as error:
                 raise InputError(
                     f"The text {name!r} cannot be read ({error}): name a file in UTF-8, or {OWN}."
@@ -81,7 +78,11 @@ def read_texts(names: Sequence[str], form: PromptForm | None, seed: int) -> list
 
 
 def windows(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text], tokens: int, seed: int
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[Text],
+    form: PromptForm | None,
+    tokens: int,
+    seed: int,
 ) -> Iterator[tuple[int, ...]]:
     """Windows of text, from each source in turn; the same arguments give the same windows.
 
@@ -91,6 +92,7 @@ def windows(
     Args:
         tokenizer: The base's.
         texts: From `read_texts`.
+        form: The prompt form of rows; None for the tokenizer's chat template.
         tokens: The length of a window.
         seed: Of the order of a file's windows.
 
@@ -102,42 +104,43 @@ def windows(
     size = tokens - len(head)
     rng = random.Random(f"windows {seed}")
     sources = [
-        _joined(tokenizer, text, size) if text.rows else _cut(tokenizer, text, size, rng)
+        _cut(tokenizer, text.name, text.content, size, rng)
+        if isinstance(text.content, str)
+        else _joined(tokenizer, text.content, form, size, head)
         for text in texts
     ]
     for source in cycle(sources):
         yield (*head, *next(source))
 
 
-def _written(rows: Iterator[TextExample], form: PromptForm | None) -> Iterator[str]:
-    frame = form.form.removeprefix("<bos>") if form else "{query}\n"
-    for row in rows:
-        yield frame.replace("{query}", row.instruction) + row.output + "\n"
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Tokens of a text; control tokens that it spells stay text."""
-    encoded: Any = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
-    return list(encoded["input_ids"])
-
-
-def _joined(tokenizer: PreTrainedTokenizerBase, text: Text, size: int) -> Iterator[list[int]]:
-    """Whole rows, the last of a window cut off."""
+def _joined(
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Iterator[TextExample],
+    form: PromptForm | None,
+    size: int,
+    head: tuple[int, ...],
+) -> Iterator[list[int]]:
+    """Whole rows as the engine reads and answers them, the last of a window cut off."""
     while True:
         ids: list[int] = []
         while len(ids) < size:
-            ids += _ids(tokenizer, next(text.pieces))
+            row = encode(tokenizer, next(rows), form)
+            # The window has the begin token already.
+            begins = bool(head) and row.prompt[: len(head)] == head
+            ids += [*row.prompt[len(head) if begins else 0 :], *row.answer]
         yield ids[:size]
 
 
 def _cut(
-    tokenizer: PreTrainedTokenizerBase, text: Text, size: int, rng: random.Random
+    tokenizer: PreTrainedTokenizerBase, name: str, text: str, size: int, rng: random.Random
 ) -> Iterator[list[int]]:
-    ids = [id_ for piece in text.pieces for id_ in _ids(tokenizer, piece)]
+    # Control tokens that the text spells stay text.
+    encoded: Any = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+    ids = list(encoded["input_ids"])
     parts = [ids[first : first + size] for first in range(0, len(ids) - size + 1, size)]
     if not parts:
         raise InputError(
-            f"{text.name} has {len(ids)} tokens, fewer than a window of {size}: name a longer text "
+            f"{name} has {len(ids)} tokens, fewer than a window of {size}: name a longer text "
             "or ask for fewer --tokens."
         )
     while True:

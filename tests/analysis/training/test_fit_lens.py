@@ -18,6 +18,8 @@ from analysis.models.collection import PromptForm
 from analysis.training.lenses.fit import FitSettings, fit_jacobians
 from analysis.training.lenses.jacobians import prompt_jacobians
 from analysis.training.lenses.windows import Text, read_texts, windows
+from analysis.training.texts.batches import encode
+from analysis.training.texts.examples import TextExample
 from tests import tiny
 
 TOKENS, FIRST = 8, 2
@@ -177,8 +179,8 @@ def test_windows_are_the_same_each_time_however_many_are_taken(tmp_path: Path) -
     form = PromptForm(tiny.FORM, ())
 
     def taken(count: int) -> list[tuple[int, ...]]:
-        texts = read_texts(["own", str(path)], form, seed=0)
-        return list(islice(windows(tiny.tokenizer(), texts, 40, seed=0), count))
+        texts = read_texts(["own", str(path)], seed=0)
+        return list(islice(windows(tiny.tokenizer(), texts, form, 40, seed=0), count))
 
     few, many = taken(7), taken(14)
     assert many[:7] == few
@@ -199,23 +201,26 @@ def test_rows_name_their_sources_and_are_written_in_the_prompt_form(tmp_path: Pa
     path = tmp_path / "rows.jsonl"
     row = {"instruction": "How many?", "output": "Three.", "source": "Tatoeba", "license": "CC-BY"}
     path.write_text(json.dumps(row) + "\n")
-    (text,) = read_texts([str(path)], PromptForm("<bos>User: {query}\nAssistant: ", ()), seed=0)
+    (text,) = read_texts([str(path)], seed=0)
     assert text.license == "Tatoeba (CC-BY)"
-    assert next(text.pieces) == "User: How many?\nAssistant: Three.\n"
-    (plain,) = read_texts([str(path)], None, seed=0)
-    assert next(plain.pieces) == "How many?\nThree.\n"
+    # Control tokens of any form act as such, and the begin token comes once.
+    for form in ("<bos>User: {query}\nAssistant: ", "<bos><start_of_turn>{query}<end_of_turn>"):
+        (again,) = read_texts([str(path)], seed=0)
+        window = next(windows(tiny.tokenizer(), [again], PromptForm(form), 60, seed=0))
+        row = encode(tiny.tokenizer(), TextExample("How many?", "Three."), PromptForm(form))
+        assert window[: len(row)] == (*row.prompt, *row.answer)
 
 
 def test_a_text_that_spells_a_control_token_stays_text() -> None:
-    text = Text("sly", iter(["a <eos> b <bos> c " * 9]), rows=False)
-    window = next(windows(tiny.tokenizer(), [text], 20, seed=0))
+    text = Text("sly", "a <eos> b <bos> c " * 9)
+    window = next(windows(tiny.tokenizer(), [text], None, 20, seed=0))
     assert {tiny.tokenizer().eos_token_id, tiny.tokenizer().bos_token_id} & set(window[1:]) == set()
 
 
 def test_texts_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"text 'nowhere.txt' cannot be read.*or own"):
-        read_texts(["nowhere.txt"], None, seed=0)
+        read_texts(["nowhere.txt"], seed=0)
     (tmp_path / "short.txt").write_text("Too short.")
-    short = read_texts([str(tmp_path / "short.txt")], None, seed=0)
+    short = read_texts([str(tmp_path / "short.txt")], seed=0)
     with pytest.raises(InputError, match=r"short.txt has \d+ tokens, fewer than a window of 127"):
-        next(windows(tiny.tokenizer(), short, 128, seed=0))
+        next(windows(tiny.tokenizer(), short, None, 128, seed=0))
