@@ -21,12 +21,7 @@ from analysis.models.manifest import DEFAULT_COLLECTION
 def add_query_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of every command that asks the engine something."""
     parser.add_argument("query", help="the question; - reads it from standard input")
-    parser.add_argument(
-        "--collection",
-        default=DEFAULT_COLLECTION,
-        metavar="C",
-        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
-    )
+    add_collection(parser)
     parser.add_argument(
         "--adapters", metavar="A,B", help="adapters to fuse, comma-separated (default: all)"
     )
@@ -36,6 +31,16 @@ def add_query_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_dtype(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_collection(parser: argparse.ArgumentParser) -> None:
+    """The argument of commands that work on a collection."""
+    parser.add_argument(
+        "--collection",
+        default=DEFAULT_COLLECTION,
+        metavar="C",
+        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
+    )
 
 
 def add_weight_settings(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_dtype, add_weight_settings, names_of, weight_settings_of
+from analysis.commands import (
+    add_collection,
+    add_dtype,
+    add_weight_settings,
+    names_of,
+    weight_settings_of,
+)
 from analysis.common.console import note, progress_bar
 from analysis.methods import written_names
-from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+from analysis.models.manifest import load_collection
 
 METHODS = "base,adapter:*,static,sum,qa-flora"
 
@@ -62,12 +68,7 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="folder of the results; with --join the file",
     )
-    parser.add_argument(
-        "--collection",
-        default=DEFAULT_COLLECTION,
-        metavar="C",
-        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
-    )
+    add_collection(parser)
     add_dtype(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_dtype
-from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+from analysis.commands import add_collection, add_dtype
+from analysis.models.manifest import load_collection
 
 
 def add(subparsers: Any) -> None:
@@ -17,7 +17,7 @@ def add(subparsers: Any) -> None:
         help="measure the adapters of a collection",
         description="Loss on every dev set, each adapter's own score, and its weight curve.",
     )
-    parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="name or manifest")
+    add_collection(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder of the dev sets")
     parser.add_argument("--rows", type=int, default=100, help="at most so many of each dev set")
     parser.add_argument("--problems", type=int, default=100, help="held-out word problems")

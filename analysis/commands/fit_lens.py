@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_dtype
+from analysis.commands import add_collection, add_dtype
 from analysis.common.errors import InputError
 from analysis.measure.lenses.jacobian import LENS
-from analysis.models.manifest import DEFAULT_COLLECTION
 
 FITTED = (LENS.name,)
 """The lenses that this command fits."""
@@ -60,12 +59,7 @@ def add(subparsers: Any) -> None:
 def add_lens_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of commands that run a base on texts for a fitted lens."""
     parser.add_argument("lens", help=f"the lens: {', '.join(FITTED)}")
-    parser.add_argument(
-        "--collection",
-        default=DEFAULT_COLLECTION,
-        metavar="C",
-        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
-    )
+    add_collection(parser)
     parser.add_argument(
         "--text",
         nargs="+",

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_dtype
+from analysis.commands import add_collection, add_dtype
 from analysis.common.console import progress_bar
 from analysis.methods import methods
 from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
@@ -33,12 +33,7 @@ def add(subparsers: Any) -> None:
         help="for methods that need samples: a folder with NAME.jsonl of an adapter NAME, rows "
         "with instruction and output; without a file the bundled texts and the task files serve",
     )  # fmt: skip
-    parser.add_argument(
-        "--collection",
-        default=DEFAULT_COLLECTION,
-        metavar="C",
-        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
-    )
+    add_collection(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="the first N items of each file")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S",

@@ -7,10 +7,11 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from analysis.commands import add_collection
 from analysis.common.console import progress_bar
 from analysis.common.errors import InputError
 from analysis.models.collection import Collection
-from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+from analysis.models.manifest import load_collection
 
 if TYPE_CHECKING:
     from analysis.speed.timing import Ratio
@@ -25,12 +26,7 @@ def add(subparsers: Any) -> None:
         "collection's base and made-up adapters: random numbers on all linears, as strong as "
         "trained ones.",
     )
-    parser.add_argument(
-        "--collection",
-        default=DEFAULT_COLLECTION,
-        metavar="C",
-        help="a bundled collection's name or the path of a manifest (default: %(default)s)",
-    )
+    add_collection(parser)
     parser.add_argument("--adapters", type=int, default=6, metavar="K", help="(default: 6)")
     parser.add_argument("--rank", type=int, default=16, metavar="R", help="(default: 16)")
     parser.add_argument("--prompt-tokens", type=int, default=64, metavar="T", help="(default: 64)")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from analysis.measure.lenses import SATURATED
 from analysis.measure.normalisation import NORMALISATIONS, weigh
 from app.state.view_settings import ViewSettings
 
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from app.state.run import Run
 
 Numbers = tuple[tuple[float, ...], ...]
-
-# Above this probability of the base's most probable token, the other tokens have too little
-# probability for the divergences to mean anything.
-_SATURATED = 0.9999
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class Snapshot:
     @property
     def saturated(self) -> tuple[int, ...]:
         """The layers where the lens saturates: the base gives one token nearly all probability."""
-        return tuple(layer for layer, peak in enumerate(self.peaks) if peak > _SATURATED)
+        return tuple(layer for layer, peak in enumerate(self.peaks) if peak > SATURATED)
 
     def strongest(self) -> tuple[int, int]:
         """Layer and adapter of the largest weight, outside saturated layers where possible."""

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from analysis.models.fitted import Fitted
 
 
+SATURATED = 0.9999
+"""A lens saturates where the base gives one token more than this probability: the other tokens have
+too little for divergences to mean anything."""
+
+
 @dataclass(frozen=True)
 class Lens:
     """A map from the hidden states of a layer to the states that the LM head reads.

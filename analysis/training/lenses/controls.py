@@ -15,11 +15,9 @@ from transformers import PreTrainedModel
 
 from analysis.inference.head import Head
 from analysis.inference.layer_states import collected
-from analysis.measure.lenses import BoundLens
+from analysis.measure.lenses import SATURATED, BoundLens
 from analysis.measure.lenses.jacobian import MATRICES
 
-SATURATED = 0.9999
-"""A lens saturates where the base gives one token more than this probability."""
 _ROWS = 32  # states whose logits are in memory at a time
 
 
