@@ -85,7 +85,7 @@ def _loaded() -> Any:
     except ImportError as error:
         raise InputError(
             "Languages are told apart by py3langid, which is not installed: "
-            "pip install py3langid (it is in tests/requirements.txt)."
+            "pip install py3langid (it is in requirements.txt)."
         ) from error
     return LanguageIdentifier.from_model_file(MODEL_FILE)
 
