@@ -128,6 +128,7 @@ _instances: weakref.WeakSet[BackgroundJobs] = weakref.WeakSet()
 
 
 @atexit.register
-def _close_all() -> None:
+def close_all() -> None:
+    """Ends all background work, at the end of the process."""
     for jobs in list(_instances):
         jobs.close()

@@ -1,8 +1,14 @@
-"""Progress on standard error, for the commands and for the start of the page."""
+"""The terminal: progress on standard error, tables, and text that cannot steer it.
 
+Escape codes in a name would clear the screen or forge a line, and a lone surrogate ends a program.
+"""
+
+import json
+import re
 import sys
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -11,6 +17,10 @@ from tqdm import tqdm
 from analysis.common.progress import Progress
 
 TICK_SECONDS = 0.5
+# Parts of emoji, and of words in Persian or Hindi.
+_JOINERS = "\u200c\u200d"
+# C0 and C1 control characters, direction marks that change how a line reads, surrogates.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @contextmanager
@@ -40,6 +50,29 @@ def progress_bar() -> Iterator[Progress]:
 def note(text: str) -> None:
     """A line on standard error that stays, also above a bar."""
     tqdm.write(text, file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """A text as one line: a � for each character that steers or that nobody sees."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(
+        sign if sign in _JOINERS or unicodedata.category(sign) not in hidden else "�"
+        for sign in text
+    )
+
+
+def lines(text: str) -> str:
+    """A text of several lines, such as an answer: a � for each control character but tabs."""
+    return "".join(
+        sign if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cs") else "�"
+        for sign in text
+    )
+
+
+def json_line(value: object) -> str:
+    """A value as JSON in one line, with signs of all languages as they are."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 class _Lines:
@@ -73,3 +106,9 @@ def _ticking(bar: "tqdm[None]") -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [list(head), ["---"] * len(head), *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,43 +1,27 @@
-"""Reading adapters, and refusing those that cannot be mixed.
-
-An adapter is checked as data before PEFT sees it: the configuration against settings that are
-harmless and mixable, the tensors against the base model. PEFT then resolves ranks, scalings and
-module names, exactly as it would to run the adapter.
-"""
+"""Reading adapters, and refusing those that cannot be mixed."""
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from peft import PeftModel
-from peft.tuners.lora import LoraLayer
-from torch import Tensor
 from transformers import PreTrainedModel
 
-from analysis.common.errors import InputError
-from analysis.models.adapter_checks import check_files, check_tensors
+from analysis.common.digests import file_digest
+from analysis.common.progress import Progress
+from analysis.models.adapter_files import CONFIG, TENSORS, adapter_folder
 from analysis.models.collection import AdapterEntry
+from analysis.models.factors import Factor, delta_norm
+from analysis.models.own_collection import content_digest
+from analysis.models.peft_files.contents import Contents, read_contents
+from analysis.models.peft_files.faults import refusal
+from analysis.models.peft_files.reading import read_adapter
 
-# PEFT makes its adapter's name an attribute of modules, which `half` and `v1.0` cannot be.
-_INJECTED = "default"
+__all__ = ["Adapter", "Factor", "check_files", "delta_norm", "load_adapter", "load_adapters"]
 
 
-@dataclass(frozen=True)
-class Factor:
-    """The change of one linear module by an adapter: `ΔW x = B (A x)`.
-
-    Attributes:
-        a_rI: `[rank, inputs]`.
-        b_Or: `[outputs, rank]`, PEFT's scaling already in it.
-    """
-
-    a_rI: Tensor
-    b_Or: Tensor
+_PLACE = "Its files lie in the subfolder"
 
 
 @dataclass(frozen=True)
@@ -45,17 +29,36 @@ class Adapter:
     """An adapter that fits the base.
 
     Attributes:
-        entry: Its place in the collection.
+        entry: Its place in the collection; its folder is the one that holds the files.
         factors: Module name in the base → factor.
+        remarks: Sentences on what people should know of it.
     """
 
     entry: AdapterEntry
     factors: Mapping[str, Factor]
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The adapter's name."""
         return self.entry.name
+
+
+def check_files(entry: AdapterEntry) -> Contents:
+    """Checks an adapter's files as far as that needs no base model.
+
+    Raises:
+        InputError: A file is missing or is not the manifest's, or is nothing that can be mixed.
+    """
+    contents = read_contents(entry.name, entry.folder)
+    for name, named in ((TENSORS, entry.sha256), (CONFIG, entry.config_sha256)):
+        if named and (found := file_digest(contents.path.with_name(name))) != named:
+            raise refusal(
+                entry.name,
+                f"{name} has SHA-256 {found}, and the manifest names {named}: fetch the file "
+                "again, or correct the manifest.",
+            )
+    return contents
 
 
 def load_adapter(model: PreTrainedModel, entry: AdapterEntry) -> Adapter:
@@ -64,67 +67,48 @@ def load_adapter(model: PreTrainedModel, entry: AdapterEntry) -> Adapter:
     Raises:
         InputError: It is not there, damaged, unsafe, or nothing that can be mixed.
     """
-    check_files(entry)
-    shapes = check_tensors(entry, model)
-    with _injected(model, entry) as layers:
-        factors = {}
-        for name, layer in layers.items():
-            a_rI = layer.lora_A[_INJECTED].weight.detach()
-            b_Or = layer.lora_B[_INJECTED].weight.detach()
-            factors[name] = Factor(a_rI, b_Or * float(layer.scaling[_INJECTED]))
-    lacking = {name for name, _ in shapes} ^ set(factors)
-    if lacking or len(shapes) != 2 * len(factors):
-        example = min(lacking, default=min(factors, default="none"))
-        raise InputError(
-            f"Adapter {entry.name}: its configuration names other modules than its tensors "
-            f"(for example {example}): save it again with PEFT's save_pretrained."
-        )
-    return Adapter(entry, factors)
+    contents = check_files(entry)
+    read = read_adapter(contents, model)
+    folder = adapter_folder(entry.folder)
+    remarks = (*_place_remarks(entry, folder), *read.remarks)
+    return Adapter(replace(entry, folder=folder), read.factors, remarks)
 
 
-@contextmanager
-def _injected(model: PreTrainedModel, entry: AdapterEntry) -> Iterator[dict[str, Any]]:
-    """PEFT's LoRA layers of one adapter, by module name; taken out again at the end."""
-    parameters = {name: value.requires_grad for name, value in model.named_parameters()}
-    training = model.training
-    try:
-        with warnings.catch_warnings():
-            # PEFT and transformers warn of each other's deprecations, which no user can mend, and
-            # of keys that do not match, which `load_adapter` refuses in its own words.
-            warnings.simplefilter("ignore")
-            PeftModel.from_pretrained(
-                model,
-                str(entry.folder),
-                adapter_name=_INJECTED,
-                autocast_adapter_dtype=False,
-                low_cpu_mem_usage=True,
-            )
-        yield {
-            name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)
-        }
-    except (RuntimeError, ValueError, TypeError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"Adapter {entry.name}: PEFT cannot load it ({line}).") from error
-    finally:
-        # Not PEFT's unload: where PEFT fails half-way, there is nothing to call it on.
-        for name, module in list(model.named_modules()):
-            if isinstance(module, LoraLayer):
-                parent, _, child = name.rpartition(".")
-                setattr(model.get_submodule(parent), child, module.get_base_layer())
-        if hasattr(model, "peft_config"):
-            del model.peft_config
-        for name, value in model.named_parameters():
-            value.requires_grad_(parameters.get(name, False))
-        model.train(training)
+def load_adapters(
+    model: PreTrainedModel,
+    entries: Sequence[AdapterEntry],
+    progress: Progress,
+    loaded: Sequence[Adapter] = (),
+) -> list[Adapter]:
+    """Reads the adapters of a collection, and resolves them against the base.
+
+    Args:
+        model: The base.
+        entries: The adapters.
+        progress: Told how far the loading is.
+        loaded: Adapters of the same base; one of the same content is not read again.
+
+    Raises:
+        InputError: As `load_adapter`.
+    """
+    here = {content_digest(one.entry): one for one in loaded}
+    adapters = []
+    for index, entry in enumerate(entries):
+        progress(f"loading adapter {entry.name}", index / len(entries))
+        same = here.get(content_digest(entry)) if here else None
+        if same is None:
+            adapters.append(load_adapter(model, entry))
+        else:
+            check_files(entry)
+            folder = adapter_folder(entry.folder)
+            # The content is the same, and the place may be another.
+            of_content = [one for one in same.remarks if not one.startswith(_PLACE)]
+            remarks = (*_place_remarks(entry, folder), *of_content)
+            adapters.append(replace(same, entry=replace(entry, folder=folder), remarks=remarks))
+    return adapters
 
 
-def delta_norm(factors: Iterable[Factor]) -> float:
-    """`‖ΔW‖`, the Frobenius norm over the modules of an adapter, without forming any ΔW."""
-    total = 0.0
-    for factor in factors:
-        gram_a = factor.a_rI.double() @ factor.a_rI.double().T
-        gram_b = factor.b_Or.double().T @ factor.b_Or.double()
-        total += float((gram_a * gram_b).sum())
-    return math.sqrt(total)
+def _place_remarks(entry: AdapterEntry, folder: Path) -> tuple[str, ...]:
+    of_hub = entry.hub.split("/")[2:]  # owner/name/subfolder
+    inside = [folder.name] if folder.parent == entry.folder else of_hub
+    return (f"{_PLACE} {inside[0]}.",) if inside else ()

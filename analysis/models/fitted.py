@@ -7,7 +7,7 @@ for which base and adapters, so that a file is never used with other weights tha
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from analysis.common.digests import file_digest
 from analysis.common.errors import InputError
-from analysis.models.adapter_files import TENSORS
-from analysis.models.collection import AdapterEntry
+from analysis.models.bases.identity import base_digest
+from analysis.models.collection import AdapterEntry, Base
+from analysis.models.own_collection import content_digest
 
 _NOTE = "fusion_lens"
+_EMBEDDED = Base("embedded")
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,21 @@ class Origin:
         command: The command that made it.
         data: The data that it was fitted on, in words, with their licences.
         base: Name of the base model: `embedded`, a folder's name or a hub id.
-        adapters: SHA-256 of each adapter's weights by name; empty where no adapter had a part.
+        adapters: `content_digest` of each adapter by name; empty where no adapter had a part.
+        base_digest: `base_digest` of the base model.
     """
 
     command: str
     data: str
     base: str
     adapters: Mapping[str, str] = field(default_factory=dict)
+    base_digest: str = ""
+
+
+def origin_of(command: str, data: str, base: Base, adapters: Sequence[AdapterEntry] = ()) -> Origin:
+    """The origin of what is learnt for a base, with the adapters that have a part in it."""
+    digests = {entry.name: content_digest(entry) for entry in adapters}
+    return Origin(command, data, base.name, digests, base_digest(base))
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,11 @@ def write_fitted(path: Path, tensors: Mapping[str, Tensor], origin: Origin) -> N
     part = path.with_name(f"{path.name}.part")
     # Copies: safetensors refuses tensors that share memory.
     own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(own, part, metadata={_NOTE: json.dumps(asdict(origin), sort_keys=True)})
-    part.replace(path)
+    try:
+        save_file(own, part, metadata={_NOTE: json.dumps(asdict(origin), sort_keys=True)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # of a disk that is full
 
 
 def read_fitted(path: Path) -> Fitted:
@@ -90,12 +102,12 @@ class FittedFiles:
 
     Attributes:
         folder: The collection's folder; None where there is none.
-        base: Name of the base model that is loaded, as in `Origin`.
+        base: The base model that is loaded.
         adapters: The adapters that are loaded.
     """
 
     folder: Path | None = None
-    base: str = ""
+    base: Base = _EMBEDDED
     adapters: tuple[AdapterEntry, ...] = ()
 
     def read(self, name: str) -> Fitted | None:
@@ -118,17 +130,12 @@ class FittedFiles:
 
     def _check(self, name: str, origin: Origin) -> None:
         anew = f"make it anew with `{origin.command}`"
-        if origin.base != self.base:
-            raise InputError(
-                f"{name} was made for the base {origin.base}, not {self.base}: {anew}."
-            )
+        if origin.base_digest != base_digest(self.base):
+            own = self.base.name
+            other = "another base of this name" if origin.base == own else f"the base {origin.base}"
+            raise InputError(f"{name} was made for {other}, not {own} as it is here: {anew}.")
         loaded = {entry.name: entry for entry in self.adapters}
         for adapter, digest in origin.adapters.items():
             # An adapter that is not loaded has no part in an answer.
-            if adapter in loaded and adapter_digest(loaded[adapter]) != digest:
+            if adapter in loaded and content_digest(loaded[adapter]) != digest:
                 raise InputError(f"{name} was made with another adapter {adapter}: {anew}.")
-
-
-def adapter_digest(entry: AdapterEntry) -> str:
-    """The SHA-256 of an adapter's weights; the file is read once a process."""
-    return file_digest(entry.folder / TENSORS)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from analysis.common.errors import InputError
+from analysis.models import hub
+from analysis.models.bases.bundled import DEFAULT_BASE, bundled_bases
 from analysis.models.collection import AdapterEntry, Base, Collection, Kind, PromptForm
 from analysis.models.manifest_table import ManifestTable
 
@@ -18,7 +20,7 @@ COLLECTIONS = Path(__file__).resolve().parents[2] / "assets" / "collections"
 DEFAULT_COLLECTION = "gemma-3-270m"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def bundled_collections() -> tuple[str, ...]:
@@ -72,7 +74,7 @@ def with_adapters(collection: Collection, names: Sequence[str]) -> Collection:
 def _manifest_path(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     candidates = [Path(text), Path(text) / "collection.toml"]
-    if _NAME.fullmatch(text):
+    if NAME.fullmatch(text):
         candidates.append(COLLECTIONS / text / "collection.toml")
     for candidate in candidates:
         with suppress(OSError):  # a name that no file system takes
@@ -87,7 +89,10 @@ def _manifest_path(name_or_path: str | Path) -> Path:
 _TOP = ("name", "title", "lens", "position", "normalisation", "quiet", "base", "prompt", "adapters")
 _BASE = ("embedded", "folder", "hub", "revision", "license")
 _PROMPT = ("form", "stop")
-_ADAPTER = ("name", "label", "kind", "tag", "folder", "license", "note", "sha256")
+_ADAPTER = (
+    "name", "label", "kind", "tag", "folder", "hub", "revision", "license", "note", "sha256",
+    "config_sha256"
+)  # fmt: skip
 
 
 def _read(content: dict[str, Any], path: Path) -> Collection:
@@ -115,7 +120,8 @@ def _read(content: dict[str, Any], path: Path) -> Collection:
 
 def _base(table: ManifestTable, path: Path) -> Base:
     given = [key for key in ("folder", "hub") if table.has(key)]
-    given += ["embedded"] if table.flag("embedded") else []
+    embedded = table.name_or_flag("embedded", bundled_bases())
+    given += ["embedded"] if embedded else []
     if len(given) != 1:
         raise table.error(
             "must have exactly one of embedded = true, folder and hub; it has "
@@ -125,16 +131,17 @@ def _base(table: ManifestTable, path: Path) -> Base:
         raise table.error("has a revision, which belongs to a hub id: leave it out")
     license_ = table.text("license", "", empty=True)
     if given == ["embedded"]:
-        return Base("embedded", license=license_)
+        named = isinstance(embedded, str) and embedded != DEFAULT_BASE
+        return Base("embedded", str(embedded) if named else "", license=license_)
     if given == ["folder"]:
         return Base("folder", str(path.parent / table.text("folder")), license=license_)
-    hub = table.text("hub")
+    hub_id = table.text("hub")
     if not table.has("revision"):
         raise table.error(
-            f'names the hub id {hub!r} without a revision: add revision = "<commit>", so that the '
-            "model cannot change under the collection"
+            f'names the hub id {hub_id!r} without a revision: add revision = "<commit>", so that '
+            "the model cannot change under the collection"
         )
-    return Base("hub", hub, table.text("revision"), license_)
+    return Base("hub", hub_id, hub.commit_of(hub_id, table.text("revision")), license_)
 
 
 def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
@@ -142,23 +149,50 @@ def _adapter(table: ManifestTable, path: Path) -> AdapterEntry:
     _check_name(table, name, "label")
     if kind not in get_args(Kind):
         raise table.error(f"has kind = {kind!r}: take one of {', '.join(get_args(Kind))}")
-    sha256 = table.text("sha256", "").lower()
-    if sha256 and not _SHA256.fullmatch(sha256):
-        raise table.error(f"has sha256 = {sha256!r}: write the 64 hexadecimal digits")
+    folder, hub_id, revision = _adapter_place(table, path)
     return AdapterEntry(
         name=name,
         label=table.text("label", name),
         kind=cast(Kind, kind),
-        folder=path.parent / table.text("folder"),
+        folder=folder,
+        hub=hub_id,
+        revision=revision,
         license=table.text("license", "", empty=True),
         note=table.text("note", "", empty=True),
-        sha256=sha256,
+        sha256=_digest(table, "sha256"),
+        config_sha256=_digest(table, "config_sha256"),
         tag=table.text("tag", name),
     )
 
 
+def _adapter_place(table: ManifestTable, path: Path) -> tuple[Path, str, str]:
+    """Folder, hub id and commit of an adapter; its files are fetched if they are not here yet."""
+    if table.has("hub") and table.has("folder"):
+        raise table.error('must have exactly one of folder = "…" and hub = "…"')
+    if not table.has("hub"):
+        if table.has("revision"):
+            raise table.error("has a revision, which belongs to a hub id: leave it out")
+        return path.parent / table.text("folder"), "", ""
+    hub_id = table.text("hub")
+    if not hub.is_adapter_id(hub_id):
+        raise table.error(f"has hub = {hub_id!r}: write owner/name")
+    if not table.has("revision"):
+        raise table.error(
+            f'names the hub id {hub_id!r} without a revision: add revision = "<commit>"'
+        )
+    files = hub.fetch_adapter(hub_id, table.text("revision"))
+    return files.folder, files.id, files.revision
+
+
+def _digest(table: ManifestTable, key: str) -> str:
+    digest = table.text(key, "").lower()
+    if digest and not _SHA256.fullmatch(digest):
+        raise table.error(f"has {key} = {digest!r}: write the 64 hexadecimal digits")
+    return digest
+
+
 def _check_name(table: ManifestTable, name: str, other: str = "title") -> None:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise table.error(
             f"has name = {name!r}: take letters, digits, '.', '_' and '-', at most 64, and put "
             f"anything else into the {other}"

@@ -77,6 +77,21 @@ class ManifestTable:
             raise self.error(f"has {field} = {_short(value)}: write true or false, without quotes")
         return value
 
+    def name_or_flag(self, field: str, names: tuple[str, ...]) -> str | bool:
+        """A field that is true, false, or one of some names; false where it is missing.
+
+        Raises:
+            InputError: The field is none of them.
+        """
+        value = self._content.get(field, False)
+        if not isinstance(value, bool) and value not in names:
+            raise self.error(
+                f"has {field} = {_short(value)}: write true or false, without quotes, or one of "
+                f"{_list(names)}"
+            )
+        found: str | bool = value
+        return found
+
     def texts(self, field: str) -> tuple[str, ...]:
         """A field that holds a list of texts, none of them empty; () where it is missing.
 

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from analysis.common.digests import file_digest
-from analysis.models.adapter_files import TENSORS
+from analysis.models.adapter_files import CONFIG, TENSORS, adapter_folder
+from analysis.models.bases.bundled import DEFAULT_BASE, bundled_base
 from analysis.models.bases.prepared_files import changed_files
 from analysis.models.collection import AdapterEntry, Collection
 from analysis.models.manifest import COLLECTIONS
@@ -29,6 +30,18 @@ class File:
 
     name: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class AdapterFile(File):
+    """An adapter's weights, and the digest of the configuration that scales them.
+
+    Attributes:
+        config_sha256: The digest of its configuration's bytes; empty in records of an earlier
+            version.
+    """
+
+    config_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,11 +65,11 @@ class Provenance:
         manifest: The argument for `load_collection`: the name of a bundled collection, or the file
             name of another manifest.
         bundled: Whether the manifest ships with the product, with the very adapters that it names.
-        base: The base: the hub id, the folder's name, or `embedded`.
+        base: The base: the hub id, the folder's name, or the bundled base.
         revision: The hub revision; None elsewhere.
         base_files: The base's weights; none where a revision says it all. For the embedded base
             the file that it is made from, or the files that were changed since.
-        adapters: Each adapter's weights, in the collection's order.
+        adapters: Each adapter's files, in the collection's order.
         versions: Versions of this product, of Python and of the libraries that compute, by name.
         computation: Precision and device; None where no model is loaded.
     """
@@ -66,13 +79,13 @@ class Provenance:
     base: str
     revision: str | None
     base_files: tuple[File, ...]
-    adapters: tuple[File, ...]
+    adapters: tuple[AdapterFile, ...]
     versions: dict[str, str]
     computation: Computation | None = None
 
 
 def provenance(collection: Collection, computation: Computation | None = None) -> Provenance:
-    """The parts of a run of a collection; reads each file of weights once a process.
+    """The parts of a run of a collection; reads each file once a process.
 
     Args:
         collection: The collection.
@@ -80,7 +93,7 @@ def provenance(collection: Collection, computation: Computation | None = None) -
     """
     adapters = tuple(_adapter_file(entry) for entry in collection.adapters)
     bundled = collection.folder.parent == COLLECTIONS and all(
-        file.sha256 == entry.sha256
+        (file.sha256, file.config_sha256) == (entry.sha256, entry.config_sha256)
         for file, entry in zip(adapters, collection.adapters, strict=True)
     )
     base = collection.base
@@ -112,19 +125,21 @@ def _base_files(collection: Collection) -> tuple[File, ...]:
     base = collection.base
     if base.source == "embedded":
         # The first page need not wait for its imports.
-        from analysis.models.bases.bundled_base import FOLDER, GEMMA, home
+        from analysis.models.bases.bundled_base import prepared_folder
 
-        folder = home() / FOLDER
+        name = base.location or DEFAULT_BASE
+        folder, shipped = prepared_folder(name), bundled_base(name)
         paths = [folder / name for name in changed_files(folder)]
         changed = tuple(_file(path) for path in paths if path.is_file())
-        return changed or (File("gemma-3-270m-q4_k_m.gguf", GEMMA.sha256),)
+        return changed or (File(f"{shipped.file}.gguf", shipped.sha256),)
     if base.source == "hub":
         return ()
     return tuple(_file(path) for path in sorted(Path(base.location).glob("*.safetensors")))
 
 
-def _adapter_file(entry: AdapterEntry) -> File:
-    return _file(entry.folder / TENSORS)
+def _adapter_file(entry: AdapterEntry) -> AdapterFile:
+    folder = adapter_folder(entry.folder)
+    return AdapterFile(TENSORS, file_digest(folder / TENSORS), file_digest(folder / CONFIG))
 
 
 def _file(path: Path) -> File:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -15,7 +18,12 @@ from transformers import (
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.models.bases import bundled_base
+from analysis.models.bases.base_files import check_base_files, check_quantization
+from analysis.models.bases.bundled import DEFAULT_BASE
+from analysis.models.bases.loaded_weights import check_finite, check_loading
+from analysis.models.bases.prepared_files import changed_files
 from analysis.models.bases.silence import silent_transformers
+from analysis.models.bases.text_model import text_model
 from analysis.models.collection import Base
 
 DTYPES = ("float32", "bfloat16")
@@ -43,25 +51,57 @@ def load_base(
         raise InputError(f"There is no dtype {dtype!r}: take one of {', '.join(DTYPES)}.")
     location, revision = base.location, base.revision
     if base.source == "embedded":
-        location = str(bundled_base.prepare(progress))
-    elif base.source == "folder" and not Path(location).is_dir():
-        raise InputError(f"The base's folder {location} is not there: correct the manifest.")
-    local = base.source != "hub"
+        location = str(bundled_base.prepare(progress, location or DEFAULT_BASE))
+    elif base.source == "folder":
+        if not Path(location).is_dir():
+            raise InputError(f"The base's folder {location} is not there: give one that is.")
+        check_base_files(Path(location))
+    source: dict[str, Any] = {
+        "revision": revision,
+        "trust_remote_code": False,
+        "local_files_only": base.source != "hub",
+    }
     try:
         with silent_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(
-                location, revision=revision, trust_remote_code=False, local_files_only=local
-            )
-            model = AutoModelForCausalLM.from_pretrained(
+            config: Any = AutoConfig.from_pretrained(location, **source)
+            check_quantization(getattr(config, "quantization_config", None))
+            tokenizer = AutoTokenizer.from_pretrained(location, **source)
+            model, info = _class_of(config).from_pretrained(
                 location,
-                revision=revision,
-                trust_remote_code=False,
-                local_files_only=local,
                 use_safetensors=True,
                 dtype=getattr(torch, dtype),
                 device_map="auto" if device is None and torch.cuda.is_available() else device,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # named and refused below
+                **source,
             )
-    except (OSError, ValueError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # strange files raise errors of any type
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"The base model {location} cannot be loaded: {line}") from error
-    return model.eval().requires_grad_(False), tokenizer
+        raise InputError(
+            f"The base model {location} cannot be loaded: {line.rstrip('.')}. Give the folder or "
+            "the hub id of a causal language model, with its tokenizer and safetensors."
+        ) from error
+    if base.source != "embedded" or changed_files(Path(location)):
+        check_loading(info, model, config.get_text_config().num_hidden_layers)
+        check_finite(model)
+    _check_tokenizer(tokenizer, location)
+    return text_model(model.eval()).requires_grad_(False), tokenizer
+
+
+def _class_of(config: Any) -> Any:
+    """The class to load: of language models, or of wrappers for images."""
+    known = type(config) in AutoModelForCausalLM._model_mapping
+    wrapper = type(config) in AutoModelForImageTextToText._model_mapping
+    return AutoModelForImageTextToText if wrapper and not known else AutoModelForCausalLM
+
+
+def _check_tokenizer(tokenizer: Any, location: str) -> None:
+    """Refuses a tokenizer that was made of nothing, which has no words."""
+    ids = tokenizer("A test, 12.", add_special_tokens=False)["input_ids"]
+    if not ids or set(ids) <= {tokenizer.unk_token_id}:
+        raise InputError(
+            f"The tokenizer of the base model {location} knows no words: copy the files of its "
+            "tokenizer there."
+        )

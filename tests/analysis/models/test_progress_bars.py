@@ -15,7 +15,8 @@ from transformers.utils import logging
 
 from analysis.models.bases import bundled_base
 from analysis.models.bases.base_model import load_base
-from analysis.models.bases.bundled_base import ModelFile, prepare
+from analysis.models.bases.bundled import BundledBase
+from analysis.models.bases.bundled_base import prepare
 from analysis.models.collection import Base
 
 WIDTH, INNER, LAYERS = 16, 24, 3
@@ -76,9 +77,10 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     digest = hashlib.sha256((data / "base.part0").read_bytes()).hexdigest()
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(
-        bundled_base, "GEMMA", ModelFile((("small-base", "base.part0"),), digest, "small-base==1")
+    described = BundledBase(
+        "a small base", "none", "small-base==1", "small", digest, (("small-base", "base.part0"),), 0
     )
+    monkeypatch.setattr(bundled_base, "bundled_base", lambda name: described)
     return tmp_path / "home"
 
 

@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 import tomllib
 from dataclasses import replace
 from hashlib import sha256
@@ -8,11 +10,13 @@ import pytest
 
 from analysis.common.digests import file_digest
 from analysis.common.progress import Progress
+from analysis.models.adapters import check_files
 from analysis.models.bases import bundled_base, prepared_files
-from analysis.models.bases.bundled_base import BASE_FILES, GEMMA
+from analysis.models.bases.bundled import bundled_base as description
+from analysis.models.bases.bundled_base import BASE_FILES
 from analysis.models.bases.prepared_files import RECORD
 from analysis.models.collection import Base, Collection
-from analysis.models.manifest import load_collection
+from analysis.models.manifest import bundled_collections, load_collection
 from analysis.models.provenance import provenance, versions
 from tests.tiny import tiny_collection
 
@@ -28,15 +32,18 @@ def test_a_folder_is_named_without_its_place(tmp_path: Path) -> None:
 def test_a_file_that_changed_has_another_digest(tmp_path: Path) -> None:
     collection = load_collection(tiny_collection(tmp_path, ("math",)))
     before = provenance(collection).adapters[0]
-    weights = tmp_path / "adapters" / "math" / "adapter_model.safetensors"
-    weights.write_bytes(weights.read_bytes() + b"\0")
-    assert provenance(collection).adapters[0] != before
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        file = tmp_path / "adapters" / "math" / name
+        whole = file.read_bytes()
+        file.write_bytes(whole + b" ")
+        assert provenance(collection).adapters[0] != before
+        file.write_bytes(whole)
 
 
 def test_bundled_collections_are_named_and_their_base_is_known() -> None:
     found = provenance(load_collection())
     assert (found.base, found.bundled, found.manifest) == ("embedded", True, "gemma-3-270m")
-    assert found.base_files[0].sha256 == GEMMA.sha256
+    assert found.base_files[0].sha256 == description().sha256
     assert len(found.adapters) == 6
 
 
@@ -58,6 +65,28 @@ def test_a_bundled_collection_with_another_adapter_file_is_none() -> None:
     assert (found.bundled, found.manifest) == (False, "collection.toml")
 
 
+def test_a_bundled_adapter_with_another_configuration_is_no_bundled_one(tmp_path: Path) -> None:
+    collection = load_collection()
+    first, *rest = collection.adapters
+    folder = Path(shutil.copytree(first.folder, tmp_path / "math"))
+    config = folder / "adapter_config.json"
+    content = json.loads(config.read_text(encoding="utf-8"))
+    moved = replace(collection, adapters=(replace(first, folder=folder), *rest))
+    assert provenance(moved).bundled
+    config.write_text(json.dumps(content | {"lora_alpha": 64}), encoding="utf-8")
+    found = provenance(moved)
+    assert (found.bundled, found.manifest) == (False, "collection.toml")
+    assert found.adapters[0].sha256 == first.sha256
+    assert found.adapters[0].config_sha256 == sha256(config.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", bundled_collections())
+def test_manifests_of_bundled_collections_name_both_files_of_each_adapter(name: str) -> None:
+    for entry in load_collection(name).adapters:
+        check_files(entry)
+        assert entry.sha256 and entry.config_sha256
+
+
 def test_a_hub_base_is_known_by_its_revision() -> None:
     found = provenance(Collection("x", "X", Base("hub", "org/name", "abc"), (), None))
     assert (found.base, found.revision, found.base_files) == ("org/name", "abc", ())
@@ -77,9 +106,9 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (out / name).write_bytes(name.encode())
 
     monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path))
-    monkeypatch.setattr(bundled_base, "_chunk_paths", lambda source: [])
+    monkeypatch.setattr(bundled_base, "_chunk_paths", lambda base: [])
     monkeypatch.setattr(bundled_base, "join_chunks", lambda chunks, joined, report: joined.touch())
-    monkeypatch.setattr(bundled_base, "_verify", lambda joined, source, report: None)
+    monkeypatch.setattr(bundled_base, "_verify", lambda joined, base, report: None)
     monkeypatch.setattr(bundled_base, "convert_weights", convert)
     return bundled_base.prepare()
 
@@ -88,7 +117,7 @@ def base_digests() -> dict[str, str]:
     return {file.name: file.sha256 for file in provenance(load_collection()).base_files}
 
 
-EMBEDDED = {"gemma-3-270m-q4_k_m.gguf": GEMMA.sha256}
+EMBEDDED = {"gemma-3-270m-q4_k_m.gguf": description().sha256}
 
 
 @pytest.mark.parametrize("name", BASE_FILES)

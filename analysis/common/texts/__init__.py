@@ -1,0 +1,1 @@
+"""Texts that readers may see in other languages."""

@@ -1,0 +1,1 @@
+"""What an adapter is, before anybody trusts it: an inspection, and its report."""
