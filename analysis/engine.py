@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
+from typing import cast
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
+from analysis.inference.checks.prompt_check import check_prompts, check_stop_texts
 from analysis.inference.decoding.answering import Answering
 from analysis.inference.decoding.answers import Answer, answer_all
+from analysis.inference.decoding.kept_answers import KeptAnswers
+from analysis.inference.decoding.next_tokens import NextToken
 from analysis.inference.decoding.sampling import Sampling
+from analysis.inference.mixing.policies import Policy
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
-from analysis.measure.changes.change_tracer import ChangeTracer
 from analysis.measure.checks.collection_check import check_collection
 from analysis.measure.context import Context
+from analysis.measure.relevance.relevance_tracer import RelevanceTracer
 from analysis.measure.trace import Trace
 from analysis.measure.weight_settings import WeightSettings, default_settings
-from analysis.models.adapter_checks import check_files
 from analysis.models.adapter_facts import AdapterFacts
-from analysis.models.adapters import Adapter, load_adapter
+from analysis.models.adapters import Adapter, check_files, load_adapters
 from analysis.models.bases.base_model import load_base
-from analysis.models.collection import Collection, PromptForm
+from analysis.models.collection import AdapterEntry, Collection, PromptForm
 from analysis.models.fitted import FittedFiles
+from analysis.models.inspection.inspection import Inspection, inspect_adapter
 from analysis.models.provenance import Computation
 
 
-class Engine(ChangeTracer):
+class Engine(RelevanceTracer):
     """Answers every question about one base model and its adapters, for any number of requests.
 
     Results are kept, read-only, for later requests with the same question.
@@ -46,9 +51,15 @@ class Engine(ChangeTracer):
         settings: How contexts read divergences where a request does not say; the paper's way by
             default.
         fitted_files: The fitted files of the collection; none by default.
+        beside: An engine of the same model and tokenizer, with which this one takes turns.
+
+    Attributes:
+        loaded: The adapters.
+        kept_answers: Answers that were kept; whoever runs `answer` asks here first.
 
     Raises:
-        InputError: The model is of a family whose parts cannot be found.
+        InputError: The model is of a family whose parts cannot be found or whose numbers would be
+            others, or the tokenizer and the prompt form do not fit the model.
     """
 
     def __init__(
@@ -60,15 +71,22 @@ class Engine(ChangeTracer):
         limits: Limits | None = None,
         settings: WeightSettings | None = None,
         fitted_files: FittedFiles | None = None,
+        beside: Engine | None = None,
     ) -> None:
         limits = limits or Limits()
-        vocabulary = Vocabulary(tokenizer)
+        vocabulary = beside._vocabulary if beside else Vocabulary(tokenizer)
         kept = ByteCache(limits.kept_bytes)
-        runner = ModelRunner(model, vocabulary, adapters, limits, kept)
+        words = len(cast(Sized, model.get_input_embeddings().weight))
+        ends = check_prompts(vocabulary, prompt, words)
+        scheduler = beside._runner.scheduler if beside else None
+        runner = ModelRunner(model, vocabulary, adapters, limits, kept, ends, scheduler)
         facts = AdapterFacts(adapters, fitted_files)
         super().__init__(
             runner, vocabulary, prompt, limits, kept, settings or WeightSettings(), facts
         )
+        self.kept_answers = KeptAnswers(limits.answer_bytes, runner.adapters)
+        self.loaded = tuple(adapters)
+        self._tokenizer = tokenizer
 
     @classmethod
     def load(
@@ -77,6 +95,7 @@ class Engine(ChangeTracer):
         progress: Progress | None = None,
         dtype: str = "float32",
         device: str | None = None,
+        limits: Limits | None = None,
     ) -> Engine:
         """Loads a collection's base model and adapters.
 
@@ -85,6 +104,7 @@ class Engine(ChangeTracer):
             progress: Told how far the loading is.
             dtype: One of `base_model.DTYPES`.
             device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.
+            limits: The caps.
 
         Raises:
             InputError: One of them cannot be used; the message says which and why.
@@ -95,25 +115,63 @@ class Engine(ChangeTracer):
             check_files(entry)  # before the base, which takes long to load
         report("loading the base model", 0.0)
         model, tokenizer = load_base(collection.base, progress, dtype, device)
-        adapters = []
-        for index, entry in enumerate(collection.adapters):
-            report(f"loading adapter {entry.name}", index / len(collection.adapters))
-            adapters.append(load_adapter(model, entry))
+        adapters = load_adapters(model, collection.adapters, report)
         engine = cls(
             model,
             tokenizer,
             adapters,
             collection.prompt,
+            limits,
             settings=default_settings(collection),
-            fitted_files=FittedFiles(collection.folder, collection.base.name, collection.adapters),
+            fitted_files=FittedFiles(collection.folder, collection.base, collection.adapters),
         )
         report("ready", 1.0)
         return engine
+
+    def with_collection(self, collection: Collection, progress: Progress | None = None) -> Engine:
+        """An engine of the same base with the adapters of another collection.
+
+        Requests of this engine go on undisturbed, and the model is not loaded again. An adapter
+        that both have, known by its content, is not read again.
+
+        Args:
+            collection: The collection; its base is this one's.
+            progress: Told how far the loading is.
+
+        Raises:
+            InputError: An adapter cannot be used.
+        """
+        check_collection(collection)
+        model, report = self._runner.model, progress or (lambda what, share: None)
+        return Engine(
+            model,
+            self._tokenizer,
+            load_adapters(model, collection.adapters, report, self.loaded),
+            collection.prompt,
+            self.limits,
+            default_settings(collection),
+            FittedFiles(collection.folder, collection.base, collection.adapters),
+            beside=self,
+        )
+
+    def inspect(self, entry: AdapterEntry, base: str = "") -> Inspection:
+        """Looks into an adapter, which need not be loaded, against this base.
+
+        Args:
+            entry: The adapter.
+            base: Name of the base.
+        """
+        return inspect_adapter(entry, self._runner.model, base, self.loaded)
 
     @property
     def computation(self) -> Computation:
         """Precision and device of the base model."""
         return Computation(self._runner.dtype, self._runner.device)
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The base's linears that adapters cover, by name."""
+        return self._runner.modules
 
     @property
     def layers(self) -> int:
@@ -159,6 +217,7 @@ class Engine(ChangeTracer):
         new_tokens: int = 128,
         sampling: Sampling | None = None,
         stop: Sequence[str] | None = None,
+        progress: Progress | None = None,
     ) -> Answering:
         """Answers a prompt once for each row, in lock step.
 
@@ -171,6 +230,8 @@ class Engine(ChangeTracer):
             new_tokens: The longest an answer may get.
             sampling: How tokens are chosen; the most probable by default.
             stop: Texts that end an answer; the collection's by default.
+            progress: Told now and then while the answers wait to begin, for memory or for others
+                who ask the same; an exception that it raises ends them.
 
         Returns:
             An iterator over steps that also knows the weights each row had.
@@ -179,16 +240,52 @@ class Engine(ChangeTracer):
             InputError: More is asked for than the limits allow, or of unknown adapters.
         """
         self.limits.check_answer(len(prompt.ids), len(rows), new_tokens)
-        for row in rows:
-            row.check(self.adapters, self.layers)
+        check_stop_texts(self._vocabulary, stop or ())
         decoding = self._runner.decode(
             [prompt.ids] * len(rows),
-            [row.policy for row in rows],
+            self._policies(rows),
             new_tokens,
             sampling or Sampling(),
             self._stop(prompt) if stop is None else tuple(stop),
+            lambda: progress and progress("waiting to answer", 0.0),
         )
         return Answering(decoding, self.background)
+
+    def next_tokens(
+        self,
+        prompt: Prompt,
+        said: Sequence[int],
+        rows: Sequence[Row],
+        count: int = 5,
+        also: Sequence[int] = (),
+        progress: Progress | None = None,
+    ) -> list[tuple[NextToken, ...]]:
+        """What rows would say next, after the same beginning of an answer; one forward pass.
+
+        Args:
+            prompt: The prompt of all rows.
+            said: Token ids of the beginning that all rows have said.
+            rows: The rows.
+            count: How many of the most probable tokens of each row.
+            also: Token ids that each row gives in any case.
+            progress: Told now and then while it waits; an exception that it raises stops the work.
+
+        Returns:
+            For each row its tokens, the most probable first.
+
+        Raises:
+            InputError: More is asked for than the limits allow, or of unknown adapters.
+        """
+        self.limits.check_answer(len(prompt.ids), len(rows), len(said) + 1)
+        policies = self._policies(rows)
+        with self.background.paused():
+            return self._runner.next_tokens(
+                [*prompt.ids, *said],
+                policies,
+                count,
+                also,
+                lambda: progress and progress("waiting for the next tokens", 0.0),
+            )
 
     def answer_all(
         self,
@@ -201,25 +298,27 @@ class Engine(ChangeTracer):
     ) -> list[Answer]:
         """The most probable answer to each of many prompts, each with a row of its own.
 
-        Prompts of about the same length are decoded together; the numbers do not depend on it.
+        Where a row ends, the next prompt takes its place. Rows get the answers that they would get
+        alone.
 
         Args:
             prompts: The prompts.
             rows: A row for each prompt.
             new_tokens: The longest an answer may get.
             batch_rows: How many are decoded together.
-            progress: Told after each batch; an exception that it raises stops the work.
+            progress: Told after each step; an exception that it raises stops the work.
 
         Raises:
             InputError: A row cannot be run, or an answer is longer than the limits allow.
         """
-        for row in rows:
-            row.check(self.adapters, self.layers)
+        policies = self._policies(rows)
         for prompt in prompts:
             self.limits.check_answer(len(prompt.ids), 1, new_tokens)
         stops = [self._stop(prompt) for prompt in prompts]
         with self.background.paused():
-            return answer_all(self._runner, prompts, rows, stops, new_tokens, batch_rows, progress)
+            return answer_all(
+                self._runner, prompts, policies, stops, new_tokens, batch_rows, progress
+            )
 
     def answer_losses(
         self,
@@ -243,19 +342,19 @@ class Engine(ChangeTracer):
         Raises:
             InputError: A row cannot be run.
         """
-        for row in rows:
-            row.check(self.adapters, self.layers)
+        ids, policies = [prompt.ids for prompt in prompts], self._policies(rows)
         with self.background.paused():
-            return self._runner.answer_losses(
-                [prompt.ids for prompt in prompts],
-                answers,
-                [row.policy for row in rows],
-                differentiable=differentiable,
-            )
+            return self._runner.answer_losses(ids, answers, policies, differentiable=differentiable)
 
     def answer_ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a whole answer: its text, then the end token."""
         return self._vocabulary.answer_ids(text)
+
+    def _policies(self, rows: Sequence[Row]) -> list[Policy]:
+        """The policies of rows, which this engine can run."""
+        for row in rows:
+            row.check(self.adapters, self.layers)
+        return [row.policy for row in rows]
 
     def _stop(self, prompt: Prompt) -> tuple[str, ...]:
         return self._prompt.stop if self._prompt and prompt.frame == "form" else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -12,7 +13,11 @@ from transformers import PreTrainedModel
 from analysis.common.errors import InputError
 from analysis.inference.mixing.products import product, transposed_is_faster
 
-_NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm")
+_NORMS = (
+    "norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm", "norm_f", "embedding_norm"
+)  # fmt: skip
+
+_SOFTCAPS = ("final_logit_softcapping", "logits_soft_cap")
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,11 @@ class Head:
 
     Attributes:
         weight_VD: The LM head, `[vocabulary, width]`, shared with the model.
-        bias_V: Its bias, or None.
+        bias_V: Its bias, scaled, or None.
         norm: The final norm, computing in float32 or better.
         softcap: Logits are `softcap · tanh(logits / softcap)`; None where they are not capped.
         transposed: The order of products with few states; see `product`.
+        scale: The logits are so many times the product of the LM head.
     """
 
     weight_VD: Tensor = field(repr=False)
@@ -32,6 +38,7 @@ class Head:
     norm: Callable[[Tensor], Tensor] = field(repr=False)
     softcap: float | None
     transposed: bool = False
+    scale: float = 1.0
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Head:
@@ -41,30 +48,38 @@ class Head:
             InputError: The model's final norm or LM head cannot be found.
         """
         linear = model.get_output_embeddings()
-        inner = model.base_model
-        norm = next((getattr(inner, name) for name in _NORMS if hasattr(inner, name)), None)
+        norm = _final_norm(model)
         if not isinstance(linear, nn.Module) or norm is None:
             raise InputError(
                 f"{type(model).__name__} has no LM head or no final norm named one of "
                 f"{', '.join(_NORMS)}: choose a causal language model of another family."
             )
         config = model.config.get_text_config()
-        weight = linear.weight
+        weight, bias_V = linear.weight, getattr(linear, "bias", None)
         assert isinstance(weight, Tensor)
+        if weight.is_meta or not weight.is_floating_point():
+            raise InputError(
+                f"The LM head of {type(model).__name__} is quantised or kept off its device, and "
+                "lenses need it: leave lm_head as it is, or choose a device map that keeps it."
+            )
+        scale = _logit_scale(config)
+        caps = (getattr(config, name, None) for name in _SOFTCAPS)
         precise = norm if weight.itemsize >= 4 else None
         return cls(
             weight_VD=weight,
-            bias_V=getattr(linear, "bias", None),
+            bias_V=bias_V if bias_V is None or scale == 1 else scale * bias_V.detach(),
             norm=precise or copy.deepcopy(norm).float(),
-            softcap=getattr(config, "final_logit_softcapping", None),
+            softcap=next((cap for cap in caps if cap is not None), None),
             transposed=transposed_is_faster(weight),
+            scale=scale,
         )
 
     def logits(self, states_ND: Tensor) -> Tensor:
-        """`W states` without bias or cap, `[n, vocabulary]` in float32 or better."""
+        """`scale · W states` without bias or cap, `[n, vocabulary]` in float32 or better."""
         states_ND = states_ND.to(self.weight_VD.device, self.weight_VD.dtype)
         product_NV = product(states_ND, self.weight_VD, self.transposed).contiguous()
-        return product_NV if product_NV.itemsize == 8 else product_NV.float()
+        product_NV = product_NV if product_NV.itemsize == 8 else product_NV.float()
+        return product_NV if self.scale == 1 else product_NV.mul_(self.scale)
 
     def output(self, states_ND: Tensor) -> Tensor:
         """The model's own logits, from states that went through the final norm."""
@@ -84,3 +99,25 @@ class Head:
         cap = self.softcap
         before_V, after_NV = (base_V / cap).tanh(), ((base_V + shift_NV) / cap).tanh()
         return cap * before_V, cap * (shift_NV / cap).tanh() * (1 - before_V * after_NV)
+
+
+def _final_norm(model: PreTrainedModel) -> nn.Module | None:
+    """The norm after the last block: it stands beside the blocks."""
+    inner: Any = model.base_model
+    for owner in (inner, getattr(inner, "decoder", None)):
+        for name in _NORMS:
+            norm = getattr(owner, name, None)
+            if isinstance(norm, nn.Module):
+                return norm
+    return None
+
+
+def _logit_scale(config: Any) -> float:
+    """What a model multiplies its logits by."""
+    divisor = getattr(config, "logits_scaling", None)  # Granite
+    factors = (
+        getattr(config, "logit_scale", None),  # Cohere
+        getattr(config, "lm_head_multiplier", None),  # Falcon-H1
+        None if not divisor else 1 / divisor,
+    )
+    return next((float(one) for one in factors if isinstance(one, (int, float))), 1.0)

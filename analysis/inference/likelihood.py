@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from analysis.inference.decoding.lock_step import DecodingModel
+from analysis.inference.decoding.model import DecodingModel
 from analysis.inference.mixing.policies import Policy
 
 # Logits of as many tokens at a time as fit in this.
@@ -26,7 +26,7 @@ def answer_losses(
     """The cross-entropy of each answer after its prompt, token by token.
 
     Args:
-        parts: The model; its lock is held by the caller.
+        parts: The model; the caller runs in its thread.
         prompts: Token ids of each row's prompt, none empty.
         answers: Token ids of each row's answer.
         policies: Each row's policy.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
@@ -42,6 +42,7 @@ class Prompt:
         query_last: Index of the last one.
         frame: The text around the query: the collection's prompt `form`, the tokenizer's chat
             `template`, or nothing but a begin token (`plain`).
+        owner: For whom alone its results are kept; empty for everybody.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Prompt:
     query_first: int
     query_last: int
     frame: Frame
+    owner: str = field(default="", repr=False)
 
     @property
     def last(self) -> int:
@@ -135,6 +137,25 @@ def answer_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]
     encoded: Any = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
     end = tokenizer.eos_token_id
     return (*encoded["input_ids"], *([int(end)] if isinstance(end, int) else []))
+
+
+def turn_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The control token that follows an answer in the chat template; None where there is none."""
+    if not tokenizer.chat_template:
+        return None
+    messages = [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}]
+    try:
+        rendered = _render(tokenizer, messages)
+    except InputError:  # not every template shows answers
+        return None
+    after = rendered.rpartition(_mark(1))[2].lstrip()
+    added = tokenizer.added_tokens_decoder
+    found = [
+        (len(token.content), id_)
+        for id_, token in added.items()
+        if token.special and after.startswith(token.content)
+    ]
+    return max(found)[1] if found else None
 
 
 def check_query(query: str) -> None:

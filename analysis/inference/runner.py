@@ -1,45 +1,63 @@
-"""The runner: owns the model and its lock; runs rows forward and decodes them."""
+"""The runner: owns the model and its scheduler; runs rows forward and decodes them."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from analysis.common.cache import ByteCache
-from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
-from analysis.inference.decoding.lock_step import Decoding, DecodingModel
+from analysis.inference.checks.self_check import SelfCheck
+from analysis.inference.decoding.advance import Advance, first_token
+from analysis.inference.decoding.model import DecodingModel
+from analysis.inference.decoding.next_tokens import NextToken, next_tokens
 from analysis.inference.decoding.sampling import Sampling
-from analysis.inference.forward_passes import ForwardPasses, PassStates
 from analysis.inference.head import Head
-from analysis.inference.layer_states import collected
 from analysis.inference.likelihood import answer_losses
 from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import Policy
+from analysis.inference.passes.base_reads import BaseReads
+from analysis.inference.passes.forward_passes import ForwardPasses, PassStates
+from analysis.inference.passes.token_passes import TokenPasses
+from analysis.inference.scheduling.admission import Admission
+from analysis.inference.scheduling.scheduler import Scheduler
+from analysis.inference.sharing.running_rows import AskedRows, RunningRows
+from analysis.inference.sharing.shared_decoding import SharedDecoding
 from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import Adapter
+from analysis.models.bases.devices import free_bytes
+
+# Keys and values of answers may take one part in so many of the memory that is free at load.
+_CACHE_PART = 4
 
 
 class ModelRunner:
     """Runs one base model with its adapters, for any number of requests at once.
 
-    One forward pass runs at a time; between two of them nothing of a request is left in the model,
-    so requests may interleave at will.
+    The scheduler's thread runs one forward pass at a time; between two of them nothing of a request
+    is left in the model, so requests may interleave at will.
 
     Args:
         model: The base model, in evaluation mode.
         vocabulary: Its tokenizer, behind a lock.
         adapters: The adapters, from `load_adapter`.
-        limits: The caps; of them only `pass_tokens` and `kept_bytes` matter here.
+        limits: The caps; of them only those of bytes and of tokens in a pass or piece matter here.
         kept: Where the beginning of a prompt is kept; a cache of its own by default.
+        ends: Tokens that end an answer, beside those that base and tokenizer name.
+        scheduler: Owns the model; another runner's where both run the same model.
+
+    Attributes:
+        head: The model's head.
+        base: Reads the base alone.
+        scheduler: Owns the model.
 
     Raises:
-        InputError: The model is of a family whose parts cannot be found.
+        InputError: The model is of a family whose parts cannot be found, or that gives other
+            numbers in this engine than alone.
     """
 
     def __init__(
@@ -49,29 +67,62 @@ class ModelRunner:
         adapters: Sequence[Adapter],
         limits: Limits | None = None,
         kept: ByteCache | None = None,
+        ends: frozenset[int] = frozenset(),
+        scheduler: Scheduler | None = None,
     ) -> None:
         limits = limits or Limits()
         self._model = model
-        self._vocabulary = vocabulary
         self.head = Head.of(model)
         self._mixture = Mixture(model, adapters, self.head.transposed)
         # One model: two forward passes at once would see each other's hooks.
-        self.lock = threading.Lock()
+        self.scheduler = scheduler = scheduler or Scheduler()
         self._forward_passes = ForwardPasses(
             model,
             self._mixture,
-            self.lock,
+            self.scheduler,
             limits.pass_tokens,
+            limits.piece_tokens,
             ByteCache(limits.kept_bytes) if kept is None else kept,
         )
-        ends = _end_tokens(model) | vocabulary.end_tokens
-        self._decoding = DecodingModel(model, vocabulary, self.head, self._mixture, ends, self.lock)
-        self._check_head()
+        self._token_passes = TokenPasses(
+            model, self._mixture, self._forward_passes.blocks, limits.pass_tokens
+        )
+        self.base = BaseReads(model, self._mixture.modules, self.scheduler)
+        ends |= _end_tokens(model) | vocabulary.end_tokens
+        check = SelfCheck(model, self.head, self._forward_passes.blocks, self._mixture)
+        can = self.scheduler.run(check.run)
+        self._forward_passes.prefixes.usable = can.continues
+        first = self.scheduler.run(partial(first_token, model))
+        self._decoding = DecodingModel(
+            model,
+            vocabulary,
+            self.head,
+            self._mixture,
+            ends,
+            self.scheduler,
+            Advance(model, self.head, self._mixture, first, shares=can.shares),
+            Admission(
+                limits.cache_bytes or free_bytes(model.device) // _CACHE_PART,
+                lambda: scheduler.rested,
+            ),
+            limits.piece_tokens if can.continues else None,
+        )
+        self._running = RunningRows(self._decoding)
 
     @property
     def adapters(self) -> tuple[str, ...]:
         """Names of all adapters, in the order of all weights."""
         return self._mixture.adapters
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The base model, to read its parts; only the scheduler's thread may run it."""
+        return self._model
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The linears that adapters cover, by name."""
+        return self._mixture.modules
 
     @property
     def dtype(self) -> str:
@@ -135,6 +186,18 @@ class ModelRunner:
             ids, adapters, places, progress, prefix, scales, with_inputs=True
         )
 
+    def token_states(
+        self, ids: Sequence[int], adapters: Sequence[str], places: Sequence[int]
+    ) -> Tensor:
+        """The states that adapters leave at single tokens if they act on these tokens alone.
+
+        See `TokenPasses.run`.
+        """
+        if not self._forward_passes.prefixes.usable:
+            # A base that cannot continue kept states: whole rows are right, and cost more.
+            return self.hidden(ids, adapters, places)
+        return self.scheduler.run(partial(self._token_passes.run, ids, adapters, places))
+
     def decode(
         self,
         prompts: Sequence[Sequence[int]],
@@ -142,8 +205,9 @@ class ModelRunner:
         new_tokens: int,
         sampling: Sampling,
         stop: tuple[str, ...],
-    ) -> Decoding:
-        """Continues prompts, one row each, in lock step.
+        wanted: Callable[[], object] = lambda: None,
+    ) -> SharedDecoding:
+        """Continues prompts, one row each, in lock step; equal rows of several requests run once.
 
         Args:
             prompts: Token ids of each row's prompt.
@@ -151,11 +215,14 @@ class ModelRunner:
             new_tokens: The most tokens of an answer, at least 1.
             sampling: How tokens are chosen.
             stop: Texts that end an answer.
+            wanted: Called now and then while it waits to begin; what it raises ends it.
 
         Returns:
-            An iterator over steps; the lock is held only while the model runs.
+            An iterator over steps, which run in one batch with those of other requests.
         """
-        return Decoding(self._decoding, prompts, policies, new_tokens, sampling, stop)
+        ids = tuple(tuple(prompt) for prompt in prompts)
+        asked = AskedRows(ids, tuple(policies), new_tokens, sampling, stop)
+        return SharedDecoding(self._running, asked, wanted)
 
     def answer_losses(
         self,
@@ -169,75 +236,32 @@ class ModelRunner:
 
         See `likelihood.answer_losses`.
         """
-        with self.lock:
-            return answer_losses(
-                self._decoding, prompts, answers, policies, differentiable=differentiable
-            )
+        work = partial(
+            answer_losses,
+            self._decoding,
+            prompts,
+            answers,
+            policies,
+            differentiable=differentiable,
+        )
+        return self.scheduler.run(work)
 
-    def mean_state(self, ids: Sequence[int], places: slice) -> Tensor:
-        """The base's last-layer state after the final norm, the mean over some tokens.
-
-        Args:
-            ids: The prompt up to the last of these tokens.
-            places: The tokens.
-
-        Returns:
-            `[width]` in float64, on the CPU.
-        """
-        with self.lock, torch.inference_mode():
-            states_RTD = self._model.base_model(
-                input_ids=torch.tensor([list(ids)], device=self._model.device), use_cache=False
-            ).last_hidden_state
-            mean_D: Tensor = states_RTD[0, places].double().mean(dim=0)
-        return mean_D.cpu().clone()
-
-    def output_norms(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """`‖W x‖` of adapted modules in the base alone, without bias.
-
-        Args:
-            inputs: Inputs of each module, `[n, inputs]` by name.
-
-        Returns:
-            `[n]` by name of the module, on the CPU in float32 or better.
-        """
-        norms = {}
-        # The lock: another request's rows must not be on the modules.
-        with self.lock, torch.inference_mode():
-            for name, x_NI in inputs.items():
-                module = self._mixture.modules[name]
-                output_NO = module(x_NI.to(_device_of(module)))
-                bias_O = getattr(module, "bias", None)
-                if bias_O is not None:
-                    output_NO = output_NO - bias_O
-                precise = output_NO.dtype == torch.float64
-                norm_N = (output_NO if precise else output_NO.float()).norm(dim=-1).cpu()
-                with torch.inference_mode(False):
-                    norms[name] = norm_N.clone()
-        return norms
-
-    def _check_head(self) -> None:
-        """Compares the norm lens on the last block with the model's own logits."""
-        with torch.inference_mode():
-            with collected(self._forward_passes.blocks, [1]) as states:
-                ids_RT = torch.tensor([[0, 1]], device=self._model.device)
-                own_V = self._model(input_ids=ids_RT).logits[0, -1]
-            own_V = own_V if own_V.dtype == torch.float64 else own_V.float()
-            lens_V = self.head.output(self.head.norm(states[-1][:, -1].to(own_V)))[0]
-        if not torch.allclose(lens_V, own_V, rtol=0.05, atol=0.05 * float(own_V.abs().max())):
-            raise InputError(
-                f"{type(self._model).__name__}: its last block, final norm and LM head do not "
-                "give its logits, so a lens would show something else. Choose another family."
-            )
-
-
-def _device_of(module: nn.Module) -> torch.device:
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    return weight.device
+    def next_tokens(
+        self,
+        ids: Sequence[int],
+        policies: Sequence[Policy],
+        count: int,
+        also: Sequence[int] = (),
+        wanted: Callable[[], object] = lambda: None,
+    ) -> list[tuple[NextToken, ...]]:
+        """The most probable next tokens of each row after a text. See `next_tokens`."""
+        return next_tokens(self._decoding, ids, policies, count, also, wanted)
 
 
 def _end_tokens(model: PreTrainedModel) -> frozenset[int]:
-    configured = model.generation_config.eos_token_id if model.generation_config else None
-    if configured is None:
-        return frozenset()
-    return frozenset([configured] if isinstance(configured, int) else configured)
+    """All tokens that the base's files call an end; some files name more than others."""
+    places = (model.generation_config, model.config, model.config.get_text_config())
+    ends = [getattr(place, "eos_token_id", None) for place in places]
+    return frozenset(
+        token for end in ends for token in ([end] if isinstance(end, int) else end or ())
+    )

@@ -7,7 +7,7 @@ from threading import Lock
 
 from transformers import PreTrainedTokenizerBase
 
-from analysis.inference.prompt import Message, Prompt, answer_ids, build_prompt
+from analysis.inference.prompt import Message, Prompt, answer_ids, build_prompt, turn_end
 from analysis.inference.tokens import token_text
 from analysis.models.collection import PromptForm
 
@@ -33,6 +33,27 @@ class Vocabulary:
         if end is None:
             return frozenset()
         return frozenset([end] if isinstance(end, int) else end)
+
+    @property
+    def size(self) -> int:
+        """One more than the largest id that text can have; control tokens do not count."""
+        added = self._tokenizer.added_tokens_decoder
+        ordinary = [id_ for id_, token in added.items() if not token.special]
+        return max([int(self._tokenizer.vocab_size), *(id_ + 1 for id_ in ordinary)])
+
+    def control_tokens(self, text: str) -> dict[str, int]:
+        """The control tokens that a text spells, each with its id."""
+        added = self._tokenizer.added_tokens_decoder
+        return {
+            token.content: id_
+            for id_, token in added.items()
+            if token.special and token.content in text
+        }
+
+    def turn_end(self) -> int | None:
+        """The control token that ends an answer in the chat template; None where there is none."""
+        with self._lock:
+            return turn_end(self._tokenizer)
 
     def prompt(
         self,

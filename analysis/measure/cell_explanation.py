@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,23 +65,39 @@ def explain(
     head: Head,
     lens: BoundLens,
     layer: int,
-    adapter: str,
+    adapters: Sequence[str],
     text_of: Callable[[int], str],
     top: int = 8,
-) -> CellExplanation:
-    """Explains the KL divergence of one layer and one adapter by its tokens.
+) -> tuple[CellExplanation, ...]:
+    """Explains the KL divergences of one layer by their tokens.
 
     Args:
-        hidden_RD: The hidden states of base and adapter, `[2, width]`.
+        hidden_RD: The hidden states of the base and of each adapter, `[1 + adapters, width]`.
         head: The model's head.
         lens: The lens.
         layer: The layer that the hidden states are from.
-        adapter: The adapter's name.
+        adapters: The adapters' names.
         text_of: From a token's id to its text.
         top: How many tokens to list.
+
+    Returns:
+        An explanation for each adapter.
     """
     _, base_V, shift_KV = next(read_layers(hidden_RD.unsqueeze(1), head, lens, [layer]))
-    base_V, shift_V = base_V.double(), shift_KV[0].double()
+    return tuple(
+        _explain(base_V.double(), shift_V.double(), layer, adapter, text_of, top)
+        for adapter, shift_V in zip(adapters, shift_KV, strict=True)
+    )
+
+
+def _explain(
+    base_V: Tensor,
+    shift_V: Tensor,
+    layer: int,
+    adapter: str,
+    text_of: Callable[[int], str],
+    top: int,
+) -> CellExplanation:
     divergence = kl(base_V, shift_V.unsqueeze(0))[0]
     log_p_V = torch.log_softmax(base_V, 0)
     log_ratio_V = shift_V - (log_p_V.exp() @ shift_V) - divergence
@@ -92,16 +109,18 @@ def explain(
         p_V * (torch.expm1(near_V) - near_V),
         q_V - p_V - p_V * log_ratio_V,
     )
+    # NumPy counts six times as fast as torch.
+    base, changed = p_V.cpu().numpy(), q_V.cpu().numpy()
 
     def changes(tokens: Tensor) -> tuple[TokenChange, ...]:
         return tuple(
             TokenChange(
                 id=token,
                 text=text_of(token),
-                base=float(p_V[token]),
-                adapter=float(q_V[token]),
-                base_rank=1 + int((p_V > p_V[token]).sum()),
-                adapter_rank=1 + int((q_V > q_V[token]).sum()),
+                base=float(base[token]),
+                adapter=float(changed[token]),
+                base_rank=1 + int(np.count_nonzero(base > base[token])),
+                adapter_rank=1 + int(np.count_nonzero(changed > changed[token])),
                 share=float(terms_V[token] / divergence) if divergence > 0 else 0.0,
             )
             for token in tokens.tolist()

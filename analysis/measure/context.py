@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.measure.changes.map_norms import MapNorms
     from analysis.measure.changes.neutral import NeutralChanges
     from analysis.measure.divergence import Divergence
+    from analysis.measure.relevance.relevance import Relevance
     from analysis.measure.trace import Trace
     from analysis.measure.weight_settings import WeightSettings
     from analysis.models.adapter_facts import AdapterFacts
@@ -56,6 +57,15 @@ class ContextEngine(Protocol):
         progress: Progress | None = None,
     ) -> Divergence:
         """The divergence of a trace's adapters."""
+
+    def relevance(
+        self,
+        asked: Prompt | Trace,
+        adapters: tuple[str, ...],
+        settings: WeightSettings,
+        progress: Progress | None = None,
+    ) -> Relevance:
+        """How much a query calls for each adapter."""
 
     def representation(self, prompt: Prompt) -> Tensor:
         """The base's mean last-layer state over a query's tokens."""
@@ -135,6 +145,14 @@ class Context:
             self.progress,
         )
         return found.values_LK
+
+    def relevance(self) -> Tensor:
+        """How much the query calls for each adapter, `[layers, adapters]` in float64.
+
+        This is the signal of the settings, or its ratio to the adapter's usual one.
+        """
+        asked = self.trace or self.prompt
+        return self.engine.relevance(asked, self.adapters, self.settings, self.progress).values_LK
 
     def module_inputs(self, position: str = "query") -> Mapping[str, Tensor]:
         """The input of each adapted module, in the base alone, at one token.

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from analysis.common.progress import Progress, part_of
 from analysis.inference.head import Head
-from analysis.measure.layer_reading import read_layers
+from analysis.measure.layer_reading import Each, read_layers
 from analysis.measure.lenses import BoundLens
-from analysis.measure.metrics import check_metrics, measure_all
+from analysis.measure.metrics import Metric, measure_pairs, metric_of
 from analysis.measure.trace import BOTH, KEPT, Trace
 
 
@@ -35,14 +35,19 @@ class Divergence:
     position: str
     metric: str
 
+    def among(self, places: Sequence[int]) -> Divergence:
+        """The divergences of some of the adapters, given by their places."""
+        return replace(self, values_LK=self.values_LK[:, list(places)])
+
 
 def measure(
     trace: Trace,
     head: Head,
     lens: BoundLens,
     position: str = "query",
-    metrics: Sequence[str] = ("kl",),
+    metrics: Sequence[str | Metric] = ("kl",),
     progress: Progress | None = None,
+    each: Each = iter,
 ) -> tuple[Divergence, ...]:
     """The divergence of every adapter in every layer; runs the head, never the model.
 
@@ -51,8 +56,10 @@ def measure(
         head: The model's head.
         lens: The lens.
         position: One of `trace.KEPT`.
-        metrics: Names of metrics; they share one pass of the head.
+        metrics: Names of metrics, or metrics that are not among the listed ones; they share one
+            pass of the head.
         progress: Told after each layer; an exception that it raises stops the work.
+        each: Iterates over the layers, which read the head as it goes; from a scheduler.
 
     Returns:
         A divergence for each metric.
@@ -60,17 +67,17 @@ def measure(
     Raises:
         InputError: There is no such position or metric.
     """
-    check_metrics(metrics)
-    values_MLK = torch.zeros(len(metrics), trace.layers, len(trace.adapters), dtype=torch.float64)
+    chosen = [metric_of(one) for one in metrics]
+    values_MLK = torch.zeros(len(chosen), trace.layers, len(trace.adapters), dtype=torch.float64)
     peak_L = torch.zeros(trace.layers, dtype=torch.float64)
-    for layer, base_V, shift_KV in read_layers(trace.at(position), head, lens):
-        values_MLK[:, layer] = measure_all(metrics, base_V, shift_KV).cpu()
+    for layer, base_V, shift_KV in each(read_layers(trace.at(position), head, lens)):
+        values_MLK[:, layer] = measure_pairs(chosen, base_V, shift_KV).cpu()
         peak_L[layer] = peak(base_V)
         if progress is not None:
             progress("reading the layers", (layer + 1) / trace.layers)
     return tuple(
-        Divergence(values_LK, peak_L, lens.name, position, name)
-        for values_LK, name in zip(values_MLK, metrics, strict=True)
+        Divergence(values_LK, peak_L, lens.name, position, metric.name)
+        for values_LK, metric in zip(values_MLK, chosen, strict=True)
     )
 
 

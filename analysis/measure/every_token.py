@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from analysis.common.progress import Progress
 from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
 from analysis.measure.divergence import Divergence, peak
-from analysis.measure.layer_reading import read_layers
+from analysis.measure.layer_reading import Each, read_layers
 from analysis.measure.lenses import BoundLens
 from analysis.measure.metrics import measure_all
 from analysis.measure.trace import MEAN
@@ -41,6 +41,21 @@ class EveryToken:
     lens: str
     metric: str
 
+    def among(self, adapters: tuple[str, ...]) -> EveryToken:
+        """The view of some of the adapters."""
+        places = [self.adapters.index(name) for name in adapters]
+        return replace(self, adapters=adapters, values_LKT=self.values_LKT[:, places])
+
+    def at(self, place: int) -> Divergence:
+        """The divergence at one token of the prompt, given by its index."""
+        return Divergence(
+            values_LK=self.values_LKT[:, :, place],
+            peak_L=self.peak_LT[:, place],
+            lens=self.lens,
+            position=f"token:{place}",
+            metric=self.metric,
+        )
+
     def mean(self) -> Divergence:
         """The mean over the tokens that hold a part of the query, each counting alike.
 
@@ -66,6 +81,7 @@ def read_every(
     lens: BoundLens,
     metric: str,
     progress: Progress | None = None,
+    each: Each = iter,
 ) -> EveryToken:
     """Reads a prompt's states at all its tokens, some tokens at a time.
 
@@ -82,6 +98,7 @@ def read_every(
         metric: Name of a metric.
         progress: Told after each layer of a forward pass and after each token; an exception that
             it raises stops the work.
+        each: Iterates over the layers of a token, which read the head as it goes; from a scheduler.
     """
     tell = progress or (lambda what, share: None)
     count = len(prompt.ids)
@@ -93,7 +110,9 @@ def read_every(
             tell(what, (places.start + _TRACING * len(places) * share) / count)
 
         # The states live in the call alone, so that they are gone before the next part runs.
-        parts.append(_read_part(states(places, told), places, count, head, lens, metric, tell))
+        parts.append(
+            _read_part(states(places, told), places, count, head, lens, metric, tell, each)
+        )
     return EveryToken(
         prompt,
         adapters,
@@ -112,13 +131,14 @@ def _read_part(
     lens: BoundLens,
     metric: str,
     tell: Progress,
+    each: Each,
 ) -> tuple[Tensor, Tensor]:
     """Divergences `[layers, adapters, t]` and the base's peaks `[layers, t]` at some tokens."""
     rows, layers, tokens, _ = hidden_RLtD.shape
     values_LKt = torch.zeros(layers, rows - 1, tokens, dtype=torch.float64)
     peak_Lt = torch.zeros(layers, tokens, dtype=torch.float64)
     for place, token in enumerate(places):
-        for layer, base_V, shift_KV in read_layers(hidden_RLtD[:, :, place], head, lens):
+        for layer, base_V, shift_KV in each(read_layers(hidden_RLtD[:, :, place], head, lens)):
             values_LKt[layer, :, place] = measure_all((metric,), base_V, shift_KV)[0].cpu()
             peak_Lt[layer, place] = peak(base_V)
         done = _TRACING + (1 - _TRACING) * (place + 1) / tokens

@@ -6,13 +6,18 @@ logits would have lost its digits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from analysis.inference.head import Head
 from analysis.measure.lenses import BoundLens
+
+Layers = Iterator[tuple[int, Tensor, Tensor]]
+"""As `read_layers` gives them."""
+Each = Callable[[Layers], Layers]
+"""Iterates over layers, as `iter` does; a scheduler makes each of them when it is its turn."""
 
 LOGITS_BYTES = 280_000_000
 """The logits of a group of layers take at most so many bytes, unless the group is one layer."""
@@ -25,7 +30,7 @@ def read_layers(
     layers: Sequence[int] | None = None,
     *,
     logits_bytes: int = LOGITS_BYTES,
-) -> Iterator[tuple[int, Tensor, Tensor]]:
+) -> Layers:
     """Reads layers through a lens, in groups: few products with the large LM head, flat memory.
 
     Args:

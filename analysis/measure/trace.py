@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
@@ -60,6 +60,11 @@ class Trace:
     def layers(self) -> int:
         """Number of layers."""
         return self.hidden_RLPD.shape[1]
+
+    def among(self, adapters: tuple[str, ...]) -> Trace:
+        """The trace of some of the adapters: rows do not depend on each other."""
+        rows = [0, *(1 + self.adapters.index(name) for name in adapters)]
+        return replace(self, adapters=adapters, hidden_RLPD=self.hidden_RLPD[rows])
 
     def module_inputs_at(self, position: str) -> Mapping[str, Tensor]:
         """Input of each adapted module in the base's row, at one kept position.

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TypeVar
 
 from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
+from analysis.common.in_flight import InFlight
 from analysis.common.progress import Progress
 from analysis.common.sizes import size_of
 from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
+from analysis.inference.scheduling.admission import Places
+from analysis.inference.scheduling.scheduler import Scheduler
 from analysis.measure.cell_explanation import CellExplanation, explain
 from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken
 from analysis.measure.lenses import BoundLens, bind_lens
-from analysis.measure.metrics import check_metrics, metrics
+from analysis.measure.metrics import Metric, metric_of, metrics
 from analysis.measure.trace import KEPT, Trace
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapter_facts import AdapterFacts
+
+T = TypeVar("T")
+
+# So many requests read layers at a time. For the largest vocabularies each holds 150 MB.
+_READERS = 2
 
 
 class TraceReader:
@@ -30,6 +41,7 @@ class TraceReader:
         kept: Keeps the results.
         settings: How divergences are read where a request does not say.
         facts: Facts about the adapters, with the fitted files of lenses.
+        scheduler: Runs the LM head, among all work of the model.
     """
 
     def __init__(
@@ -39,26 +51,69 @@ class TraceReader:
         kept: ByteCache,
         settings: WeightSettings,
         facts: AdapterFacts,
+        scheduler: Scheduler,
     ) -> None:
         self.settings = settings
         self.facts = facts
+        self._scheduler = scheduler
+        self._in_flight = InFlight()
         self._head = head
         self._token = token
         self._kept = kept
+        self._places = Places(_READERS)
         self.background = BackgroundJobs()
 
     def kept_trace(self, prompt: Prompt, adapters: tuple[str, ...]) -> Trace | None:
-        """The trace of a prompt, or None where it is not kept (any more); runs nothing."""
+        """The trace of a prompt, or None where it is not kept (any more); runs nothing.
+
+        It may be a part of a kept trace that has more adapters.
+        """
         trace: Trace | None = self._kept.get((prompt, adapters))
+        if trace is None and (wider := self._wider(prompt, adapters)):
+            trace = self._kept.get((prompt, wider))
+            return trace and trace.among(adapters)
         return trace
+
+    def _wider(self, prompt: Prompt, adapters: tuple[str, ...]) -> tuple[str, ...]:
+        """The adapters of the widest trace of a prompt, where they include more than some."""
+        widest: tuple[str, ...] = self._kept.get((prompt, "widest")) or ()
+        return widest if set(adapters) < set(widest) else ()
+
+    def _keep_trace(self, trace: Trace) -> None:
+        """Keeps a trace, of whose adapters any can be read again."""
+        self._keep((trace.prompt, trace.adapters), trace)
+        self._keep_widest(
+            (trace.prompt, "widest"),
+            trace.adapters,
+            lambda widest: self._kept.get((trace.prompt, widest)),
+        )
+
+    def _keep_widest(
+        self,
+        key: tuple[object, ...],
+        adapters: tuple[str, ...],
+        kept: Callable[[tuple[str, ...]], object | None],
+    ) -> None:
+        """Notes whose value serves the most sets of adapters: the new one, or the one before.
+
+        Args:
+            key: Where the adapters of the widest value are kept.
+            adapters: Those of a new value.
+            kept: From adapters to their value, None where it is gone.
+        """
+        widest: tuple[str, ...] = self._kept.get(key) or ()
+        if len(adapters) > len(widest) or kept(widest) is None:
+            self._keep(key, adapters)
 
     def kept_every_token(
         self, prompt: Prompt, adapters: tuple[str, ...], lens: str, metric: str
     ) -> EveryToken | None:
         """The view of every token of a prompt, or None where it is not kept; runs nothing."""
-        every_token: EveryToken | None = self._kept.get(
-            (prompt, adapters, lens, metric, "every token")
-        )
+        rest = (lens, metric, "every token")
+        every_token: EveryToken | None = self._kept.get((prompt, adapters, *rest))
+        if every_token is None and (wider := self._wider(prompt, adapters)):
+            every_token = self._kept.get((prompt, wider, *rest))
+            return every_token and every_token.among(adapters)
         return every_token
 
     def divergence(
@@ -66,7 +121,7 @@ class TraceReader:
         trace: Trace,
         lens: str | None = None,
         position: str | None = None,
-        metric: str | None = None,
+        metric: str | Metric | None = None,
         progress: Progress | None = None,
     ) -> Divergence:
         """The divergence of a trace's adapters; runs the LM head at most, never the model.
@@ -79,7 +134,8 @@ class TraceReader:
             trace: From `trace`.
             lens: Name of a lens; the settings' by default.
             position: One of `trace.POSITIONS`; the settings' by default.
-            metric: Name of a metric; the settings' by default.
+            metric: Name of a metric, or a metric that is not among the listed ones; the settings'
+                by default.
             progress: Told after each layer; an exception that it raises stops the work.
 
         Raises:
@@ -95,17 +151,27 @@ class TraceReader:
         return at_position(position, read, progress)
 
     def _divergence(
-        self, trace: Trace, lens: str, position: str, metric: str, progress: Progress | None
+        self,
+        trace: Trace,
+        lens: str,
+        position: str,
+        metric: str | Metric,
+        progress: Progress | None,
     ) -> Divergence:
         """The divergence at a kept position."""
-        kept: Divergence | None = self._kept.get(
-            (trace.prompt, trace.adapters, lens, position, metric)
-        )
+        wanted = metric_of(metric)
+        rest = (lens, position, wanted.name)
+        kept: Divergence | None = self._kept.get((trace.prompt, trace.adapters, *rest))
         if kept is not None:
             return kept
-        check_metrics((metric,))
-        names = (metric,) if metrics()[metric].paper else (metric, *(set(metrics()) - {metric}))
-        with self.background.paused():
+        wider = self._wider(trace.prompt, trace.adapters)
+        wide: Divergence | None = self._kept.get((trace.prompt, wider, *rest)) if wider else None
+        if wide is not None:
+            return wide.among([wider.index(name) for name in trace.adapters])
+        names: tuple[str | Metric, ...] = (metric,)
+        if isinstance(metric, str) and not wanted.paper:
+            names = (metric, *(set(metrics()) - {metric}))
+        with self.background.paused(), self._reading(progress):
             return self._measure(trace, lens, position, names, progress)
 
     def _measure(
@@ -113,11 +179,13 @@ class TraceReader:
         trace: Trace,
         lens: str,
         position: str,
-        names: Sequence[str],
+        names: Sequence[str | Metric],
         progress: Progress | None,
     ) -> Divergence:
         """Computes and keeps the divergences in some metrics; returns the first."""
-        results = measure(trace, self._head, self._lens(lens), position, names, progress)
+        results = measure(
+            trace, self._head, self._lens(lens), position, names, progress, self._read_soon
+        )
         for result in results:
             key = (trace.prompt, trace.adapters, lens, position, result.metric)
             self._keep(key, result)
@@ -145,7 +213,7 @@ class TraceReader:
         def job(step: Progress) -> None:
             for position in KEPT:
                 step("reading ahead", 0.0)
-                self._explain(trace, layer, adapter, lens, position)
+                self._explain(trace, layer, (adapter,), lens, position)
             for position in KEPT:
                 key = (trace.prompt, trace.adapters, lens, position)
                 if any(self._kept.get((*key, metric)) is None for metric in metrics()):
@@ -164,20 +232,51 @@ class TraceReader:
         """
         self._check_cell(trace, layer, adapter)
         with self.background.paused():
-            return self._explain(trace, layer, adapter, lens, position)
+            return self._explain(trace, layer, (adapter,), lens, position)[0]
+
+    def cells(
+        self, trace: Trace, layer: int, lens: str = "norm", position: str = "query"
+    ) -> tuple[CellExplanation, ...]:
+        """Explains all cells of a layer; runs the LM head once.
+
+        Raises:
+            InputError: There is no such layer or lens, the lens cannot be used, or the position is
+                not kept.
+        """
+        for adapter in trace.adapters:
+            self._check_cell(trace, layer, adapter)
+        with self.background.paused():
+            return self._explain(trace, layer, trace.adapters, lens, position)
 
     def _explain(
-        self, trace: Trace, layer: int, adapter: str, lens: str, position: str
-    ) -> CellExplanation:
-        key = (trace.prompt, trace.adapters, lens, position, layer, adapter)
-        kept: CellExplanation | None = self._kept.get(key)
-        if kept is not None:
-            return kept
-        rows = [0, 1 + trace.adapters.index(adapter)]
-        states_RD = trace.at(position)[rows, layer]
-        cell = explain(states_RD, self._head, self._lens(lens), layer, adapter, self._token)
-        self._keep(key, cell)
-        return cell
+        self, trace: Trace, layer: int, adapters: Sequence[str], lens: str, position: str
+    ) -> tuple[CellExplanation, ...]:
+        keys = [
+            (trace.prompt, trace.adapters, lens, position, layer, adapter) for adapter in adapters
+        ]
+        found: list[CellExplanation | None] = [self._kept.get(key) for key in keys]
+        missing = [place for place, cell in enumerate(found) if cell is None]
+        if missing:
+            names = [adapters[place] for place in missing]
+            rows = [0, *(1 + trace.adapters.index(name) for name in names)]
+            states_RD = trace.at(position)[rows, layer]
+            bound = self._lens(lens)
+            made = self._scheduler.run(
+                partial(explain, states_RD, self._head, bound, layer, names, self._token),
+                soon=True,
+            )
+            for place, cell in zip(missing, made, strict=True):
+                self._keep(keys[place], cell)
+                found[place] = cell
+        return tuple(cell for cell in found if cell is not None)
+
+    def _reading(self, progress: Progress | None) -> AbstractContextManager[None]:
+        """A place among those who read layers, each of whom holds the logits of several layers."""
+        return self._places.place(lambda: progress and progress("waiting to read", 0.0))
+
+    def _read_soon(self, layers: Iterable[T]) -> Iterator[T]:
+        """Reads layers as pieces of a request that answers next."""
+        return self._scheduler.each(layers, soon=True)
 
     def _lens(self, name: str) -> BoundLens:
         """A lens with its fitted file, which is read once."""

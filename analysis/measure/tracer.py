@@ -1,25 +1,24 @@
-"""Runs the model for traces: of a query, of copies of an adapter, at every token, of baselines."""
+"""Runs the model for traces: of a query, of copies of an adapter, at every token."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 
 from torch import Tensor
 
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
-from analysis.common.limits import Limits
+from analysis.common.limits import Limits, Owner
 from analysis.common.progress import Progress
 from analysis.inference.prompt import Message, Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
-from analysis.measure.baseline import Baseline, baseline_of, neutral_queries
 from analysis.measure.checks.control_copies import COPY_FACTORS, copy_name
-from analysis.measure.divergence import Divergence, at_position, measure
 from analysis.measure.every_token import EveryToken, read_every
 from analysis.measure.metrics import check_metrics
+from analysis.measure.owners import Owners
 from analysis.measure.trace import Trace
 from analysis.measure.trace_reader import TraceReader
 from analysis.measure.weight_settings import WeightSettings
@@ -51,30 +50,43 @@ class Tracer(TraceReader):
         settings: WeightSettings,
         facts: AdapterFacts,
     ) -> None:
-        super().__init__(runner.head, self.token, kept, settings, facts)
+        super().__init__(runner.head, self.token, kept, settings, facts, runner.scheduler)
         self.limits = limits
         self._runner = runner
         self._vocabulary = vocabulary
         self._prompt = prompt
+        self._owners = Owners(kept)
 
     @property
     def adapters(self) -> tuple[str, ...]:
         """Names of all adapters."""
         return self._runner.adapters
 
-    def prompt(self, query: str | Sequence[Message], *, plain: bool = False) -> Prompt:
+    def prompt(
+        self, query: str | Sequence[Message], *, plain: bool = False, owner: Owner | None = None
+    ) -> Prompt:
         """The prompt of a query.
 
         Args:
             query: A query, or messages that end with the user's.
             plain: Put nothing around the query but a begin token.
+            owner: Whose question it is, where it is nobody else's: with `Limits.private` its
+                results are kept for this visitor alone, and forgotten once the owner is collected.
 
         Raises:
             InputError: It cannot be read, or is too long.
         """
-        return self._vocabulary.prompt(
+        prompt = self._vocabulary.prompt(
             self._prompt, query, plain=plain, most_tokens=self.limits.prompt_tokens
         )
+        if owner is None or not self.limits.private:
+            return prompt
+        self._owners.add(owner)
+        return replace(prompt, owner=owner.name)
+
+    def forget_gone_owners(self) -> None:
+        """Forgets the results of owners who have gone; a prompt of another owner does so, too."""
+        self._owners.forget_gone()
 
     def token(self, token_id: int) -> str:
         """A token as text for people; not escaped."""
@@ -135,10 +147,43 @@ class Tracer(TraceReader):
         *,
         keep: bool = True,
     ) -> Trace:
-        """The trace that is kept under `names`; where there is none, one forward pass."""
+        """The trace that is kept under `names`; where there is none, one forward pass.
+
+        Of several threads that ask for the same trace one runs the model; the others wait for it,
+        whoever their owners are.
+        """
         kept = self.kept_trace(prompt, names)
         if kept is not None:
             return kept
+
+        def make() -> Trace:
+            return self._traced(prompt, names, adapters, scales, progress, keep=keep)
+
+        if not keep:
+            return make()
+        trace = self._in_flight.once(
+            (replace(prompt, owner=""), names),
+            lambda: self.kept_trace(prompt, names),
+            make,
+            lambda: progress and progress("waiting for the same question", 0.0),
+        )
+        if trace.prompt.owner == prompt.owner:
+            return trace
+        own = replace(trace, prompt=prompt)
+        self._keep_made(own, scales)
+        return own
+
+    def _traced(
+        self,
+        prompt: Prompt,
+        names: tuple[str, ...],
+        adapters: tuple[str, ...],
+        scales: tuple[float, ...] | None,
+        progress: Progress | None,
+        *,
+        keep: bool,
+    ) -> Trace:
+        """Runs the model for a trace, and keeps it."""
         began = time.perf_counter()
         places = [prompt.query_last, prompt.last]
         with self.background.paused():
@@ -154,8 +199,14 @@ class Tracer(TraceReader):
         seconds = time.perf_counter() - began
         trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
         if keep:
-            self._keep((prompt, names), trace)
+            self._keep_made(trace, scales)
         return trace
+
+    def _keep_made(self, trace: Trace, scales: tuple[float, ...] | None) -> None:
+        if scales is None:
+            self._keep_trace(trace)
+        else:
+            self._keep((trace.prompt, trace.adapters), trace)
 
     def every_token(
         self,
@@ -187,9 +238,17 @@ class Tracer(TraceReader):
             # A state depends on its own token and those before it: the tokens behind need not run.
             return self._runner.hidden(prompt.ids[: places.stop], chosen, places, told)
 
-        with self.background.paused():
+        with self.background.paused(), self._reading(progress):
             every = read_every(
-                prompt, chosen, states, part, self._runner.head, bound, metric, progress
+                prompt,
+                chosen,
+                states,
+                part,
+                self._runner.head,
+                bound,
+                metric,
+                progress,
+                self._scheduler.each,
             )
         self._keep((prompt, chosen, lens, metric, "every token"), every)
         return every
@@ -209,55 +268,9 @@ class Tracer(TraceReader):
             return kept
         first, end = prompt.query_first, prompt.query_last + 1
         with self.background.paused():
-            mean_D = self._runner.mean_state(prompt.ids[:end], slice(first, end))
+            mean_D = self._runner.base.mean_state(prompt.ids[:end], slice(first, end))
         self._kept.put(key, mean_D, mean_D.nbytes)
         return mean_D
-
-    def baseline(
-        self,
-        adapters: Sequence[str],
-        lens: str | None = None,
-        position: str | None = None,
-        metric: str | None = None,
-        progress: Progress | None = None,
-    ) -> Baseline:
-        """The usual divergence of some adapters, over the bundled neutral queries.
-
-        Args:
-            adapters: Names of the adapters.
-            lens: The lens; the settings' by default.
-            position: The position; the settings' by default.
-            metric: The metric; the settings' by default.
-            progress: Told how far the work is.
-        """
-        chosen = self._chosen(adapters)
-        lens, position = lens or self.settings.lens, position or self.settings.position
-        metric = metric or self.settings.metric
-        key = ("baseline", chosen, lens, position, metric)
-        kept: Baseline | None = self._kept.get(key)
-        if kept is not None:
-            return kept
-        queries = neutral_queries()
-        found = []
-        for number, query in enumerate(queries):
-            if progress is not None:
-                progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
-            # Not kept: only the baseline is asked for again, and visitors' traces are worth more.
-            trace = self._trace(self.prompt(query), chosen, chosen, None, None, keep=False)
-            with self.background.paused():
-                found.append(at_position(position, partial(self._read, trace, lens, metric)))
-        baseline = baseline_of(found)
-        self._kept.put(key, baseline, 2 * baseline.mean_LK.nbytes)
-        return baseline
-
-    def _read(
-        self, trace: Trace, lens: str, metric: str, position: str, progress: Progress | None
-    ) -> Divergence:
-        """The divergence at a kept position, read anew and not kept."""
-        (found,) = measure(
-            trace, self._runner.head, self._lens(lens), position, (metric,), progress
-        )
-        return found
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
         chosen = choose_adapters(adapters, self.adapters)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from analysis.measure.lenses import check_lens
 from analysis.measure.metrics import check_metrics
 from analysis.measure.normalisation import check_normalisation, weigh
+from analysis.measure.signals import DIVERGENCE, check_signal
 from analysis.measure.trace import check_position
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WeightSettings:
-    """How divergences are read from a trace and turned into weights.
+    """How the adapters' relevance is read and turned into weights.
 
     Attributes:
         lens: Name of a lens.
@@ -27,6 +28,9 @@ class WeightSettings:
         metric: Name of a metric.
         normalisation: Name of a normalisation.
         temperature: Of a normalisation that has one.
+        signal: Name of a signal; the paper's is the divergence.
+        relative: Whether the signal is divided by each adapter's usual one, its mean over neutral
+            queries.
     """
 
     lens: str = "norm"
@@ -34,22 +38,25 @@ class WeightSettings:
     metric: str = "kl"
     normalisation: str = "sum"
     temperature: float = 1.0
+    signal: str = DIVERGENCE
+    relative: bool = False
 
     def check(self) -> None:
         """Refuses settings that cannot be used.
 
         Raises:
-            InputError: There is no such lens, position, metric or normalisation, or the
+            InputError: There is no such lens, position, metric, normalisation or signal, or the
                 temperature is not above 0.
         """
+        check_signal(self.signal)
         check_lens(self.lens)
         check_position(self.position)
         check_metrics((self.metric,))
         check_normalisation(self.normalisation, self.temperature)
 
-    def weigh(self, divergence_LK: Tensor) -> Tensor:
-        """The weights of divergences, `[layers, adapters]` in float64."""
-        return weigh(divergence_LK, self.normalisation, self.temperature)
+    def weigh(self, relevance_LK: Tensor) -> Tensor:
+        """The weights of a relevance, `[layers, adapters]` in float64."""
+        return weigh(relevance_LK, self.normalisation, self.temperature)
 
 
 def default_settings(collection: Collection) -> WeightSettings:

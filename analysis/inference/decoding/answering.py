@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 from analysis.common.background import BackgroundJobs
-from analysis.inference.decoding.lock_step import Decoding
 from analysis.inference.decoding.steps import Step
 from analysis.inference.mixing.policy_weights import PolicyWeights
+from analysis.inference.sharing.shared_decoding import SharedDecoding
 
 
 class Answering(Iterator[Step]):
@@ -18,25 +19,35 @@ class Answering(Iterator[Step]):
         background: The work that pauses meanwhile.
     """
 
-    def __init__(self, decoding: Decoding, background: BackgroundJobs) -> None:
+    def __init__(self, decoding: SharedDecoding, background: BackgroundJobs) -> None:
         self._decoding = decoding
         self._background = background
-        self._steps = self._run()
+        self._pause = ExitStack()
+        self._begun = False
 
     def __next__(self) -> Step:
-        return next(self._steps)
+        if not self._begun:
+            self._begun = True
+            self._pause.enter_context(self._background.paused())
+        try:
+            step = next(self._decoding)
+        except BaseException:
+            self.close()
+            raise
+        if self._decoding.over:
+            self.close()
+        return step
 
     def close(self) -> None:
-        """Ends the answers; nothing of them is left in the model."""
-        self._steps.close()
+        """Ends the answers; nothing of them is left in the model. Another thread may call it."""
+        self._decoding.close()
+        # Taken away first, so that two threads that close it end the pause once.
+        self._pause.pop_all().close()
+
+    def __del__(self) -> None:
+        # A reader that goes without a word.
+        self.close()
 
     def policy_weights(self) -> tuple[PolicyWeights, ...]:
         """The weights that each row had so far, over all tokens of prompt and answer."""
         return self._decoding.policy_weights()
-
-    def _run(self) -> Generator[Step, None, None]:
-        with self._background.paused():
-            try:
-                yield from self._decoding
-            finally:
-                self._decoding.close()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from analysis.common.progress import Progress
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.decoding.steps import End, Token
+from analysis.inference.mixing.policies import Policy
 from analysis.inference.mixing.policy_weights import PolicyWeights
-from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
+from analysis.inference.sharing.shared_decoding import SharedDecoding
 
 
 @dataclass(frozen=True)
@@ -37,52 +40,91 @@ class Answer:
 def answer_all(
     runner: ModelRunner,
     prompts: Sequence[Prompt],
-    rows: Sequence[Row],
+    policies: Sequence[Policy],
     stops: Sequence[tuple[str, ...]],
     new_tokens: int,
     batch_rows: int,
     progress: Progress | None = None,
 ) -> list[Answer]:
-    """The most probable answer to each prompt, with a row of its own.
+    """The most probable answer to each prompt, with a policy of its own.
+
+    Where a row ends, the next prompt takes its place.
 
     Args:
         runner: The runner that decodes.
         prompts: The prompts.
-        rows: A row for each prompt.
+        policies: A policy for each prompt.
         stops: For each prompt the texts that end an answer.
         new_tokens: The longest an answer may get.
         batch_rows: How many are decoded together.
-        progress: Told after each batch.
+        progress: Told after each step.
     """
     places = range(len(prompts))
-    order = sorted(places, key=lambda place: (stops[place], len(prompts[place].ids)))
+    waiting = deque(sorted(places, key=lambda place: (stops[place], len(prompts[place].ids))))
     found: dict[int, Answer] = {}
-    start = 0
-    while start < len(order):
-        batch = [
-            place
-            for place in order[start : start + batch_rows]
-            if stops[place] == stops[order[start]]
-        ]
-        parts = [GrowingAnswer() for _ in batch]
-        steps = runner.decode(
-            [prompts[place].ids for place in batch],
-            [rows[place].policy for place in batch],
-            new_tokens,
-            Sampling(),
-            stops[batch[0]],
+    running: list[_Running] = []
+
+    def begin(most: int) -> _Running:
+        stop = stops[waiting[0]]
+        some = [place for place in islice(waiting, most) if stops[place] == stop]
+        for _ in some:
+            waiting.popleft()
+        return _Running(
+            runner.decode(
+                [prompts[place].ids for place in some],
+                [policies[place] for place in some],
+                new_tokens,
+                Sampling(),
+                stop,
+                lambda: progress and progress("waiting to answer", len(found) / len(prompts)),
+            ),
+            some,
         )
-        for step in steps:
-            for token in step.tokens:
-                parts[token.row].push(token)
-        found |= {
-            place: part.answer(weights)
-            for place, part, weights in zip(batch, parts, steps.policy_weights(), strict=True)
-        }
-        start += len(batch)
-        if progress is not None:
-            progress(f"answer {start} of {len(order)}", start / len(order))
+
+    try:
+        while waiting or running:
+            while waiting and (free := batch_rows - sum(len(one.going) for one in running)) > 0:
+                running.append(begin(free))
+            # All are asked before the first is waited for, so that they share the step.
+            for one in running:
+                one.steps.ask()
+            for one in running:
+                found |= one.take()
+            running = [one for one in running if one.going]
+            if progress is not None:
+                progress(f"answer {len(found)} of {len(prompts)}", len(found) / len(prompts))
+    finally:
+        for one in running:
+            one.steps.close()
     return [found[place] for place in places]
+
+
+class _Running:
+    """Prompts that are answered together.
+
+    Args:
+        steps: Their steps.
+        places: Their places among all prompts.
+    """
+
+    def __init__(self, steps: SharedDecoding, places: list[int]) -> None:
+        self.steps = steps
+        self.going = set(places)
+        self._places = places
+        self._parts = [GrowingAnswer() for _ in places]
+
+    def take(self) -> dict[int, Answer]:
+        """Takes the next step; gives the answers that end with it, by their places."""
+        ended = []
+        for token in next(self.steps).tokens:
+            self._parts[token.row].push(token)
+            if token.end:
+                ended.append(token.row)
+        if not ended:
+            return {}
+        weights = self.steps.policy_weights()
+        self.going -= {self._places[row] for row in ended}
+        return {self._places[row]: self._parts[row].answer(weights[row]) for row in ended}
 
 
 class GrowingAnswer:

@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
-from threading import Lock
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers import Cache, DynamicCache
 
+from analysis.inference.decoding.advance import Chosen, EqualRows
 from analysis.inference.decoding.answer_text import AnswerText
-from analysis.inference.decoding.sampling import Sampling, choose
+from analysis.inference.decoding.model import DecodingModel
+from analysis.inference.decoding.prompt_passes import run_prompts
+from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.decoding.steps import End, Step, Token
 from analysis.inference.head import Head
-from analysis.inference.mixing.applied_rows import AppliedRows
-from analysis.inference.mixing.mixture import Mixture
-from analysis.inference.mixing.policies import ConstantWeights, Policy
-from analysis.inference.mixing.policy_weights import (
-    PolicyWeights,
-    constant_weights,
-    recorder_of,
-)
-from analysis.inference.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class DecodingModel:
-    """The parts of a loaded model that decoding needs.
-
-    Attributes:
-        model: The base model, in evaluation mode.
-        vocabulary: The tokenizer of the base, behind a lock of its own.
-        head: The model's head.
-        mixture: The adapters.
-        ends: Tokens that end an answer.
-        lock: Held while the model works; free while tokens are chosen and become text.
-    """
-
-    model: PreTrainedModel
-    vocabulary: Vocabulary
-    head: Head
-    mixture: Mixture
-    ends: frozenset[int]
-    lock: Lock
+from analysis.inference.mixing.policies import Policy
+from analysis.inference.mixing.policy_weights import PolicyWeights, WeightRecorder, recorder_of
+from analysis.inference.scheduling.rows_cache import RowsCache
+from analysis.inference.scheduling.scheduler import result_of
 
 
 class Decoding(Iterator[Step]):
     """Continues prompts, one row each; every iteration is one step of all rows that still run.
 
-    Prompts of different lengths are padded on the left, and padding is masked, so that a row gets
-    the answer that it would get alone. A row that has ended costs nothing more.
+    Nothing runs until the first step is asked for. A row gets the answer that it would get alone,
+    and one that has ended costs nothing more.
 
     Args:
         parts: The model.
@@ -71,122 +50,204 @@ class Decoding(Iterator[Step]):
         stop: tuple[str, ...],
     ) -> None:
         self._parts = parts
+        self._prompts = [list(prompt) for prompt in prompts]
         self._policies = list(policies)
         self._new_tokens = new_tokens
         self._sampling = sampling
-        self._recorders = [recorder_of(policy, parts.mixture.layers) for policy in policies]
+        self._recorders = self._new_recorders()
         self._texts = [AnswerText(parts.vocabulary, stop) for _ in prompts]
-        self._generators = [torch.Generator().manual_seed(sampling.seed) for _ in prompts]
-        self._steps = self._run([list(prompt) for prompt in prompts])
+        self._stream = parts.scheduler.stream(parts.advance.together)
+        # The rows that still run, and their numbers, in groups whose texts are equally long.
+        self._groups: list[tuple[EqualRows, list[int]]] = []
+        self._dropped: set[int] = set()
+        self._asked: Future[list[Chosen]] | None = None
+        self._index = -1
+        self._bytes = sum(parts.advance.bytes(len(prompt) + new_tokens) for prompt in prompts)
+        self._admitted = False
+        self._lock = threading.Lock()
+        self.over = False
+        """Whether no more steps follow."""
 
     def __next__(self) -> Step:
-        return next(self._steps)
+        if self.over:
+            raise StopIteration
+        try:
+            if self._asked is None:
+                self._ask()
+            return self._take()
+        except BaseException:
+            if self.over:
+                # Another thread has closed it meanwhile.
+                raise StopIteration from None
+            self.close()
+            raise
+
+    def ask(self) -> None:
+        """Asks for the next step, which the next iteration takes, unless it was asked for before.
+
+        The first step runs the prompts, and is waited for.
+        """
+        try:
+            if self._asked is None:
+                self._ask()
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, wanted: Callable[[], object] = lambda: None) -> None:
+        """Waits for memory and runs the prompts, unless that was done.
+
+        An error leaves the decoding as it was before: another reader may begin it.
+
+        Args:
+            wanted: Called now and then while it waits, and before each piece of the prompts; what
+                it raises ends the beginning.
+
+        Raises:
+            StopIteration: It was closed meanwhile.
+        """
+        if self._index >= 0 or self._asked is not None:
+            return
+        asked: Future[list[Chosen]] = Future()
+        try:
+            asked.set_result(self._begin(wanted))
+        except BaseException:
+            self._leave()
+            self._groups, self._recorders = [], self._new_recorders()
+            raise
+        self._asked = asked
+
+    def drop(self, row: int) -> None:
+        """Takes a row out at the next step. Another thread may call it."""
+        self._dropped.add(row)
+
+    def _ask(self) -> None:
+        if self._index < 0:
+            self.begin()
+        else:
+            self._asked = self._stream.ask([group for group, _ in self._groups])
 
     def close(self) -> None:
-        """Ends the decoding; nothing of it is left in the model."""
-        self._steps.close()
+        """Ends the decoding; nothing of it is left in the model. Another thread may call it."""
+        with self._lock:
+            self.over = True
+        self._stream.close()
+        self._groups, self._asked = [], None
+        self._parts.advance.forget()
+        self._leave()
 
-    def policy_weights(self) -> tuple[PolicyWeights, ...]:
-        """The weights that each row had so far, over all tokens of prompt and answer."""
-        found = []
-        for policy, recorder in zip(self._policies, self._recorders, strict=True):
-            if recorder is not None:
-                found.append(recorder.result())
-            else:
-                assert isinstance(policy, ConstantWeights)
-                found.append(constant_weights(policy))
-        return tuple(found)
+    def ruled_weights(self) -> tuple[PolicyWeights | None, ...]:
+        """The weights that each row with a rule had so far, over prompt and answer; else None."""
+        return tuple(None if one is None else one.result() for one in self._recorders)
 
-    def _run(self, prompts: list[list[int]]) -> Generator[Step, None, None]:
+    def __del__(self) -> None:
+        # A reader that goes without a word.
+        if not getattr(self, "over", True):
+            self.close()
+
+    def _take(self) -> Step:
+        """Waits for the step that was asked for; tokens become text in the reader's thread."""
+        asked, self._asked = self._asked, None
+        assert asked is not None
+        try:
+            chosen = result_of(asked)
+        finally:
+            del asked
+        self._index += 1
+        last = self._index == self._new_tokens - 1
+        tokens: list[Token] = []
+        going_groups = []
+        for (group, rows), chosen_R in zip(self._groups, chosen, strict=True):
+            own = [
+                self._token(row, *one, last=last) for row, one in zip(rows, chosen_R, strict=True)
+            ]
+            tokens += own
+            going = [
+                place
+                for place, token in enumerate(own)
+                if token.end is None and token.row not in self._dropped
+            ]
+            group.ids = [token.id for token in own]
+            if len(going) < len(own) and going:
+                with torch.inference_mode():
+                    group.select(going)
+            if going:
+                going_groups.append((group, [rows[place] for place in going]))
+        self._groups = going_groups
+        if not self._groups:
+            self.close()
+        return Step(self._index, tuple(sorted(tokens, key=lambda token: token.row)))
+
+    def _begin(self, wanted: Callable[[], object]) -> list[Chosen]:
+        """Runs the prompts, those of the same length together, once there is room for them."""
+
+        def look() -> None:
+            wanted()
+            if self.over:
+                raise StopIteration
+
+        self._parts.admission.enter(self._bytes, look)
+        with self._lock:
+            self._admitted = True
+        if self.over:
+            raise StopIteration
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for row, prompt in enumerate(self._prompts):
+            by_length[len(prompt)].append(row)
+        chosen = []
+        for length, rows in by_length.items():
+            cache, states_RD = self._prefill(rows, look)
+            group = EqualRows(
+                RowsCache(cache) if self._parts.advance.shares else cache,
+                length,
+                [],
+                [self._policies[row] for row in rows],
+                [self._recorders[row] for row in rows],
+                self._sampling,
+                [torch.Generator().manual_seed(self._sampling.seed) for _ in rows],
+            )
+            self._groups.append((group, rows))
+            first = partial(_first, self._parts.head, states_RD, group)
+            chosen.append(self._parts.scheduler.run(first, soon=True))
+        return chosen
+
+    def _prefill(self, rows: Sequence[int], wanted: Callable[[], object]) -> tuple[Cache, Tensor]:
+        """Runs prompts of one length, in pieces that hold up nobody.
+
+        Returns:
+            Their keys and values, and the states after their last tokens, `[rows, width]`.
+        """
         parts = self._parts
-        device = parts.model.device
-        alive = list(range(len(prompts)))
-        ids_RT, padding = _padded(prompts, device)
-        applied = self._applied(alive)
-        cache = DynamicCache(config=parts.model.config)
-        for index in range(self._new_tokens):
-            with torch.inference_mode():
-                # The rest touches this decoding alone, and others may run the model meanwhile.
-                with parts.lock:
-                    logits_RV = self._forward(ids_RT, padding, cache, applied)
-                tokens = self._choose(logits_RV, alive, last=index == self._new_tokens - 1)
-                going = [place for place, token in enumerate(tokens) if token.end is None]
-                if going and len(going) < len(alive):
-                    cache.batch_select_indices(torch.tensor(going, device=device))
-                    applied = self._applied([alive[place] for place in going])
-                    padding = padding.select(going) if padding else None
-            yield Step(index, tuple(tokens))
-            if not going:
-                return
-            alive = [alive[place] for place in going]
-            ids_RT = torch.tensor([[tokens[place].id] for place in going], device=device)
-            padding = padding.advanced() if padding else None
-
-    def _applied(self, rows: Sequence[int]) -> AppliedRows:
-        return self._parts.mixture.rows_of(
+        ids_RT = torch.tensor([self._prompts[row] for row in rows], device=parts.model.device)
+        applied = parts.mixture.rows_of(
             [self._policies[row] for row in rows], [self._recorders[row] for row in rows]
         )
+        cache = DynamicCache(config=parts.model.config)
+        return cache, run_prompts(parts, ids_RT, applied, cache, wanted)
 
-    def _forward(
-        self, ids_RT: Tensor, padding: _Padding | None, cache: Cache, applied: AppliedRows
-    ) -> Tensor:
-        """One pass; the logits after each row's last token, `[rows, vocabulary]`."""
-        parts = self._parts
-        read_RT = padding.mask_RT[:, -ids_RT.shape[1] :].bool() if padding else None
-        masked = (
-            {"attention_mask": padding.mask_RT, "position_ids": padding.position_RT}
-            if padding
-            else {}
-        )
-        with applied.on(read_RT):
-            output = parts.model.base_model(input_ids=ids_RT, cache=cache, use_cache=True, **masked)
-        return parts.head.output(output.last_hidden_state[:, -1])
+    def _leave(self) -> None:
+        """Gives the memory back, once."""
+        with self._lock:
+            admitted, self._admitted = self._admitted, False
+        if admitted:
+            self._parts.admission.leave(self._bytes)
 
-    def _choose(self, logits_RV: Tensor, alive: Sequence[int], *, last: bool) -> list[Token]:
-        generators = [self._generators[row] for row in alive]
-        tokens = []
-        chosen = choose(logits_RV, self._sampling, generators)
-        for row, (id_, probability) in zip(alive, chosen, strict=True):
-            ends = id_ in self._parts.ends
-            delta, stopped = self._texts[row].push(id_, last or ends)
-            end: End | None = "length" if last else None
-            if stopped:
-                end = "stop string"
-            elif ends:
-                end = "end token"
-            text = self._parts.vocabulary.token(id_)
-            tokens.append(Token(row, id_, text, delta, probability, end))
-        return tokens
+    def _new_recorders(self) -> list[WeightRecorder | None]:
+        return [recorder_of(policy, self._parts.mixture.layers) for policy in self._policies]
+
+    def _token(self, row: int, id_: int, probability: float, *, last: bool) -> Token:
+        ends = id_ in self._parts.ends
+        delta, stopped = self._texts[row].push(id_, last or ends)
+        end: End | None = "length" if last else None
+        if stopped:
+            end = "stop string"
+        elif ends:
+            end = "end token"
+        text = self._parts.vocabulary.token(id_)
+        return Token(row, id_, text, delta, probability, end)
 
 
-@dataclass(frozen=True)
-class _Padding:
-    """The padding of prompts of different lengths.
-
-    Attributes:
-        mask_RT: 1 for each token of a row's text so far, 0 for padding.
-        position_RT: Position of each token of the next pass in its row's text.
-    """
-
-    mask_RT: Tensor
-    position_RT: Tensor
-
-    def select(self, rows: list[int]) -> _Padding:
-        """The padding of some rows."""
-        return _Padding(self.mask_RT[rows], self.position_RT[rows])
-
-    def advanced(self) -> _Padding:
-        """The padding one token later."""
-        one_R1 = self.mask_RT.new_ones(len(self.mask_RT), 1)
-        return _Padding(torch.cat([self.mask_RT, one_R1], dim=1), self.position_RT[:, -1:] + 1)
-
-
-def _padded(prompts: list[list[int]], device: torch.device) -> tuple[Tensor, _Padding | None]:
-    """Prompts as `[rows, tokens]`, and their padding; None where all have the same length."""
-    width = max(map(len, prompts))
-    ids_RT = torch.tensor([[0] * (width - len(ids)) + ids for ids in prompts], device=device)
-    if all(len(ids) == width for ids in prompts):
-        return ids_RT, None
-    mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
-    mask_RT = torch.tensor(mask, device=device)
-    return ids_RT, _Padding(mask_RT, (mask_RT.cumsum(dim=1) - 1).clamp(min=0))
+@torch.inference_mode()
+def _first(head: Head, states_RD: Tensor, group: EqualRows) -> Chosen:
+    """The first tokens of answers."""
+    return group.choose(head.output(states_RD))

@@ -35,28 +35,32 @@ class AppliedRows:
     Args:
         rows: Number of rows.
         deltas: The terms of each module.
+        first_block: The first block with a module that an adapter covers; None without any.
     """
 
-    def __init__(self, rows: int, deltas: Sequence[ModuleDeltas]) -> None:
+    def __init__(
+        self, rows: int, deltas: Sequence[ModuleDeltas], first_block: nn.Module | None = None
+    ) -> None:
         self._rows = rows
         self._deltas = deltas
+        self._first_block = first_block
 
     @contextmanager
-    def on(self, read_RT: Tensor | None = None) -> Iterator[None]:
-        """Within this context the model computes these rows; after it, it is the base again.
-
-        Args:
-            read_RT: Whether each token of the pass is a part of its row's text; None where all
-                are. Padding has no part in the weights that are recorded.
-        """
+    def on(self) -> Iterator[None]:
+        """Within this context the model computes these rows; after it, it is the base again."""
         handles = []
         block_inputs: dict[nn.Module, Tensor] = {}
+        shape = _PassShape(self._rows)
         try:
+            if self._deltas and self._first_block is not None:
+                handles.append(
+                    self._first_block.register_forward_pre_hook(shape.see, with_kwargs=True)
+                )
             for block in {one.block for one in self._deltas if one.ruled}:
                 keep = _keep_input(block_inputs)
                 handles.append(block.register_forward_pre_hook(keep, with_kwargs=True))
             for one in self._deltas:
-                add = _add(self._rows, one, block_inputs, read_RT)
+                add = _add(shape, one, block_inputs)
                 handles.append(one.module.register_forward_hook(add))
             yield
         finally:
@@ -73,21 +77,39 @@ def _keep_input(
     return keep
 
 
+class _PassShape:
+    """Rows and tokens of the pass that runs."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._tokens: int | None = None
+
+    def see(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Takes the number of tokens from the input of a block."""
+        self._tokens = (args[0] if args else kwargs["hidden_states"]).shape[1]
+
+    def by_rows(self, states: Tensor, module: nn.Module) -> Tensor:
+        """States as `[rows, tokens, width]`, a view; experts see all tokens as one list."""
+        if states.dim() == 3 and states.shape[0] == self._rows:
+            return states
+        if states.dim() == 2 and states.shape[0] == self._rows * (self._tokens or 0):
+            return states.reshape(self._rows, -1, states.shape[-1])
+        raise RuntimeError(
+            f"{module} gave {tuple(states.shape)}, not {self._rows} rows of tokens: its rows "
+            "cannot be told apart"
+        )
+
+
 def _add(
-    rows: int,
+    shape: _PassShape,
     deltas: ModuleDeltas,
     block_inputs: dict[nn.Module, Tensor],
-    read_RT: Tensor | None,
 ) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if output.dim() != 3 or output.shape[0] != rows:
-            raise RuntimeError(
-                f"{module} gave {tuple(output.shape)}, not {rows} rows of tokens: its rows cannot "
-                "be told apart"
-            )
+        x_RTI, out_RTO = shape.by_rows(inputs[0], module), shape.by_rows(output, module)
         for delta in deltas.constant:
-            delta.add(inputs[0], output)
+            delta.add(x_RTI, out_RTO)
         for ruled in deltas.ruled:
-            ruled.add(inputs[0], output, block_inputs[deltas.block], read_RT)
+            ruled.add(x_RTI, out_RTO, block_inputs[deltas.block])
 
     return add

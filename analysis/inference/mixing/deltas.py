@@ -76,6 +76,25 @@ class MixedAdapters:
 
 
 @dataclass(frozen=True)
+class RescaledOutput:
+    """The term of rows with DoRAs that rescales the module's own output, before any other term.
+
+    Attributes:
+        rows: The rows of the batch.
+        scales_n1O: `Σ w s` of each row's adapters.
+        bias_O: The module's bias, which is not rescaled; None without.
+    """
+
+    rows: Tensor
+    scales_n1O: Tensor
+    bias_O: Tensor | None
+
+    def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
+        """Adds the term to the module's output, which holds nothing else yet."""
+        out_RTO[self.rows] += without_bias(out_RTO[self.rows], self.bias_O) * self.scales_n1O
+
+
+@dataclass(frozen=True)
 class RuledAdapters:
     """The term of rows whose weights a rule gives, token by token.
 
@@ -88,6 +107,8 @@ class RuledAdapters:
         a_SI: A of the covering adapters, stacked: `[covering · rank, inputs]`.
         b_SO: B of the covering adapters, stacked: `[covering · rank, outputs]`.
         recorders: A recorder for each row, or None where nobody asks for the weights.
+        scales_kO: Scales of the covering adapters for the module's own output; None without DoRA.
+        bias_O: The module's bias, which is not rescaled; None without.
     """
 
     rows: Tensor
@@ -98,31 +119,34 @@ class RuledAdapters:
     a_SI: Tensor
     b_SO: Tensor
     recorders: Sequence[WeightRecorder | None]
+    scales_kO: Tensor | None = None
+    bias_O: Tensor | None = None
 
-    def add(
-        self, x_RTI: Tensor, out_RTO: Tensor, block_input_RTD: Tensor, read_RT: Tensor | None
-    ) -> None:
+    def add(self, x_RTI: Tensor, out_RTO: Tensor, block_input_RTD: Tensor) -> None:
         """Adds the term to the module's output.
 
         Args:
             x_RTI: Input of the module.
             out_RTO: Output of the module.
             block_input_RTD: Input of the module's block.
-            read_RT: Whether each token is a part of its row's text; None where all are.
         """
         x_nTI = x_RTI[self.rows]
-        at = ModuleInput(self.module, self.layer, x_nTI, block_input_RTD[self.rows])
+        own_nTO = None
+        if self.scales_kO is not None:
+            # The rows of a rule have no other term: their output is still the base's.
+            own_nTO = without_bias(out_RTO[self.rows], self.bias_O)
+        at = ModuleInput(self.module, self.layer, x_nTI, block_input_RTD[self.rows], own_nTO)
         weights_nTK = self._weights(at).to(x_nTI)
         h_nTS = x_nTI @ self.a_SI.T
         rank = h_nTS.shape[-1] // len(self.covering)
         h_nTS = h_nTS * weights_nTK.repeat_interleave(rank, dim=-1)
-        out_RTO[self.rows] += h_nTS @ self.b_SO
+        added_nTO = h_nTS @ self.b_SO
+        if self.scales_kO is not None and own_nTO is not None:
+            added_nTO = added_nTO + own_nTO * (weights_nTK @ self.scales_kO)
+        out_RTO[self.rows] += added_nTO
         for place, recorder in enumerate(self.recorders):
             if recorder is not None:
-                weights_TK = weights_nTK[place]
-                if read_RT is not None:
-                    weights_TK = weights_TK[read_RT[self.rows[place]]]
-                recorder.add(self.layer, self.covering, weights_TK)
+                recorder.add(self.layer, self.covering, weights_nTK[place])
 
     def _weights(self, at: ModuleInput) -> Tensor:
         weights_nTK = self.rule.weights(at)
@@ -141,7 +165,12 @@ class RuledAdapters:
         return weights_nTK
 
 
-Delta = SingleAdapter | MixedAdapters
+Delta = SingleAdapter | MixedAdapters | RescaledOutput
+
+
+def without_bias(output: Tensor, bias_O: Tensor | None) -> Tensor:
+    """A module's own output without its bias."""
+    return output if bias_O is None else output - bias_O
 
 
 def some_rows(all_RTN: Tensor, rows: Rows | None) -> Tensor:

@@ -15,7 +15,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from analysis.inference.mixing.applied_rows import AppliedRows, ModuleDeltas
-from analysis.inference.mixing.deltas import Delta, MixedAdapters, RuledAdapters, SingleAdapter
+from analysis.inference.mixing.deltas import (
+    Delta,
+    MixedAdapters,
+    RescaledOutput,
+    RuledAdapters,
+    SingleAdapter,
+)
 from analysis.inference.mixing.policies import Policy, WeightRule
 from analysis.inference.mixing.policy_weights import WeightRecorder
 from analysis.inference.mixing.row_groups import RowGroup, Rows, row_groups
@@ -49,7 +55,10 @@ class Mixture:
         self.layers = int(model.config.get_text_config().num_hidden_layers)
         modules = dict(model.named_modules())
         names = sorted({name for adapter in adapters for name in adapter.factors})
-        self._sites = [site_of(name, modules, self.layers, adapters) for name in names]
+        dtype = model.dtype
+        self._sites = [site_of(name, modules, self.layers, adapters, dtype) for name in names]
+        first = min(self._sites, key=lambda site: site.layer, default=None)
+        self._first_block = None if first is None else first.block
         self.modules = {site.name: site.module for site in self._sites}
         """The modules that adapters cover, by name."""
         # Below its first layer an adapter has moved nothing; an adapter that is zero never does.
@@ -69,12 +78,16 @@ class Mixture:
         self,
         policies: Sequence[Policy],
         recorders: Sequence[WeightRecorder | None] | None = None,
+        *,
+        one_token: bool = False,
     ) -> AppliedRows:
         """Prepares one row for each policy.
 
         Args:
             policies: The rows' policies.
             recorders: For each row, a recorder that takes the weights of its rule, or None.
+            one_token: Whether a pass runs one token of each row; many rows then share the reading
+                of the adapters' matrices.
         """
         recorders = recorders or [None] * len(policies)
         weights_RLK = torch.zeros(
@@ -88,31 +101,48 @@ class Mixture:
                 found.recorders.append(recorder)
             else:
                 weights_RLK[row] = policy.over(self.adapters)
-        return self._applied(weights_RLK, list(ruled.values()))
+        return self._applied(weights_RLK, list(ruled.values()), one_token=one_token)
 
-    def _applied(self, weights_RLK: Tensor, ruled: Sequence[_RuledRows]) -> AppliedRows:
+    def _applied(
+        self, weights_RLK: Tensor, ruled: Sequence[_RuledRows], *, one_token: bool = False
+    ) -> AppliedRows:
         groups: dict[tuple[int, tuple[int, ...]], list[RowGroup]] = {}
+        # Many sites have the same weights in the same shape.
+        spread: dict[tuple[object, ...], Tensor] = {}
         deltas = []
         for site in self._sites:
             key = (site.layer, site.covering)
             if key not in groups:
-                groups[key] = row_groups(weights_RLK[:, site.layer, list(site.covering)])
-            constant = [self._constant(site, group) for group in groups[key]]
+                weights_RK = weights_RLK[:, site.layer, list(site.covering)]
+                groups[key] = row_groups(weights_RK, one_token=one_token)
+            constant = _rescaled(site, weights_RLK)
+            constant += [self._constant(site, group, spread) for group in groups[key]]
             by_rule = [one for rows in ruled if (one := self._by_rule(site, rows)) is not None]
             if constant or by_rule:
                 deltas.append(ModuleDeltas(site.module, site.block, constant, by_rule))
-        return AppliedRows(weights_RLK.shape[0], deltas)
+        return AppliedRows(weights_RLK.shape[0], deltas, self._first_block)
 
-    def _constant(self, site: Site, group: RowGroup) -> Delta:
+    def _constant(
+        self, site: Site, group: RowGroup, spread: dict[tuple[object, ...], Tensor]
+    ) -> Delta:
+        """The term of rows with constant weights.
+
+        Args:
+            site: The module.
+            group: The rows.
+            spread: The weights of mixed rows for each rank; filled on the way.
+        """
         rows = None if group.rows is None else _on(group.rows, site)
         adapters, weights = _on(group.adapters, site), group.weights
         a_nrI, b_nrO = site.a_KrI[adapters], site.b_KrO[adapters]
         if not group.mixed:
             return SingleAdapter(rows, a_nrI, b_nrO, None if weights is None else weights.to(a_nrI))
         assert weights is not None
-        weights_n1S = weights.repeat_interleave(a_nrI.shape[1], dim=2).to(a_nrI)
+        key = (id(group), a_nrI.shape[1], a_nrI.dtype, a_nrI.device)
+        if key not in spread:
+            spread[key] = weights.repeat_interleave(a_nrI.shape[1], dim=2).to(a_nrI)
         return MixedAdapters(
-            rows, a_nrI.flatten(0, 1), b_nrO.flatten(0, 1), weights_n1S, self._transposed
+            rows, a_nrI.flatten(0, 1), b_nrO.flatten(0, 1), spread[key], self._transposed
         )
 
     def _by_rule(self, site: Site, ruled: _RuledRows) -> RuledAdapters | None:
@@ -121,7 +151,7 @@ class Mixture:
         covering = [place for place, name in enumerate(ruled.rule.adapters) if name in names]
         if not covering:
             return None
-        stacked = [names.index(ruled.rule.adapters[place]) for place in covering]
+        stacked = _slice([names.index(ruled.rule.adapters[place]) for place in covering])
         return RuledAdapters(
             rows=torch.tensor(ruled.rows, device=site.a_KrI.device),
             module=site.name,
@@ -131,7 +161,32 @@ class Mixture:
             a_SI=site.a_KrI[stacked].flatten(0, 1),
             b_SO=site.b_KrO[stacked].flatten(0, 1),
             recorders=ruled.recorders,
+            scales_kO=None if site.scales_KO is None else site.scales_KO[stacked],
+            bias_O=_bias_of(site),
         )
+
+
+def _rescaled(site: Site, weights_RLK: Tensor) -> list[Delta]:
+    """The term of rows that weigh DoRAs which cover the module; [] where there is none."""
+    if site.scales_KO is None:
+        return []
+    weights_RK = weights_RLK[:, site.layer, list(site.covering)].to(site.scales_KO)
+    scales_RO = weights_RK @ site.scales_KO
+    rows = scales_RO.any(dim=1).nonzero().flatten()
+    if not len(rows):
+        return []
+    return [RescaledOutput(rows, scales_RO[rows].unsqueeze(1), _bias_of(site))]
+
+
+def _slice(index: list[int]) -> list[int] | slice:
+    """A slice where the indices are consecutive: a view, no copy."""
+    first, end = index[0], index[0] + len(index)
+    return slice(first, end) if index == list(range(first, end)) else index
+
+
+def _bias_of(site: Site) -> Tensor | None:
+    bias = getattr(site.module, "bias", None)
+    return bias if isinstance(bias, Tensor) else None
 
 
 def _on(index: Rows, site: Site) -> Rows:

@@ -61,12 +61,15 @@ class ModuleInput:
         layer: The layer of the module.
         input_RTI: Input of the module, `[rows, tokens, inputs]`.
         block_input_RTD: Input of the module's block, before its norm, `[rows, tokens, width]`.
+        own_RTO: Output of the module in the base, without bias, `[rows, tokens, outputs]`; None
+            where no DoRA is on the module.
     """
 
     module: str
     layer: int
     input_RTI: Tensor
     block_input_RTD: Tensor
+    own_RTO: Tensor | None = None
 
 
 class WeightRule(ABC):

@@ -28,6 +28,12 @@ class PolicyWeights:
     deviation_LK: Tensor = field(repr=False)
     constant: bool
 
+    @classmethod
+    def of(cls, policy: ConstantWeights) -> PolicyWeights:
+        """The weights of a policy that never change."""
+        mean_LK = policy.weights_LK.double()
+        return cls(policy.adapters, mean_LK, torch.zeros_like(mean_LK), constant=True)
+
 
 class WeightRecorder:
     """Adds up the weights that a rule gives one row, pass by pass.
@@ -59,6 +65,16 @@ class WeightRecorder:
             self._sum_LK[layer, covering] += weights_TK.sum(dim=0)
             self._squares_LK[layer, covering] += weights_TK.square().sum(dim=0)
 
+    def sums(self) -> tuple[Tensor, ...]:
+        """All that was taken so far, for `restore`."""
+        with self._lock:
+            return self._count_LK.clone(), self._sum_LK.clone(), self._squares_LK.clone()
+
+    def restore(self, sums: tuple[Tensor, ...]) -> None:
+        """Goes back to what was taken by the time of `sums`, after a pass that failed."""
+        with self._lock:
+            self._count_LK, self._sum_LK, self._squares_LK = sums
+
     def result(self) -> PolicyWeights:
         """Mean and spread of the weights taken so far."""
         with self._lock:
@@ -66,12 +82,6 @@ class WeightRecorder:
             mean_LK = self._sum_LK / count_LK
             variance_LK = (self._squares_LK / count_LK - mean_LK.square()).clamp_min(0)
         return PolicyWeights(self._adapters, mean_LK, variance_LK.sqrt(), constant=False)
-
-
-def constant_weights(policy: ConstantWeights) -> PolicyWeights:
-    """The weights of a policy that never change."""
-    mean_LK = policy.weights_LK.double()
-    return PolicyWeights(policy.adapters, mean_LK, torch.zeros_like(mean_LK), constant=True)
 
 
 def recorder_of(policy: Policy, layers: int) -> WeightRecorder | None:

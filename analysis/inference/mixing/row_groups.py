@@ -29,7 +29,7 @@ class RowGroup:
     weights: Tensor | None
 
 
-def row_groups(weights_RK: Tensor) -> list[RowGroup]:
+def row_groups(weights_RK: Tensor, *, one_token: bool = False) -> list[RowGroup]:
     """How the rows of a layer are computed.
 
     A row with one adapter pays for that one; rows that mix share one stacked product; a row
@@ -37,9 +37,15 @@ def row_groups(weights_RK: Tensor) -> list[RowGroup]:
 
     Args:
         weights_RK: The rows' weights of the adapters that cover the same linears.
+        one_token: Whether a pass runs one token of each row. Its cost is then the reading of the
+            adapters' matrices: where more rows have one adapter than there are adapters in use,
+            all rows mix those in use, most of them by 0.
     """
     weights_RK = weights_RK.double().cpu()
     used_R = (weights_RK != 0).sum(dim=1)
+    in_use = (weights_RK != 0).any(dim=0).nonzero().flatten()
+    if one_token and int((used_R == 1).sum()) > len(in_use):
+        return [RowGroup(None, _index(in_use), True, weights_RK[:, in_use].unsqueeze(1))]
     found = []
     if (single := (used_R == 1).nonzero().flatten()).numel():
         chosen = (weights_RK[single] != 0).to(torch.int8).argmax(dim=1)

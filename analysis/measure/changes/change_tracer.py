@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from analysis.common.progress import Progress
-from analysis.measure.baseline import neutral_queries
+from analysis.measure.baseline import each_neutral_query
 from analysis.measure.changes.changes import Changes, changes_of
-from analysis.measure.changes.map_norms import MapNorms, change_map, map_norms
+from analysis.measure.changes.map_norms import MapNorms, change_norms
 from analysis.measure.changes.neutral import NeutralChanges, neutral_changes
 from analysis.measure.trace import Trace
 from analysis.measure.tracer import Tracer
@@ -32,9 +32,7 @@ class ChangeTracer(Tracer):
         """Computes `‖ΔW x‖` of all adapters in all their modules; made once."""
         return self.facts.derived(
             "change norms",
-            lambda: map_norms(
-                {name: self.facts.factors(name) for name in self.adapters}, change_map
-            ),
+            lambda: change_norms({name: self.facts.factors(name) for name in self.adapters}),
         )
 
     def changes(self, trace: Trace) -> Changes:
@@ -71,23 +69,24 @@ class ChangeTracer(Tracer):
         return kept.of(chosen)
 
     def _neutral(self, progress: Progress | None) -> NeutralChanges:
-        queries, change_norms = neutral_queries(), self.change_norms()
+        sizes = self.change_norms()
         norms: dict[str, list[Tensor]] = defaultdict(list)
         changes = []
-        for number, query in enumerate(queries):
-            if progress is not None:
-                progress(f"neutral query {number + 1} of {len(queries)}", number / len(queries))
+        for query, told in each_neutral_query(progress):
             prompt = self.prompt(query)
             tokens = range(1, len(prompt.ids))
             with self.background.paused():
-                found = self._runner.trace(prompt.ids, (), tokens).module_inputs
-                for module, x_TI in found.items():
-                    norms[module].append(change_norms.norms(module, x_TI, self.adapters).cpu())
+                found = self._runner.trace(prompt.ids, (), tokens, told).module_inputs
+                rescaled = {name: x_TI for name, x_TI in found.items() if name in sizes.rescaled}
+                own = self._runner.base.outputs(rescaled)
+                for name, x_TI in found.items():
+                    size_TK = sizes.norms(name, x_TI, self.adapters, own_NO=own.get(name))
+                    norms[name].append(size_TK.cpu())
                 kept = [tokens.index(place) for place in (prompt.query_last, prompt.last)]
                 inputs = {module: x_TI[kept] for module, x_TI in found.items()}
                 changes.append(self._changes(inputs, self.adapters))
         return neutral_changes(self.adapters, norms, changes)
 
     def _changes(self, inputs: Mapping[str, Tensor], adapters: tuple[str, ...]) -> Changes:
-        norms = self._runner.output_norms(inputs)
-        return changes_of(inputs, norms, self.change_norms(), adapters, self._runner.layers)
+        outputs = self._runner.base.outputs(inputs)
+        return changes_of(inputs, outputs, self.change_norms(), adapters, self._runner.layers)

@@ -54,7 +54,7 @@ def at_position(values_PN: Tensor, position: str) -> Tensor:
 
 def changes_of(
     inputs: Mapping[str, Tensor],
-    base_norms: Mapping[str, Tensor],
+    outputs: Mapping[str, Tensor],
     change_norms: MapNorms,
     adapters: tuple[str, ...],
     layers: int,
@@ -63,7 +63,7 @@ def changes_of(
 
     Args:
         inputs: Input of each module at the kept positions, `[positions, inputs]` by name.
-        base_norms: `‖W x‖` of each module at the kept positions, `[positions]` by name.
+        outputs: `W x` of each module at the kept positions, `[positions, outputs]` by name.
         change_norms: Computes `‖ΔW x‖`.
         adapters: Names of the adapters.
         layers: Number of layers.
@@ -72,8 +72,9 @@ def changes_of(
     count_LK = torch.zeros(layers, len(adapters), dtype=torch.float64)
     for module, x_PI in inputs.items():
         layer = layer_of(module, layers)
-        norms_PK = change_norms.norms(module, x_PI, adapters).double().cpu()
-        base_P1 = base_norms[module].double().unsqueeze(1)
+        own_PO = outputs[module]
+        norms_PK = change_norms.norms(module, x_PI, adapters, own_NO=own_PO).double().cpu()
+        base_P1 = own_PO.norm(dim=1, keepdim=True).double()
         # Where the base gives 0 there is no share to speak of.
         shares_PK = torch.where(base_P1 > 0, norms_PK / base_P1, 0)
         sums_2PLK[:, :, layer] += torch.stack([norms_PK, shares_PK])

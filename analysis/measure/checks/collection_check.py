@@ -16,9 +16,12 @@ def check_collection(collection: Collection) -> None:
         InputError: It has no adapter, there is no such lens, position or normalisation, or
             the lens has no fitted file.
     """
+    named = collection.manifest.is_file()
+    place = str(collection.manifest) if named else f"The base {collection.base.title}"
     if not collection.adapters:
         raise InputError(
-            f"{collection.manifest} has no adapter: add [[adapters]] with name and folder for each."
+            f"{place} has no adapter: add [[adapters]] with name and folder for each, or "
+            "--adapter NAME=FOLDER."
         )
     for key, value, known in (
         ("lens", collection.lens, tuple(lenses())),

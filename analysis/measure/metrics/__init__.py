@@ -61,6 +61,18 @@ def check_metrics(names: Sequence[str]) -> None:
             raise InputError(f"There is no metric {name!r}: take one of {', '.join(metrics())}.")
 
 
+def metric_of(given: str | Metric) -> Metric:
+    """A metric by its name; a metric stays as it is.
+
+    Raises:
+        InputError: There is no such metric.
+    """
+    if isinstance(given, Metric):
+        return given
+    check_metrics((given,))
+    return metrics()[given]
+
+
 def measure_all(names: Sequence[str], base_V: Tensor, shift_NV: Tensor) -> Tensor:
     """The values of several metrics, which share the most expensive parts.
 
@@ -75,13 +87,16 @@ def measure_all(names: Sequence[str], base_V: Tensor, shift_NV: Tensor) -> Tenso
     Raises:
         InputError: There is no such metric.
     """
+    return measure_pairs([metric_of(name) for name in names], base_V, shift_NV)
+
+
+def measure_pairs(chosen: Sequence[Metric], base_V: Tensor, shift_NV: Tensor) -> Tensor:
+    """As `measure_all`, with metrics that need not be among the listed ones."""
     import torch
 
     from analysis.measure.metrics._base_distribution import BaseDistribution
     from analysis.measure.metrics._pair import Pair
 
-    check_metrics(names)
-    chosen = [metrics()[name] for name in names]
     base = BaseDistribution(base_V)
     values_MN = base_V.new_zeros(len(chosen), len(shift_NV), dtype=torch.float64)
     for adapter, shift_V in enumerate(shift_NV):

@@ -46,6 +46,11 @@ class Pair:
         """The base's probabilities."""
         return self._base.in_float64.exp_log_softmax_V
 
+    @property
+    def log_p_V(self) -> Tensor:
+        """The logarithms of the base's probabilities."""
+        return self._base.in_float64.log_softmax_V
+
     @cached_property
     def q_V(self) -> Tensor:
         """The adapter's probabilities."""

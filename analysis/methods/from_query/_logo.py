@@ -42,7 +42,8 @@ def logo_policy(context: Context, score: Callable[[Tensor], float]) -> ConstantW
             scores.append(0.0)
             continue
         x_I = inputs[module].to(factor.a_rI.device).double()
-        scores.append(score(factor.b_Or.double() @ (factor.a_rI.double() @ x_I)))
+        a_rI, b_Or = factor.pair()
+        scores.append(score(b_Or.double() @ (a_rI.double() @ x_I)))
     weights_K = shares(torch.tensor(scores, dtype=torch.float64))
     return ConstantWeights(context.adapters, weights_K.repeat(context.layers, 1))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _policy(context: Context, adapter: str) -> ConstantWeights:
-    return ConstantWeights(context.adapters, context.settings.weigh(context.divergence()))
+    return ConstantWeights(context.adapters, context.settings.weigh(context.relevance()))
 
 
 METHOD = Method(
@@ -28,7 +28,8 @@ METHOD = Method(
         cost="One forward pass with a row for each adapter, and the LM head once a layer.",
         traps="Divergence grows about with the square of an adapter's size, and an adapter that "
         "changes every text gets weight everywhere. The paper reads the LM head without the final "
-        "norm and at the query's last token; here lens and position are choices.",
+        "norm and at the query's last token; here lens and position are choices, and the signal is "
+        "too: another than the divergence, as it is or over each adapter's usual one.",
     ),
     order=30,
     of_divergence=True,

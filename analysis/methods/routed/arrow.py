@@ -59,9 +59,9 @@ def directions_of(factors: Mapping[str, Mapping[str, Factor]]) -> MapNorms:
     Args:
         factors: For each adapter its A and B by name of the module.
     """
-    from analysis.measure.changes.map_norms import map_norms
+    from analysis.measure.changes.map_norms import direction_map, map_norms
 
-    return map_norms(factors, _direction)
+    return map_norms(factors, direction_map)
 
 
 def arrow_directions(context: Context) -> MapNorms:
@@ -69,23 +69,6 @@ def arrow_directions(context: Context) -> MapNorms:
     return context.derived(
         "arrow", lambda: directions_of({name: context.factors(name) for name in context.available})
     )
-
-
-def _direction(factor: Factor) -> Tensor:
-    """The top right singular vector of `ΔW = B A`, `[1, inputs]`, without forming ΔW.
-
-    With `Aᵀ = Q R`, `ΔW = B Rᵀ Qᵀ`, and the vector is `Q u`, with u the top eigenvector of
-    `R BᵀB Rᵀ`, a matrix as small as the rank. Zeros where ΔW is 0.
-    """
-    import torch
-
-    a_rI, b_Or = factor.a_rI.double(), factor.b_Or.double()
-    if not bool(a_rI.any()) or not bool(b_Or.any()):
-        return torch.zeros_like(a_rI[:1])
-    q_Ir, r_rr = torch.linalg.qr(a_rI.T)
-    gram_rr = r_rr @ (b_Or.T @ b_Or) @ r_rr.T
-    direction_I: Tensor = q_Ir @ torch.linalg.eigh(gram_rr).eigenvectors[:, -1]
-    return direction_I.unsqueeze(0)
 
 
 def _policy(context: Context, adapter: str) -> ArrowRule:

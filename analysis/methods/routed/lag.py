@@ -46,7 +46,9 @@ class LagRule(WeightRule):
         """The weights at one module, `[rows, tokens, adapters]`."""
         none = float("-inf")
         fits_RTK = self.directions.norms(at.module, at.input_RTI, self.names, absent=none)
-        scores_RTK = self.change_norms.norms(at.module, at.input_RTI, self.names, absent=none)
+        scores_RTK = self.change_norms.norms(
+            at.module, at.input_RTI, self.names, absent=none, own_NO=at.own_RTO
+        )
         scores_RTK = scores_RTK.where(shortlist(fits_RTK, self.top), none)
         return largest_alone(scores_RTK, TIE * scores_RTK.amax(dim=-1, keepdim=True))
 

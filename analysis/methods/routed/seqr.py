@@ -44,7 +44,7 @@ class SeqrRule(WeightRule):
     def weights(self, at: ModuleInput) -> Tensor:
         """The weights at one module, `[rows, tokens, adapters]`."""
         norms_RTK = self.change_norms.norms(
-            at.module, at.input_RTI, self.adapters, absent=float("-inf")
+            at.module, at.input_RTI, self.adapters, absent=float("-inf"), own_NO=at.own_RTO
         )
         mean_K = self.neutral.mean[at.module]
         deviation_K = self.neutral.deviation[at.module].maximum(_LEAST_DEVIATION * mean_K)

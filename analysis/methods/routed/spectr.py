@@ -44,7 +44,7 @@ class SpectrRule(WeightRule):
     def weights(self, at: ModuleInput) -> Tensor:
         """The weights at one module, `[rows, tokens, adapters]`."""
         scores_RTK = self.change_norms.norms(
-            at.module, at.input_RTI, self.names, absent=float("-inf")
+            at.module, at.input_RTI, self.names, absent=float("-inf"), own_NO=at.own_RTO
         )
         return top_softmax(scores_RTK, self.top)
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import PreTrainedModel
 
 from analysis.__main__ import main
 from analysis.engine import Engine
+from analysis.measure.lenses import SATURATED
 from analysis.measure.normalisation import normalise
 from analysis.methods import fuse
+from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
 
 QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
 pytestmark = pytest.mark.base
 
 
-@pytest.fixture(scope="module")
-def engine(embedded_folder: Path) -> Engine:
-    return Engine.load(load_collection())
+@pytest.fixture
+def engine(bundled_engine: Engine) -> Engine:
+    return bundled_engine
 
 
 def test_a_query_is_read_as_the_form_says(engine: Engine) -> None:
@@ -36,7 +37,7 @@ def test_a_query_is_read_as_the_form_says(engine: Engine) -> None:
 
 def test_the_weights_of_a_query_are_shares(engine: Engine) -> None:
     trace = engine.trace(QUERY)
-    for lens in ("norm", "raw"):
+    for lens in ("norm", "raw", "jacobian"):
         divergence = engine.divergence(trace, lens)
         weights_LK = normalise(divergence.values_LK)
         assert weights_LK.shape == (18, len(engine.adapters))
@@ -45,12 +46,20 @@ def test_the_weights_of_a_query_are_shares(engine: Engine) -> None:
     assert bool((engine.divergence(trace).values_LK[-1] > 0).all())
 
 
+def test_the_bundled_jacobian_lens_is_the_norm_in_the_last_layer(engine: Engine) -> None:
+    trace = engine.trace(QUERY)
+    norm, jacobian = (engine.divergence(trace, lens) for lens in ("norm", "jacobian"))
+    torch.testing.assert_close(jacobian.values_LK[-1], norm.values_LK[-1])
+    assert (norm.values_LK[:-1] - jacobian.values_LK[:-1]).abs().amin(dim=1).gt(0).all()
+    assert jacobian.peak_L.max() < SATURATED
+
+
 def test_base_and_adapter_rows_are_transformers_and_peft(
-    engine: Engine, embedded_folder: Path
+    engine: Engine, embedded_model: PreTrainedModel
 ) -> None:
     collection = load_collection()
     trace = engine.trace(QUERY)
-    base = AutoModelForCausalLM.from_pretrained(embedded_folder, dtype=torch.float32).eval()
+    base = embedded_model
     ids_RT = torch.tensor([trace.prompt.ids])
     adapter = collection.adapters[0]
     peft = PeftModel.from_pretrained(copy.deepcopy(base), str(adapter.folder)).eval()
@@ -77,9 +86,17 @@ def test_answers_stream_side_by_side(engine: Engine) -> None:
 
 
 def test_the_command_traces_the_default_collection(
-    embedded_folder: Path, capsys: pytest.CaptureFixture[str]
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    collections = []
+
+    def load(collection: Collection, *args: object, **named: object) -> Engine:
+        collections.append(collection)
+        return engine  # as the command would load it once more
+
+    monkeypatch.setattr(Engine, "load", load)
     assert main(["trace", QUERY, "--json"]) == 0
+    assert collections == [load_collection()]
     found = json.loads(capsys.readouterr().out)
     assert found["collection"] == "gemma-3-270m"
     assert found["layers"] == 18

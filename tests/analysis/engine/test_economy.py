@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,9 +58,15 @@ def test_a_trace_is_one_call_and_asking_again_is_none(made: tuple[Engine, PreTra
                     engine.divergence(trace, name, position, metric)
         engine.cell(trace, 1, "math")
         assert len(calls) == 1
-        engine.trace(QUERY, ["math"])
+        # The rows of some of the adapters are there, and so are their divergences.
+        part = engine.trace(QUERY, ["math"])
+        assert part.adapters == ("math",) and len(calls) == 1
+        assert torch.equal(part.hidden_RLPD, trace.hidden_RLPD[[0, 2]])
+        assert torch.equal(
+            engine.divergence(part).values_LK, engine.divergence(trace).values_LK[:, 1:]
+        )
         engine.trace(QUERY + " ")
-        assert len(calls) == 3
+        assert len(calls) == 2
 
 
 def test_only_a_new_lens_or_position_reads_the_layers_again(
@@ -165,8 +172,8 @@ def test_a_batch_too_large_for_one_pass_takes_several_and_changes_nothing(
         several = engine.trace(QUERY, progress=lambda _, share: told.append(share))
     assert calls == [(count, tokens) for count in rows]
     torch.testing.assert_close(several.hidden_RLPD, expected.hidden_RLPD, rtol=1e-10, atol=1e-10)
-    steps = len(rows) * tiny.LAYERS
-    assert told == pytest.approx([(step + 1) / steps for step in range(steps)])
+    shares = [count / tiny.LAYERS / sum(rows) for count in rows for _ in range(tiny.LAYERS)]
+    assert told == pytest.approx(torch.tensor(shares).cumsum(0).tolist())
 
 
 def test_every_token_is_the_trace_at_its_positions(made: tuple[Engine, PreTrainedModel]) -> None:
@@ -207,3 +214,21 @@ def test_a_cell_spells_out_its_divergence(made: tuple[Engine, PreTrainedModel]) 
         engine.cell(trace, 99, "math")
     with pytest.raises(InputError, match="adapter 'nope'"):
         engine.cell(trace, 0, "nope")
+
+
+def test_the_same_question_at_once_runs_the_model_once(tmp_path: Path) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS)
+    barrier, found = threading.Barrier(3), []
+
+    def ask() -> None:
+        barrier.wait(30)
+        found.append(engine.trace(QUERY))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    with counted(model) as calls:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert calls == [(3, len(found[0].prompt.ids))]
+    assert all(one is found[0] for one in found)

@@ -25,7 +25,9 @@ from analysis.measure.metrics import check_metrics, measure_all, metrics
 from analysis.models.manifest import load_collection
 from app.explore import control_column
 from app.explore.controls import Controls
-from app.state.view_settings import ViewSettings, lens_choices, metric_choices
+from app.state.settings.choices import lens_choices, metric_choices
+from app.state.settings.view_settings import ViewSettings
+from app.state.settings.wording import described
 from app.widgets.labels import labels_of
 from tests import tiny
 from tests.added import added_file
@@ -79,7 +81,7 @@ def test_an_added_lens_and_metric_are_listed_everywhere(
     assert ("Total variation", "total-variation") in metric_choices()
     own = ViewSettings("by-layer", metric="total-variation")
     assert own.unit == " bananas"
-    assert "by-layer lens, Total variation" in own.described()
+    assert "by-layer lens, Total variation" in described(own)
     controls = Controls()
     with gr.Blocks(analytics_enabled=False):
         control_column.build(controls, collection, labels_of(collection), stored=False)
@@ -160,10 +162,12 @@ def test_a_file_without_its_object_and_a_name_used_twice_are_refused(tmp_path: P
 def test_lenses_and_metrics_are_listed_before_torch_is_loaded() -> None:
     code = (
         "import sys\n"
-        "from app.state.view_settings import ViewSettings, lens_choices, metric_choices\n"
+        "from app.state.settings.choices import lens_choices, metric_choices\n"
+        "from app.state.settings.view_settings import ViewSettings\n"
+        "from app.state.settings.wording import described\n"
         "from analysis.models.manifest import load_collection\n"
         "assert lens_choices(load_collection())\n"
-        "assert metric_choices() and ViewSettings().described()\n"
+        "assert metric_choices() and described(ViewSettings())\n"
         "sys.exit('torch' in sys.modules)"
     )
     root = Path(analysis.__file__).parent.parent

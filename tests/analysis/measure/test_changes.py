@@ -14,9 +14,13 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
+from analysis.inference.mixing.rows import Row
 from analysis.inference.mixing.sites import layer_of
 from analysis.measure.baseline import neutral_queries
 from analysis.measure.changes.map_norms import change_map, map_norms
+from analysis.measure.weight_settings import WeightSettings
+from analysis.methods import fuse
+from analysis.methods.routed.spectr import SpectrRule
 from analysis.models.adapters import Factor
 from tests import tiny
 from tests.analysis.engine.test_economy import counted
@@ -105,6 +109,46 @@ def test_a_querys_changes_are_those_of_whole_matrices(family: str, tmp_path: Pat
     assert not found.relative_PLK.is_inference()
 
 
+def test_a_dora_is_measured_from_the_modules_own_output(tmp_path: Path) -> None:
+    adapters = {"plain": {}, "dora": {"dora": True, "rank": 2}, "still": {"strength": 0.0}}
+    engine, model, _ = tiny.tiny_engine(tmp_path, adapters, family="qwen2")
+    names = ("dora", "still", "plain")
+    trace = engine.trace(QUERY, names)
+    expected, found = slow_changes(engine, model, QUERY, names), engine.changes(trace)
+    assert torch.allclose(found.absolute_PLK, expected["abs"], rtol=1e-9)
+    assert torch.allclose(found.relative_PLK, expected["rel"], rtol=1e-9)
+    # Whole matrices give the same numbers, and no other adapter's matrix grows with them.
+    whole = map_norms({name: engine.facts.factors(name) for name in names}, change_map)
+    assert max(maps.shape[1] for maps in whole.maps.values()) >= tiny.INNER
+    assert {maps.shape[1] for maps in engine.change_norms().maps.values()} == {4}
+    runs = [
+        base_inputs(model, engine.prompt(query).ids, list(whole.maps))
+        for query in neutral_queries()
+    ]
+    usual = engine.neutral(names)
+    for module, mean_K in usual.mean.items():
+        x_NI = torch.cat([run[module][0][1:] for run in runs])
+        assert torch.allclose(mean_K, whole.norms(module, x_NI, names).mean(dim=0))
+    prompt = trace.prompt
+    tokens = slice(prompt.query_first, prompt.query_last + 1)
+    ratios_LK = torch.zeros(engine.layers, 3).double()
+    for module, (x_TI, out_TO) in base_inputs(model, prompt.ids, list(whole.maps)).items():
+        bias = model.get_submodule(module).bias
+        own_TO = out_TO if bias is None else out_TO - bias  # type: ignore[operator]
+        norms_TK = whole.norms(module, x_TI[tokens], names)
+        ratio_K = (norms_TK / own_TO[tokens].norm(dim=1, keepdim=True)).mean(dim=0)
+        ratios_LK[layer_of(module, engine.layers)] += ratio_K / 7
+    signal = engine.relevance(prompt, names, WeightSettings(signal="change")).values_LK
+    assert torch.allclose(signal, ratios_LK)
+    rules = [*fuse(["spectr"], engine.context(trace)), Row("whole", SpectrRule(names, whole))]
+    losses = engine.answer_losses([prompt] * 2, [prompt.ids[3:9]] * 2, rules)
+    assert torch.allclose(losses[0], losses[1], rtol=1e-6)
+    for name in ("seqr", "lag"):
+        (row,) = fuse([name], engine.context(trace))
+        (loss_T,) = engine.answer_losses([prompt], [prompt.ids[3:9]], [row])
+        assert bool(loss_T.isfinite().all())
+
+
 def test_usual_changes_are_those_over_the_neutral_queries(tmp_path: Path) -> None:
     engine, model, _ = tiny.tiny_engine(tmp_path, adapters_for("gemma3"))
     names = ("upper", "whole")
@@ -116,7 +160,8 @@ def test_usual_changes_are_those_over_the_neutral_queries(tmp_path: Path) -> Non
         context = engine.context(engine.prompt(QUERY), ["whole"])
         alone = context.neutral()
         assert len(calls) == len(queries) == found.queries, "one run serves every choice"
-    assert told[0].startswith("neutral query 1 of") and len(told) == len(queries)
+    assert told[0].startswith("neutral query 1 of") and len(set(told)) == len(queries)
+    assert len(told) > 2 * len(queries), "told at each layer, where Stop ends it"
     deltas = deltas_of({name: engine.facts.factors(name) for name in names})
     runs = [base_inputs(model, engine.prompt(query).ids, list(deltas)) for query in queries]
     for module, own in deltas.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -18,12 +19,12 @@ from analysis.inference.head import Head
 from analysis.measure.layer_reading import read_layers
 from analysis.measure.lenses import BoundLens, bind_lens, lenses
 from analysis.measure.lenses.jacobian import LENS, MATRICES
-from analysis.models.fitted import FittedFiles, Origin, read_fitted, write_fitted
+from analysis.models.fitted import FittedFiles, Origin, origin_of, read_fitted, write_fitted
 from analysis.models.manifest import load_collection
 from analysis.training.lenses.controls import controls_of
 from app.explore import control_column
 from app.explore.controls import Controls
-from app.state.view_settings import lens_choices, lens_note
+from app.state.settings.choices import lens_choices, lens_note
 from app.widgets.labels import labels_of
 from tests import tiny
 
@@ -44,11 +45,13 @@ def manifest(tmp_path: Path) -> Path:
     return tiny.tiny_collection(tmp_path / "tiny", {"zero": {"strength": 0.0}, "math": {}})
 
 
+def origin(manifest: Path) -> Origin:
+    return origin_of(COMMAND, "text", load_collection(manifest).base)
+
+
 @pytest.fixture
 def fitted(manifest: Path) -> Path:
-    write_fitted(
-        manifest.parent / LENS.fitted, {MATRICES: matrices()}, Origin(COMMAND, "text", "base")
-    )
+    write_fitted(manifest.parent / LENS.fitted, {MATRICES: matrices()}, origin(manifest))
     return manifest
 
 
@@ -134,7 +137,7 @@ def test_the_page_offers_the_lens_or_says_what_is_missing(manifest: Path) -> Non
     # A stored example says something else there; the reason comes back once a run unlocks it.
     assert COMMAND in without.locked[without["lens"]]
     path = manifest.parent / LENS.fitted
-    write_fitted(path, {MATRICES: matrices()}, Origin(COMMAND, "text", "base"))
+    write_fitted(path, {MATRICES: matrices()}, origin(manifest))
     offered = controls_of_page(manifest)
     assert offered.link_fields["lens"].read("jacobian") == "jacobian"
     assert ("Jacobian", "jacobian") in offered["lens"].choices
@@ -145,7 +148,7 @@ def test_the_page_offers_the_lens_or_says_what_is_missing(manifest: Path) -> Non
 @pytest.mark.parametrize(
     ("tensors", "base", "said"),
     [
-        ({MATRICES: matrices()}, "other", "made for the base other, not base: make it anew"),
+        ({MATRICES: matrices()}, "other", "made for the base other, not base .*: make it anew"),
         ({MATRICES: matrices()[:, :5]}, "base", r"matrices \[3, 5, 32\], not those of a base of"),
         ({MATRICES: matrices()[:2]}, "base", r"matrices \[2, 32, 32\].*with layer 2: make it anew"),
     ],
@@ -153,7 +156,12 @@ def test_the_page_offers_the_lens_or_says_what_is_missing(manifest: Path) -> Non
 def test_matrices_of_another_base_are_refused(
     manifest: Path, tensors: dict[str, Tensor], base: str, said: str
 ) -> None:
-    write_fitted(manifest.parent / LENS.fitted, tensors, Origin(COMMAND, "text", base))
+    own = origin(manifest)
+    write_fitted(
+        manifest.parent / LENS.fitted,
+        tensors,
+        own if base == "base" else replace(own, base=base, base_digest="0" * 64),
+    )
     engine = Engine.load(load_collection(manifest), dtype="float32")
     with pytest.raises(InputError, match=said):
         engine.divergence(engine.trace(QUERY), "jacobian")

@@ -95,3 +95,20 @@ def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
         engine.read_ahead(trace, "nope", 0, "math")
     with pytest.raises(InputError, match="no cell at layer 9"):
         engine.read_ahead(trace, "norm", 9, "math")
+
+
+def test_the_widest_trace_serves_its_parts_whatever_is_traced_after_it(tmp_path: Path) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, {name: {"rank": 2} for name in "abc"})
+    wide = engine.trace(QUERY, ("a", "b"))
+    with counted(model) as calls:
+        engine.trace(QUERY, ("c",))
+        assert len(calls) == 1
+        part = engine.trace(QUERY, ("b",))
+        assert len(calls) == 1 and torch.equal(part.hidden_RLPD, wide.hidden_RLPD[[0, 2]])
+        engine.trace(QUERY)
+        engine.trace(QUERY, ("a", "c"))
+        assert len(calls) == 2, "a wider trace takes its place"
+        engine._kept.drop(lambda key: isinstance(key, tuple) and key[-1] == tuple("abc"))
+        engine.trace(QUERY, ("c", "b"))
+        engine.trace(QUERY, ("c",))
+        assert len(calls) == 3, "one that is gone gives its place to a smaller one"

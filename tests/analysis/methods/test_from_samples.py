@@ -13,12 +13,13 @@ from analysis.measure.context import Context
 from analysis.methods import Unavailable, fuse, fuse_available
 from analysis.methods.from_samples.centroid import shares
 from analysis.models.adapter_facts import AdapterFacts
-from analysis.models.collection import AdapterEntry
-from analysis.models.fitted import FittedFiles, Origin, adapter_digest, write_fitted
+from analysis.models.collection import AdapterEntry, Base
+from analysis.models.fitted import FittedFiles, origin_of, write_fitted
 from tests import tiny
 from tests.contexts import KnownEngine, known_context
 
 FILE = "methods/samples.safetensors"
+BASE = Base("hub", "tiny", "main")
 NAMES = ("a", "b", "c", "d")
 METHODS = ("centroid", "adaptersoup", "loraretriever", "ariadne")
 # Cosines with the query (1, 0): of the means 0.8, 0, −1 and √½; the means of cosines differ.
@@ -37,9 +38,10 @@ def context(
     query: tuple[float, float] = (2.0, 0.0),
     vectors: dict[str, Tensor] | None = None,
 ) -> Context:
-    write_fitted(folder / FILE, VECTORS if vectors is None else vectors, Origin("f", "d", "tiny"))
+    origin = origin_of("f", "d", BASE)
+    write_fitted(folder / FILE, VECTORS if vectors is None else vectors, origin)
     engine = KnownEngine(NAMES, torch.zeros(LAYERS, len(names)))
-    engine.facts = AdapterFacts((), FittedFiles(folder, "tiny"))
+    engine.facts = AdapterFacts((), FittedFiles(folder, BASE))
     engine.query_D = torch.tensor(query, dtype=torch.float64)
     return known_context(engine, names)
 
@@ -112,11 +114,11 @@ def test_without_samples_they_name_the_command(method: str, tmp_path: Path) -> N
 def test_a_file_for_other_adapters_makes_them_unavailable(tmp_path: Path) -> None:
     folder = tiny.write_adapter(tmp_path / "a", tiny.model("gemma3"), seed=1)
     entry = AdapterEntry("a", "a", "task", folder)
-    origin = Origin("fit a", "d", "tiny", {"a": adapter_digest(entry)})
+    origin = origin_of("fit a", "d", BASE, (entry,))
     write_fitted(tmp_path / FILE, VECTORS, origin)
     tiny.write_adapter(folder, tiny.model("gemma3"), seed=2)
     engine = KnownEngine(("a",), torch.zeros(LAYERS, 1))
-    engine.facts = AdapterFacts((), FittedFiles(tmp_path, "tiny", (entry,)))
+    engine.facts = AdapterFacts((), FittedFiles(tmp_path, BASE, (entry,)))
     rows, reasons = fuse_available(["static", "centroid"], known_context(engine))
     assert [row.name for row in rows] == ["static"]
     assert "another adapter a" in str(reasons["centroid"])

@@ -20,18 +20,20 @@ from analysis.methods import Unavailable, fuse, methods
 from analysis.methods.trained import lorahub
 from analysis.methods.trained.lora_flow import FlowRule, first_bias
 from analysis.models.adapter_facts import AdapterFacts
-from analysis.models.fitted import FittedFiles, Origin, write_fitted
+from analysis.models.collection import Base
+from analysis.models.fitted import FittedFiles, origin_of, write_fitted
 from tests import tiny
 from tests.contexts import KnownEngine, known_context
 
 NAMES = ("spanish", "math")
 TRAINED = ("lorahub", "cat", "lora-flow")
-ORIGIN = Origin("fit", "data", "tiny")
+BASE = Base("hub", "tiny", "main")
+ORIGIN = origin_of("fit", "data", BASE)
 
 
 def known(folder: Path, adapters: tuple[str, ...] = NAMES) -> Any:
     engine = KnownEngine(NAMES, torch.zeros(tiny.LAYERS, 2))
-    engine.facts = AdapterFacts((), FittedFiles(folder, "tiny"))
+    engine.facts = AdapterFacts((), FittedFiles(folder, BASE))
     return known_context(engine, adapters)
 
 
@@ -124,7 +126,7 @@ def test_what_they_learn_lowers_the_loss_when_it_answers(method: str, tmp_path: 
     engine, _, _ = tiny.tiny_engine(tmp_path)
     fit = fit_context(engine)
     write_fitted(tmp_path / f"methods/{method}.safetensors", learn(method, fit), ORIGIN)
-    engine.facts = AdapterFacts((), FittedFiles(tmp_path, "tiny"))
+    engine.facts = AdapterFacts((), FittedFiles(tmp_path, BASE))
     (row,) = fuse([method], engine.context(fit.examples[0].prompt))
     start = {"cat": [0.5, 0.5], "lora-flow": [0.0, 1.0]}[method]
     weights_LK = torch.tensor([start] * tiny.LAYERS, dtype=torch.float64)

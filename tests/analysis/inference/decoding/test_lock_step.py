@@ -58,14 +58,15 @@ def ids_of(steps: Sequence[Step], row: int) -> list[int]:
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_answers_do_not_depend_on_neighbours_of_other_lengths(family: str, tmp_path: Path) -> None:
     engine, _, _ = tiny.tiny_engine(tmp_path, family=family, dtype=torch.float64)
+    assert engine._runner._decoding.advance.shares
     rows = policies(engine)
     prompts = [engine.prompt(query) for query in QUERIES for _ in rows]
     every = [row for _ in QUERIES for row in rows]
     assert len({len(prompt.ids) for prompt in prompts}) == 3
     assert max(len(prompt.ids) for prompt in prompts) > 16, "longer than the sliding windows"
-    answers = engine.answer_all(prompts, every, new_tokens=10, batch_rows=7)
+    answers = engine.answer_all(prompts, every, new_tokens=6, batch_rows=7)
     for prompt, row, answer in zip(prompts, every, answers, strict=True):
-        steps = alone(engine, prompt, row, 10)
+        steps = alone(engine, prompt, row, 6)
         assert answer.text == "".join(step.tokens[0].delta for step in steps)
         assert answer.tokens == len(steps) and answer.end == steps[-1].tokens[0].end
         logprobs = [torch.tensor(step.tokens[0].probability).log() for step in steps]

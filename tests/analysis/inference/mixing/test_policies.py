@@ -51,7 +51,7 @@ def adapters_of(model: PreTrainedModel, folder: Path, family: str) -> list[Adapt
     first, *_, last = tiny.linears(family)
     options: list[dict[str, Any]] = [
         {"rank": 4},
-        {"rank": 2, "targets": [first]},
+        {"rank": 2, "targets": [first], "dora": True},
         {"rank": 3, "layers": [1, 2], "rank_pattern": {last: 5}},
     ]
     made = []
@@ -80,8 +80,8 @@ def slow(model: PreTrainedModel, adapters: list[Adapter], layers: int) -> Tensor
             w_RTK = expected_weights(args[0], block_input[layer], layer, len(adapters))
             for place, adapter in enumerate(adapters):
                 if name in adapter.factors:
-                    factor = adapter.factors[name]
-                    delta_OI = factor.b_Or @ factor.a_rI
+                    a_rI, b_Or = adapter.factors[name].pair()
+                    delta_OI = b_Or @ a_rI
                     output = output + w_RTK[..., place, None] * (args[0] @ delta_OI.T)
             return output
 
@@ -144,7 +144,7 @@ def test_a_rule_is_evaluated_for_each_token_and_module(family: str, tmp_path: Pa
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
-def test_the_weights_of_a_rule_are_recorded_without_padding(tmp_path: Path) -> None:
+def test_the_weights_of_a_rule_are_recorded_over_all_tokens(tmp_path: Path) -> None:
     model = tiny.model("llama", dtype=torch.float64)
     adapters = adapters_of(model, tmp_path, "llama")
     mixture = Mixture(model, adapters)
@@ -156,11 +156,8 @@ def test_the_weights_of_a_rule_are_recorded_without_padding(tmp_path: Path) -> N
             super().add(layer, covering, weights_TK)
 
     recorder = Told(mixture.adapters, mixture.layers)
-    read_RT = torch.tensor([[False] * 3 + [True] * (len(IDS_T) - 3)])
-    with (
-        torch.inference_mode(),
-        mixture.rows_of([ByNorms(mixture.adapters)], [recorder]).on(read_RT),
-    ):
+    rows = mixture.rows_of([ByNorms(mixture.adapters)], [recorder])
+    with torch.inference_mode(), rows.on():
         model.base_model(IDS_T[None], use_cache=False)
     found = recorder.result()
     assert not found.constant and found.adapters == mixture.adapters
@@ -175,7 +172,7 @@ def test_the_weights_of_a_rule_are_recorded_without_padding(tmp_path: Path) -> N
                 assert found.mean_LK[layer, adapter] == found.deviation_LK[layer, adapter] == 0
                 continue
             seen = torch.cat(parts)
-            assert len(seen) == len(parts) * (len(IDS_T) - 3)
+            assert len(seen) == len(parts) * len(IDS_T)
             assert float(found.mean_LK[layer, adapter]) == pytest.approx(float(seen.mean()))
             deviation = float(seen.std(correction=0))
             assert float(found.deviation_LK[layer, adapter]) == pytest.approx(deviation, abs=1e-7)

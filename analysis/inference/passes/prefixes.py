@@ -59,7 +59,8 @@ class _Prefix:
         return sum(
             value.untyped_storage().nbytes()
             for layer in self.cache.layers
-            for value in vars(layer).values()
+            for kept in vars(layer).values()
+            for value in (kept.values() if isinstance(kept, dict) else [kept])
             if isinstance(value, Tensor)
         )
 
@@ -77,24 +78,43 @@ class Prefixes:
         self._model = model
         self._kept = kept
         self._most_tokens = most_tokens
+        self.usable = True
+        """Whether the model continues kept states with several tokens at once as it should."""
         # So many tokens, all rows together, were too large to keep.
         self._too_large = float("inf")
 
     def worth_keeping(self, prefix: int, rows: int) -> bool:
         """Whether a prefix of so many tokens is long enough to keep and small enough."""
         return (
-            prefix >= _SHORTEST_PREFIX
+            self.usable
+            and prefix >= _SHORTEST_PREFIX
             and rows * prefix < self._too_large
             and rows * prefix <= self._most_tokens
         )
+
+    def keeps(
+        self, ids: tuple[int, ...], prefix: int, adapters: tuple[str, ...], shortest: int
+    ) -> bool:
+        """Whether the prefix of a prompt is kept; see `after`."""
+        return self._kept_for(ids, prefix, adapters, shortest) is not None
+
+    def _kept_for(
+        self, ids: tuple[int, ...], prefix: int, adapters: tuple[str, ...], shortest: int
+    ) -> _Prefix | None:
+        kept: _Prefix | None = self._kept.get(_PREFIX_KEY)
+        # The token at the seam may be cut otherwise for another query, so that prefixes differ by
+        # one token: a shorter kept prefix serves, too.
+        if kept is not None and shortest <= len(kept.ids) <= prefix and kept.begins(ids, adapters):
+            return kept
+        return None
 
     def after(
         self, ids: tuple[int, ...], prefix: int, adapters: tuple[str, ...], shortest: int
     ) -> tuple[int, Cache | None]:
         """How many tokens need not run again, and their keys and values under these rows.
 
-        Runs the prefix where it is not kept. The caller holds the model's lock, and has put the
-        base's row and each adapter's row on the model.
+        Runs the prefix where it is not kept. The caller runs in the model's thread, and has
+        put the base's row and each adapter's row on the model.
 
         Args:
             ids: The prompt.
@@ -104,14 +124,14 @@ class Prefixes:
         """
         if prefix == 0:
             return 0, None
-        kept: _Prefix | None = self._kept.get(_PREFIX_KEY)
-        # The token at the seam may be cut otherwise for another query, so that prefixes differ by
-        # one token: a shorter kept prefix serves, too.
-        if kept is not None and shortest <= len(kept.ids) <= prefix and kept.begins(ids, adapters):
+        kept = self._kept_for(ids, prefix, adapters, shortest)
+        if kept is not None:
             return len(kept.ids), kept.growing_cache()
         cache = DynamicCache(config=self._model.config)
+        ids_RT = as_rows(self._model, ids[:prefix], 1 + len(adapters))
         self._model.base_model(
-            input_ids=as_rows(self._model, ids[:prefix], 1 + len(adapters)),
+            input_ids=ids_RT,
+            position_ids=positions(0, ids_RT),
             cache=cache,
             use_cache=True,
         )
@@ -121,6 +141,11 @@ class Prefixes:
             return prefix, cache
         self._kept.put(_PREFIX_KEY, made, made.bytes)
         return prefix, made.growing_cache()
+
+
+def positions(done: int, ids_RT: Tensor) -> Tensor:
+    """The position of each token of a pass after `done` tokens, the same in every row."""
+    return torch.arange(done, done + ids_RT.shape[1], device=ids_RT.device).unsqueeze(0)
 
 
 def as_rows(model: PreTrainedModel, ids: Sequence[int], rows: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
+from analysis.models.bases.layer_names import LAYER_LISTS
 
 
 class LayerStates:
@@ -20,7 +20,7 @@ class LayerStates:
     Args:
         rows: How many rows all passes have together.
         layers: Number of layers.
-        places: The tokens whose states are kept.
+        places: The tokens whose states are kept, ascending.
     """
 
     def __init__(self, rows: int, layers: int, places: Sequence[int]) -> None:
@@ -33,7 +33,7 @@ class LayerStates:
         self,
         blocks: Sequence[nn.Module],
         first: int,
-        done: int,
+        tokens: range,
         layer_done: Callable[[int], None],
     ) -> Iterator[None]:
         """Keeps the outputs of the blocks while one pass runs.
@@ -41,9 +41,10 @@ class LayerStates:
         Args:
             blocks: The model's.
             first: Index of the pass's first row.
-            done: How many tokens at the beginning do not run in this pass.
+            tokens: The tokens that run in this pass.
             layer_done: Told after each layer how many are done.
         """
+        here = [number for number, place in enumerate(self._places) if place in tokens]
 
         def keep(layer: int, states_rPD: Tensor) -> None:
             if not len(self.hidden_RLPD):
@@ -52,10 +53,12 @@ class LayerStates:
                     self.hidden_RLPD = torch.empty(
                         *self._shape, states_rPD.shape[-1], dtype=states_rPD.dtype
                     )
-            self.hidden_RLPD[first : first + len(states_rPD), layer] = states_rPD
+            if here:
+                kept = slice(here[0], here[-1] + 1)  # places ascend
+                self.hidden_RLPD[first : first + len(states_rPD), layer, kept] = states_rPD
             layer_done(layer + 1)
 
-        with _delivered(blocks, [place - done for place in self._places], keep):
+        with _delivered(blocks, [self._places[one] - tokens.start for one in here], keep):
             yield
 
 
@@ -79,9 +82,10 @@ def _delivered(
     blocks: Sequence[nn.Module], places: Sequence[int], keep: Callable[[int, Tensor], None]
 ) -> Iterator[None]:
     """Hands on each layer's output at some places, `[rows, places, width]`, as the model runs."""
-    consecutive = list(places) == list(range(places[0], places[0] + len(places)))
+    begin = places[0] if places else 0
+    consecutive = list(places) == list(range(begin, begin + len(places)))
     # A slice is a view; any other index would be a copy.
-    index = slice(places[0], places[0] + len(places)) if consecutive else list(places)
+    index = slice(begin, begin + len(places)) if consecutive else list(places)
 
     def hook(layer: int, _: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
         hidden_RTD = output if isinstance(output, Tensor) else output[0]
@@ -104,7 +108,7 @@ def find_blocks(model: PreTrainedModel, layers: int) -> list[nn.Module]:
         InputError: The model is of a family whose blocks cannot be found.
     """
     for name, module in model.named_modules():
-        named_so = re.search(r"(^|\.)(layers|h|blocks)$", name)
+        named_so = name.rpartition(".")[2] in LAYER_LISTS
         if named_so and isinstance(module, nn.ModuleList) and len(module) == layers:
             return list(module)
     raise InputError(

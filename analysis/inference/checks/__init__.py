@@ -1,0 +1,1 @@
+"""Checks at load: the engine against the model alone, and prompts against the vocabulary."""

@@ -1,0 +1,1 @@
+"""What the model runs next: pieces of work in turn, and one decoding step for all rows at once."""

@@ -1,0 +1,140 @@
+"""Passes of single tokens against a slow pass, previews, and the shortlists made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from analysis.common.errors import InputError
+from analysis.common.limits import Limits
+from analysis.engine import Engine
+from analysis.measure.normalisation import normalise
+from analysis.measure.relevance.relevance import Relevance
+from analysis.measure.relevance.shortlist import mean_weights, shortlist_of
+from analysis.measure.signals import signals
+from analysis.measure.signals.entropy import CHANGE
+from analysis.measure.weight_settings import WeightSettings
+from analysis.models.collection import PromptForm
+from analysis.speed.made_up import make_adapters
+from analysis.speed.many_adapters import many_adapters
+from tests import families, tiny
+from tests.analysis.engine.test_economy import counted
+from tests.slow_rules import deltas_of
+
+QUERY = "María tiene 3 manzanas y compra 5 más."
+ADAPTERS: dict[str, dict[str, Any]] = {
+    "loud": {"strength": 0.6},
+    "zero": {"strength": 0.0},
+    "faint": {"strength": 0.02},
+    "middle": {"strength": 0.3, "rank": 2},
+}
+
+
+def slow_states(engine: Engine, model: Any, ids: tuple[int, ...], name: str, place: int) -> Tensor:
+    """The states at a token where an adapter acts on this token alone, `[layers, width]`."""
+    deltas = deltas_of({name: engine.facts.factors(name)})
+
+    def add(module: str) -> Callable[..., Tensor]:
+        def hook(_: object, args: tuple[Tensor, ...], output_RTO: Tensor) -> Tensor:
+            changed = output_RTO.clone()
+            changed[0, place] += deltas[module][name] @ args[0][0, place]
+            return changed
+
+        return hook
+
+    handles = [model.get_submodule(one).register_forward_hook(add(one)) for one in deltas]
+    states: list[Tensor] = []
+    for block in model.base_model.layers:
+        keep = lambda _, args, out: states.append((out if isinstance(out, Tensor) else out[0])[0])  # noqa: E731
+        handles.append(block.register_forward_hook(keep))
+    with torch.no_grad():
+        model(torch.tensor([ids]), use_cache=False)
+    for handle in handles:
+        handle.remove()
+    return torch.stack([state[place] for state in states])
+
+
+@pytest.mark.parametrize("pass_tokens", [2048, 8])
+def test_an_adapter_acts_on_one_token_alone(pass_tokens: int, tmp_path: Path) -> None:
+    limits = Limits(pass_tokens=pass_tokens)
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, limits=limits)
+    prompt = engine.prompt(QUERY)
+    places, names = [prompt.query_last, prompt.last], ("middle", "loud")
+    found = engine._runner.token_states(prompt.ids, names, places)
+    whole = engine.trace(QUERY, names).hidden_RLPD
+    assert torch.allclose(found[0], whole[0]), "the base's row is the base"
+    for number, place in enumerate(places):
+        for row, name in enumerate(names, start=1):
+            expected_LD = slow_states(engine, model, prompt.ids, name, place)
+            assert torch.allclose(found[row, :, number], expected_LD, rtol=1e-9)
+    twice = engine._runner.token_states(prompt.ids[:1], names, [0, 0])
+    assert torch.equal(twice[:, :, 0], twice[:, :, 1])
+
+
+def test_the_preview_is_exact_where_one_token_is_all_that_an_adapter_changes(
+    tmp_path: Path,
+) -> None:
+    last = {"layers": [2], "targets": ["o_proj", "down_proj"]}
+    engine, _, _ = tiny.tiny_engine(tmp_path, {"a": last, "b": {**last, "strength": 0.1}})
+    prompt = engine.prompt(QUERY)
+    for settings in (
+        WeightSettings(position="both"),
+        WeightSettings("raw", "prompt", "js"),
+        WeightSettings(signal="entropy"),
+    ):
+        signal = signals()[settings.signal]
+        metric = CHANGE if signal.name == "entropy" else settings.metric
+        exact_LK = engine.relevance(prompt, settings=settings).values_LK
+        found = engine.compared(prompt, ("a", "b"), settings, metric, estimate=True)
+        assert torch.allclose(found.values_LK, exact_LK, rtol=1e-6)
+
+
+def test_a_shortlist_holds_the_adapters_that_change_most(tmp_path: Path) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS)
+    prompt, changes = engine.prompt(QUERY), WeightSettings(signal="change", relative=True)
+    engine.usual(engine.adapters, changes)
+    with counted(model) as calls:
+        found = engine.shortlist(prompt, count=2)
+        end = prompt.query_last
+        assert calls == [(1, end + 1), (1, end), (5, 1)], "no adapter has a row of its own"
+        assert engine.shortlist(prompt, ["zero", "faint"], 2).adapters == ("zero", "faint")
+        assert len(calls) == 3, "of no more adapters than that, all are chosen"
+    assert found.adapters == ("loud", "middle") and found.left_out == ("faint", "zero")
+    shares_LK = normalise(engine.relevance(prompt, settings=changes).values_LK.square())
+    estimated = engine.compared(prompt, engine.adapters, WeightSettings(), "kl", estimate=True)
+    expected_K = shares_LK.mean(0) * normalise(estimated.values_LK).mean(0)
+    assert list(found.scores.values()) == pytest.approx(expected_K.tolist())
+    relative = engine.shortlist(prompt, count=2, settings=WeightSettings(relative=True))
+    assert list(relative.scores.values()) == pytest.approx(shares_LK.mean(0).tolist())
+    for settings in (WeightSettings(signal="change"), changes):
+        by_size = engine.shortlist(prompt, count=1, settings=settings)
+        weights_K = normalise(engine.relevance(prompt, settings=settings).values_LK).mean(0)
+        assert list(by_size.scores.values()) == pytest.approx(weights_K.tolist())
+    with pytest.raises(InputError, match="0 adapters"):
+        engine.shortlist(prompt, count=0)
+
+
+def test_mean_weights_leave_out_layers_where_the_lens_saturates() -> None:
+    values_LK = torch.tensor([[9.0, 1.0], [1.0, 3.0]]).double()
+    saturated = Relevance(values_LK, torch.tensor([1.0, 0.5]), values_LK)
+    assert mean_weights(saturated, WeightSettings()).tolist() == [0.25, 0.75]
+    everywhere = Relevance(values_LK, torch.ones(2), values_LK)
+    assert mean_weights(everywhere, WeightSettings()).tolist() == [0.575, 0.425]
+    found = shortlist_of(("a", "b", "c"), torch.tensor([0.1, 0.6, 0.3]), 2)
+    assert (found.adapters, found.left_out) == (("b", "c"), ("a",))
+
+
+@pytest.mark.parametrize("family", ["qwen2_moe", "lfm2", "gemma3_text"])
+def test_many_families_can_be_shortlisted(family: str) -> None:
+    base = families.model(family)
+    adapters = many_adapters(make_adapters(base, 2, rank=2), 4)
+    engine = Engine(base, tiny.tokenizer(), adapters, PromptForm(tiny.FORM))
+    prompt, names = engine.prompt(QUERY), engine.adapters[:2]
+    found = engine._runner.token_states(prompt.ids, names, [prompt.query_last, prompt.last])
+    assert torch.allclose(found[0], engine.trace(QUERY, names).hidden_RLPD[0])
+    assert len(engine.shortlist(prompt, count=2).adapters) == 2
