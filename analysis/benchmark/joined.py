@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -33,8 +33,17 @@ class JoinedResults:
     date: str = ""
 
 
-def join_results(folders: Sequence[Path]) -> JoinedResults:
+def join_results(
+    folders: Sequence[Path], note: Callable[[str], None] | None = None
+) -> JoinedResults:
     """Joins the results in the folders of finished benchmarks.
+
+    Benchmarks that fused the same adapters with the same settings become one, whose methods are
+    compared anew.
+
+    Args:
+        folders: The folders.
+        note: Told in a sentence where two benchmarks give different answers by the same method.
 
     Raises:
         InputError: A folder has no result, or the benchmarks do not belong together.
@@ -50,6 +59,10 @@ def join_results(folders: Sequence[Path]) -> JoinedResults:
     digests = [run.settings_digest for run in runs]
     if len(set(digests)) < len(digests):
         raise InputError("Two of the benchmarks are the same: name each folder once.")
+    # Imported here, because reading a file needs no torch.
+    from analysis.benchmark.merged import merged
+
+    runs = tuple(_compact(run) for run in merged(runs, note))
     ended = max((folder / RESULT).stat().st_mtime for folder in folders)
     return JoinedResults(runs, date.fromtimestamp(ended).isoformat())
 
@@ -123,13 +136,16 @@ def _finished(folder: Path) -> BenchmarkResult:
     content = _read(path)
     check_schema(content, RUN_SCHEMA, RUN_VERSION)
     try:
-        run = from_json(BenchmarkResult, content)
+        return from_json(BenchmarkResult, content)
     except (TypeError, KeyError) as error:
         raise InputError(f"{path} is damaged ({error}): make the result again.") from error
-    return replace(run, answers=tuple(_compact(answer) for answer in run.answers))
 
 
-def _compact(answer: ItemResult) -> ItemResult:
+def _compact(run: BenchmarkResult) -> BenchmarkResult:
+    return replace(run, answers=tuple(_short(answer) for answer in run.answers))
+
+
+def _short(answer: ItemResult) -> ItemResult:
     loss = None if answer.loss is None else round(answer.loss, 4)
     return replace(answer, option_losses=(), loss=loss, seconds=0.0)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from analysis.benchmark.comparisons.comparison import Comparison, Difference
 from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
 from analysis.benchmark.statistics import Interval, Share
+from analysis.common.console import markdown_table
 
 _FEW_CLUSTERS = 20
 
@@ -18,7 +19,7 @@ def report(result: BenchmarkResult) -> str:
         parts += [_comparison(task.task, found) for found in task.comparisons]
     for group in result.groups:
         name = f"{group.group} ({len(group.tasks)} tasks, each with the same weight)"
-        parts += [_comparison(name, found) for found in group.comparisons]
+        parts += [_comparison(name, found, pooled=True) for found in group.comparisons]
     if routing := _routing(result.tasks):
         parts.append(routing)
     return "\n\n".join(parts)
@@ -32,7 +33,7 @@ def _routing(tasks: Sequence[TaskResult]) -> str:
     ]
     head = ["task", "signal", "n", "two largest are the pair, %", "right language leads, %",
             "right task leads, %"]  # fmt: skip
-    return _table(head, rows) if rows else ""
+    return markdown_table(head, rows) if rows else ""
 
 
 def _routed(share: Share | None) -> str:
@@ -53,7 +54,7 @@ def _scores(result: BenchmarkResult) -> str:
         "pair; *best-single* is the best adapter alone, known afterwards and not found; *copy* "
         "repeats a number or an option of the question and runs no model."
     )
-    return f"{_table(head, rows)}\n\n{note}{_unknown(result.tasks)}"
+    return f"{markdown_table(head, rows)}\n\n{note}{_unknown(result.tasks)}"
 
 
 def _adapters(result: BenchmarkResult) -> str:
@@ -85,7 +86,7 @@ def _cells(score: MethodScore) -> list[str]:
     return [_percent(score.right), language, both, loss]
 
 
-def _comparison(task: str, found: Comparison) -> str:
+def _comparison(task: str, found: Comparison, pooled: bool = False) -> str:
     loss = found.measure == "loss"
     unit = "loss, nats per token" if loss else f"{found.measure}, points"
     head = [
@@ -95,7 +96,7 @@ def _comparison(task: str, found: Comparison) -> str:
     by_method = {one.method: one for one in found.differences}
     names = [*found.first, *(name for name in by_method if name not in found.first)]
     rows = [_difference(name, by_method.get(name), found, loss) for name in names]
-    return f"{_table(head, rows)}\n\n{_conclusion(found, loss)}"
+    return f"{markdown_table(head, rows)}\n\n{_conclusion(found, loss, pooled)}"
 
 
 def _difference(name: str, one: Difference | None, found: Comparison, loss: bool) -> list[str]:
@@ -116,11 +117,13 @@ def _difference(name: str, one: Difference | None, found: Comparison, loss: bool
     ]
 
 
-def _conclusion(found: Comparison, loss: bool) -> str:
-    test = "paired bootstrap over clusters" if loss else "exact McNemar"
+def _conclusion(found: Comparison, loss: bool, pooled: bool) -> str:
+    test = "signs flipped by cluster" if pooled else "exact McNemar"
+    if loss:
+        test = "paired bootstrap over clusters"
     tied = ", ".join(found.tied)
     size = ""
-    if not loss:
+    if not loss and not pooled:
         size = (
             " So few items can call no difference significant."
             if found.smallest is None
@@ -155,8 +158,3 @@ def _interval(found: Interval, scale: int, digits: int, signed: bool = False) ->
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(head), ["---"] * len(head), *map(list, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -18,6 +18,7 @@ from analysis.benchmark.execution.answerer import Answerer
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
+from analysis.benchmark.execution.reuse import reuse
 from analysis.benchmark.programs.candidates import reference_program
 from analysis.benchmark.programs.sandbox import check_sandbox, run_tests
 from analysis.benchmark.results import RESULT, BenchmarkResult
@@ -27,6 +28,7 @@ from analysis.benchmark.tasks import Item, Task, read_tasks
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress, time_left
 from analysis.engine import Engine
+from analysis.measure.relevance.shortlist import check_length
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.collection import Collection
 
@@ -44,6 +46,10 @@ class Request:
         seed: Of the bootstrap.
         weight_settings: How divergences are read and turned into weights.
         dtype: Precision of base and adapters, one of `base_model.DTYPES`.
+        device: Device of the base; None for that of each process.
+        shortlist: Of more adapters, as many are fused as are expected to lead; None for all.
+        reuse: Folder of a benchmark of the same items, whose answers are taken where this one would
+            compute the same again.
     """
 
     tasks: tuple[Path, ...]
@@ -53,6 +59,9 @@ class Request:
     seed: int = 0
     weight_settings: WeightSettings = field(default_factory=WeightSettings)
     dtype: str = "float32"
+    device: str | None = None
+    shortlist: int | None = None
+    reuse: Path | None = None
 
 
 def run_benchmark(
@@ -89,6 +98,8 @@ def run_benchmark(
     tell = progress or (lambda what, share: None)
     tell("reading tasks", 0.0)
     request.weight_settings.check()
+    if request.shortlist is not None:
+        check_length(request.shortlist)
     if request.limit is not None and request.limit < 1:
         raise InputError(f"--limit is {request.limit}: take at least 1.")
     tasks = read_tasks(request.tasks, request.limit, _unfit)
@@ -100,7 +111,7 @@ def run_benchmark(
             f"{folder} cannot be made ({error.strerror}): give another --out."
         ) from error
     with _alone(folder) if group.first else nullcontext():
-        engine = Engine.load(collection, tell, request.dtype, group.device)
+        engine = Engine.load(collection, tell, request.dtype, request.device or group.device)
         chosen = (request.selection, collection)
         names, left_out = runnable(request.methods, tasks, *chosen, engine, request.weight_settings)
         for name, reason in left_out.items():
@@ -115,12 +126,24 @@ def run_benchmark(
             limit=request.limit,
             seed=request.seed,
             weight_settings=request.weight_settings,
+            shortlist=request.shortlist,
         )
         journal = Journal(folder)
         if group.first:
             journal.open(settings)
         entries = {task.name: entries_of(task, names, *chosen) for task in tasks}
-        answerer = Answerer(engine, collection, tasks, request.selection, request.weight_settings)
+        if group.first and request.reuse is not None:
+            taken = reuse(journal, settings, request.reuse, tasks, entries, collection)
+            if note is not None:
+                note(f"{taken} answers are taken from {request.reuse}")
+        answerer = Answerer(
+            engine,
+            collection,
+            tasks,
+            request.selection,
+            request.weight_settings,
+            request.shortlist,
+        )
         # All processes must see the same results before one of them adds to them.
         group.wait()
         batches = _batches(tasks, entries, answerer)

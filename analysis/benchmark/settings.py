@@ -53,6 +53,7 @@ class Settings:
         batch_rows: Items that are run together.
         new_tokens: The longest answer by type of item.
         provenance: Digests of base and adapters, versions, precision and device.
+        shortlist: The most adapters that are fused, those that are expected to lead; None for all.
     """
 
     tasks: tuple[TaskFile, ...]
@@ -67,6 +68,7 @@ class Settings:
     batch_rows: int
     new_tokens: dict[str, int]
     provenance: Provenance
+    shortlist: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain data, as JSON gives them back."""
@@ -90,6 +92,7 @@ def settings_of(
     limit: int | None,
     seed: int,
     weight_settings: WeightSettings,
+    shortlist: int | None = None,
 ) -> Settings:
     """The settings of a benchmark of a collection; see `Settings`."""
     prompt = collection.prompt
@@ -106,4 +109,5 @@ def settings_of(
         batch_rows=BATCH_ROWS,
         new_tokens={str(kind): count for kind, count in NEW_TOKENS.items()},
         provenance=provenance(collection, computation),
+        shortlist=shortlist,
     )

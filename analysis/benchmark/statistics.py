@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,11 +113,20 @@ def resampled_means(
     sums_CM = np.zeros((len(names), values_NM.shape[1]))
     np.add.at(sums_CM, of_item_N, weights_N[:, None] * values_NM)
     weights_C = np.bincount(of_item_N, weights=weights_N, minlength=len(names))
-    drawn_RC = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=resamples
-    )
+    drawn_RC = _drawn(len(names), seed, resamples)
     means_RM: Floats = (drawn_RC @ sums_CM) / (drawn_RC @ weights_C)[:, None]
     return means_RM
+
+
+@lru_cache(maxsize=1)  # all comparisons of a task share the samples
+def _drawn(clusters: int, seed: int, resamples: int) -> Floats:
+    """How often each bootstrap sample holds each cluster, `[resamples, clusters]`."""
+    drawn_RC: Floats = (
+        np.random.default_rng(seed)
+        .multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
+        .astype(np.float64)
+    )
+    return drawn_RC
 
 
 def interval(value: float, resampled_R: Floats, clusters: int) -> Interval:

@@ -64,7 +64,7 @@ def summarise(
             _task(task, entries[task.name], {**answers, **copies}, fusions, adapters, settings)
             for task in tasks
         ),
-        groups=tuple(_group(group, entries, answers, settings) for group in groups_of(tasks)),
+        groups=tuple(group_result(group, entries, answers, settings) for group in groups_of(tasks)),
         answers=(*ordered, *(one for one in copies.values() if one.right is not None)),
     )
 
@@ -95,7 +95,7 @@ def _task(
             _method(task, entry, answers, settings)
             for entry in (*entries, *([copy] if copyable else []))
         ),
-        comparisons=_comparisons([task], entries, answers, settings),
+        comparisons=comparisons_of([task], entries, answers, settings),
         profiles=tuple(layer_profile(name, own, names) for name, own in fused.items() if own),
         routing=routings(task.items, [one for own in fused.values() for one in own], adapters),
     )
@@ -155,9 +155,10 @@ def _shared(tasks: Sequence[Task], entries: Mapping[str, tuple[Entry, ...]]) -> 
     )
 
 
-def _comparisons(
+def comparisons_of(
     tasks: Sequence[Task], entries: tuple[Entry, ...], answers: Answers, settings: Settings
 ) -> tuple[Comparison, ...]:
+    """The methods of some tasks compared, by each measure that all their items have."""
     if len(entries) < 2:
         return ()
     names = tuple(entry.name for entry in entries)
@@ -177,13 +178,14 @@ def _comparisons(
     )
 
 
-def _group(
+def group_result(
     group: TaskGroup,
     entries: Mapping[str, tuple[Entry, ...]],
     answers: Answers,
     settings: Settings,
 ) -> GroupResult:
-    found = _comparisons(group.tasks, _shared(group.tasks, entries), answers, settings)
+    """The methods that all tasks of a group have, compared over the group."""
+    found = comparisons_of(group.tasks, _shared(group.tasks, entries), answers, settings)
     # Of a measure that one task alone has, there is no average.
     with_gold = sum(any(item.gold_answer for item in task.items) for task in group.tasks)
     return GroupResult(
@@ -218,4 +220,6 @@ def _scores(
         weights += [1 / len(found)] * len(found)
     if not values:
         return None
-    return Scores(measure, names, np.array(values), tuple(clusters), np.array(weights))
+    return Scores(
+        measure, names, np.array(values), tuple(clusters), np.array(weights), pooled=len(tasks) > 1
+    )

@@ -15,6 +15,7 @@ from analysis.benchmark.comparisons.hypothesis_tests import (
     detectable_mean,
     holm,
     mcnemar,
+    sign_flip,
     smallest_significant,
 )
 from analysis.benchmark.statistics import (
@@ -39,6 +40,7 @@ class Scores:
         values_NM: One row for each item, one column for each method.
         clusters: Each item's cluster.
         weights_N: Each item's weight in means; None for equal weights.
+        pooled: Whether the items are of several tasks, which may share clusters.
     """
 
     measure: Measure
@@ -46,6 +48,7 @@ class Scores:
     values_NM: Floats
     clusters: tuple[str, ...]
     weights_N: Floats | None = None
+    pooled: bool = False
 
     @property
     def means_M(self) -> Floats:
@@ -61,7 +64,9 @@ class Difference:
         method: Name of the method.
         difference: Mean of the method less that of the reference, with its 95 % interval by paired
             bootstrap over clusters. Shares are 0 to 1, losses in nats per token.
-        p: Of the exact McNemar test for shares; of the paired bootstrap for losses.
+        p: For shares of the exact McNemar test, or over several tasks of signs flipped by cluster,
+            which weighs tasks and keeps clusters together as the interval does; for losses of the
+            paired bootstrap.
         p_holm: The same, corrected for all methods compared; None for a method outside the
             correction.
         better: Items on which the method is better than the reference.
@@ -89,7 +94,7 @@ class Comparison:
         items: Number of items.
         clusters: Number of their clusters.
         smallest: The smallest difference of two shares that so many items can call significant;
-            None for losses, and where there are too few items.
+            None for losses, over several tasks, and where there are too few items.
         differences: One for each method but the reference.
         first: For each ranked method the share of bootstrap samples in which it is the best; equal
             methods share a sample.
@@ -136,11 +141,11 @@ def compare(
     winners_RM = ranked_RM >= ranked_RM.max(axis=1, keepdims=True) - 1e-12
     first_M = (winners_RM / winners_RM.sum(axis=1, keepdims=True)).mean(axis=0)
     best = names[int(np.argmax(sign * scores.means_M[columns]))]
-    to_best = _differences(scores, samples_RM, best, ranked, names)
+    to_best = _differences(scores, samples_RM, best, ranked, names, seed)
     worse = {
         found.method
         for found in to_best
-        # The test takes items for independent; the interval knows their clusters.
+        # McNemar's test takes items for independent; the interval knows their clusters.
         if (found.p_holm or 0.0) < LEVEL and not found.difference.holds_zero
     }
     binary = scores.measure != "loss"
@@ -149,8 +154,10 @@ def compare(
         reference=reference,
         items=len(scores.clusters),
         clusters=len(set(scores.clusters)),
-        smallest=smallest_significant(len(scores.clusters)) if binary else None,
-        differences=_differences(scores, samples_RM, reference, ranked, scores.methods),
+        smallest=smallest_significant(len(scores.clusters))
+        if binary and not scores.pooled
+        else None,
+        differences=_differences(scores, samples_RM, reference, ranked, scores.methods, seed),
         first={name: float(value) for name, value in zip(names, first_M, strict=True)},
         best=best,
         tied=tuple(name for name in names if name not in worse),
@@ -163,9 +170,10 @@ def _differences(
     reference: str,
     ranked: Sequence[str],
     names: Sequence[str],
+    seed: int,
 ) -> tuple[Difference, ...]:
     compared = [name for name in names if name != reference]
-    found = [_difference(scores, samples_RM, reference, name) for name in compared]
+    found = [_difference(scores, samples_RM, reference, name, seed) for name in compared]
     tested = [one for one in found if one.method in ranked]
     corrected = dict(
         zip((one.method for one in tested), holm([one.p for one in tested]), strict=True)
@@ -173,7 +181,9 @@ def _differences(
     return tuple(replace(one, p_holm=corrected.get(one.method)) for one in found)
 
 
-def _difference(scores: Scores, samples_RM: Floats, reference: str, name: str) -> Difference:
+def _difference(
+    scores: Scores, samples_RM: Floats, reference: str, name: str, seed: int
+) -> Difference:
     of, to = scores.methods.index(name), scores.methods.index(reference)
     items_N = scores.values_NM[:, of] - scores.values_NM[:, to]
     samples_R = samples_RM[:, of] - samples_RM[:, to]
@@ -185,6 +195,9 @@ def _difference(scores: Scores, samples_RM: Floats, reference: str, name: str) -
         better, worse = lower, higher
         p = 1.0 if single else bootstrap_p(samples_R)
         found = None if single else detectable_mean(samples_R)
+    elif scores.pooled:
+        p = sign_flip(_cluster_sums(scores, items_N), seed, len(samples_R))
+        found = None if single or higher + lower == 0 else detectable_mean(samples_R)
     else:
         p = mcnemar(higher, lower)
         found = detectable(len(items_N), (higher + lower) / len(items_N))
@@ -197,3 +210,11 @@ def _difference(scores: Scores, samples_RM: Floats, reference: str, name: str) -
         worse=worse,
         detectable=found,
     )
+
+
+def _cluster_sums(scores: Scores, items_N: Floats) -> Floats:
+    """Each cluster's weighted sum of its items' differences, `[C]`."""
+    _, of_item_N = np.unique(np.array(scores.clusters), return_inverse=True)
+    weights_N = np.ones(len(items_N)) if scores.weights_N is None else scores.weights_N
+    sums_C: Floats = np.bincount(of_item_N, weights=weights_N * items_N).astype(np.float64)
+    return sums_C

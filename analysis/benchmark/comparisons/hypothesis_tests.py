@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
 
-from analysis.benchmark.statistics import Z_95, Floats
+from analysis.benchmark.statistics import RESAMPLES, Z_95, Floats
 
 LEVEL = 0.05
 _Z_80 = 0.8416212335729143  # four fifths of a standard normal lie below it
@@ -23,6 +25,35 @@ def mcnemar(only_first: int, only_second: int) -> float:
     discordant = only_first + only_second
     tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, 2.0 * tail / (1 << discordant))
+
+
+def sign_flip(sums_C: Floats, seed: int = 0, samples: int = RESAMPLES) -> float:
+    """The two-sided p of a difference by a permutation test over clusters.
+
+    If two methods do not differ, each cluster could as well speak for the other: its sign is a coin
+    (Fisher 1935). The p is the share of signs whose sum is at least as far from 0 as the data's: of
+    all signs, where these are at most `samples`; else of random ones and the data's own.
+
+    Args:
+        sums_C: Each cluster's weighted sum of differences.
+        seed: Of the random signs.
+        samples: Number of random signs.
+    """
+    far = abs(float(sums_C.sum())) * (1 - 1e-9) - 1e-15
+    changed = sums_C[sums_C != 0]
+    if 2 ** len(changed) <= samples:
+        signs_RC = np.array(list(product((-1.0, 1.0), repeat=len(changed))))
+        return float(np.mean(np.abs(signs_RC @ changed) >= far)) if len(changed) else 1.0
+    flipped_R = np.abs(_signs(len(sums_C), seed, samples) @ sums_C)
+    return (int(np.count_nonzero(flipped_R >= far)) + 1) / (samples + 1)
+
+
+@lru_cache(maxsize=1)  # all comparisons of a group share the signs
+def _signs(clusters: int, seed: int, samples: int) -> Floats:
+    """Random signs, `[samples, clusters]`."""
+    drawn_RC = np.random.default_rng(seed).integers(0, 2, (samples, clusters), dtype=np.int8)
+    signs_RC: Floats = 2.0 * drawn_RC.astype(np.float64) - 1.0
+    return signs_RC
 
 
 def bootstrap_p(differences_R: Floats) -> float:

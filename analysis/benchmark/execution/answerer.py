@@ -39,6 +39,7 @@ class Answerer:
         tasks: All tasks; their prompts are made now.
         chosen: The adapters that are fused.
         weight_settings: How divergences are read and turned into weights.
+        shortlist: Of more adapters, as many are fused as are expected to lead; None for all.
 
     Raises:
         InputError: An item's question cannot be read, or languages cannot be told apart.
@@ -51,7 +52,10 @@ class Answerer:
         tasks: Sequence[Task],
         chosen: Selection,
         weight_settings: WeightSettings,
+        shortlist: int | None = None,
     ) -> None:
+        self._shortlist = shortlist
+        self._shortlists: dict[tuple[Prompt, tuple[str, ...]], tuple[str, ...]] = {}
         self._engine = engine
         self._collection = collection
         self._chosen = chosen
@@ -76,7 +80,8 @@ class Answerer:
         ]
         rows: list[Row] = []
         divergences: list[dict[str, Means]] = []
-        for prompt, adapters in zip(prompts, fused, strict=True):
+        for prompt, every in zip(prompts, fused, strict=True):
+            adapters = self._chosen_of(prompt, every)
             context = self._engine.context(prompt, adapters, self._weight_settings)
             rows += fuse([entry.method], context)
             divergences.append(self._divergences(prompt, adapters))
@@ -95,6 +100,16 @@ class Answerer:
         ]
         seconds = round((time.perf_counter() - began) / len(found), 4)
         return [replace(one, method=entry.name, seconds=seconds) for one in found], fusions
+
+    def _chosen_of(self, prompt: Prompt, adapters: tuple[str, ...]) -> tuple[str, ...]:
+        """The adapters that are fused, chosen once for each prompt."""
+        if self._shortlist is None or len(adapters) <= self._shortlist:
+            return adapters
+        key = prompt, adapters
+        if key not in self._shortlists:
+            found = self._engine.shortlist(prompt, adapters, self._shortlist, self._weight_settings)
+            self._shortlists[key] = found.adapters
+        return self._shortlists[key]
 
     def _answered(
         self, batch: Batch, prompts: Sequence[Prompt], rows: Sequence[Row]

@@ -54,16 +54,28 @@ class Journal:
             part.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
             part.replace(path)
             return
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}): give another --out.") from error
+        found = self.settings() or {}
         if found.get("digest") != settings.digest:
             differing = _differing(found, settings.plain())
             raise InputError(
                 f"{self._folder} holds a benchmark with other settings "
                 f"({', '.join(differing) or 'digest'}): give another --out."
             )
+
+    def settings(self) -> dict[str, Any] | None:
+        """The settings of the run as plain data; None where the folder has none.
+
+        Raises:
+            InputError: They cannot be read.
+        """
+        path = self._folder / SETTINGS
+        if not path.is_file():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}): give another folder.") from error
+        return found
 
     def read(self) -> dict[Key, ItemResult]:
         """All results that are there, by task, method and item.

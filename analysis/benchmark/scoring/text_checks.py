@@ -6,15 +6,18 @@ import ast
 import copy
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from analysis.benchmark.scoring.english_words import english_word, has_own_letters
 from analysis.common.errors import InputError
 
 # Relatives included, so that Portuguese does not count as Spanish.
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "pt", "ru", "zh")
 _FORMULA = re.compile(r"[\d+*/=<>×÷$€%^_\\-]+")
+_WORD = re.compile(r"[^\W\d_]{2}|[^\x00-\u024f\W\d_]")  # two letters, or one that is not Latin
+_DOUBT = 2.0  # nats
 _CLAUSES = re.compile(r"[.!?\n。！？]+\s*|, ")
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
@@ -37,21 +40,29 @@ def parses(text: str) -> bool:
 def answers_in(language: str) -> Callable[[str], bool]:
     """A function that tells whether an answer is in a language, throughout.
 
-    The identifier must say so of the whole answer, and of no clause of two or more words that it
-    is English instead: a mathematics adapter takes over the words of a question and goes on in
-    English ("Ana tiene 3, so 3 + 2 = 5. The answer is 5.").
+    The identifier must not find another language likelier for the whole answer, nor English for a
+    clause of two or more words, by more than a factor of e² (a few words fit several related
+    languages); and no word may be English: a mathematics adapter takes over the words of a question
+    and goes on in English ("Ana tiene 3, so 3 + 2 = 5. The answer is 5.").
 
     Raises:
         InputError: The identifier is not installed, or does not know the language.
     """
     if not identifies(language):
         raise InputError(f"Language is {language!r}: take a code such as {', '.join(LANGUAGES)}.")
-    identify = _identifier((*LANGUAGES, language))
-    foreign = _identifier(("en", language))
+    lead = _lead_over(language, LANGUAGES)
+    english_lead = _lead_over(language, ("en",))
 
     def answers(text: str) -> bool:
-        clauses = [clause for clause in _CLAUSES.split(text) if len(_words(clause).split()) > 1]
-        return identify(text) == language and all(foreign(one) == language for one in clauses)
+        words = _words(text)
+        if not _WORD.search(words) or not has_own_letters(words, language):
+            return False
+        clauses = [found for one in _CLAUSES.split(text) if len((found := _words(one)).split()) > 1]
+        return (
+            not english_word(text, language)
+            and lead(words) <= _DOUBT
+            and all(english_lead(clause) <= _DOUBT for clause in clauses)
+        )
 
     return answers
 
@@ -65,16 +76,19 @@ def identifies(language: str) -> bool:
     return language in _loaded().nb_classes
 
 
-def _identifier(languages: tuple[str, ...]) -> Callable[[str], str]:
-    """A function from a text to one of `languages`, "" for a text without letters."""
+def _lead_over(language: str, others: Sequence[str]) -> Callable[[str], float]:
+    """A function from words to the lead of the likeliest of `others` over a language, in nats.
+
+    It is 0 where none leads, and where the identifier knows no part of the words.
+    """
     identifier = copy.copy(_loaded())  # shares the model, which takes half a second to load
-    identifier.set_languages(sorted(set(languages)))
+    identifier.set_languages(sorted({*others, language}))
 
-    def identify(text: str) -> str:
-        words = _words(text)
-        return str(identifier.classify(words)[0]) if words else ""
+    def lead(words: str) -> float:
+        found = {name: float(value) for name, value in identifier.rank(words)}
+        return max(found.values()) - found[language]
 
-    return identify
+    return lead
 
 
 @lru_cache(maxsize=1)

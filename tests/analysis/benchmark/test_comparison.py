@@ -16,6 +16,7 @@ from analysis.benchmark.comparisons.hypothesis_tests import (
     detectable_mean,
     holm,
     mcnemar,
+    sign_flip,
     smallest_significant,
 )
 
@@ -95,6 +96,47 @@ def test_bootstrap_p_counts_samples_on_either_side() -> None:
     assert bootstrap_p(-differences_R) == bootstrap_p(differences_R)
     assert bootstrap_p(np.zeros(9)) == 1.0
     assert detectable_mean(np.array([-1.0, 1.0])) == pytest.approx(2.8015852)
+
+
+def test_signs_of_few_clusters_are_all_counted() -> None:
+    assert sign_flip(np.array([1.0, 1.0, 1.0, 0.0])) == 2 / 2**3
+    # |±3 ±1 ±1| >= 3: only the two that agree with 3 in sum 3 or more, of each sign.
+    assert sign_flip(np.array([3.0, 1.0, -1.0])) == 6 / 2**3
+    assert sign_flip(np.zeros(4)) == 1.0
+
+
+def test_many_clusters_of_one_item_give_mcnemars_p() -> None:
+    sums_C = np.array([1.0] * 19 + [-1.0] * 6 + [0.0] * 100)
+    assert sign_flip(sums_C, samples=40_000) == pytest.approx(mcnemar(19, 6), abs=0.003)
+    assert sign_flip(np.ones(60)) == pytest.approx(1 / 10_001)
+
+
+def test_translations_of_one_item_count_once_over_several_tasks() -> None:
+    # Three translations of each of two problems, all better: two clusters prove nothing.
+    values_NM = np.array([[0.0, 1.0]] * 6)
+    clusters = ("p", "q") * 3
+    names = ("static", "good")
+    single = compare(Scores("both", names, values_NM, clusters), "static", names)
+    pooled = compare(Scores("both", names, values_NM, clusters, pooled=True), "static", names)
+    assert single.differences[0].p == pytest.approx(2 / 2**6)
+    assert pooled.differences[0].p == pytest.approx(2 / 2**2)
+    assert pooled.smallest is None and single.smallest == 1.0
+
+
+def test_tasks_weigh_the_same_in_the_test_over_several() -> None:
+    # Better on 3 of 3 items of a small task, worse on 5 of 30 of a large one.
+    values_NM = np.array([[0.0, 1.0]] * 3 + [[1.0, 0.0]] * 5 + [[0.0, 0.0]] * 25)
+    clusters = tuple(str(place) for place in range(33))
+    weights_N = np.array([1 / 3] * 3 + [1 / 30] * 30)
+    names = ("static", "good")
+    found = compare(
+        Scores("both", names, values_NM, clusters, weights_N, pooled=True), "static", names
+    ).differences[0]
+    # In thirtieths: 10 for each item of the small task, 1 for each of the large one.
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1)
+    sums = np.abs(np.array([10.0] * 3 + [1.0] * 5) @ signs)
+    assert found.p == pytest.approx(float(np.mean(sums >= 25)))
+    assert found.p < mcnemar(3, 5) and found.difference.value > 0
 
 
 def compared(values: list[list[float]], measure: Measure = "both", **more: object) -> Comparison:

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from analysis.__main__ import main
-from analysis.benchmark.entries import selection
+from analysis.benchmark.entries import Selection, selection
 from analysis.benchmark.joined import JoinedResults, join_results, read_results, write_results
+from analysis.benchmark.merged import merged
 from analysis.benchmark.results import BenchmarkResult
 from analysis.benchmark.run import Request, run_benchmark
+from analysis.benchmark.tasks import read_tasks
 from analysis.common.errors import InputError
 from analysis.models.manifest import load_collection
+from tests.made_results import METHODS, make_result, write_tasks
 from tests.tiny import tiny_collection
 
 LINES = [
@@ -86,6 +89,53 @@ def test_benchmarks_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=reason):
         join_results([folder / name for name in names])
+
+
+def test_benchmarks_of_other_methods_become_one_and_are_compared_anew(tmp_path: Path) -> None:
+    collection = load_collection(tiny_collection(tmp_path, ("math", "spanish", "russian", "code")))
+    tasks = read_tasks(write_tasks(tmp_path)[:2], limit=8)
+    chosen = selection(collection, False, None)
+    whole = make_result(collection, tasks, chosen)
+    # The answers are drawn in the order of the methods: these two have those of the whole.
+    parts = [of_methods(whole, METHODS[:3]), of_methods(whole, ("static", *METHODS[3:]))]
+    pair = make_result(collection, tasks, Selection("pair"))
+    said: list[str] = []
+    found = merged([parts[0], pair, parts[1]], said.append)
+    assert found == (whole, pair) and not said
+    assert found[0].tasks[0].comparisons != parts[0].tasks[0].comparisons
+    # An answer that differs is told, and the first one counts.
+    answers = [
+        replace(one, text="!") if one.method == "static" else one for one in parts[1].answers
+    ]
+    assert merged([parts[0], replace(parts[1], answers=tuple(answers))], said.append) == (whole,)
+    count = sum(one.method == "static" for one in answers)
+    assert said == [
+        f"static: {count} answers differ between two of the runs; the first run's count."
+    ]
+
+
+def of_methods(whole: BenchmarkResult, methods: tuple[str, ...]) -> BenchmarkResult:
+    """The part of a benchmark that asked these methods; its comparisons are of them alone."""
+
+    def asked(name: str) -> bool:
+        return name in (*methods, "copy") or (
+            name.startswith("adapter:") and "adapter:*" in methods
+        )
+
+    settings = replace(whole.settings, methods=methods)
+    tasks = tuple(
+        replace(
+            task,
+            scores=tuple(one for one in task.scores if asked(one.method)),
+            profiles=tuple(one for one in task.profiles if asked(one.method)),
+            comparisons=(),
+        )
+        for task in whole.tasks
+    )
+    answers = tuple(one for one in whole.answers if asked(one.method))
+    return replace(
+        whole, settings=settings, settings_digest=settings.digest, tasks=tasks, answers=answers
+    )
 
 
 def newer(content: dict[str, Any]) -> None:

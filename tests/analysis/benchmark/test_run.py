@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
+import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from analysis import methods as method_files
@@ -25,6 +25,7 @@ from analysis.benchmark.choice import runnable
 from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of, selection
 from analysis.benchmark.execution.answerer import Answerer
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
+from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
 from analysis.benchmark.results import BenchmarkResult
 from analysis.benchmark.run import Request, run_benchmark
@@ -40,29 +41,35 @@ from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
 from tests.added import added_file
 from tests.lacking import LACKING
-from tests.tiny import tiny_collection
+from tests.tiny import EARLY_STOP, tiny_collection
 
-# Random tokens spell such a text soon: answers end early, and the tests with them.
-STOP = tuple("aeiounrst аеоин有个")
-ROOT = Path(__file__).resolve().parents[3]
 METHODS = ("base", "adapter:*", "static", "qa-flora", "oracle-pair", "best-single")
-# The process dies in the middle of its third step.
-KILLED = """
-import os, signal, sys
-from analysis.__main__ import main
-from analysis.benchmark.execution.journal import Journal
-steps, add = [], Journal.add
-def add_or_die(self, rank, *found):
-    add(self, rank, *found)
-    steps.append(rank)
-    if len(steps) == 3:
-        for name in ("items-0.jsonl", "fusions-0.jsonl"):
-            with open(sys.argv[1] + "/" + name, "ab") as file:
-                file.write(b'{"task": "numbers", "meth')
-        os.kill(os.getpid(), signal.SIGKILL)
-Journal.add = add_or_die
-main(sys.argv[2:])
-"""
+# A fork has all modules loaded: a new interpreter would need most of the test's time for that.
+FORK = multiprocessing.get_context("fork")
+
+
+def die_at_the_third_batch(folder: Path, arguments: list[str]) -> None:
+    """Runs a benchmark that is killed while it writes."""
+    batches, add = [], Journal.add
+
+    def add_or_die(journal: Journal, rank: int, *found: Any) -> None:
+        add(journal, rank, *found)
+        batches.append(rank)
+        if len(batches) == 3:
+            for name in ("items-0.jsonl", "fusions-0.jsonl"):
+                with (folder / name).open("ab") as file:
+                    file.write(b'{"task": "numbers", "meth')
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Journal.add = add_or_die  # type: ignore[method-assign]  # of a process of its own
+    main(arguments)
+
+
+def share_with_another(rank: int, arguments: list[str], said: str) -> None:
+    """Runs a process of two, as `accelerate launch` starts them."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    with Path(f"{said}-{rank}").open("w", encoding="utf-8") as sys.stdout:
+        assert main(arguments) == 0
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
@@ -81,7 +88,7 @@ def write(path: Path, lines: list[dict[str, Any]]) -> Path:
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     adapters = ("math", "spanish", "code")
-    return tiny_collection(tmp_path_factory.mktemp("tiny"), adapters, stop=STOP)
+    return tiny_collection(tmp_path_factory.mktemp("tiny"), adapters, stop=EARLY_STOP)
 
 
 @pytest.fixture(scope="module")
@@ -328,33 +335,44 @@ def test_a_killed_process_goes_on_with_the_same_result(
     whole: tuple[BenchmarkResult, Path],
     tmp_path: Path,
 ) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path), *arguments(manifest, files, tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL
+    asked = arguments(manifest, files, tmp_path)
+    killed = FORK.Process(target=die_at_the_third_batch, args=(tmp_path, asked))
+    killed.start()
+    killed.join(120)
+    assert killed.exitcode == -signal.SIGKILL
     assert not (tmp_path / "items-0.jsonl").read_bytes().endswith(b"\n")
     run_benchmark(collection, request_, tmp_path)
     assert saved(tmp_path) == saved(whole[1])
 
 
-def test_two_launched_processes_give_the_same_result(
-    manifest: Path, files: tuple[Path, ...], whole: tuple[BenchmarkResult, Path], tmp_path: Path
+def test_two_processes_give_the_same_result(
+    manifest: Path,
+    files: tuple[Path, ...],
+    whole: tuple[BenchmarkResult, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    launcher = [
-        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
-        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-        "--main_process_port", "0", "-m", "analysis",
-    ]  # fmt: skip
-    done = subprocess.run(
-        [*launcher, *arguments(manifest, files, tmp_path)],
-        cwd=ROOT,
-        # As many threads as here: sums over more or fewer threads differ in their last digits.
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("| task | method |") and done.stdout.count("Fused: all") == 1
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launched = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    said = str(tmp_path / "said")
+    both = [
+        FORK.Process(
+            target=share_with_another, args=(rank, arguments(manifest, files, tmp_path), said)
+        )
+        for rank in range(2)
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    table = Path(f"{said}-0").read_text(encoding="utf-8")
+    assert table.startswith("| task | method |") and table.count("Fused: all") == 1
+    assert Path(f"{said}-1").read_text(encoding="utf-8") == ""
     assert (tmp_path / "items-0.jsonl").stat().st_size
     assert (tmp_path / "items-1.jsonl").stat().st_size
     assert saved(tmp_path) == saved(whole[1])
@@ -393,6 +411,8 @@ def test_processes_share_whole_batches(files: tuple[Path, ...], processes: int) 
         ({"methods": ("base",)}, "methods"),
         ({"weight_settings": WeightSettings(position="prompt")}, "weight_settings"),
         ({"weight_settings": WeightSettings(lens="raw")}, "weight_settings"),
+        ({"weight_settings": WeightSettings(signal="change")}, "weight_settings"),
+        ({"shortlist": 2}, "shortlist"),
         ({"seed": 5}, "seed"),
         ({"selection": Selection("pair")}, "selection"),
     ],
@@ -486,6 +506,35 @@ def test_pairs_follow_the_item(manifest: Path, tmp_path: Path, capsys: Any) -> N
     texts = {(one["method"], one["item"]): one["text"] for one in content["answers"]}
     assert texts["static", "i1"] == texts["oracle-pair", "i1"] != texts["base", "i1"]
     assert content["settings"]["selection"] == {"mode": "pair", "adapters": []}
+
+
+def test_an_earlier_run_gives_the_answers_that_would_be_the_same(
+    collection: Collection,
+    request_: Request,
+    whole: tuple[BenchmarkResult, Path],
+    tmp_path: Path,
+) -> None:
+    tasks = request_.tasks[:1]
+    of_all = whole[1]
+    told: list[str] = []
+    said: list[str] = []
+    few = replace(request_, tasks=tasks, limit=3)
+    request = replace(few, methods=METHODS[:4], selection=Selection("pair"))
+    run_benchmark(collection, request, tmp_path / "anew")
+    with pytest.raises(InputError, match=r"other settings \(tasks, limit\)"):
+        run_benchmark(collection, replace(request, reuse=of_all), tmp_path / "refused")
+    run_benchmark(collection, few, tmp_path / "all")
+    reusing = replace(request, reuse=tmp_path / "all")
+    run_benchmark(
+        collection, reusing, tmp_path / "out", lambda what, _: told.append(what), note=said.append
+    )
+    assert saved(tmp_path / "out") == saved(tmp_path / "anew")
+    # The base, two adapters alone, and static fusion of the pair, which is oracle-pair there.
+    assert said == [f"{4 * 3} answers are taken from {tmp_path / 'all'}"]
+    left = [what for what in told if what.startswith("batch")]
+    assert left and all("qa-flora" in what for what in left)
+    with pytest.raises(InputError, match="holds no benchmark"):
+        run_benchmark(collection, replace(request, reuse=tmp_path), tmp_path / "none")
 
 
 def test_entries_with_the_same_weights_are_answered_once(

@@ -88,6 +88,28 @@ def test_a_program_cannot_leave_before_its_tests(way: str) -> None:
     assert ends("", way) in ("SystemExit", "crash")
 
 
+def test_a_program_does_not_find_the_token_in_its_frames() -> None:
+    way = (
+        "import gc, os, re, sys\n"
+        "seen, frame = '', sys._getframe()\n"
+        "while frame:\n"
+        "    seen, frame = seen + repr((frame.f_locals, frame.f_globals)), frame.f_back\n"
+        "tokens = set(re.findall(r'\\b[0-9a-f]{32}\\b', seen))\n"
+        "for token in tokens:\n"
+        "    for number in range(3, 10):\n"
+        "        try: os.write(number, f'{token} passed'.encode())\n"
+        "        except OSError: pass\n"
+        "os._exit(0)"
+    )
+    assert ends("", way) == "crash"
+    for look in ("sys._current_frames()", "__import__('gc').get_objects()"):
+        assert ends("", f"import sys\n{look}") == "PermissionError"
+
+
+def test_an_error_that_is_called_passed_is_an_error() -> None:
+    assert ends("class passed(Exception): pass\nraise passed()") == "Exception"
+
+
 def test_an_endless_loop_ends() -> None:
     assert ends("while True: pass") == "time"
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from analysis.__main__ import main
 from analysis.benchmark.tasks import read_task, read_tasks
-from analysis.common.errors import InputError
+from analysis.common.errors import InputError, InputErrors
+from analysis.engine import Engine
 from analysis.training.texts.sources import ASSETS
 
 NUMERIC = {
@@ -38,7 +40,7 @@ def test_items_are_read_and_unknown_fields_kept(tmp_path: Path) -> None:
     task = read_task(write(tmp_path, NUMERIC, "", {**CHOICE, "cluster": "k"}, FUNCTION))
     number, choice, function = task.items
     assert task.name == "task" and len(task.sha256) == 64
-    assert (number.answer, number.cluster, number.gold_answer) == (2.0, "a", "")
+    assert (number.answer, number.cluster, number.gold_answer) == (2.0, "task/a", "")
     assert (choice.cluster, choice.more) == ("k", {"source": "ours"})
     assert (choice.choices, choice.gold, choice.gold_answer) == (("x", "y"), 1, "It is y.")
     assert function.gold_answer == FUNCTION["reference"]
@@ -52,7 +54,15 @@ def test_an_option_is_the_gold_answer_where_no_sentence_says_it(tmp_path: Path) 
 def test_ids_may_be_numbers_and_a_line_may_hold_any_character(tmp_path: Path) -> None:
     line = {**NUMERIC, "id": 7, "instruction": "one\u2028two"}
     item = read_task(write(tmp_path, json.dumps(line, ensure_ascii=False))).items[0]
-    assert (item.id, item.cluster, item.instruction) == ("7", "7", "one\u2028two")
+    assert (item.id, item.cluster, item.instruction) == ("7", "task/7", "one\u2028two")
+
+
+def test_items_of_two_files_share_no_cluster_by_their_ids(tmp_path: Path) -> None:
+    first, second = (write(tmp_path, NUMERIC, name=f"{name}.jsonl") for name in ("a", "b"))
+    clusters = {read_task(path).items[0].cluster for path in (first, second)}
+    assert clusters == {"a/a", "b/a"}
+    shared = (write(tmp_path, {**NUMERIC, "cluster": "k"}, name=f"{n}.jsonl") for n in "cd")
+    assert {read_task(path).items[0].cluster for path in shared} == {"k"}
 
 
 def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
@@ -67,9 +77,14 @@ def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
     [
         ("{", "it is not JSON (Expecting property name enclosed in double quotes at character 2)"),
         ("[1]", "no JSON object"),
-        ({**NUMERIC, "lang": ""}, "lang is not text"),
+        ({**NUMERIC, "lang": ""}, "lang is empty"),
+        ({**NUMERIC, "lang": 3}, "lang is 3, which is not text"),
         ({name: value for name, value in NUMERIC.items() if name != "domain"}, "domain is missing"),
         ({**NUMERIC, "type": "essay"}, "type is 'essay'"),
+        ({**NUMERIC, "answer": ""}, "answer is empty: it must be a number"),
+        ({**NUMERIC, "answer": None}, "answer is missing"),
+        ({**CHOICE, "answer": " "}, "answer is empty."),
+        ({**CHOICE, "choices": ["x", ""]}, "choices holds an empty text"),
         ({**NUMERIC, "answer": "two"}, "answer is 'two'"),
         ({**NUMERIC, "answer": True}, "answer is True"),
         ('{"id":"a","lang":"es","domain":"m","type":"numeric","instruction":"q","answer":NaN}',
@@ -80,7 +95,7 @@ def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
         ({**CHOICE, "gold": 2}, "no index of the 2 choices"),
         ({**CHOICE, "gold": True}, "no index"),
         ({**CHOICE, "type": "yesno", "gold": None}, "gold, the index"),
-        ({**FUNCTION, "test": None}, "test is not text"),
+        ({**FUNCTION, "test": None}, "test is null, which is not text"),
         ({**FUNCTION, "entry_point": "a b"}, "names no function"),
         ({**NUMERIC, "id": "first"}, "that of line 1"),
     ],
@@ -91,6 +106,47 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: Any, reason: str) -> No
         read_task(path)
     message = str(caught.value)
     assert f"{path}, line 2" in message and reason in message and "\n" not in message
+
+
+def test_all_malformed_lines_of_all_files_are_named_at_once(tmp_path: Path) -> None:
+    first = write(tmp_path, "{", NUMERIC, {**CHOICE, "gold": 9}, name="first.jsonl")
+    nowhere = tmp_path / "nowhere.jsonl"
+    second = write(tmp_path, {**NUMERIC, "answer": ""}, {**FUNCTION, "lang": ""}, name="b.jsonl")
+    with pytest.raises(InputErrors) as caught:
+        read_tasks([first, nowhere, second])
+    messages = caught.value.messages
+    assert [message.partition(" is not an item")[0] for message in messages] == [
+        f"{first}, line 1",
+        f"{first}, line 3",
+        f"{nowhere} cannot be read (No such file or directory): give a JSONL file.",
+        f"{second}, line 1",
+        f"{second}, line 2",
+    ]
+    assert "answer is empty" in messages[3] and "lang is empty" in messages[4]
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(20, "line 20 is"), (21, "1 more line has"), (25, "5 more lines have")]
+)
+def test_more_than_twenty_malformed_lines_are_counted(
+    tmp_path: Path, count: int, last: str
+) -> None:
+    with pytest.raises(InputErrors) as caught:
+        read_task(write(tmp_path, *["{"] * count))
+    messages = caught.value.messages
+    assert len(messages) == min(count, 21) and last in messages[-1]
+
+
+def test_the_command_names_each_malformed_line_before_a_model_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "load", lambda *_: pytest.fail("a model was loaded"))
+    path = write(tmp_path, "{", NUMERIC, [])
+    assert main(["benchmark", "--tasks", str(path), "--out", str(tmp_path / "out")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    named = [line for line in lines if line.startswith(f"error: {path}, line ")]
+    assert [line.partition(" is ")[0][-1] for line in named] == ["1", "3"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_further_check_is_named_with_its_line(tmp_path: Path) -> None:

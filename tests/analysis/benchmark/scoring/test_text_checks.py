@@ -113,6 +113,58 @@ def test_languages_are_told_apart() -> None:
     assert not answers_in("es")("Elena tiene 17 libros y compra 20 más, so 37. The answer is 37.")
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("es", "María tiene 3 manzanas y compra 5 más, so 3 + 5 = 8."),
+        ("es", "Elena tiene 17 libros. So 17 + 20 = 37."),
+        ("es", "Faltan 37 firmas.\nAnswer: 37"),
+        ("es", "8 apples."),
+        ("ru", "У Маши было 3 яблока, so 3 + 5 = 8."),
+        ("ru", "Осталось 8 apples."),
+        ("zh", "申请,need 37个"),
+        ("zh", "小明有8个apples。"),
+        ("zh", "还差37个签名。Answer: 37"),
+        ("de", "Es fehlen noch 37 Unterschriften, and 7 sind da."),
+        ("fr", "Il manque 37 signatures, so 44 - 7 = 37."),
+    ],
+)
+def test_one_english_word_is_enough_to_refuse(language: str, text: str) -> None:
+    assert not answers_in(language)(text)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("es", "Faltan 37 firmas."),
+        ("es", "Son 12 euros."),
+        ("es", "37 firmas"),
+        ("es", "Son 8."),
+        ("es", "El vuelo a New York cuesta 300 euros."),
+        ("es", "Has ganado 8 puntos: no me falta nada, he visto que son 8."),
+        ("es", "Escuchan 3 discos de los Beatles y 2 de Simon and Garfunkel."),
+        ("ru", "Осталось 5."),
+        ("ru", "Нужно 100 mg кальция."),
+        ("ru", "Это ген BRCA1, а pH равен 7."),
+        ("zh", "还差37个签名。"),
+        ("zh", "一共8kg苹果,每天要补充维生素C和DNA。"),
+        ("zh", "链接是 https://example.org/the-answer 这里。"),
+        ("de", "Also hat Anna was sie will, so fehlen noch 37 Unterschriften."),
+        ("fr", "Or il ne manque que 37 signatures."),
+    ],
+)
+def test_short_right_sentences_names_and_units_are_taken(language: str, text: str) -> None:
+    assert answers_in(language)(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Faltam 37 assinaturas.", "Il manque 37 signatures.", "37 = 37", "x = 8", "残り5個です。"],
+)
+def test_a_short_answer_in_another_language_is_refused(text: str) -> None:
+    assert not answers_in("es")(text)
+
+
 def test_a_language_beside_the_usual_ones_is_told_apart() -> None:
     assert identifies("sv") and not identifies("xx")
     with pytest.raises(InputError, match="Language is 'xx'"):

@@ -1,0 +1,1 @@
+"""Lines of task files: fields, and the faults of all lines at once."""
