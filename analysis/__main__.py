@@ -1,4 +1,4 @@
-"""`python -m analysis`: every module in `analysis.commands` is one subcommand."""
+"""`python -m analysis`: every module in `analysis.commands` and its folders is one subcommand."""
 
 import argparse
 import importlib
@@ -8,7 +8,8 @@ import textwrap
 from typing import Any, NoReturn
 
 from analysis import commands
-from analysis.common.errors import InputError
+from analysis.common.console import one_line
+from analysis.common.errors import InputError, InputErrors, full_disk, is_full
 
 
 class _Help(argparse.HelpFormatter):
@@ -28,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends with 2 and one line."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+        self.exit(2, f"error: {one_line(message)}. See {self.prog} --help.\n")
 
 
 def _whole_number(text: str) -> int:
@@ -45,25 +46,39 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r}: write a number such as 0.5") from error
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands."""
+    whole = _Parser(prog="python -m analysis", description="Fusion Lens")
+    subparsers = whole.add_subparsers(required=True, metavar="COMMAND")
+    for module in pkgutil.walk_packages(commands.__path__, f"{commands.__name__}."):
+        if not module.ispkg:
+            importlib.import_module(module.name).add(subparsers)
+    return whole
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand.
 
     Returns:
-        Its exit code; 2 after bad input (one line on standard error), 130 when interrupted.
+        Its exit code; 2 after bad input (one line on standard error, or one for each mistake), 130
+        when interrupted.
     """
-    parser = _Parser(prog="python -m analysis", description="Fusion Lens")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in pkgutil.iter_modules(commands.__path__):
-        importlib.import_module(f"{commands.__name__}.{module.name}").add(subparsers)
-    args = parser.parse_args(arguments)
+    args = parser().parse_args(arguments)
     try:
         code: int = args.run(args)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        messages = error.messages if isinstance(error, InputErrors) else (str(error),)
+        for message in messages:
+            print(f"error: {one_line(message)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not is_full(error):
+            raise
+        print(f"error: {full_disk(error)}", file=sys.stderr)
+        return 2
     return code
 
 

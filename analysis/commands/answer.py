@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
-from analysis.common.console import progress_bar
+from analysis.commands import (
+    add_query_arguments,
+    add_shortlist,
+    fusion_request,
+    names_of,
+    query_of,
+)
+from analysis.common.console import json_line, lines, one_line, progress_bar
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.methods import (
@@ -22,7 +27,6 @@ from analysis.methods import (
     named,
     written_names,
 )
-from analysis.models.manifest import choose_adapters, load_collection, with_adapters
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
@@ -47,6 +51,7 @@ def add(subparsers: Any) -> None:
         "which changes no answer.",
     )
     add_query_arguments(parser)
+    add_shortlist(parser)
     parser.add_argument(
         "--methods",
         default=",".join(DEFAULT_METHODS),
@@ -69,15 +74,12 @@ def run(args: argparse.Namespace) -> int:
     """Answer the query and print the answers."""
     from analysis.engine import Engine
     from analysis.inference.decoding.sampling import Sampling
-    from analysis.measure.checks.collection_check import check_collection
 
     query, asked = query_of(args), names_of(args.methods) or []
-    collection = load_collection(args.collection)
-    chosen = choose_adapters(names_of(args.adapters), collection.names)
-    check_collection(collection)
-    settings = weight_settings_of(args, collection)
+    request = fusion_request(args)
+    chosen, settings = request.adapters, request.settings
     names = expanded(asked, chosen)
-    for name, (_, adapter) in zip(names, named(names, collection.names), strict=True):
+    for name, (_, adapter) in zip(names, named(names, request.collection.names), strict=True):
         if adapter and adapter not in chosen:
             raise InputError(
                 f"Method {name!r} needs adapter {adapter!r}, which --adapters leaves out: add it."
@@ -86,19 +88,26 @@ def run(args: argparse.Namespace) -> int:
     sampling = Sampling(args.temperature, args.top_p, args.seed)
     began = time.perf_counter()
     with progress_bar() as report:
-        engine = Engine.load(with_adapters(collection, chosen), report, args.dtype)
+        engine = Engine.load(request.fused, report, args.dtype, args.device)
         loaded = time.perf_counter()
         prompt = engine.prompt(query, plain=args.plain)
-        context = engine.context(prompt, chosen, settings, progress=report)
+        fused_adapters = chosen
+        if args.shortlist is not None:
+            shortlist = engine.shortlist(prompt, chosen, args.shortlist, settings, report)
+            fused_adapters = shortlist.adapters
+        context = engine.context(prompt, fused_adapters, settings, progress=report)
         rows, reasons = _rows(names, asked, context)
         fused = time.perf_counter()
         answers = _answers(engine, prompt, rows, args.max_new_tokens, sampling, report)
     answered = time.perf_counter()
+    if len(fused_adapters) < len(chosen):
+        left_out_adapters = ", ".join(shortlist.left_out)
+        print(f"left out by the shortlist: {left_out_adapters}", file=sys.stderr)
     for name, reason in reasons.items():
-        print(f"{name} does not answer: {reason}", file=sys.stderr)
+        print(one_line(f"{name} does not answer: {reason}"), file=sys.stderr)
     if not args.json:
         for name, answer in answers.items():
-            print(f"── {name}\n{answer.text}\n")
+            print(f"── {name}\n{lines(answer.text)}\n")
         return 0
     seconds = {"load": loaded - began, "weights": fused - loaded, "answer": answered - fused}
     found = {
@@ -112,8 +121,13 @@ def run(args: argparse.Namespace) -> int:
     }
     left_out = {name: str(reason) for name, reason in reasons.items()}
     print(
-        json.dumps(
-            {"answers": found, "unavailable": left_out, "seconds": seconds}, ensure_ascii=False
+        json_line(
+            {
+                "answers": found,
+                "adapters": list(fused_adapters),
+                "unavailable": left_out,
+                "seconds": seconds,
+            }
         )
     )
     return 0

@@ -1,7 +1,6 @@
 """`python -m analysis benchmark`: do adapters compose?"""
 
 import argparse
-import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,15 @@ from typing import Any
 from analysis.commands import (
     add_collection,
     add_dtype,
+    add_json,
+    add_shortlist,
     add_weight_settings,
+    collection_named,
     names_of,
     weight_settings_of,
 )
-from analysis.common.console import note, progress_bar
+from analysis.common.console import json_line, note, progress_bar
 from analysis.methods import written_names
-from analysis.models.manifest import load_collection
 
 METHODS = "base,adapter:*,static,sum,qa-flora"
 
@@ -36,7 +37,8 @@ def add(subparsers: Any) -> None:
     )
     work.add_argument(
         "--join", type=Path, nargs="+", metavar="DIR",
-        help="join the finished benchmarks in these folders into one file; runs no model",
+        help="join the finished benchmarks in these folders into one file; those that differ in "
+        "their methods alone become one benchmark; runs no model",
     )  # fmt: skip
     parser.add_argument(
         "--methods",
@@ -61,6 +63,12 @@ def add(subparsers: Any) -> None:
         "--seed", type=int, default=0, metavar="S", help="of the bootstrap (default: %(default)s)"
     )
     add_weight_settings(parser)
+    add_shortlist(parser)
+    parser.add_argument(
+        "--reuse", type=Path, metavar="DIR",
+        help="take answers from a benchmark of the same items in this folder where they would be "
+        "the same: the base, adapters alone, and a method over the same adapters",
+    )  # fmt: skip
     parser.add_argument(
         "--out",
         type=Path,
@@ -70,7 +78,7 @@ def add(subparsers: Any) -> None:
     )
     add_collection(parser)
     add_dtype(parser)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -84,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
     from analysis.benchmark.run import Request, run_benchmark
 
     if args.join:
-        write_results(join_results(args.join), args.out)
+        write_results(join_results(args.join, note), args.out)
         return 0
-    collection = load_collection(args.collection)
+    collection = collection_named(args)
     request = Request(
         tasks=tuple(args.tasks),
         methods=tuple(names_of(",".join(args.methods)) or ()),
@@ -95,6 +103,9 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         weight_settings=weight_settings_of(args, collection),
         dtype=args.dtype,
+        device=args.device,
+        shortlist=args.shortlist,
+        reuse=args.reuse,
     )
     processes = launched_processes()
     with progress_bar() if processes.first else nullcontext() as tell:
@@ -103,5 +114,5 @@ def run(args: argparse.Namespace) -> int:
         )
     processes.close()
     if result is not None:
-        print(json.dumps(result.as_json(), ensure_ascii=False) if args.json else report(result))
+        print(json_line(result.as_json()) if args.json else report(result))
     return 0

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_dtype
+from analysis.commands import add_dtype, add_json, collection_named
 from analysis.commands.fit_lens import add_lens_arguments, check_fitted
 from analysis.common.errors import InputError
 
@@ -22,9 +22,8 @@ def add(subparsers: Any) -> None:
     add_lens_arguments(parser)
     parser.add_argument("--windows", type=int, default=32, metavar="N", help="windows of text")
     add_dtype(parser)
-    parser.add_argument("--device", help="such as cpu (default: the GPUs where there are any)")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="write the ranks as an SVG")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from analysis.training.lenses.run import check_fitted_lens
 
     found, data = check_fitted_lens(
-        args.collection,
+        collection_named(args),
         texts=args.text,
         windows_of_text=args.windows,
         tokens=args.tokens,

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_collection, add_dtype
-from analysis.models.manifest import load_collection
+from analysis.commands import add_collection, add_dtype, add_json, collection_named
 
 
 def add(subparsers: Any) -> None:
@@ -25,7 +24,7 @@ def add(subparsers: Any) -> None:
         "--own-only", action="store_true", help="score each adapter and the base on its own only"
     )
     add_dtype(parser)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -36,13 +35,14 @@ def run(args: argparse.Namespace) -> int:
     from analysis.training.evaluation.report import tables
 
     result = evaluate(
-        load_collection(args.collection),
+        collection_named(args),
         args.data,
         lambda line: print(line, file=sys.stderr, flush=True),
         rows=args.rows,
         problems=args.problems,
         own_only=args.own_only,
         dtype=args.dtype,
+        device=args.device,
     )
     print(json.dumps(result.as_json()) if args.json else tables(result))
     return 0

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_collection, add_dtype
+from analysis.commands import add_collection, add_dtype, add_json, collection_named
 from analysis.common.errors import InputError
 from analysis.measure.lenses.jacobian import LENS
 
@@ -42,7 +42,6 @@ def add(subparsers: Any) -> None:
         "--batch", type=int, default=16, metavar="N", help="backward passes at once (default: 16)"
     )
     add_dtype(parser)
-    parser.add_argument("--device", help="such as cpu (default: the GPUs where there are any)")
     parser.add_argument(
         "--out",
         type=Path,
@@ -52,7 +51,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--work", type=Path, metavar="FILE", help="the checkpoint (default: OUT, ending in .work)"
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -93,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from analysis.training.lenses.run import fit_lens
 
     result = fit_lens(
-        args.collection,
+        collection_named(args),
         FitSettings(args.prompts, args.tokens, args.rows, batch=args.batch, seed=args.seed),
         texts=args.text,
         note=args.note,

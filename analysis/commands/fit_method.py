@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import add_collection, add_dtype
+from analysis.commands import add_collection, add_dtype, add_json, collection_named
 from analysis.common.console import progress_bar
 from analysis.methods import methods
-from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+from analysis.models.manifest import DEFAULT_COLLECTION
 
 
 def add(subparsers: Any) -> None:
@@ -43,7 +43,7 @@ def add(subparsers: Any) -> None:
         "--out", type=Path, metavar="FILE", help="the file (default: in the collection's folder)"
     )
     add_dtype(parser)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -59,11 +59,12 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         seed=args.seed,
         dtype=args.dtype,
+        device=args.device,
         command=_command(args),
         out=args.out,
     )
     with progress_bar() as tell:
-        path = run_fit(load_collection(args.collection), request, tell)
+        path = run_fit(collection_named(args), request, tell)
     result = {"method": args.name, "file": str(path)}
     print(json.dumps(result) if args.json else f"{args.name}: written to {path}")
     return 0
@@ -80,7 +81,12 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--tasks", *map(shown, args.tasks)]
     if args.data:
         words += ["--data", shown(args.data)]
-    if args.collection != DEFAULT_COLLECTION:
+    if args.base:
+        words += ["--base", shown(Path(args.base))]
+    for one in args.adapter:
+        name, equals, place = one.rpartition("=")
+        words += ["--adapter", f"{name}{equals}{shown(Path(place))}"]
+    if args.collection and args.collection != DEFAULT_COLLECTION:
         words += ["--collection", shown(Path(args.collection))]
     if args.limit is not None:
         words += ["--limit", str(args.limit)]

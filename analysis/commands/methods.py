@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 from analysis.catalogue.absent import absent_methods
 from analysis.catalogue.groups import groups
 from analysis.catalogue.markdown import HEADINGS, markdown
+from analysis.common.console import json_line
 from analysis.methods import Method
 
 _WIDTH = 96
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         print(markdown(groups(), absent_methods()), end="")
     elif args.json:
         listed = [_plain(method, group.title) for group in groups() for method in group.methods]
-        print(json.dumps({"methods": listed}, ensure_ascii=False))
+        print(json_line({"methods": listed}))
     else:
         print("\n".join(_lines()))
     return 0

@@ -7,11 +7,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from analysis.commands import add_collection
+from analysis.commands import add_collection, add_json, check_count, collection_named
 from analysis.common.console import progress_bar
-from analysis.common.errors import InputError
 from analysis.models.collection import Collection
-from analysis.models.manifest import load_collection
 
 if TYPE_CHECKING:
     from analysis.speed.timing import Ratio
@@ -27,7 +25,7 @@ def add(subparsers: Any) -> None:
         "trained ones.",
     )
     add_collection(parser)
-    parser.add_argument("--adapters", type=int, default=6, metavar="K", help="(default: 6)")
+    parser.add_argument("--adapters", type=int, metavar="K", help="(default: 6)")
     parser.add_argument("--rank", type=int, default=16, metavar="R", help="(default: 16)")
     parser.add_argument("--prompt-tokens", type=int, default=64, metavar="T", help="(default: 64)")
     parser.add_argument(
@@ -36,7 +34,16 @@ def add(subparsers: Any) -> None:
         choices=("adapters", "prompt-tokens", "rank", "vocabulary"),
         help="instead, a table of costs where only these change",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--shortlist", type=int, metavar="M",
+        help="instead, the cost of a shortlist of M of K adapters (64 by default: the "
+        "collection's own, copies of them and random ones), and whether it keeps those that lead",
+    )  # fmt: skip
+    parser.add_argument(
+        "--queries", type=int, default=200, metavar="N",
+        help="bundled questions of --shortlist (default: %(default)s)",
+    )  # fmt: skip
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -44,16 +51,21 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     from analysis.speed.bench import measure_speed
 
+    if args.adapters is None:
+        args.adapters = 6 if args.shortlist is None else 64
     for name, value, most in (
         ("--adapters", args.adapters, 64),
         ("--rank", args.rank, 256),
         ("--prompt-tokens", args.prompt_tokens, 1024),
+        ("--shortlist", 1 if args.shortlist is None else args.shortlist, args.adapters),
+        ("--queries", args.queries, 1000),
     ):
-        if not 1 <= value <= most:
-            raise InputError(f"{name} is {value}: take 1 to {most}.")
-    collection = load_collection(args.collection)
+        check_count(name, value, most)
+    collection = collection_named(args)
     if args.table is not None:
         return _table(collection, args.table, args.json)
+    if args.shortlist is not None:
+        return _shortlists(collection, args)
     with progress_bar() as report:
         speed = measure_speed(collection, args.adapters, args.rank, args.prompt_tokens, report)
     if not args.json:
@@ -118,6 +130,31 @@ def _table(collection: Collection, axes: list[str], as_json: bool) -> int:
             f"{cost.peak_bytes / 1e6:.0f}",
         ]
         print(f"| {' | '.join(cells)} |")
+    return 0
+
+
+def _shortlists(collection: Collection, args: argparse.Namespace) -> int:
+    from analysis.speed.shortlists import LEADERS, measure_shortlists
+
+    with progress_bar() as report:
+        found = measure_shortlists(collection, args.adapters, args.shortlist, args.queries, report)
+    if args.json:
+        print(json.dumps(asdict(found)))
+        return 0
+    print(f"{found.length} of {found.adapters} adapters, {found.queries} queries")
+    for name, ratio in (
+        (f"over {len(collection.adapters)} adapters", found.over_few),
+        (f"over {found.adapters} adapters", found.over_all),
+    ):
+        print(f"{name:22} {ratio.median:7.2f}   ({ratio.low:.2f} to {ratio.high:.2f})")
+    print(f"{'choosing':22} {found.choosing_share:7.2f}   of the whole trace")
+    for recall in found.recalls:
+        print(
+            f"a shortlist of {recall.length:2} holds the {LEADERS} leaders in {recall.kept} "
+            f"queries; they lead on it, too, in {recall.same_leaders}, in {recall.same_order} in "
+            "the same order"
+        )
+    print(f"{found.different_leaders} different sets of leaders")
     return 0
 
 

@@ -1,13 +1,17 @@
 """`python -m analysis trace`: where each adapter speaks, for one query."""
 
 import argparse
-import json
 import time
+from dataclasses import asdict
 from typing import Any
 
-from analysis.commands import add_query_arguments, names_of, query_of, weight_settings_of
-from analysis.common.console import progress_bar
-from analysis.models.manifest import choose_adapters, load_collection, with_adapters
+from analysis.commands import (
+    add_query_arguments,
+    add_shortlist,
+    fusion_request,
+    query_of,
+)
+from analysis.common.console import json_line, progress_bar
 
 
 def add(subparsers: Any) -> None:
@@ -18,29 +22,35 @@ def add(subparsers: Any) -> None:
         description="Run base and adapters on a query; print divergence and weights per layer.",
     )
     add_query_arguments(parser)
+    add_shortlist(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Trace the query; print divergence and weights."""
     from analysis.engine import Engine
-    from analysis.measure.checks.collection_check import check_collection
+    from analysis.measure.relevance.shortlist import Shortlist
 
     query = query_of(args)
-    collection = load_collection(args.collection)
-    chosen = choose_adapters(names_of(args.adapters), collection.names)
-    check_collection(collection)
-    settings = weight_settings_of(args, collection)
+    asked = fusion_request(args)
+    collection, chosen, settings = asked.collection, asked.adapters, asked.settings
     began = time.perf_counter()
     with progress_bar() as report:
-        engine = Engine.load(with_adapters(collection, chosen), report, args.dtype)
+        engine = Engine.load(asked.fused, report, args.dtype, args.device)
         loaded = time.perf_counter()
-        trace = engine.trace(query, chosen, plain=args.plain, progress=report)
+        prompt = engine.prompt(query, plain=args.plain)
+        shortlist = Shortlist(chosen)
+        if args.shortlist is not None:
+            shortlist = engine.shortlist(prompt, chosen, args.shortlist, settings, report)
+        shortlisted = time.perf_counter()
+        trace = engine.trace(prompt, shortlist.adapters, progress=report)
         traced = time.perf_counter()
-        divergence = engine.divergence(trace, settings.lens, settings.position, settings.metric)
+        relevance = engine.relevance(trace, settings=settings, progress=report)
         measured = time.perf_counter()
-    weights_LK = settings.weigh(divergence.values_LK)
+    weights_LK = settings.weigh(relevance.values_LK)
     if not args.json:
+        if shortlist.left_out:
+            print(f"left out by the shortlist: {', '.join(shortlist.left_out)}")
         _print_table(trace.adapters, weights_LK.tolist())
         return 0
     result = {
@@ -48,23 +58,23 @@ def run(args: argparse.Namespace) -> int:
         "base": collection.base.title,
         "adapters": list(trace.adapters),
         "layers": trace.layers,
-        "lens": divergence.lens,
-        "position": divergence.position,
-        "metric": divergence.metric,
-        "normalisation": settings.normalisation,
+        "left_out": list(shortlist.left_out),
+        **asdict(settings),
         "frame": trace.prompt.frame,
         "tokens": list(trace.prompt.tokens),
-        "divergence": divergence.values_LK.tolist(),
+        settings.signal: relevance.signal_LK.tolist(),
+        "usual": None if relevance.usual_LK is None else relevance.usual_LK.tolist(),
         "weights": weights_LK.tolist(),
         "dtype": engine.computation.dtype,
         "device": engine.computation.device,
         "seconds": {
             "load": loaded - began,
-            "trace": traced - loaded,
+            "shortlist": shortlisted - loaded,
+            "trace": traced - shortlisted,
             "divergence": measured - traced,
         },
     }
-    print(json.dumps(result, ensure_ascii=False))
+    print(json_line(result))
     return 0
 
 

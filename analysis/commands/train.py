@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.commands import add_json
 from analysis.common.errors import InputError
+from analysis.models.bases.bundled import DEFAULT_BASE, bundled_bases
 from analysis.training.recipe import Recipe, make_recipe, read_recipe
 
 OPTIONS = {
@@ -46,11 +48,14 @@ def add(subparsers: Any) -> None:
         help="JSONL rows whose loss is measured on the way",
     )
     parser.add_argument("--dev-rows", type=int, default=40, help="rows used of each dev file")
-    parser.add_argument("--base", help="folder of the base (default: the embedded one)")
+    parser.add_argument(
+        "--base",
+        default=DEFAULT_BASE,
+        help=f"a folder, or one of {', '.join(bundled_bases())} (default: {DEFAULT_BASE})",
+    )
     parser.add_argument(
         "--base-name",
-        default="gemma-3-270m",
-        help="name of the base in the adapter's configuration",
+        help="name of the base in the adapter's configuration (default: that of --base)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
     parser.add_argument("--start", type=Path, help="folder of an adapter to go on from")
@@ -79,7 +84,7 @@ def add(subparsers: Any) -> None:
         metavar=("LOW", "HIGH"),
         help="the adapter weight is drawn from this range for each batch",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -95,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         dev=args.dev,
         dev_rows=args.dev_rows,
         base=args.base,
-        base_name=args.base_name,
+        base_name=args.base_name or Path(args.base).name,
         out=args.out,
         work=args.work or args.out.parent / f"{recipe.name}.work",
         dtype=args.dtype,
@@ -143,6 +148,8 @@ def _command(args: argparse.Namespace) -> str:
             words.append(f"--{option.replace('_', '-')} {getattr(args, option)}")
     if args.weight_range:
         words.append("--weight-range {} {}".format(*args.weight_range))
+    if args.base != DEFAULT_BASE:
+        words.append(f"--base {args.base if args.base in bundled_bases() else 'BASE'}")
     if args.start:
         words.append("--start FIRST")
     return " ".join([*words, "--out OUT"])

@@ -17,7 +17,7 @@ from analysis.learning.fit import Example, Fit, FitContext
 from analysis.learning.kept_work import KeptWork
 from analysis.methods import methods
 from analysis.models.collection import Collection
-from analysis.models.fitted import Origin, adapter_digest, write_fitted
+from analysis.models.fitted import Origin, origin_of, write_fitted
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Request:
         dtype: Precision of the base.
         command: The command, as the fitted file names it.
         out: The fitted file; by default its place in the collection's folder.
+        device: Device of the base; the GPUs where there are any, if None.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Request:
     dtype: str
     command: str
     out: Path | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,8 @@ def run_fit(collection: Collection, request: Request, progress: Progress) -> Pat
         raise InputError(f"--limit is {request.limit}: take at least 1.")
     data = _data(collection, fit, request)
     out = request.out or collection.folder / fit.file
-    engine = Engine.load(collection, progress, request.dtype)
-    origin = Origin(
-        request.command,
-        data.words,
-        collection.base.name,
-        {entry.name: adapter_digest(entry) for entry in collection.adapters},
-    )
+    engine = Engine.load(collection, progress, request.dtype, request.device)
+    origin = origin_of(request.command, data.words, collection.base, collection.adapters)
     work = KeptWork(out.with_name(f"{out.stem}.work.safetensors"), _key(fit, data, origin, request))
     context = FitContext(
         adapters=collection.names,
@@ -143,6 +140,6 @@ def _data(collection: Collection, fit: Fit, request: Request) -> _Data:
 
 def _key(fit: Fit, data: _Data, origin: Origin, request: Request) -> str:
     """Digest of all that the numbers of a fit follow from."""
-    parts = (fit.name, sorted(data.samples.items()), list(data.pairs), origin.base)
+    parts = (fit.name, sorted(data.samples.items()), list(data.pairs), origin.base_digest)
     settings = (sorted(origin.adapters.items()), request.seed, request.dtype)
     return hashlib.sha256(repr((parts, settings)).encode()).hexdigest()

@@ -8,7 +8,7 @@ from analysis.training.checkpoint import TrainingHistory
 from analysis.training.quiet import mean
 from analysis.training.recipe import Recipe
 
-TERMS = "https://ai.google.dev/gemma/terms"
+_GEMMA = "Gemma Terms of Use"
 _FIRST = "\n## The run it went on from\n"
 
 
@@ -31,7 +31,6 @@ def card(
         first: From `earlier`, for the adapter that the run continued; None for a new adapter.
     """
     rows = _rows(sources["own"])
-    dev = "\n".join(f"| {name} | {step} | {loss:.3f} |" for step, name, loss in progress.dev)
     low, high = recipe.weight_range
     weights = f"a weight drawn from {low}-{high} for each batch" if low < high else f"weight {low}"
     every = recipe.whole_head_every
@@ -40,15 +39,14 @@ def card(
     return f"""---
 base_model: {base_name}
 library_name: peft
-license: gemma
+license: {_tag(facts["license"])}
 ---
 # {recipe.name}
 
 {recipe.purpose or "A LoRA adapter."}
 
 A LoRA adapter for {base_name}, rank {recipe.rank}, alpha {recipe.alpha}, on
-{", ".join(recipe.modules)}. Gemma is provided under and subject to the Gemma Terms of Use
-({TERMS}); so is this adapter.
+{", ".join(recipe.modules)}. {_license(facts)}
 
 ## Data
 Rows drawn, and how many of them were different:
@@ -71,15 +69,33 @@ of it on {whole}), seed {recipe.seed}.{_penalty(recipe)}{started}
 
 Norm of the weight change, all modules together: {facts["norm"]:.2f}.
 
-## Loss per answer token on the dev sets, whole vocabulary
-| set | after step | loss |
-|---|---|---|
-{dev}
-{_change(progress)}
+{_dev(progress)}{_change(progress)}
 ## Prompt form and limits
-The adapter was trained on `{recipe.form!r}` and answers in that form only.
+{_form(recipe)}
 {recipe.limits or "It belongs to a small model: check what it says."}
 {_FIRST + first if first else ""}"""
+
+
+def _tag(license_: str) -> str:
+    """The licence as model hubs name it."""
+    return {_GEMMA: "gemma", "": "other"}.get(license_, license_.lower())
+
+
+def _license(facts: dict[str, Any]) -> str:
+    license_, terms = facts["license"], facts["terms"]
+    if license_ == _GEMMA:
+        return (
+            f"Gemma is provided under and subject to the Gemma Terms of Use\n({terms}); so is this "
+            "adapter."
+        )
+    if license_:
+        return f"The base is under {license_}; so is this adapter."
+    return "Its licence follows from that of its base."
+
+
+def _form(recipe: Recipe) -> str:
+    form = f"`{recipe.form!r}`" if recipe.form else "the base's chat template"
+    return f"The adapter was trained on {form} and answers in that form only."
 
 
 def earlier(folder: Path) -> str | None:
@@ -130,6 +146,17 @@ def _penalty(recipe: Recipe) -> str:
 Quiet training: with {often} comes a batch of foreign rows, and beside the loss counts
 {quiet.weight:g} times how far the adapter at weight 1 moves the base's hidden states there, as
 ‖Δh‖² / ‖h‖², the mean over layers and tokens.{start}{keep}"""
+
+
+def _dev(progress: TrainingHistory) -> str:
+    """The losses on the way; empty where no dev set was named."""
+    if not progress.dev:
+        return ""
+    rows = "".join(f"| {name} | {step} | {loss:.3f} |\n" for step, name, loss in progress.dev)
+    return (
+        "## Loss per answer token on the dev sets, whole vocabulary\n"
+        f"| set | after step | loss |\n|---|---|---|\n{rows}\n"
+    )
 
 
 def _change(progress: TrainingHistory) -> str:

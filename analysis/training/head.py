@@ -27,12 +27,14 @@ class FrozenHead:
         weight_CD: The rows of its weight.
         bias_C: Its bias, or None.
         softcap: As in `Head`.
+        scale: As in `Head`.
         ids_C: The sorted ids of the tokens whose rows these are; None where it has all tokens.
     """
 
     weight_CD: Tensor
     bias_C: Tensor | None = None
     softcap: float | None = None
+    scale: float = 1.0
     ids_C: Tensor | None = None
 
     @classmethod
@@ -58,7 +60,7 @@ class FrozenHead:
                 "so training would lower another loss. Choose another family."
             )
         bias_V = None if head.bias_V is None else head.bias_V.detach()
-        return cls(head.weight_VD.detach(), bias_V, head.softcap)
+        return cls(head.weight_VD.detach(), bias_V, head.softcap, head.scale)
 
     def restricted(self, targets: set[int], common: int) -> FrozenHead:
         """The head for `targets` and for the first `common` ids, which BPE found first.
@@ -69,7 +71,7 @@ class FrozenHead:
         ids_C = torch.tensor(sorted(targets | set(range(min(common, len(self.weight_CD))))))
         rows_C = ids_C.to(self.weight_CD.device)
         bias_C = None if self.bias_C is None else self.bias_C[rows_C]
-        return FrozenHead(self.weight_CD[rows_C], bias_C, self.softcap, ids_C)
+        return FrozenHead(self.weight_CD[rows_C], bias_C, self.softcap, self.scale, ids_C)
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -109,7 +111,8 @@ class _HeadLoss(torch.autograd.Function):
 
 def head_loss(hidden_ND: Tensor, head: FrozenHead, target_N: Tensor) -> Tensor:
     """Summed cross-entropy of the head's logits against `target_N`, places among its rows."""
-    loss: Tensor = _HeadLoss.apply(hidden_ND, head, target_N)  # type: ignore[no-untyped-call]
+    scaled_ND = hidden_ND if head.scale == 1 else hidden_ND * head.scale
+    loss: Tensor = _HeadLoss.apply(scaled_ND, head, target_N)  # type: ignore[no-untyped-call]
     return loss
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.common.limits import PASS_TOKENS
-from analysis.inference.layer_states import find_blocks
+from analysis.inference.passes.layer_states import find_blocks
 from analysis.training.recipe import Quiet
 from analysis.training.texts.batches import TokenBatch, TokenExample, bucket, collate
 

@@ -11,6 +11,7 @@ from analysis.common.errors import InputError
 from analysis.models.adapter_files import TENSORS
 from analysis.models.adapters import delta_norm
 from analysis.models.bases.base_model import load_base
+from analysis.models.bases.bundled import bundled_base, bundled_bases
 from analysis.models.collection import Base
 from analysis.training.adapter import adapter_tensors, factors, save_adapter
 from analysis.training.card import card, earlier
@@ -23,26 +24,30 @@ from analysis.training.texts.sources import draw
 from analysis.training.texts.word_problems import word_problems
 
 
-def base_to_train_on(folder: str | None, dtype: str, device: str) -> tuple[Any, Any]:
+def base_to_train_on(base: str, dtype: str, device: str) -> tuple[Any, Any]:
     """The frozen base and its tokenizer.
 
     Args:
-        folder: Folder of the base; None for the embedded one.
+        base: Name of a bundled base, or the folder of a base.
         dtype: `float32`, `bfloat16`, or `auto`: bfloat16 where the hardware multiplies in it.
         device: `cpu`, `cuda`, or `auto`: a GPU where there is one.
 
     Raises:
         InputError: The base cannot be loaded.
     """
-    if folder is not None and not Path(folder).is_dir():
-        raise InputError(f"There is no base folder {folder!r}. Leave --base out for the embedded.")
+    bundled = base in bundled_bases()
+    if not bundled and not Path(base).is_dir():
+        raise InputError(
+            f"There is no base folder {base!r}. Give a folder, or one of "
+            f"{', '.join(bundled_bases())}."
+        )
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if dtype == "auto":
         # CPUs without bfloat16 instructions multiply in it ten times slower than in float32.
         fast = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
         dtype = "bfloat16" if fast else "float32"
-    base = Base("embedded") if folder is None else Base("folder", folder)
-    return load_base(base, dtype=dtype, device=device)
+    found = Base("embedded" if bundled else "folder", base)
+    return load_base(found, dtype=dtype, device=device)
 
 
 def _start(folder: Path | None) -> dict[str, torch.Tensor] | None:
@@ -77,7 +82,7 @@ def run_recipe(
     data: Path,
     dev: list[Path],
     dev_rows: int,
-    base: str | None,
+    base: str,
     base_name: str,
     out: Path,
     work: Path,
@@ -114,6 +119,8 @@ def run_recipe(
         "norm": delta_norm(factors(tensors, recipe.alpha / recipe.rank)),
         "command": command,
         "started": start is not None,
+        "license": bundled_base(base).license if base in bundled_bases() else "",
+        "terms": bundled_base(base).terms if base in bundled_bases() else "",
     }
     save_adapter(trained, out, base_name)
     sources = {"own": report(rows), "foreign": report(foreign_drawn)}

@@ -121,7 +121,8 @@ def _numbers(rows: Sequence[TextExample]) -> Score:
 
 
 def _language(path: Path, code: str) -> Score:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    # A JSON string may hold other characters that `splitlines` takes for the end of a line.
+    lines = path.read_text(encoding="utf-8").split("\n")
     rows = [TextExample(json.loads(line)["instruction"], ".") for line in lines if line.strip()]
 
     def score(runner: SubjectRunner, subject: Subject) -> Share:

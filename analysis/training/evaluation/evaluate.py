@@ -25,6 +25,7 @@ def evaluate(
     problems: int = 100,
     own_only: bool = False,
     dtype: str = "float32",
+    device: str | None = None,
 ) -> Evaluation:
     """Measures a collection's adapters.
 
@@ -36,6 +37,7 @@ def evaluate(
         problems: Held-out one-step word problems.
         own_only: Score only the base and the adapter that a score belongs to.
         dtype: Precision of base and adapters, one of `base_model.DTYPES`.
+        device: Device of the base; the GPUs where there are any, if None.
 
     Raises:
         InputError: The collection or the data cannot be used.
@@ -44,7 +46,7 @@ def evaluate(
     names = list(collection.names)
     sets = dev_sets(data, names, rows)
     scores = own_scores(sets, names, problems)
-    engine = Engine.load(collection, dtype=dtype)
+    engine = Engine.load(collection, dtype=dtype, device=device)
     runner = SubjectRunner(engine)
     subjects = [Subject(), *(Subject(name) for name in names)]
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from analysis.benchmark.statistics import Share
+from analysis.common.console import markdown_table
 from analysis.training.evaluation.results import Evaluation
 
 
 def tables(result: Evaluation) -> str:
     """The losses, the scores and the scores by weight, one table each."""
     names = list(result.sets[0].losses)
-    losses = _table(
+    losses = markdown_table(
         ["loss per answer token", *names, "own adapter lowers it by"],
         (
             [found.name, *(f"{found.losses[name]:.3f}" for name in names), f"{found.lower_by:.0%}"]
             for found in result.sets
         ),
     )
-    scores = _table(
+    scores = markdown_table(
         ["own score, %", *names],
         (
             [score.counted, *(_percent(score.shares.get(name)) for name in names)]
@@ -26,7 +25,7 @@ def tables(result: Evaluation) -> str:
         ),
     )
     weights = [str(point.weight) for point in next(iter(result.curves.values()), ())]
-    curves = _table(
+    curves = markdown_table(
         ["own score by weight, %", *weights],
         (
             [name, *(_percent(point.score) for point in curve)]
@@ -40,8 +39,3 @@ def _percent(share: Share | None) -> str:
     if share is None:
         return ""
     return f"{100 * share.value:.0f} ({100 * share.low:.0f}-{100 * share.high:.0f})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(head), ["---"] * len(head), *map(list, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

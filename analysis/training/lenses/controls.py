@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from analysis.inference.head import Head
-from analysis.inference.layer_states import collected
+from analysis.inference.passes.layer_states import collected
 from analysis.measure.lenses import SATURATED, BoundLens
 from analysis.measure.lenses.jacobian import MATRICES
 

@@ -7,8 +7,8 @@ from html import escape
 
 from analysis.training.lenses.controls import LensCheck
 
-_WIDTH, _HEIGHT = 760, 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 210, 20, 48
+_WIDTH, _HEIGHT = 800, 420
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 230, 20, 48
 # Okabe and Ito's colours, which people with colour blindness can tell apart; thick lines are
 # lenses, thin dashed ones controls.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
-from analysis.inference.layer_states import find_blocks
+from analysis.inference.passes.layer_states import find_blocks
 from analysis.training.lenses.jacobians import FIRST_SOURCE, prompt_jacobians
 from analysis.training.lenses.sums import Sums, chained
 
@@ -59,7 +59,7 @@ def fit_jacobians(
         model: The base model, in evaluation mode, its parameters frozen.
         prompts: The prompts, the same ones each time.
         settings: The settings.
-        base: Name of the base, as in `Origin`.
+        base: Digest of the base, as in `Origin`.
         work: The checkpoint's file.
         say: Takes a line of progress.
         checkpoint_seconds: Time between checkpoints.

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 
 from analysis.common.limits import Limits
-from analysis.inference.layer_states import find_blocks
+from analysis.inference.passes.layer_states import find_blocks
 from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.baseline import neutral_queries
 from analysis.measure.lenses import bind_lens
 from analysis.measure.lenses.jacobian import LENS, MATRICES
 from analysis.models.bases.base_model import load_base
-from analysis.models.fitted import FittedFiles, Origin, write_fitted
+from analysis.models.bases.identity import base_digest
+from analysis.models.collection import Collection
+from analysis.models.fitted import FittedFiles, origin_of, write_fitted
 from analysis.models.manifest import load_collection
 from analysis.training.lenses.controls import LensCheck, check, controls_of
 from analysis.training.lenses.fit import FitSettings, fit_jacobians
@@ -25,7 +27,7 @@ from analysis.training.lenses.windows import OWN, OWN_DATA, Text, read_texts, wi
 
 
 def fit_lens(
-    name_or_path: str,
+    collection: Collection | str,
     settings: FitSettings,
     *,
     texts: Sequence[str],
@@ -39,7 +41,7 @@ def fit_lens(
     """Fits the Jacobian lens to the base of a collection and writes its file.
 
     Args:
-        name_or_path: A bundled collection's name or the path of a manifest.
+        collection: The collection, or a bundled collection's name or the path of a manifest.
         settings: How the matrices are estimated; its seed is also that of the texts.
         texts: See `read_texts`.
         note: What the texts are, with their licences; by default what they say of themselves.
@@ -52,7 +54,8 @@ def fit_lens(
     Raises:
         InputError: The collection, a text or a setting cannot be used.
     """
-    collection = load_collection(name_or_path)
+    if isinstance(collection, str):
+        collection = load_collection(collection)
     out = out or collection.folder / LENS.fitted
     work = work or out.with_suffix(".work")
     read = read_texts(texts, settings.seed)
@@ -63,7 +66,7 @@ def fit_lens(
         model,
         windows(tokenizer, read, collection.prompt, settings.tokens, settings.seed),
         settings,
-        collection.base.name,
+        base_digest(collection.base),
         work,
         say,
     )
@@ -84,7 +87,7 @@ def fit_lens(
     write_fitted(
         out,
         {MATRICES: jacobians_LDD.to(torch.float16)},
-        Origin(command, data, collection.base.name),
+        origin_of(command, data, collection.base),
     )
     return {
         "out": str(out),
@@ -109,7 +112,7 @@ def _data(names: Sequence[str], texts: Sequence[Text]) -> str:
 
 
 def check_fitted_lens(
-    name_or_path: str,
+    collection: Collection | str,
     *,
     texts: Sequence[str],
     windows_of_text: int,
@@ -125,7 +128,7 @@ def check_fitted_lens(
     the bundled neutral queries and of their prompts.
 
     Args:
-        name_or_path: A bundled collection's name or the path of a manifest.
+        collection: The collection, or a bundled collection's name or the path of a manifest.
         texts: See `read_texts`; others than the lens was fitted on.
         windows_of_text: Number of windows.
         tokens: Tokens of a window.
@@ -140,8 +143,9 @@ def check_fitted_lens(
     Raises:
         InputError: The collection, its fitted file or a text cannot be used.
     """
-    collection = load_collection(name_or_path)
-    files = FittedFiles(collection.folder, collection.base.name)
+    if isinstance(collection, str):
+        collection = load_collection(collection)
+    files = FittedFiles(collection.folder, collection.base)
     bound = {name: bind_lens(name, files.read) for name in ("norm", "raw", LENS.name)}
     read = read_texts(texts, seed)
     say("loading the base model")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import analysis
 from analysis.__main__ import main
+from analysis.commands import prepare
 from analysis.engine import Engine
 from analysis.methods import written_names
 from tests import tiny
 
 QUERY = "María tiene 3 manzanas y compra 5 más."
-ROOT = Path(analysis.__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +101,32 @@ def test_the_manifests_settings_are_used_unless_the_command_names_others(
     assert answers[0] == answers[2] != answers[1]
 
 
+def test_a_signal_is_chosen_and_divided_by_its_usual_one(manifest: Path, capsys: Captured) -> None:
+    plain = result(manifest, capsys, "trace", QUERY)
+    assert (plain["signal"], plain["relative"], plain["usual"]) == ("divergence", False, None)
+    found = result(manifest, capsys, "trace", QUERY, "--signal", "change", "--relative")
+    assert (found["signal"], found["relative"]) == ("change", True)
+    rows = zip(found["change"], found["usual"], found["weights"], strict=True)
+    for signal_K, usual_K, weights_K in rows:
+        ratios = [one / usual for one, usual in zip(signal_K, usual_K, strict=True)]
+        assert weights_K == pytest.approx([ratio / sum(ratios) for ratio in ratios])
+
+
+def test_a_shortlist_leaves_adapters_out_and_says_so(manifest: Path, capsys: Captured) -> None:
+    found = result(manifest, capsys, "trace", QUERY, "--shortlist", "2")
+    whole = result(manifest, capsys, "trace", QUERY)
+    assert len(found["adapters"]) == 2 and len(found["left_out"]) == 1
+    assert set(found["adapters"]) | set(found["left_out"]) == set(whole["adapters"])
+    alone = result(manifest, capsys, "trace", QUERY, "--adapters", ",".join(found["adapters"]))
+    for one, other in zip(found["divergence"], alone["divergence"], strict=True):
+        assert one == pytest.approx(other)
+    code, out, error = run(
+        manifest, capsys, "answer", QUERY, "--shortlist", "2", "--max-new-tokens", "2", "--json"
+    )
+    assert code == 0 and json.loads(out)["adapters"] == found["adapters"]
+    assert f"left out by the shortlist: {found['left_out'][0]}" in error
+
+
 def test_a_dash_reads_standard_input(
     manifest: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +182,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "too long": (["trace", "a" * 200_000], "200000 characters"),
     "a lone surrogate": (["trace", "a\udc80"], "Unicode"),
     "an unknown adapter": (["trace", "a", "--adapters", "french"], "'french'"),
+    "an unknown signal": (["trace", "a", "--signal", "loudness"], "'loudness'"),
+    "an empty shortlist": (["trace", "a", "--shortlist", "0"], "0 adapters"),
     "no adapter": (["trace", "a", "--adapters", ","], "at least one"),
     "an adapter twice": (["answer", "a", "--adapters", "math,math"], "twice"),
     "an unknown lens": (["trace", "a", "--lens", "blurred"], "'blurred'"),
@@ -203,30 +230,25 @@ def test_a_collection_that_is_not_there_ends_with_2_and_one_line(capsys: Capture
     assert out == "" and err.count("\n") == 1 and "'nowhere'" in err
 
 
-def process(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "analysis", *arguments],
-        cwd=ROOT,
-        input=given,
-        capture_output=True,
-        check=False,
-    )
-
-
-def test_as_a_process_json_is_all_of_standard_output(manifest: Path) -> None:
-    done = process("trace", "-", "--collection", str(manifest), "--json", given=QUERY.encode())
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["layers"] == tiny.LAYERS
-    progress = done.stderr.decode().splitlines()
+def test_json_is_all_that_anything_writes_to_standard_output(
+    manifest: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(QUERY.encode()), "utf-8"))
+    assert main(["trace", "-", "--collection", str(manifest), "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["layers"] == tiny.LAYERS
+    progress = err.splitlines()
     assert "loading the base model" in progress
     assert not any("%" in line for line in progress), "each work's share begins at 0 again"
 
 
-def test_as_a_process_bad_input_is_one_line(manifest: Path) -> None:
-    done = process("trace", "-", "--collection", str(manifest), given=b"\xff\xfe")
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.count(b"\n") == 1 and done.stderr.startswith(b"error: ")
-    assert b"UTF-8" in done.stderr
+def test_a_query_that_is_no_text_is_one_line(
+    manifest: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), "utf-8"))
+    code, out, err = run(manifest, capsys, "trace", "-")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and err.startswith("error: ") and "UTF-8" in err
 
 
 def test_a_damaged_adapter_is_one_line(tmp_path: Path, capsys: Captured) -> None:
@@ -295,3 +317,18 @@ def test_help_lists_the_methods(capsys: Captured) -> None:
         main(["answer", "--help"])
     out = " ".join(capsys.readouterr().out.split())
     assert all(name in out for name in written_names()) and "adapter:NAME" in out
+
+
+def test_a_full_disk_is_named_in_one_line(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/results/items-0.jsonl")
+
+    monkeypatch.setattr(prepare, "prepare", full)
+    assert main(["prepare"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: The disk of /results/items-0.jsonl is full")
+    monkeypatch.setattr(prepare, "prepare", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["prepare"])

@@ -210,7 +210,7 @@ FILES = sorted(path for path in BUNDLED.glob("*.safetensors") if ".work." not in
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_bundled_files_belong_to_the_bundled_adapters(path: Path) -> None:
     collection = load_collection("gemma-3-270m")
-    files = FittedFiles(collection.folder, collection.base.name, collection.adapters)
+    files = FittedFiles(collection.folder, collection.base, collection.adapters)
     fitted = files.read(f"methods/{path.name}")
     assert fitted is not None and path.stat().st_size < 1_000_000
     assert set(fitted.origin.adapters) == set(collection.names)

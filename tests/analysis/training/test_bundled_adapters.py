@@ -1,13 +1,14 @@
 """The bundled adapters: they load, they are small, and their cards say what they must."""
 
 import json
+import re
+import tomllib
 from itertools import islice
-from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from analysis.inference.prompt import build_prompt
 from analysis.models.collection import AdapterEntry, PromptForm
@@ -41,23 +42,31 @@ def test_the_adapters_are_small_enough_to_ship() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_a_card_names_sources_licences_results_and_limits(entry: AdapterEntry) -> None:
     card = (entry.folder / "README.md").read_text(encoding="utf-8")
-    for part in ("| source | licence | rows |", "Gemma Terms of Use", "train recipes/", "| set |"):
+    for part in (
+        "| source | licence | rows |",
+        "Gemma Terms of Use",
+        "train recipes/",
+        "| this adapter |",
+    ):
         assert part in card
     assert "limits" in card and "license: gemma" in card
+    # The first command of a card made the bundled file: its recipe says what the card says.
+    command = re.search(r"train recipes/(\S+\.toml)", card)
+    assert command is not None
+    recipe = tomllib.loads((entry.folder.parents[1] / "recipes" / command[1]).read_text("utf-8"))
+    quiet = recipe["quiet"]
+    assert f"{quiet['weight']:g} times how far the adapter at weight 1 moves" in card
+    share = f"{quiet.get('start', 0):.0%} of it is for the prompts' last tokens."
+    of_its_run, _, _ = card.partition("## The run it went on from")
+    assert (share in of_its_run) == ("start" in quiet)
+    assert ("so that it keeps its task" in card) == (quiet.get("keep", 0) > 0)
     config = json.loads((entry.folder / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["base_model_name_or_path"] == "gemma-3-270m"
 
 
-@pytest.fixture(scope="module")
-def base(embedded_folder: Path) -> PreTrainedModel:
-    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        embedded_folder, dtype=torch.float32
-    )
-    return loaded.eval()
-
-
 @pytest.mark.base
-def test_plain_peft_loads_each_adapter_and_it_acts(base: PreTrainedModel) -> None:
+def test_plain_peft_loads_each_adapter_and_it_acts(embedded_model: PreTrainedModel) -> None:
+    base = embedded_model
     ids = torch.tensor([[2, 2887, 236787, 9259]])
     with torch.inference_mode():
         before = base(input_ids=ids, logits_to_keep=1).logits
@@ -88,9 +97,9 @@ def test_rows_are_read_as_the_engine_reads_questions(
 
 @pytest.mark.base
 def test_the_mathematics_adapter_halves_the_held_out_loss(
-    base: PreTrainedModel, embedded_tokenizer: PreTrainedTokenizerBase
+    embedded_model: PreTrainedModel, embedded_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    tokenizer = embedded_tokenizer
+    base, tokenizer = embedded_model, embedded_tokenizer
     rows = islice(word_problems(7, split="test"), 4)
     examples = [encode(tokenizer, row, PromptForm(FORM)) for row in rows]
     before = mean_loss(base, examples)

@@ -16,7 +16,7 @@ from analysis.models.manifest import load_collection
 from analysis.training.evaluation.dev_sets import _choices
 from analysis.training.evaluation.subject import Subject, SubjectRunner
 from analysis.training.texts.examples import TextExample
-from tests.tiny import tiny_collection
+from tests.tiny import EARLY_STOP, tiny_collection
 
 QUERIES = ("María tiene 3 manzanas.", "def add(a, b)", "Paris", "How many apples does Mary have?")
 
@@ -78,7 +78,7 @@ def test_choices_are_compared_per_token(right: str, found: int) -> None:
 def test_the_command_measures_losses_scores_and_curves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    manifest = tiny_collection(tmp_path / "tiny", ("math", "code"))
+    manifest = tiny_collection(tmp_path / "tiny", ("math", "code"), stop=EARLY_STOP)
     row = {"instruction": "How many apples?", "output": "3 + 5 = 8. The answer is 8."}
     (tmp_path / "math_en.jsonl").write_text(json.dumps(row))
     code = {"instruction": "add", "output": "def add(a, b):", "task": "function"}

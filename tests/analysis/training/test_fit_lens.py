@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
-from analysis.inference.layer_states import find_blocks
+from analysis.inference.passes.layer_states import find_blocks
 from analysis.models.collection import PromptForm
 from analysis.training.lenses.fit import FitSettings, fit_jacobians
 from analysis.training.lenses.jacobians import prompt_jacobians

@@ -197,7 +197,9 @@ def test_the_command_writes_an_adapter_that_peft_and_the_engine_load(tmp_path: P
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
     assert (config["r"], config["base_model_name_or_path"]) == (2, "tiny-base")
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "--rows ROWS.jsonl" in card and str(tmp_path) not in card + json.dumps(config)
+    assert "--rows ROWS.jsonl --" in card and "--base BASE" in card and "Gemma" not in card
+    assert "Its licence follows from that of its base." in card
+    assert str(tmp_path) not in card + json.dumps(config)
     loaded = PeftModel.from_pretrained(tiny_model(), str(tmp_path / "out"))
     entry = AdapterEntry("tiny", "Tiny", "other", tmp_path / "out")
     adapter = load_adapter(tiny_model(), entry)

@@ -1,0 +1,1 @@
+"""Subcommands on adapters: one to take home, and one to look into."""

@@ -1,0 +1,1 @@
+"""A fused adapter to take home: one PEFT adapter with the weights of a query in it."""

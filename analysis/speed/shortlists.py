@@ -1,0 +1,198 @@
+"""The cost of a shortlist of many adapters, and whether it keeps those that lead."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from analysis.common.progress import Progress
+from analysis.engine import Engine
+from analysis.inference.prompt import Prompt
+from analysis.measure.baseline import neutral_queries
+from analysis.measure.relevance.relevance import Relevance
+from analysis.measure.relevance.shortlist import mean_weights
+from analysis.measure.weight_settings import WeightSettings, default_settings
+from analysis.models.adapters import load_adapter
+from analysis.models.bases.base_model import load_base
+from analysis.models.collection import Collection
+from analysis.speed.many_adapters import many_adapters
+from analysis.speed.timing import Ratio, ratio, timed
+
+LEADERS = 3
+TIMED = 7
+_ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How often a shortlist of one length keeps the adapters that lead.
+
+    Each layer's weights add up to 1 over fewer adapters, so that others may lead on the shortlist
+    although the leaders of all adapters are on it.
+
+    Attributes:
+        length: The length.
+        kept: In how many queries all leaders are on the shortlist.
+        same_leaders: In how many queries the same adapters lead, in any order.
+        same_order: In how many of them in the same order, too.
+    """
+
+    length: int
+    kept: int
+    same_leaders: int
+    same_order: int
+
+
+@dataclass(frozen=True)
+class ShortlistSpeed:
+    """The measurements of one run.
+
+    Attributes:
+        adapters: Number of adapters.
+        length: Length of the timed shortlist.
+        queries: Number of queries.
+        over_few: The whole trace with the shortlist over that of the collection's own adapters.
+        over_all: The whole trace with the shortlist over that of all adapters.
+        choosing_share: The share of choosing in the whole trace with the shortlist, the median.
+        recalls: For several lengths, how often the leaders are kept.
+        different_leaders: How many different leading sets the queries have.
+    """
+
+    adapters: int
+    length: int
+    queries: int
+    over_few: Ratio
+    over_all: Ratio
+    choosing_share: float
+    recalls: tuple[Recall, ...]
+    different_leaders: int
+
+
+def measure_shortlists(
+    collection: Collection, adapters: int, length: int, queries: int, progress: Progress
+) -> ShortlistSpeed:
+    """Traces queries with all adapters and with shortlists, in turn.
+
+    Args:
+        collection: Its base, its adapters and its settings are used.
+        adapters: How many adapters there are to be; see `many_adapters`.
+        length: Length of the timed shortlist.
+        queries: How many queries: of the bundled tasks' development items and everyday questions.
+        progress: Told before each query.
+    """
+    progress("loading the base model", 0.0)
+    model, tokenizer = load_base(collection.base, progress)
+    own = [load_adapter(model, entry) for entry in collection.adapters]
+    engine = Engine(
+        model,
+        tokenizer,
+        many_adapters(own, adapters),
+        collection.prompt,
+        settings=default_settings(collection),
+    )
+    few = tuple(adapter.name for adapter in own)
+    prompts = [engine.prompt(query) for query in bundled_queries(queries)]
+    lengths = sorted({length, 6, 8, 10, 12, 16})
+    counts = {one: [0, 0, 0] for one in lengths}
+    sets, times = set(), _Times([], [], [], [])
+    # A warm-up, on another question: what is kept of a question is not computed again.
+    warm = engine.prompt(neutral_queries()[0])
+    engine.shortlist(warm, count=length)
+    _whole(engine, warm, few)
+    for number, prompt in enumerate(prompts):
+        progress(f"query {number + 1} of {len(prompts)}", number / len(prompts))
+        found, all_seconds = timed(partial(_whole, engine, prompt, engine.adapters))
+        shortlist, choosing = timed(partial(engine.shortlist, prompt, count=length))
+        if number < TIMED:
+            times.add(engine, prompt, few, shortlist.adapters, choosing, all_seconds)
+        leading = leaders(found, range(adapters), engine.settings)
+        sets.add(frozenset(leading))
+        # Of no more adapters than that, all are chosen, without a score.
+        order = _order(engine.adapters, shortlist.scores)
+        for one, count in counts.items():
+            kept = leaders(found, sorted(order[:one]), engine.settings)
+            count[0] += set(leading) <= set(order[:one])
+            count[1] += set(kept) == set(leading)
+            count[2] += kept == leading
+    return ShortlistSpeed(
+        adapters,
+        length,
+        len(prompts),
+        ratio(times.short, times.few),
+        ratio(times.short, times.all),
+        statistics.median(a / b for a, b in zip(times.choosing, times.short, strict=True)),
+        tuple(Recall(one, *count) for one, count in counts.items()),
+        len(sets),
+    )
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Seconds of each timed query."""
+
+    few: list[float]
+    short: list[float]
+    choosing: list[float]
+    all: list[float]
+
+    def add(
+        self,
+        engine: Engine,
+        prompt: Prompt,
+        few: tuple[str, ...],
+        chosen: tuple[str, ...],
+        choosing: float,
+        all_seconds: float,
+    ) -> None:
+        self.few.append(timed(partial(_whole, engine, prompt, few))[1])
+        traced = timed(partial(_whole, engine, prompt, chosen))[1]
+        self.choosing.append(choosing)
+        self.short.append(choosing + traced)
+        self.all.append(all_seconds)
+
+
+def _order(adapters: tuple[str, ...], scores: Mapping[str, float]) -> list[int]:
+    """The places of the adapters, the highest score first."""
+    return sorted(range(len(adapters)), key=lambda place: -scores.get(adapters[place], 0.0))
+
+
+def _whole(engine: Engine, prompt: Prompt, adapters: tuple[str, ...]) -> Relevance:
+    """A whole trace: of the prompt, to the relevance of some adapters."""
+    return engine.relevance(engine.trace(prompt, adapters))
+
+
+def leaders(
+    relevance: Relevance, chosen: Sequence[int], settings: WeightSettings
+) -> tuple[int, ...]:
+    """The adapters with the largest mean weights, the largest first, where some are traced.
+
+    Args:
+        relevance: Of all adapters.
+        chosen: The places of those that are traced.
+        settings: How relevance is turned into weights.
+    """
+    part = replace(relevance, values_LK=relevance.values_LK[:, list(chosen)])
+    order = mean_weights(part, settings).argsort(descending=True, stable=True)[:LEADERS]
+    return tuple(int(chosen[place]) for place in order.tolist())
+
+
+def bundled_queries(count: int) -> list[str]:
+    """Bundled questions: of development items and everyday ones, as many of each file as possible.
+
+    Args:
+        count: How many at most.
+    """
+    files = sorted(_ASSETS.glob("tasks/*_dev.jsonl")) + sorted(
+        _ASSETS.glob("everyday/questions_*.jsonl")
+    )
+    texts = [
+        [json.loads(line)["instruction"] for line in path.read_text(encoding="utf-8").splitlines()]
+        for path in files
+    ]
+    in_turn = (text for row in itertools.zip_longest(*texts) for text in row if text is not None)
+    return list(itertools.islice(in_turn, count))
