@@ -1,0 +1,1 @@
+"""The Learn tab: lessons that a student walks through on the real model."""
