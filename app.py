@@ -4,30 +4,51 @@ import os
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Gradio would keep 10 000 events, and make a table of them after each event.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 
+from analysis.common.console import one_line
 from analysis.common.errors import InputError
+from analysis.common.limits import PUBLIC
 from analysis.common.progress import Progress
-from app.page import build, collection_from_environment, content_of, launch_options
-from app.server.loader import Loader
+from analysis.models.collection import Collection
+from app.options import read_options
+from app.page import build_page
+from app.server.pages import Pages
 
 
-def _load(progress: Progress):
+def _load(collection: Collection, progress: Progress):
     # The import takes seconds, and the page does not need it to start.
     from analysis.engine import Engine
 
-    return Engine.load(content.collection, progress)
+    limits = PUBLIC if options.public else None
+    return Engine.load(collection, progress, options.dtype, options.device, limits)
 
 
-loader = Loader(_load)
 try:
-    content = content_of(collection_from_environment())
-    demo = build(content, loader)
+    # Spaces imports this file: the arguments are then another program's.
+    options = read_options(sys.argv[1:] if __name__ == "__main__" else ())
+    pages = Pages(_load, build_page, may_add=options.may_add and __name__ == "__main__")
+    page = pages.first(options.collection)
+    loader = page.loader
+    demo, launch = build_page(pages, page)
 except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
     sys.exit(2)
 
 if __name__ == "__main__":
     # The server and its first page start before the loading, which would slow them down.
-    demo.launch(prevent_thread_lock=True, **launch_options(content))
+    try:
+        server, _, _ = demo.launch(
+            prevent_thread_lock=True,
+            server_port=options.port,
+            mcp_server=options.mcp,
+            **launch,
+        )
+    except OSError as error:
+        print(f"error: The page cannot be served ({error})", file=sys.stderr)
+        sys.exit(2)
+    pages.attach(server)
     loader.start(patience=5.0)
     demo.block_thread()

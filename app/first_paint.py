@@ -1,8 +1,8 @@
 """The first paint: the stored example as plain markup, shown before the page's scripts have run.
 
 Gradio's page shows nothing until its scripts have run, which takes a browser some seconds. The
-first paint shows the same numbers in the same places. `assets/js/grid.js` removes it once the grid
-is drawn.
+first paint shows the same numbers in the same places. `assets/js/explore/grid.js` removes it once
+the grid is drawn.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 
 from analysis.models.collection import Collection
 from app.explore.layout import FOLDED_CONTROLS
-from app.state.answers_panel import Verdict
+from app.state.answer import Verdict
 from app.state.examples import example_of, load_examples
 from app.state.stored_example import StoredExample
 from app.views.grid import grid_views
 from app.views.grid.explanation_panel import explanation_panel
 from app.views.grid.grid_panel import GridPanel, grid_panel
+from app.views.intro_panel import intro_panel
 from app.widgets import text, theme
 from app.widgets.panels import ASSETS, CSS
 
@@ -70,7 +71,10 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 <div class="page">
 <div class="fl fl-masthead"><div class="fl-panel"><h1>Fusion Lens</h1>
 <div class="model"><span class="dot"></span><span class="name">{_safe(collection.title)}</span>
-<span class="state">opening the page</span></div><span class="theme">◐</span></div></div>
+<span class="state">opening the page</span></div>
+<span class="language">EN</span><span class="theme tour">Tour</span>
+<span class="theme">?</span>
+<span class="theme">◐</span></div></div>
 <div class="tabs">{titles}</div>
 <div class="question"><div class="query" dir="auto">{_safe(snapshot.query)}</div>
 <span class="button primary">Ask</span>
@@ -79,7 +83,7 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 {gloss}</div></div>
 <div class="fl fl-answers"><div class="fl-panel">
 <div class="cards">{_cards(example)}</div></div></div>
-<div class="columns"><div class="left"><p class="folded">▸ {_safe(FOLDED_CONTROLS)}</p>
+<div class="columns">{_intro()}<div class="left"><p class="folded">▸ {_safe(FOLDED_CONTROLS)}</p>
 <b>Adapters</b><ul>{adapters}</ul></div>
 <div class="fl fl-grid"><div class="fl-panel"><div class="bar"><h2>{_safe(grid.title)}</h2>
 <span class="tag">{_safe(grid.tag)}</span></div>
@@ -89,6 +93,20 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 <p class="cell">{_safe(explanation.title)}</p>{steps}</div></div></div></div></div>
 <script>{_SCRIPT.read_text(encoding="utf-8")}</script></div>
 """
+
+
+def _intro() -> str:
+    """The introduction; a script takes it away where the visitor has closed it."""
+    intro = intro_panel()
+    picture = intro.picture.replace(' xmlns="http://www.w3.org/2000/svg"', "")
+    sentences = "".join(f"<p>{_safe(sentence)}</p>" for sentence in intro.sentences)
+    return (
+        f'<div class="fl fl-intro"><div class="fl-panel"><div class="picture">{picture}</div>'
+        f'<div class="sentences">{sentences}</div><div class="actions">'
+        f'<a>{_safe(intro.paper_label)}</a><span class="method">{_safe(intro.method_label)}</span>'
+        f'<span class="tour">{_safe(str(intro.tour["en"]["start"]))}</span>'
+        '<span class="close">Got it</span></div></div></div>'
+    )
 
 
 def _dot(place: int) -> str:
@@ -105,7 +123,8 @@ def _cards(example: StoredExample) -> str:
             f'<article class="card" data-row="{_safe(card.name)}"><header><h3>{dot}'
             f"<span>{_safe(card.label)}</span></h3></header>"
             f'<div class="text" dir="auto">{_lines(card.text)}</div>'
-            f"<footer>{_verdict(card.verdict)}<span>{_safe(card.facts)}</span></footer></article>"
+            f'<footer><div class="said">{_verdict(card.verdict)}'
+            f'<span class="facts">{_safe(card.facts)}</span></div></footer></article>'
         )
     return cards
 

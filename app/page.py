@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import functools
 import importlib
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 import app
-from analysis.measure.checks.collection_check import check_collection
+from analysis.common.errors import InputError
+from analysis.common.progress import Progress
 from analysis.models.collection import Collection
-from analysis.models.manifest import DEFAULT_COLLECTION, load_collection
+from analysis.models.manifest import load_collection
 from app import first_paint
+from app.api import endpoints
+from app.api.endpoints import Endpoints
+from app.api.turns import Turns
 from app.first_paint import FirstPaint
+from app.server.body_limit import BodyLimit
+from app.server.connections import Connections
+from app.server.downloads import DOWNLOADS
 from app.server.loader import Loader
-from app.server.request_queue import RequestQueue
+from app.server.pages import Page, Pages
+from app.server.request_queue import SERVED, WAITING, RequestQueue
 from app.services.page_links import PageLinks
 from app.services.query_service import QueryService
 from app.services.tabs import Tab, TabContext
@@ -27,18 +35,22 @@ from app.services.view_service import ViewService
 from app.state import stored_example
 from app.state.examples import load_examples
 from app.state.session import Session
+from app.state.settings.view_settings import ViewSettings
 from app.state.stored_example import StoredExample
-from app.state.view_settings import ViewSettings
 from app.views.export_panel import Permalink
 from app.views.masthead_panel import masthead_panel
 from app.widgets import panels
+from app.widgets.glossary import Term, load_glossary
 from app.widgets.labels import labels_of
 from app.widgets.theme import theme
+from app.widgets.words.dictionaries import Dictionary, load_dictionaries
 
-COLLECTION = "FUSION_LENS_COLLECTION"
-"""The environment variable that names another collection."""
+if TYPE_CHECKING:
+    from analysis.engine import Engine
 
 _POLL_SECONDS = 0.5
+# Gradio copies the page for each session, 0.2 MB each.
+_MOST_SESSIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,27 +61,26 @@ class Content:
         collection: The collection of the page.
         example: The stored example, if the collection has one.
         tabs: The tabs in their order.
+        glossary: What the terms of the page mean, by name.
+        dictionaries: The page's words in other languages than English, by the language's code.
     """
 
     collection: Collection
     example: StoredExample | None
     tabs: tuple[Tab, ...]
+    glossary: Mapping[str, Term]
+    dictionaries: Mapping[str, Dictionary]
 
 
 def content_of(collection: Collection) -> Content:
-    """The content of a collection's page."""
-    return Content(collection, stored_example.load(collection), tuple(find_tabs()))
-
-
-def collection_from_environment() -> Collection:
-    """The collection that the environment names, or the bundled one.
+    """The content of a collection's page.
 
     Raises:
-        InputError: The collection cannot be used.
+        InputError: The glossary or a dictionary has a mistake.
     """
-    collection = load_collection(os.environ.get(COLLECTION) or DEFAULT_COLLECTION)
-    check_collection(collection)
-    return collection
+    example, glossary = stored_example.load(collection), load_glossary()
+    dictionaries = load_dictionaries(glossary)
+    return Content(collection, example, tuple(find_tabs()), glossary, dictionaries)
 
 
 def find_tabs() -> list[Tab]:
@@ -93,19 +104,22 @@ def find_tabs() -> list[Tab]:
     return sorted(tabs, key=lambda tab: (tab.order, tab.title))
 
 
-def build(content: Content, loader: Loader) -> gr.Blocks:
+def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Blocks:
     """The whole page.
 
     Args:
         content: What the page is made of.
         loader: Gives the engine once it is loaded.
+        pages: The pages of the server; this one alone by default.
 
     Raises:
         InputError: The collection's examples cannot be used.
     """
+    pages = pages or Pages(_no_other)
     collection, example = content.collection, content.example
     page = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
     labels, request_queue = labels_of(collection), RequestQueue()
+    examples = load_examples(collection)
     view_service = ViewService(loader, labels, example)
     session = Session(view_settings=ViewSettings.of(collection))
     if example is not None:
@@ -119,16 +133,18 @@ def build(content: Content, loader: Loader) -> gr.Blocks:
             labels=labels,
             loader=loader,
             request_queue=request_queue,
-            query_service=QueryService(
-                loader, request_queue, labels, view_service, load_examples(collection)
-            ),
+            query_service=QueryService(loader, request_queue, labels, view_service, examples),
             view_service=view_service,
             session=gr.State(session),
             links=PageLinks(page, address),
             stored_example=example,
+            pages=pages,
         )
         masthead = panels.panel(
-            "masthead", masthead_panel(collection, loader.now), elem_id="masthead"
+            "masthead",
+            masthead_panel(collection, loader.now),
+            events=("choose",),
+            elem_id="masthead",
         )
         with gr.Tabs():
             for tab in content.tabs:
@@ -139,18 +155,54 @@ def build(content: Content, loader: Loader) -> gr.Blocks:
         def update_masthead() -> tuple[str, gr.Timer]:
             loader.page_opened.set()
             loading = loader.now
-            content = panels.encode(masthead_panel(collection, loading))
-            return content, gr.Timer(active=loading.state == "loading")
+            panel = masthead_panel(collection, loading, pages.choices(collection))
+            return panels.encode(panel), gr.Timer(active=loading.state == "loading")
 
+        def choose_collection(event: gr.EventData) -> str:
+            loading, address, notice = loader.now, "", ""
+            try:
+                address = pages.open(load_collection(str(event.name)))
+            except InputError as error:
+                notice = str(error)
+            choices = pages.choices(collection)
+            return panels.encode(masthead_panel(collection, loading, choices, address, notice))
+
+        masthead.choose(choose_collection, None, masthead, show_progress="hidden")
         timer.tick(update_masthead, None, [masthead, timer], show_progress="hidden", queue=False)
+        turns = Turns(loader, request_queue)
+        endpoints.connect(Endpoints(collection, turns, pages, examples), page)
     # With an open API, a request could bypass the queue and its limits.
-    page.queue(api_open=False, max_size=64, default_concurrency_limit=16)
+    page.queue(api_open=False, max_size=2 * (SERVED + WAITING), default_concurrency_limit=16)
     return page
 
 
-def launch_options(content: Content) -> dict[str, Any]:
-    """The options of Gradio's `launch` that serve a page, without the address."""
-    middleware = []
+def build_page(pages: Pages, page: Page) -> tuple[gr.Blocks, dict[str, Any]]:
+    """A page of a server, and how it is launched.
+
+    Raises:
+        InputError: The collection or its examples cannot be used.
+    """
+    content = content_of(page.collection)
+    return build(content, page.loader, pages), launch_options(content, page.loader)
+
+
+def _no_other(collection: Collection, progress: Progress) -> Engine:
+    raise InputError(f"This server shows one collection only, not {collection.name}.")
+
+
+def launch_options(content: Content, loader: Loader | None = None) -> dict[str, Any]:
+    """The options of Gradio's `launch` that serve a page, without the address.
+
+    Args:
+        content: What the page is made of.
+        loader: The loader of its engine, whose results of visitors who have gone are dropped.
+    """
+
+    def swept() -> None:
+        if loader is not None and loader.engine is not None:
+            loader.engine.forget_gone_owners()
+
+    middleware = [Middleware(BodyLimit), Middleware(Connections, swept)]
     if content.example is not None:
         titles = [tab.title for tab in content.tabs]
         markup = first_paint.markup(content.collection, content.example, titles)
@@ -158,13 +210,14 @@ def launch_options(content: Content) -> dict[str, Any]:
     return {
         "theme": theme(),
         "css_paths": panels.styles(),
-        "head": panels.head(),
-        "app_kwargs": {"routes": panels.routes(), "middleware": middleware},
+        "head": panels.head(content.glossary, content.dictionaries),
+        "app_kwargs": {"routes": [*panels.routes(), *DOWNLOADS.routes()], "middleware": middleware},
         "footer_links": [],
         # Each request in the queue holds a thread; changes of view settings need free threads.
-        "max_threads": 64,
+        "max_threads": SERVED + WAITING + 32,
         # Gradio asks itself for the page and gives up after 3 s, which a busy machine exceeds.
         "_frontend": False,
+        "state_session_capacity": _MOST_SESSIONS,
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from analysis.methods import DEFAULT_METHODS
-from app.explore.controls import AT_ONCE, Controls, alone_choices, method_choices
+from app.explore.controls import Controls, alone_choices, method_choices
 from app.services.answer_service import MOST_ANSWERS
 from app.state import link_fields
 from app.state.link_fields import Field
@@ -58,7 +58,7 @@ def build(controls: Controls, labels: Mapping[str, str]) -> None:
             "answers",
             Field("length", link_fields.number(8, _MOST_TOKENS, whole=True), 64),
         )
-        temperature = controls.add(
+        controls.add(
             "temperature",
             gr.Slider(
                 0,
@@ -73,20 +73,16 @@ def build(controls: Controls, labels: Mapping[str, str]) -> None:
             Field("temperature", link_fields.number(0, 2), 0),
         )
         sampled: dict[str, Any] = {"info": _SAMPLED, "interactive": False}
-        top_p = controls.add(
+        controls.add(
             "top_p",
             gr.Slider(0.05, 1, value=1, step=0.05, label="Top-p", elem_id="top-p", **sampled),
             "answers",
             Field("top_p", link_fields.number(0.05, 1), 1),
         )
-        seed = controls.add(
+        controls.add(
             "seed",
             gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed", **sampled),
             "answers",
             Field("seed", link_fields.number(0, 2**53, whole=True), 0),
         )
-    temperature.change(_sampling, temperature, [top_p, seed], **AT_ONCE)
-
-
-def _sampling(temperature: float) -> tuple[gr.Slider, gr.Number]:
-    return gr.Slider(interactive=temperature > 0), gr.Number(interactive=temperature > 0)
+    controls.follow("temperature", ["top_p", "seed"], "value > 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,17 @@ import gradio as gr
 
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
-from analysis.measure.trace import MEAN, POSITIONS
+from analysis.measure.signals import DIVERGENCE, signals
+from analysis.measure.trace import KEPT, POSITIONS
 from analysis.models.collection import Collection
 from app.explore import answer_controls
 from app.explore.controls import AT_ONCE, Controls
-from app.state import link_fields, view_settings, what_if
+from app.state import link_fields
 from app.state.link_fields import Field
-from app.state.view_settings import SPAN
+from app.state.painting.what_if import SCOPES
+from app.state.settings import choices
+from app.state.settings.layer_span import SPAN
+from app.state.settings.view_settings import SHOWN, ViewSettings
 
 _STORED = "The stored example has one setting only. Ask the question yourself to change it."
 
@@ -44,26 +49,26 @@ def build(
         The buttons that select all adapters, take back a stroke, and reset the painted weights.
     """
     names = list(labels)
+    quiet = _QUIET if collection.quiet else _NOT_QUIET
     controls.add(
         "adapters",
         gr.CheckboxGroup(
             [(label, name) for name, label in labels.items()],
             value=names,
             label="Adapters",
-            info=_QUIET if collection.quiet else _NOT_QUIET,
+            info=quiet,
             elem_id="adapters",
         ),
         "question",
         Field("adapters", link_fields.some_of(*names), names),
+        info=quiet,
     )
     all_adapters = gr.Button("Select all adapters", size="sm", elem_id="all-adapters")
     show = controls.add(
         "show",
-        gr.Radio(
-            view_settings.show_choices(pinned=False), value="weights", label="Show", elem_id="show"
-        ),
+        gr.Radio(choices.show_choices(pinned=False), value="weights", label="Show", elem_id="show"),
         "view",
-        Field("show", link_fields.one_of("weights", "divergence", "what-if"), "weights"),
+        Field("show", link_fields.one_of(*SHOWN), "weights"),
     )
     with gr.Group(visible=False, elem_classes="what-if") as painting:
         controls.add(
@@ -74,9 +79,10 @@ def build(
         controls.add(
             "brush_scope",
             gr.Dropdown(
-                [(label, name) for name, label in what_if.SCOPES.items()],
+                [(label, name) for name, label in SCOPES.items()],
                 value="cell",
                 label="Cells to paint",
+                filterable=False,
                 elem_id="brush-scope",
             ),
             "what-if",
@@ -84,27 +90,85 @@ def build(
         undo = gr.Button("Undo the last stroke", size="sm", elem_id="undo-painting")
         reset = gr.Button("Reset painted weights", size="sm", elem_id="reset-painting")
     show.change(lambda name: gr.Group(visible=name == "what-if"), show, painting, **AT_ONCE)
+    _relevance(controls, stored)
     _reading(controls, collection, stored)
+    _follow_signal(controls)
     answer_controls.build(controls, labels)
     return all_adapters, undo, reset
 
 
+def _relevance(controls: Controls, stored: bool) -> None:
+    locked: dict[str, Any] = {"interactive": False} if stored else {}
+    controls.add(
+        "signal",
+        gr.Dropdown(
+            choices.signal_choices(),
+            value=DIVERGENCE,
+            label="Signal of relevance",
+            info=_STORED if stored else signals()[DIVERGENCE].summary,
+            filterable=False,
+            elem_id="signal",
+            **locked,
+        ),
+        "view",
+        Field("signal", link_fields.one_of(*signals()), DIVERGENCE),
+        locked=True,
+        info=signals()[DIVERGENCE].summary,
+    )
+    controls.add(
+        "relative",
+        gr.Checkbox(
+            False,
+            label="Relative to each adapter's usual",
+            elem_id="relative",
+            **locked,
+        ),
+        "view",
+        Field("relative", link_fields.flag, False),
+        locked=True,
+    )
+
+
+def _follow_signal(controls: Controls) -> None:
+    """Greys the controls that the signal does not use, and names it where it is shown."""
+    signal, relative = controls["signal"], controls["relative"]
+    following = [controls[name] for name in ("lens", "metric", "position", "signal")]
+    gr.on(
+        [signal.change, relative.change],  # type: ignore[attr-defined]
+        _followed,
+        [signal, relative, controls["position"]],
+        following,
+        **AT_ONCE,
+    )
+
+
+def _followed(name: str, relative: bool, position: str) -> list[Any]:
+    used = ViewSettings(signal=name, relative=relative)
+    plain = used.plain
+    places = choices.position_choices(ViewSettings(position=position).token, every_token=plain)
+    at = position if plain or position in POSITIONS else KEPT[0]
+    return [
+        gr.update(interactive=used.uses("lens")),
+        gr.update(interactive=used.uses("metric")),
+        gr.update(interactive=used.uses("position"), choices=places, value=at),
+        gr.update(info=signals()[name].summary),
+    ]
+
+
 def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
     locked: dict[str, Any] = {"interactive": False, "info": _STORED} if stored else {}
-    missing = view_settings.lens_note(collection)
+    missing = choices.lens_note(collection)
     controls.add(
         "lens",
         gr.Radio(
-            view_settings.lens_choices(collection),
+            choices.lens_choices(collection),
             value=collection.lens,
             label="Lens",
             elem_id="lens",
             **({"info": missing or None} | locked),
         ),
         "view",
-        Field(
-            "lens", link_fields.one_of(*view_settings.usable_lenses(collection)), collection.lens
-        ),
+        Field("lens", link_fields.one_of(*choices.usable_lenses(collection)), collection.lens),
         locked=True,
         info=missing,
     )
@@ -123,9 +187,10 @@ def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
         controls.add(
             "metric",
             gr.Dropdown(
-                view_settings.metric_choices(),
+                choices.metric_choices(),
                 value="kl",
                 label="Divergence metric",
+                filterable=False,
                 elem_id="metric",
                 **locked,
             ),
@@ -136,28 +201,30 @@ def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
         controls.add(
             "position",
             gr.Dropdown(
-                view_settings.position_choices(),
+                choices.position_choices(),
                 value=collection.position,
                 label="Token to read",
+                filterable=False,
                 elem_id="position",
                 **locked,
             ),
             "view",
-            Field("at", link_fields.one_of(*POSITIONS, MEAN), collection.position),
+            Field("at", choices.read_position, collection.position),
             locked=True,
         )
-        normalisation = controls.add(
+        controls.add(
             "normalisation",
             gr.Dropdown(
-                view_settings.normalisation_choices(),
+                choices.normalisation_choices(),
                 value=collection.normalisation,
                 label="From divergence to weight",
+                filterable=False,
                 elem_id="normalisation",
             ),
             "view",
             Field("weigh", link_fields.one_of(*NORMALISATIONS), collection.normalisation),
         )
-        softmax_temperature = controls.add(
+        controls.add(
             "softmax_temperature",
             gr.Slider(
                 0.01,
@@ -172,8 +239,6 @@ def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
             "view",
             Field("softness", link_fields.number(0.01, 5), 1),
         )
-    normalisation.change(_tempered, normalisation, softmax_temperature, **AT_ONCE)
-
-
-def _tempered(normalisation: str) -> gr.Slider:
-    return gr.Slider(interactive=NORMALISATIONS[normalisation].uses_temperature)
+    tempered = [name for name, rule in NORMALISATIONS.items() if rule.uses_temperature]
+    used = f"{json.dumps(tempered)}.includes(value)"
+    controls.follow("normalisation", ["softmax_temperature"], used)

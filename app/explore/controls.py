@@ -10,11 +10,11 @@ import gradio as gr
 from gradio.components import Component
 
 from analysis.methods import methods
-from app.state.answers_panel import heading_of
+from app.state.answer import heading_of
 from app.state.examples import Example
 from app.state.link_fields import Field
 from app.state.run import AnswerSettings
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
 
 Values: TypeAlias = Mapping[str, Any]
 """The controls' values by name."""
@@ -87,6 +87,23 @@ class Controls:
         self.by_name[name] = Control(component, part, link, locked, info)
         return component
 
+    def follow(self, name: str, followers: list[str], used: str) -> None:
+        """Enables controls where another control has a value that uses them.
+
+        The browser decides it: replies of a server that is busy could overtake each other.
+
+        Args:
+            name: Name of the other control.
+            followers: Names of the controls.
+            used: In JavaScript, whether a `value` uses them.
+        """
+        source: Any = self[name]
+        outputs = [self[one] for one in followers]
+        update = '{ __type__: "update", interactive: ' + used + " }"
+        updates = ", ".join([update] * len(outputs))
+        script = f"(value) => [{updates}]" if len(outputs) > 1 else f"(value) => ({update})"
+        source.change(None, source, outputs, js=script, show_progress="hidden")
+
     def __getitem__(self, name: str) -> Component:
         """The component of a control."""
         return self.by_name[name].component
@@ -150,6 +167,8 @@ def view_settings_of(values: Values) -> ViewSettings:
         normalisation=values["normalisation"],
         temperature=float(values["softmax_temperature"] or 1),
         span=values["layers"] or "",
+        signal=values["signal"],
+        relative=bool(values["relative"]),
     )
 
 
@@ -189,8 +208,6 @@ def values_of(
         answer_settings: The answer settings, if there are answers.
     """
     values = {"query": query, "adapters": list(adapters), **_view_values(view_settings)}
-    if view_settings.show == "difference":
-        values["show"] = "weights"  # no link holds a pin that it could show the difference from
     if answer_settings is None:
         return values
     sampling = answer_settings.sampling
@@ -213,6 +230,8 @@ def _view_values(view_settings: ViewSettings) -> dict[str, Any]:
         "normalisation": view_settings.normalisation,
         "softmax_temperature": view_settings.temperature,
         "layers": view_settings.span,
+        "signal": view_settings.signal,
+        "relative": view_settings.relative,
     }
 
 

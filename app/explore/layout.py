@@ -22,9 +22,12 @@ from app.views.grid.explanation_panel import ExplanationPanel
 from app.views.grid.grid_panel import GridPanel
 from app.views.hints_panel import hints_panel
 from app.views.history_panel import history_panel
+from app.views.intro_panel import intro_panel
+from app.views.parting_panel import PartingPanel
 from app.views.prompt_panel import PromptPanel
 from app.widgets.panels import fill, panel
 from app.widgets.status import StatusPanel
+from app.widgets.words.said import say
 
 FOLDED_CONTROLS = "Adapters, lens and answers"
 """The button that shows the controls on a narrow page."""
@@ -32,8 +35,8 @@ FOLDED_CONTROLS = "Adapters, lens and answers"
 EVERY_TOKEN = "Show every token"
 """The button that reads the divergence at every token; its cost follows once it is known."""
 
-_WELCOME = "Ask a question to see the weight of each adapter in each layer."
-_SELECT = "Click a cell of the grid, or move to a cell with the arrow keys."
+_WELCOME = say("Ask a question to see the weight of each adapter in each layer.")
+_SELECT = say("Click a cell of the grid, or move to a cell with the arrow keys.")
 
 
 @dataclass(frozen=True)
@@ -106,23 +109,28 @@ def build(
             "examples", examples_panel(examples, context.labels), events=("example",)
         )
         add_panel("status", "status", StatusPanel.empty())
-        add_panel("prompt", "prompt", PromptPanel.empty())
+        add_panel("prompt", "prompt", PromptPanel.empty(), events=("read",))
         add_panel("history", "history", {}, events=("reopen",))
     add_panel("hints", "hints", hints_panel(disabled))
-    add_panel("answers", "answers", AnswersPanel.empty(), events=("again",))
+    add_panel("answers", "answers", AnswersPanel.empty(), events=("again", "part"))
+    add_panel("pinned_answers", "answers", AnswersPanel.empty())
+    add_panel("parting", "parting", PartingPanel.empty())
     with gr.Row(elem_classes="workspace"):
+        panel("intro", intro_panel())
         with gr.Column(elem_classes="controls", scale=0, min_width=200):
-            panel("fold", FOLDED_CONTROLS)
+            panel("fold", say(FOLDED_CONTROLS))
             all_adapters, undo_painting, reset_painting = control_column.build(
                 controls, context.collection, context.labels, context.stored_example is not None
             )
         with gr.Column(elem_classes="main", scale=1, min_width=280):
-            add_panel(
-                "grid",
-                "grid",
-                GridPanel.empty(_WELCOME),
-                events=("cell", "paint", "preset", "undo"),
-            )
+            with gr.Row(elem_classes="grids"):
+                add_panel(
+                    "grid",
+                    "grid",
+                    GridPanel.empty(_WELCOME),
+                    events=("cell", "paint", "preset", "undo"),
+                )
+                add_panel("pinned_grid", "charts", ChartsPanel.empty())
             with gr.Row(elem_classes="grid-actions"):
                 add_button("answer-shown", "Answer with these weights", size="sm", scale=0)
                 add_button("pin", "Pin this run", size="sm", scale=0)
@@ -143,13 +151,13 @@ def build(
                     "check",
                 )
                 add_button("check-variants", "Compare variants", size="sm")
-                add_panel("variants", "charts", ChartsPanel.empty())
+                add_panel("variants", "charts", ChartsPanel.empty(), events=("save",))
                 add_button(
                     "check-copies",
                     "Compare the selected adapter with a zero, an equal and a doubled one",
                     size="sm",
                 )
-                add_panel("copies", "charts", ChartsPanel.empty())
+                add_panel("copies", "charts", ChartsPanel.empty(), events=("save",))
         with gr.Column(elem_classes="aside", scale=0, min_width=300):
             add_panel("explanation", "explanation", ExplanationPanel.empty(_SELECT))
     add_panel("export", "export", ExportPanel.empty(), events=("export",))

@@ -16,8 +16,8 @@ from app.services.query_service import QueryService
 from app.services.view_service import ViewService
 from app.state.examples import load_examples
 from app.state.session import Session
+from app.state.settings.view_settings import ViewSettings
 from app.state.stored_example import FILE, LISTS, answer_settings, weights_of
-from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 from app.widgets.status import StatusPanel
 
@@ -50,6 +50,7 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
     assert engine is not None and run is not None and snapshot is not None, status
     assert session.answer_stream is not None and session.answer_record is not None, status
     prompt = asdict(run.prompt)
+    del prompt["owner"]
     return {
         "collection": collection.name,
         "weights": weights_of(collection),
@@ -58,12 +59,10 @@ def make(collection: Collection, loader: Loader) -> dict[str, Any]:
         "prompt": prompt | {"last": run.prompt.last},
         "cells": [
             [
-                _stored(
-                    engine.cell(
-                        run.trace, layer, name, view_settings.lens, view_settings.cell_position
-                    )
+                _stored(cell)
+                for cell in engine.cells(
+                    run.trace, layer, view_settings.lens, view_settings.cell_position
                 )
-                for name in snapshot.adapters
             ]
             for layer in range(snapshot.layers)
         ],

@@ -8,16 +8,34 @@ from typing import Any, TypeAlias
 import gradio as gr
 from gradio.components import Component
 
+from analysis.measure.signals import signals
 from app.explore.layout import EVERY_TOKEN, Layout
 from app.explore.permalinks import Permalinks
-from app.state import view_settings
 from app.state.session import Session
+from app.state.settings import choices
+from app.state.settings.view_settings import ViewSettings
 from app.views.hints_panel import disabled_buttons, hints_panel
 from app.widgets.panels import encode
 from app.widgets.status import StatusPanel
 
 Changes: TypeAlias = dict[Any, Any]
 """New values by component, as a listener gives them to Gradio."""
+
+
+def merged(changes: Changes, values: Changes) -> Changes:
+    """Changes of components together with new values of some of them.
+
+    Args:
+        changes: Changes by component; an update of a component keeps its value.
+        values: New values, or updates, by component.
+    """
+    both = dict(changes)
+    for component, value in values.items():
+        change = both.get(component)
+        if isinstance(change, dict):  # an update, such as another text beside the control
+            value = change | (value if isinstance(value, dict) else {"value": value})
+        both[component] = value
+    return both
 
 
 class PageUpdates:
@@ -41,14 +59,20 @@ class PageUpdates:
             *layout.buttons.values(),
             *layout.controls.locked,
             layout.controls["layers"],
+            layout.controls["adapters"],
+            layout.controls["show"],
         ]
 
-    def changes(self, session: Session, update: Mapping[str, object]) -> Changes:
+    def changes(
+        self, session: Session, update: Mapping[str, object], *, of_request: bool = False
+    ) -> Changes:
         """The changes of an update.
 
         Args:
             session: The visitor's session.
             update: New contents of panels by name.
+            of_request: Whether a request yields it. The replies of views may arrive after that of
+                a request that has ended meanwhile, so they never say which buttons are enabled.
         """
         session = session.copy()
         panels, controls = self._layout.panels, self._layout.controls
@@ -58,23 +82,31 @@ class PageUpdates:
         changes: Changes = {
             panels[name]: encode(content) for name, content in contents.items() if name in panels
         }
-        if "busy" in update or "grid" in update:
+        if of_request and ("busy" in update or "grid" in update):
             changes |= self.buttons(session)
         if "grid" in update and session.snapshot is not None:
             fault = session.view_settings.span_fault(session.snapshot.layers)
             changes[controls["layers"]] = gr.update(info=fault)
+            changes[controls["adapters"]] = gr.update(info=controls.by_name["adapters"].info)
         if "grid" in update and session.run is not None:
             cost = session.run.every_token_cost(*session.view_settings.reading)
             # The stored example has one setting of these controls only; a run has all.
             for control, info in controls.locked.items():
                 changes[control] = gr.update(interactive=True, info=info)
+            view = session.view_settings
+            for name in ("lens", "metric"):
+                info = controls.locked[controls[name]]
+                changes[controls[name]] = gr.update(interactive=view.uses(name), info=info)
+            summary = signals()[view.signal].summary
+            changes[controls["signal"]] = gr.update(interactive=True, info=summary)
             changes[controls["position"]] = gr.update(
-                interactive=True, info=cost and f"The mean reads every token: {cost}."
+                interactive=view.uses("position"),
+                info=cost and f"The mean reads every token: {cost}.",
             )
-            changes[self._layout.buttons["every-token"]] = gr.Button(
-                f"{EVERY_TOKEN} ({cost})" if cost else EVERY_TOKEN,
-                interactive="every-token" not in disabled_buttons(session),
-            )
+            label: dict[str, Any] = {"value": f"{EVERY_TOKEN} ({cost})" if cost else EVERY_TOKEN}
+            if of_request:
+                label["interactive"] = "every-token" not in disabled_buttons(session)
+            changes[self._layout.buttons["every-token"]] = gr.update(**label)
         return changes
 
     def buttons(self, session: Session) -> Changes:
@@ -89,12 +121,18 @@ class PageUpdates:
         """A change of the status line alone."""
         return {self._layout.panels["status"]: encode(status)}
 
+    def position_changes(self, position: str) -> Changes:
+        """The choice of the position that is read; one token of a prompt is a choice of its own."""
+        token = ViewSettings(position=position).token
+        offered = choices.position_choices(token)
+        return {self._layout.controls["position"]: gr.update(choices=offered, value=position)}
+
     def pin_changes(self, session: Session) -> Changes:
         """The button that pins, and the choices that need a pinned run."""
         session = session.copy()
         pinned = session.pinned is not None
-        choices = view_settings.show_choices(pinned)
+        shown = choices.show_choices(pinned)
         return {
             self._layout.buttons["pin"]: gr.Button("Unpin" if pinned else "Pin this run"),
-            self._layout.controls["show"]: gr.Radio(choices, value=session.view_settings.show),
+            self._layout.controls["show"]: gr.Radio(shown, value=session.view_settings.show),
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from app.explore import events, layout
-from app.explore.handlers import Handlers
 from app.explore.page_updates import PageUpdates
 from app.explore.permalinks import Permalinks, part_fields
 from app.services.tabs import Tab, TabContext
@@ -24,7 +23,13 @@ def build(context: TabContext) -> None:
 
     # A link to Explore may ask a question, and says what the grid shows: no control holds that.
     part = context.links.part({**parts.controls.link_fields, **part_fields()})
-    permalinks = Permalinks(part, context.view_service, context.collection.title)
+    permalinks = Permalinks(
+        part,
+        context.view_service,
+        context.collection.title,
+        context.collection.name,
+        context.pages,
+    )
     if example is not None:
         first: Update = {
             **context.view_service.panels(session),
@@ -34,7 +39,7 @@ def build(context: TabContext) -> None:
         for name, content in first.items():
             fill(parts.panels[name], content)
     page = PageUpdates(parts, permalinks)
-    events.connect(Handlers(context, parts, examples, permalinks, page))
+    events.connect(context, parts, page, examples, permalinks)
 
 
 TAB = Tab("Explore", order=10, build=build)

@@ -46,7 +46,7 @@ def export(
         provenance(collection, source.computation if source else None),
         snapshot,
         painted=what_if.weights if what_if and what_if.touched else None,
-        pinned=session.pinned,
+        pinned=session.pinned_snapshot,
     )
     if run is not None:
         bundle = replace(bundle, prompt=run.prompt)
@@ -94,7 +94,12 @@ def to_json(bundle: ExportBundle) -> str:
         "query": snapshot.query,
         "prompt": prompt and {"ids": prompt.ids, "tokens": prompt.tokens, "frame": prompt.frame},
         "adapters": [
-            {"name": name, "label": label, "sha256": digests[name].sha256}
+            {
+                "name": name,
+                "label": label,
+                "sha256": digests[name].sha256,
+                "config_sha256": digests[name].config_sha256,
+            }
             for name, label in zip(snapshot.adapters, snapshot.labels, strict=True)
         ],
         "settings": asdict(snapshot.view_settings),
@@ -102,6 +107,7 @@ def to_json(bundle: ExportBundle) -> str:
         "layers": list(snapshot.visible_layers),
         "divergence": snapshot.divergence[visible],
         "weights": snapshot.weights[visible],
+        "usual": snapshot.usual[visible] if snapshot.usual else None,
         "largest_base_probability": snapshot.peaks[visible],
         "painted": bundle.painted and bundle.painted[visible],
         "compared_with": bundle.pinned and _compared(bundle.pinned),

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.export.bundle import weight_settings
+from app.state.settings.view_settings import ViewSettings
+from app.state.settings.wording import described, in_words
 from app.state.snapshot import Numbers, Snapshot, difference
-from app.state.view_settings import ViewSettings
 from app.views.grid import grid_views
 from app.widgets import text
 
@@ -58,7 +59,7 @@ def write(bundle: ExportBundle) -> str:
         grid_views.leaders(snapshot),
         text.movers(divergence, snapshot.labels, view_settings.unit, visible_layers),
         text.saturation(saturated, [view_settings.lens]),
-        view_settings.described(),
+        described(view_settings),
         text.focus(visible_layers, snapshot.layers),
     ]
     paragraphs = "".join(f"<p>{_escaped(sentence)}</p>\n" for sentence in sentences if sentence)
@@ -147,7 +148,7 @@ def _compared(bundle: ExportBundle) -> str:
     return (
         "<h2>Weights minus the pinned weights</h2>\n"
         f'<blockquote dir="auto">{_escaped(pinned.query)}</blockquote>\n'
-        f"<p>{_escaped(pinned.view_settings.described())}</p>\n"
+        f"<p>{_escaped(described(pinned.view_settings))}</p>\n"
         f"{_legend(text.signed(-most), text.signed(most), 'change of weight', around=True)}"
         f"{_table(shared, shades, cells, grey)}\n"
     )
@@ -165,7 +166,7 @@ def _answers(bundle: ExportBundle) -> str:
     )
     if any(row.of_divergence for row in answers.rows):
         answered = ViewSettings.with_weights(weight_settings(bundle.collection, settings))
-        how += f" Methods that read divergences: {answered.in_words}."
+        how += f" Methods that read divergences: {in_words(answered)}."
     written = f"<h2>Answers</h2>\n<p>{_escaped(how)}</p>\n"
     for row in answers.rows:
         written += f'<h3 dir="auto">{_escaped(row.label)}</h3>'

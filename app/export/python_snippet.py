@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from analysis.measure.trace import MEAN, POSITIONS
+from analysis.measure.trace import POSITIONS
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -45,10 +46,18 @@ print(trace.adapters)
 print(weights[first : last + 1])  # [layers, adapters]
 """
 _IMPORTS = "from analysis import Engine, load_collection"
+_SIGNAL = """\
+from analysis.measure.weight_settings import WeightSettings
+
+asked = WeightSettings({lens!r}, {position!r}, {metric!r}, signal={signal!r}, relative={relative!r})
+divergence = engine.relevance(trace, settings=asked)"""
 _IMPORTS_FOR_ANSWERS = """\
 from dataclasses import replace
 
 from analysis import ConstantWeights, Engine, Row, Sampling, fuse, load_collection"""
+_ONE = "every = engine.every_token(trace.prompt, trace.adapters, {lens!r}, {metric!r})\n" + (
+    "divergence = every.at({token!r})"
+)
 _AT = "divergence = engine.divergence(trace, {lens!r}, {position!r}, {metric!r})"
 _OVER = "every = engine.every_token(trace.prompt, trace.adapters, {lens!r}, {metric!r})\n" + (
     "divergence = every.mean()  # over the tokens of the query"
@@ -99,9 +108,7 @@ def write(
         device=computation.device if computation else None,
         query=snapshot.query,
         adapters=list(snapshot.adapters),
-        divergence=(_OVER if view_settings.position == MEAN else _AT).format(
-            lens=view_settings.lens, position=view_settings.position, metric=view_settings.metric
-        ),
+        divergence=_divergence(view_settings),
         normalisation=view_settings.normalisation,
         temperature=view_settings.temperature,
         first=snapshot.visible_layers.start,
@@ -118,6 +125,23 @@ def write(
         top_p=settings.sampling.top_p,
         seed=settings.sampling.seed,
     )
+
+
+def _divergence(view_settings: ViewSettings) -> str:
+    lens, metric, token = view_settings.lens, view_settings.metric, view_settings.token
+    if not view_settings.reads_every_token and not view_settings.plain:
+        return _SIGNAL.format(
+            lens=lens,
+            position=view_settings.trace_settings.position,
+            metric=metric,
+            signal=view_settings.signal,
+            relative=view_settings.relative,
+        )
+    if not view_settings.reads_every_token:
+        return _AT.format(lens=lens, position=view_settings.position, metric=metric)
+    if token is None:
+        return _OVER.format(lens=lens, metric=metric)
+    return _ONE.format(lens=lens, metric=metric, token=token)
 
 
 def _fused(answer_record: AnswerRecord) -> str:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import gradio as gr
 
 from app.methods.methods_service import MethodsService
+from app.server.event_options import AT_ONCE
 from app.server.guard import guarded
 from app.services.tabs import Tab, TabContext
 from app.widgets.panels import encode, panel
 
-_AT_ONCE: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 _POLL_SECONDS = 1.0
 
 
@@ -52,7 +52,7 @@ def build(context: TabContext) -> None:
     timer = gr.Timer(_POLL_SECONDS, active=False)
     handlers = Handlers(service, listed, timer)
     for event in (context.tab.select, timer.tick):
-        event(handlers.show_methods, None, [listed, timer], **_AT_ONCE)
+        event(handlers.show_methods, None, [listed, timer], **AT_ONCE)
 
 
 TAB = Tab("Methods", order=25, build=build)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.results.names import is_alone
-from app.state.answers_panel import REFERENCE
+from app.state.answer import REFERENCE
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison

@@ -71,14 +71,23 @@ def _differing(collection: Collection, results: JoinedResults) -> tuple[str, ...
     made = [run.settings.provenance for run in results.runs]
     return tuple(
         part
-        for part, digests in (("base", _base), ("adapters", _adapters))
-        if any(digests(one) != digests(own) for one in made)
+        for part, same in (("base", _same_base), ("adapters", _same_adapters))
+        if not all(same(one, own) for one in made)
     )
+
+
+def _same_base(made: Provenance, own: Provenance) -> bool:
+    return _base(made) == _base(own)
 
 
 def _base(source: Provenance) -> object:
     return [file.sha256 for file in source.base_files] or (source.base, source.revision)
 
 
-def _adapters(source: Provenance) -> object:
-    return [file.sha256 for file in source.adapters]
+def _same_adapters(made: Provenance, own: Provenance) -> bool:
+    return len(made.adapters) == len(own.adapters) and all(
+        one.sha256 == other.sha256
+        # Files of an earlier version do not say how the adapters were configured.
+        and one.config_sha256 in ("", other.config_sha256)
+        for one, other in zip(made.adapters, own.adapters, strict=True)
+    )

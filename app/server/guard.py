@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from analysis.common.errors import InputError
+from analysis.common.errors import InputError, is_full
+from app.widgets import text
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ def text_of(error: Exception, fault: str) -> str:
         fault: What the page says of a fault of ours.
     """
     if isinstance(error, InputError):
-        return str(error)
+        return text.plain(str(error))
+    if is_full(error):
+        return "The server's disk is full: free some space there, then try again."
     _log.exception("A handler failed")
     return fault

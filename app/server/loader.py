@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
+from app.widgets.text import plain
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -86,6 +88,18 @@ class Loader:
         """The engine; None while it is being loaded, or if that failed."""
         return self._engine
 
+    @property
+    def loaded(self) -> Engine:
+        """The engine.
+
+        Raises:
+            InputError: It is still being loaded, or could not be.
+        """
+        engine = self.wait(0.0)
+        if engine is None:
+            raise InputError("The model is still being loaded: try again in a moment.")
+        return engine
+
     def wait(self, seconds: float) -> Engine | None:
         """The engine; None if it is still being loaded after some seconds.
 
@@ -103,10 +117,12 @@ class Loader:
             self._tell("starting", 0.0)
             self._engine = self._load(self._tell)
             computed = self._engine.computation
-            ready = f"ready · {computed.dtype} on {computed.device.upper()}"
+            ready = say(
+                "ready · {dtype} on {device}", dtype=computed.dtype, device=computed.device.upper()
+            )
             self._now = Loading(ready, 1.0, "ready")
         except InputError as error:
-            self._now = Loading(str(error), 1.0, "failed")
+            self._now = Loading(plain(str(error)), 1.0, "failed")
         except _Closed:
             self._now = Loading("The server has ended.", 1.0, "failed")
         except Exception:

@@ -7,15 +7,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypedDict, TypeVar
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from app.server.loader import Loader
-from app.server.request_queue import RequestQueue
+from app.server.request_queue import Entry, RequestQueue
 from app.state.session import Session, Stopped
 from app.widgets.status import StatusPanel
+from app.widgets.text import plain
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -40,12 +43,14 @@ RequestUpdates: TypeAlias = Generator[RequestUpdate, None, None]
 _log = logging.getLogger(__name__)
 # Seconds between two updates of the page.
 _TICK = 0.05
+# So often the page is told of work without news: Gradio notices then that a visitor has gone.
+_SIGN_SECONDS = 1.0
 # Seconds between two looks at a request's place in the queue.
 _QUEUE_TICK = 0.5
 # After so many seconds, the status line shows how long the work has taken.
 _LONG = 2.0
 
-FAILED = "The request failed. The server log gives the reason. Your query is kept."
+FAILED = say("The request failed. The server log gives the reason. Your query is kept.")
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,14 @@ class Outcome(Generic[T]):
 
     def cost(self, what: str) -> str:
         """The cost in words."""
-        return f"{what}: from the cache" if self.cached else f"{what}: {self.seconds:.1f} s"
+        if self.cached:
+            return say("{what}: from the cache", what=what)
+        return say("{what}: {seconds} s", what=what, seconds=f"{self.seconds:.1f}")
 
 
 def _working(what: str, share: float, seconds: float) -> RequestUpdate:
-    detail = f"{seconds:.0f} s so far" if seconds >= _LONG else ""
-    return {"status": StatusPanel("working", what.capitalize(), share, detail)}
+    detail = say("{seconds} s so far", seconds=f"{seconds:.0f}") if seconds >= _LONG else ""
+    return {"status": StatusPanel("working", say(what.capitalize()), share, detail)}
 
 
 def run_with_progress(
@@ -85,7 +92,7 @@ def run_with_progress(
         ticket: Number of the request.
         work: The work; it reports its progress.
         update: From the current step, its share and the seconds since the start to an update of
-            the page. Called with the newest progress only.
+            the page. Called with the newest progress only, and now and then without news.
     """
     news: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
     outcome: list[T] = []
@@ -99,17 +106,22 @@ def run_with_progress(
             failure.append(error)
 
     start, cached = time.perf_counter(), True
+    told, said = start, ("waiting for the model", 0.0)
     thread = threading.Thread(target=run, name="request", daemon=True)
     thread.start()
     while thread.is_alive() or not news.empty():
         thread.join(_TICK)
         # Checked first, so that an ended request does not overwrite the newer one's status.
         session.check(ticket)
-        last = None
+        last, now = None, time.perf_counter()
         while not news.empty():
             last, cached = news.get(), False
         if last is not None:
-            yield update(*last, time.perf_counter() - start)
+            told, said = now, last
+            yield update(*said, now - start)
+        elif now - told >= _SIGN_SECONDS:
+            told = now
+            yield update(*said, now - start)
     session.check(ticket)
     if failure:
         raise failure[0]
@@ -126,26 +138,79 @@ def wait_for_engine(
         if engine is not None:
             return engine
         now = loader.now
-        yield {"status": StatusPanel("working", f"Waiting for the model: {now.what}", now.share)}
+        yield {
+            "status": StatusPanel(
+                "working", say("Waiting for the model: {what}", what=now.what), now.share
+            )
+        }
+
+
+def _wait_for_turn(
+    session: Session, ticket: int, request_queue: RequestQueue, entry: Entry
+) -> RequestUpdates:
+    while position := request_queue.position(entry, _QUEUE_TICK):
+        session.check(ticket)
+        queued, seconds = (
+            say("Number {position} in the queue", position=position),
+            request_queue.expected(position),
+        )
+        detail = (
+            ""
+            if seconds is None
+            else say("about {seconds} s to wait", seconds=max(1, round(seconds)))
+        )
+        yield {"status": StatusPanel("working", queued, detail=detail)}
+
+
+def give_way(
+    session: Session, ticket: int, request_queue: RequestQueue, seconds: float
+) -> RequestUpdates:
+    """Lets other requests go first, between two parts of long work.
+
+    Requests that wait are served before the next part. While others are served, the work rests so
+    long that it has no larger share of the time than each of them.
+
+    Args:
+        session: The visitor's session.
+        ticket: Number of the request.
+        request_queue: The queue in which the request stands.
+        seconds: How long the last part took.
+    """
+    entry = request_queue.step_back(session)
+    session.check(ticket)
+    if entry is None:
+        return
+    yield from _wait_for_turn(session, ticket, request_queue, entry)
+    until = time.monotonic() + seconds * request_queue.others(entry)
+    while (left := until - time.monotonic()) > 0 and request_queue.others(entry):
+        session.check(ticket)
+        request_queue.rest(entry, min(left, _QUEUE_TICK))
 
 
 def run_request(
     session: Session, ticket: int, request_queue: RequestQueue, steps: RequestUpdates
 ) -> RequestUpdates:
-    """Waits in the queue, runs the steps of a request, and reports how they ended."""
+    """Waits in the queue, runs the steps of a request, and reports how they ended.
+
+    The update that says that all is done also says that nothing runs any more: as an update of its
+    own, that would reach a busy page seconds later.
+    """
+    done: RequestUpdate = {}
     ended: RequestUpdate = {}
     try:
-        yield {"busy": True, "status": StatusPanel("working", "Reading the query")}
-        with request_queue.entry() as entry:
-            while position := request_queue.position(entry, _QUEUE_TICK):
-                session.check(ticket)
-                queued = f"Number {position} in the queue"
-                yield {"status": StatusPanel("working", queued)}
-            yield from steps
+        yield {"busy": True, "status": StatusPanel("working", say("Reading the query"))}
+        with request_queue.entry(session) as entry:
+            yield from _wait_for_turn(session, ticket, request_queue, entry)
+            with closing(steps):
+                for update in steps:
+                    if "status" in update and update["status"].state == "done":
+                        done = {**done, **update}
+                    else:
+                        yield update
     except InputError as error:
-        ended = {"status": StatusPanel("error", str(error))}
+        ended = {"status": StatusPanel("error", plain(str(error)))}
     except Stopped:
-        ended = {"status": StatusPanel("stopped", "Stopped. Ask again whenever you like.")}
+        ended = {"status": StatusPanel("stopped", say("Stopped. Ask again whenever you like."))}
     except Exception:
         _log.exception("A request failed")
         ended = {"status": StatusPanel("error", FAILED)}
@@ -154,4 +219,28 @@ def run_request(
         newest = session.end(ticket)
     # A request that a newer request has ended no longer updates the page.
     if newest:
-        yield {**ended, "busy": False}
+        yield {**done, **ended, "busy": False}
+
+
+def run_with_engine(
+    loader: Loader,
+    request_queue: RequestQueue,
+    session: Session,
+    ticket: int,
+    steps: Callable[[Engine], RequestUpdates],
+) -> RequestUpdates:
+    """Runs a request whose steps need the engine; as `run_request`.
+
+    Args:
+        loader: Gives the engine once it is loaded.
+        request_queue: The queue of all requests to the engine.
+        session: The visitor's session.
+        ticket: Number of the request.
+        steps: The steps, from the engine.
+    """
+
+    def after_loading() -> RequestUpdates:
+        engine = yield from wait_for_engine(loader, session, ticket)
+        yield from steps(engine)
+
+    yield from run_request(session, ticket, request_queue, after_loading())

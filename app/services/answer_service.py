@@ -10,20 +10,22 @@ from analysis.common.errors import InputError
 from analysis.methods import fuse_available
 from app.server.requests import run_with_progress
 from app.services.updates import Update, Updates
-from app.state import what_if
+from app.state.answer import Heading, Missing, heading_of, reference_among
 from app.state.answer_stream import AnswerStream
-from app.state.answers_panel import Heading, Missing, heading_of, reference_among
 from app.state.examples import Example
+from app.state.painting.grid_answers import GridAnswers, painted_row, shown_row
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
-from app.state.what_if import GridAnswers
 from app.views.rule_weights_panel import rule_weights_panel
 from app.widgets.status import StatusPanel
 from app.widgets.text import listed
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
     from analysis.engine import Engine
+    from analysis.inference.decoding.steps import Token
+    from analysis.inference.mixing.policy_weights import PolicyWeights
     from analysis.inference.mixing.rows import Row
     from analysis.measure.trace import Trace
 
@@ -83,9 +85,9 @@ def answer_rows(
     missing = tuple(Missing.of(heading_of(name, labels), str(reasons[name])) for name in reasons)
     session = session.copy()
     if grid_answers.painted and session.what_if is not None:
-        rows.append(what_if.painted_row(session.what_if))
+        rows.append(painted_row(session.what_if))
     if grid_answers.shown and session.snapshot is not None:
-        rows.append(what_if.shown_row(session.snapshot))
+        rows.append(shown_row(session.snapshot))
     return rows, missing
 
 
@@ -100,7 +102,7 @@ def answer(
     labels: Mapping[str, str],
     example: Example | None = None,
 ) -> Updates:
-    """Streams the answers to a run.
+    """Streams the answers to a run; only rows that have not answered it before are decoded.
 
     Args:
         engine: Decodes the answers.
@@ -113,59 +115,95 @@ def answer(
         labels: The adapters' labels by name.
         example: The example question that it is, which may know what is right.
     """
+    from analysis.inference.decoding.kept_answers import Asked, KeptAnswer
+
     if not rows:
-        detail = " · ".join(costs)
-        said = "None of the selected methods can answer." if missing else "No answer is selected."
+        detail = joined(" · ", costs)
+        said = (
+            say("Done. None of the selected methods can answer.")
+            if missing
+            else say("Done. No answer is selected.")
+        )
         answers = AnswerStream(run.number, [], None, missing)
         answers.finish("done")
-        status = StatusPanel("done", f"Done. {said}", 1.0, detail)
+        status = StatusPanel("done", said, 1.0, detail)
         yield {"answers": answers.panel(), "status": status}
         return
-    steps = engine.answer(
-        run.prompt,
-        [row for row, _ in rows],
-        new_tokens=settings.new_tokens,
-        sampling=settings.sampling,
-    )
+    reading = settings.weight_settings(engine.settings)
+    asked = [
+        Asked(run.prompt, row, settings.new_tokens, settings.sampling, reading) for row, _ in rows
+    ]
+    kept = [engine.kept_answers.get(one) for one in asked]
+    new = [place for place, one in enumerate(kept) if one is None]
     names = [heading.name for _, heading in rows]
     answer_stream = AnswerStream(
         run.number, [heading for _, heading in rows], reference_among(names), missing
     )
+    for place, one in enumerate(kept):
+        if one is not None:
+            answer_stream.fill(place, one.tokens)
+    steps = (
+        engine.answer(
+            run.prompt,
+            [rows[place][0] for place in new],
+            new_tokens=settings.new_tokens,
+            sampling=settings.sampling,
+        )
+        if new
+        else None
+    )
+
+    def weights() -> list[PolicyWeights]:
+        fresh = iter(steps.policy_weights() if steps else ())
+        return [one.weights if one else next(fresh) for one in kept]
 
     def record() -> AnswerRecord:
-        weights = zip((row.name for row, _ in rows), steps.policy_weights(), strict=True)
-        return AnswerRecord(settings, tuple(AnswerWeights.of(*one) for one in weights))
+        each = zip(names, weights(), strict=True)
+        return AnswerRecord(settings, tuple(AnswerWeights.of(*one) for one in each))
 
     session.show_answers(answer_stream, record())
-    yield {"answers": answer_stream.panel(), "status": StatusPanel("working", "Answering")}
+    yield {"answers": answer_stream.panel(), "status": StatusPanel("working", say("Answering"))}
+    decoded: list[list[Token]] = [[] for _ in new]
 
     def decode(progress: Progress) -> None:
+        assert steps is not None
         with closing(steps):
             for step in steps:
                 session.check(run.number)
-                answer_stream.push(step)
+                for token in step.tokens:
+                    decoded[token.row].append(token)
+                answer_stream.push(step, new)
                 progress("answering", (step.index + 1) / settings.new_tokens)
 
     def new_tokens(what: str, share: float, _: float) -> Update:
-        status = StatusPanel("working", "Answering", share, f"{answer_stream.speed:.1f} tokens/s")
+        status = StatusPanel(
+            "working", say("Answering"), share, f"{answer_stream.speed:.1f} tokens/s"
+        )
         return {"answers": answer_stream.update(), "status": status}
 
     try:
-        yield from run_with_progress(session, run.number, decode, new_tokens)
+        if new:
+            assert steps is not None
+            # Closed here, too, also where the visitor has gone: its thread may wait for its turn.
+            with closing(steps):
+                yield from run_with_progress(session, run.number, decode, new_tokens)
     except Stopped:
         answer_stream.finish("stopped")
         if session.finish_answers(answer_stream, record()):
             yield {"answers": answer_stream.panel()}
         raise
+    had = weights()
+    for place, tokens in zip(new, decoded, strict=True):
+        engine.kept_answers.put(asked[place], KeptAnswer(tuple(tokens), had[place]))
     answer_stream.finish("done")
     if example is not None:
         answer_stream.judge(example.verdict)
     answered = record()
     session.finish_answers(answer_stream, answered)
-    detail = " · ".join((*costs, answer_stream.cost))
+    detail = joined(" · ", (*costs, answer_stream.cost))
     update: Update = {
         "answers": answer_stream.panel(),
-        "status": StatusPanel("done", "Done", 1.0, detail),
+        "status": StatusPanel("done", say("Done"), 1.0, detail),
     }
     if session.snapshot is not None:
         titles = {heading.name: heading.label for _, heading in rows}

@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from app.server.event_options import AT_ONCE
 from app.state.link_fields import Field, LinkFields
 from app.views.export_panel import Permalink
 from app.widgets.panels import encode
-
-_AT_ONCE: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,6 @@ class PageLinks:
             components,
             self._address,
             trigger_mode="always_last",
-            **_AT_ONCE,
+            **AT_ONCE,
         )
-        self._page.load(restore_link, None, components, **_AT_ONCE)
+        self._page.load(restore_link, None, components, **AT_ONCE)

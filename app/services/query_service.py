@@ -8,35 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.measure.trace import MEAN
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import (
     Outcome,
     RequestUpdate,
-    run_request,
+    run_with_engine,
     run_with_progress,
-    wait_for_engine,
 )
 from app.services import divergences
 from app.services.answer_service import answer, answer_rows, check_count
 from app.services.updates import Updates
 from app.services.view_service import ViewService
-from app.state import what_if
 from app.state.answers_panel import AnswersPanel
-from app.state.examples import Example, example_of
+from app.state.examples import Example, example_of, owner_of
+from app.state.painting.grid_answers import GridAnswers
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
 from app.views.charts_panel import ChartsPanel
+from app.views.parting_panel import PartingPanel
 from app.widgets.status import StatusPanel
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
+    from analysis.common.progress import Progress
     from analysis.engine import Engine
-    from analysis.measure.every_token import EveryToken
     from analysis.measure.trace import Trace
 
 
@@ -87,18 +87,28 @@ class QueryService:
         """
         ticket = session.begin(view_settings)
 
-        def steps() -> Updates:
-            engine = yield from wait_for_engine(self._loader, session, ticket)
-            prompt = engine.prompt(query)
+        def steps(engine: Engine) -> Updates:
+            from analysis.measure.relevance.shortlist import LONGEST, Shortlist
+
+            owner = owner_of(self._examples, query, session.owner)
+            prompt = engine.prompt(query, owner=owner)
             settings = answer_settings()
-            grid_answers = what_if.grid_answers(
-                session.what_if, adapters, view_settings.show, with_shown
-            )
+            grid_answers = GridAnswers.of(session.what_if, adapters, view_settings.show, with_shown)
             check_count(settings.methods, grid_answers)
+            shortlist = Shortlist(tuple(adapters))
+            if len(adapters) > LONGEST:
+                chosen = yield from run_with_progress(
+                    session,
+                    ticket,
+                    lambda progress: engine.shortlist(
+                        prompt, adapters, settings=view_settings.trace_settings, progress=progress
+                    ),
+                )
+                shortlist = chosen.value
             traced = yield from run_with_progress(
                 session,
                 ticket,
-                lambda progress: engine.trace(prompt, adapters, progress=progress),
+                lambda progress: engine.trace(prompt, shortlist.adapters, progress=progress),
             )
             # Held until the request ends: the cache may refuse it, or push it out meanwhile.
             trace = traced.value
@@ -111,10 +121,12 @@ class QueryService:
                 engine.computation,
                 engine,
                 too_large=engine.kept_trace(prompt, trace.adapters) is None,
+                left_out=shortlist.left_out,
             )
-            read = yield from self._read(engine, session, ticket, run, trace)
+            read = yield from self._read(engine, session, ticket, trace)
             places = len(session.view_settings.kept_positions)
-            if places and not (traced.cached or read.cached):
+            plain = session.view_settings.plain
+            if places and plain and not (traced.cached or read.cached):
                 # The pass is the same; the head then reads each token, not these places only.
                 seconds = traced.seconds + read.seconds / places * len(prompt.ids)
                 run = replace(run, every_token_seconds=seconds)
@@ -122,9 +134,10 @@ class QueryService:
             yield {
                 **self._view_service.show_run(session, run, trace),
                 "answers": AnswersPanel.empty(ticket),
+                "parting": PartingPanel.empty(),
                 "rule_weights": ChartsPanel.empty(),
             }
-            costs = (traced.cost("trace"), read.cost("divergence"))
+            costs = (traced.cost(say("trace")), read.cost(say("divergence")))
             # A method may read divergences or run the model, so Stop must end it.
             fused = yield from run_with_progress(
                 session,
@@ -144,34 +157,73 @@ class QueryService:
                 example_of(self._examples, query),
             )
 
-        yield from run_request(session, ticket, self._request_queue, steps())
+        yield from run_with_engine(self._loader, self._request_queue, session, ticket, steps)
 
-    def every_token(self, session: Session) -> Updates:
-        """Reads the divergence at every token of the run that is shown."""
-        ticket = session.begin(gives_way=True)
+    def every_token(self, session: Session, ticket: int | None = None) -> Updates:
+        """Reads the divergence at every token of the run that is shown.
 
-        def steps() -> Updates:
-            engine = yield from wait_for_engine(self._loader, session, ticket)
+        Args:
+            session: The visitor's session.
+            ticket: Number of the request; one that begins now by default.
+        """
+
+        def read(engine: Engine, run: Run, settings: ViewSettings, told: Progress) -> object:
+            return engine.every_token(run.prompt, run.adapters, *settings.reading, told)
+
+        yield from self._read_shown(
+            session,
+            ticket,
+            read,
+            lambda run: say("divergence at {count} tokens", count=len(run.prompt.ids)),
+        )
+
+    def relevance(self, session: Session, ticket: int | None = None) -> Updates:
+        """Reads the relevance of the run that is shown, with the model; as `every_token`."""
+
+        def read(engine: Engine, run: Run, settings: ViewSettings, told: Progress) -> object:
+            return divergences.read(engine, run.trace, settings, told)
+
+        yield from self._read_shown(session, ticket, read, lambda run: say("relevance"))
+
+    def _read_shown(
+        self,
+        session: Session,
+        ticket: int | None,
+        read: Callable[[Engine, Run, ViewSettings, Progress], object],
+        what: Callable[[Run], str],
+    ) -> Updates:
+        """Reads more of the run that is shown, which a change of view settings may end."""
+        ticket = session.begin(gives_way=True) if ticket is None else ticket
+
+        def steps(engine: Engine) -> Updates:
             run = session.run
             if run is None:
                 raise InputError("The page has no run yet: ask a question first.")
-            read = yield from self._every_token(engine, session, ticket, run, session.view_settings)
-            detail = read.cost(f"divergence at {len(run.prompt.ids)} tokens")
-            status = StatusPanel("done", "Done", 1.0, detail)
+            work = partial(read, engine, run, session.view_settings)
+            done = yield from run_with_progress(session, ticket, work)
+            status = StatusPanel("done", say("Done"), 1.0, done.cost(what(run)))
             yield {**self._view_service.redraw(session), "status": status}
 
-        yield from run_request(session, ticket, self._request_queue, steps())
+        yield from run_with_engine(self._loader, self._request_queue, session, ticket, steps)
 
     def read_tokens_if_needed(self, session: Session) -> Updates:
-        """Reads every token if the view settings need it and no request runs that must finish.
+        """Reads what the view settings need the model for, if no request runs that must finish.
 
-        After such a request, `then_read_tokens` reads them.
+        After such a request, `then_read_tokens` reads it.
         """
-        if self.needs_every_token(session) and (session.gives_way or not session.busy):
-            yield from self.every_token(session)
+        if not self.needs_model(session):
+            return
+        # Looks and begins at once: a question that begins in between would be ended.
+        ticket = session.begin_aside()
+        if ticket is None:
+            return
+        if session.view_settings.reads_every_token:
+            yield from self.every_token(session, ticket)
+        else:
+            yield from self.relevance(session, ticket)
 
     def then_read_tokens(self, session: Session, steps: Updates) -> Updates:
-        """Runs a request, then reads every token if the view settings need it by then."""
+        """Runs a request, then reads what the view settings need the model for by then."""
         state = ""
         for changes in steps:
             state = changes["status"].state if "status" in changes else state
@@ -179,41 +231,22 @@ class QueryService:
         if state == "done":
             yield from self.read_tokens_if_needed(session)
 
-    @staticmethod
-    def needs_every_token(session: Session) -> bool:
-        """Whether the view settings need every token of the run, and these are not read yet."""
-        now = session.copy()
-        run, view_settings = now.run, now.view_settings
-        return (
-            run is not None
-            and view_settings.position == MEAN
-            and run.every_token(*view_settings.reading) is None
-        )
+    def needs_model(self, session: Session) -> bool:
+        """Whether the view settings need the model for the run, and it has not run for them yet."""
+        now, engine = session.copy(), self._loader.engine
+        run = now.run
+        if run is None or engine is None:
+            return False
+        return divergences.needs_model(engine, run, now.view_settings)
 
+    @staticmethod
     def _read(
-        self, engine: Engine, session: Session, ticket: int, run: Run, trace: Trace
-    ) -> Generator[RequestUpdate, None, Outcome[Any]]:
+        engine: Engine, session: Session, ticket: int, trace: Trace
+    ) -> Generator[RequestUpdate, None, Outcome[divergences.Read]]:
         """Reads a run under the newest view settings, which may change meanwhile."""
         while True:
             view_settings = session.view_settings
-            done: Outcome[Any]
-            if view_settings.position == MEAN:
-                done = yield from self._every_token(engine, session, ticket, run, view_settings)
-            else:
-                work = partial(divergences.read, engine, trace, view_settings)
-                done = yield from run_with_progress(session, ticket, work)
+            work = partial(divergences.read, engine, trace, view_settings)
+            done = yield from run_with_progress(session, ticket, work)
             if session.view_settings.needs == view_settings.needs:
                 return done
-
-    @staticmethod
-    def _every_token(
-        engine: Engine, session: Session, ticket: int, run: Run, view_settings: ViewSettings
-    ) -> Generator[RequestUpdate, None, Outcome[EveryToken]]:
-        done = yield from run_with_progress(
-            session,
-            ticket,
-            lambda progress: engine.every_token(
-                run.prompt, run.adapters, *view_settings.reading, progress
-            ),
-        )
-        return done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
@@ -10,14 +12,16 @@ from app.services.updates import Update
 from app.state.session import Session
 from app.state.snapshot import Snapshot
 from app.views import charts_panel
-from app.views.answer_note import answer_note
+from app.views.answer_note import adapters_note, answer_note
 from app.views.charts_panel import ChartsPanel
 from app.views.grid import grid_views
-from app.views.grid.explanation_panel import explanation_panel
+from app.views.grid.explanation_panel import ExplanationPanel, explanation_panel
 from app.views.grid.grid_panel import grid_panel
 from app.views.grid.grid_views import GridView
-from app.views.prompt_panel import prompt_panel
+from app.views.grid.pinned_grid import pinned_answers, pinned_grid
+from app.views.prompt_panel import prompt_panel, readable
 from app.widgets import text
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.measure.trace import Trace
@@ -29,9 +33,13 @@ _READ = (
     "Read at the token “{token}” with the {lens} lens. In early layers, these are not calibrated "
     "probabilities."
 )
+_ELSEWHERE = (
+    "Read at the token “{token}” with the {lens} lens. The words behind a cell are there for the "
+    "last token of the query and of the prompt only."
+)
 _MEANS = {
-    BOTH: " The divergence above is the mean of this token and the prompt's last.",
-    MEAN: " The divergence above is the mean over all tokens of the query.",
+    BOTH: say(" The divergence above is the mean of this token and the prompt's last."),
+    MEAN: say(" The divergence above is the mean over all tokens of the query."),
 }
 
 
@@ -43,11 +51,15 @@ class RunPanels:
 
     Args:
         loader: Gives the engine once it is loaded.
+        labels: The adapters' labels by name.
         example: The stored run, which the page shows before the first question.
     """
 
-    def __init__(self, loader: Loader, example: StoredExample | None) -> None:
+    def __init__(
+        self, loader: Loader, labels: Mapping[str, str], example: StoredExample | None
+    ) -> None:
         self._loader = loader
+        self._labels = labels
         self._example = example
 
     def all(self, session: Session, trace: Trace | None = None) -> Update:
@@ -59,37 +71,53 @@ class RunPanels:
             **self.figures(session, snapshot),
             **self.explanation(session, trace),
             **self.tokens(session),
+            "pinned_answers": pinned_answers(session),
+            "pinned_grid": pinned_grid(session),
         }
         source = session.run or self._example
         if source is not None:
-            update["prompt"] = prompt_panel(source.prompt, snapshot.view_settings.position)
+            view_settings = snapshot.view_settings
+            panel = prompt_panel(source.prompt, view_settings.position)
+            engine = self._loader.engine
+            if session.run is not None and engine is not None:
+                cost = session.run.every_token_cost(*view_settings.reading)
+                most = engine.limits.every_token
+                panel = readable(panel, cost, len(panel.tokens) <= most)
+            update["prompt"] = panel
         return update
 
-    def _answer_note(self, session: Session, snapshot: Snapshot) -> str:
-        """How the answers to the shown question differ from the grid."""
-        run, engine = session.run, self._loader.engine
+    def _answer_note(self, session: Session, snapshot: Snapshot) -> tuple[str, bool]:
+        """How the answers to the shown question differ from the grid, and whether in adapters."""
+        run, engine, example = session.run, self._loader.engine, self._example
         if run is not None and engine is not None:
             answered = run.answer_settings.weight_settings(engine.settings)
-            return answer_note(answered, snapshot.view_settings)
-        if self._example is not None:
-            return answer_note(
-                self._example.snapshot.view_settings.weight_settings, snapshot.view_settings
-            )
-        return ""
+            asked = run.asked or run.adapters
+        elif example is not None:
+            answered = example.snapshot.view_settings.weight_settings
+            asked = example.snapshot.adapters
+        else:
+            return "", False
+        others = adapters_note(self._labelled(asked), snapshot.labels)
+        notes = [others, answer_note(answered, snapshot.view_settings)]
+        return joined(" ", [note for note in notes if note]), bool(others)
+
+    def _labelled(self, adapters: Sequence[str]) -> list[str]:
+        return [self._labels[name] for name in adapters]
 
     @staticmethod
     def _grid_view(session: Session, snapshot: Snapshot) -> GridView:
         painted = session.what_if.weights if session.what_if else None
-        return grid_views.grid_view(snapshot, session.pinned, painted)
+        return grid_views.grid_view(snapshot, session.pinned_snapshot, painted)
 
     def figures(self, session: Session, snapshot: Snapshot) -> Update:
         """The same numbers as a grid and as lines."""
         grid_view = self._grid_view(session, snapshot)
-        note = self._answer_note(session, snapshot)
+        note, others = self._answer_note(session, snapshot)
         stored = session.run is None
+        grid = grid_panel(grid_view, session.cell, session.pinned_snapshot, stored, note)
         return {
-            "grid": grid_panel(grid_view, session.cell, session.pinned, stored, note),
-            "profile": charts_panel.profile(grid_view),
+            "grid": replace(grid, other_adapters=others, moment=session.moment),
+            "profile": replace(charts_panel.profile(grid_view), moment=session.moment),
         }
 
     @staticmethod
@@ -104,34 +132,44 @@ class RunPanels:
 
     def explanation(self, session: Session, trace: Trace | None = None) -> Update:
         """The explanation of the selected cell."""
+        found = self._explanation(session, trace)
+        return {"explanation": replace(found, moment=session.moment)} if found else {}
+
+    def _explanation(self, session: Session, trace: Trace | None) -> ExplanationPanel | None:
         snapshot, cell = session.snapshot, session.cell
         if snapshot is None or cell is None:
-            return {}
+            return None
         layer, adapter = cell
         grid_view = self._grid_view(session, snapshot)
         view_settings, engine, run = snapshot.view_settings, self._loader.engine, session.run
         position = view_settings.cell_position
+        if run is not None and view_settings.token is not None:
+            token = text.visible(run.prompt.tokens[view_settings.token])
+            why = say(_ELSEWHERE, token=token, lens=say(view_settings.lens))
+            return explanation_panel(grid_view, layer, adapter, None, why)
         if run is not None and engine is not None:
             prompt, name = run.prompt, snapshot.adapters[adapter]
             try:
                 trace = self._trace(run, trace)
             except InputError as error:
                 why = str(error)
-                return {"explanation": explanation_panel(grid_view, layer, adapter, None, why)}
+                return explanation_panel(grid_view, layer, adapter, None, why)
             tokens = engine.cell(trace, layer, name, view_settings.lens, position)
             # Prepares the other metrics and positions, which the visitor may choose next.
             engine.read_ahead(trace, view_settings.lens, layer, name)
         elif self._example is not None:
-            prompt, tokens = self._example.prompt, self._example.cells[layer][adapter]
+            # The grid may show some of its adapters only.
+            place = self._example.snapshot.adapters.index(snapshot.adapters[adapter])
+            prompt, tokens = self._example.prompt, self._example.cells[layer][place]
         else:
-            return {"explanation": explanation_panel(grid_view, layer, adapter, None)}
+            return explanation_panel(grid_view, layer, adapter, None)
         index = prompt.query_last if position == "query" else prompt.last
         token = text.visible(prompt.tokens[index])
-        note = _READ.format(token=token, lens=view_settings.lens)
-        note += _MEANS.get(view_settings.position, "")
-        if view_settings.metric != "kl":
-            note += " The shares are those of the KL divergence."
-        return {"explanation": explanation_panel(grid_view, layer, adapter, tokens, note)}
+        note = say(_READ, token=token, lens=say(view_settings.lens))
+        note += _MEANS.get(view_settings.position, "") if view_settings.uses("position") else ""
+        if view_settings.metric != "kl" or not view_settings.plain:
+            note += say(" The shares are those of the KL divergence.")
+        return explanation_panel(grid_view, layer, adapter, tokens, note)
 
     @staticmethod
     def _trace(run: Run, held: Trace | None) -> Trace:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.models.collection import Collection
 from app.server.loader import Loader
+from app.server.pages import Pages
 from app.server.request_queue import RequestQueue
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class TabContext:
         session: The component that holds the visitor's session.
         links: The links to the page; a tab adds the controls whose values they hold.
         stored_example: The run that the page shows before the first question, if there is one.
+        pages: The pages of the server, to which a tab may add one.
     """
 
     page: gr.Blocks
@@ -51,6 +53,7 @@ class TabContext:
     session: gr.State
     links: PageLinks
     stored_example: StoredExample | None
+    pages: Pages
 
 
 @dataclass(frozen=True)

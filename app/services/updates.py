@@ -11,6 +11,7 @@ from app.views.charts_panel import ChartsPanel
 from app.views.export_panel import ExportPanel
 from app.views.grid.explanation_panel import ExplanationPanel
 from app.views.grid.grid_panel import GridPanel
+from app.views.parting_panel import PartingPanel
 from app.views.prompt_panel import PromptPanel
 
 
@@ -24,6 +25,9 @@ class Update(RequestUpdate, total=False):
         tokens: The divergence at every token.
         explanation: The explanation of the selected cell.
         answers: The answers.
+        pinned_answers: The answers of the pinned run.
+        pinned_grid: The grid of the pinned run.
+        parting: Two answers at the token where they part.
         rule_weights: The weights that rules gave while they answered.
         variants: The weights over variants of the query.
         copies: The selected adapter beside its copies.
@@ -36,6 +40,9 @@ class Update(RequestUpdate, total=False):
     tokens: ChartsPanel
     explanation: ExplanationPanel
     answers: AnswersPanel
+    pinned_answers: AnswersPanel
+    pinned_grid: ChartsPanel
+    parting: PartingPanel
     rule_weights: ChartsPanel
     variants: ChartsPanel
     copies: ChartsPanel

@@ -6,25 +6,38 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.state.answers_panel import (
-    Answer,
-    AnswersPanel,
-    Heading,
-    Missing,
-    Verdict,
-    answers_panel,
-)
+from app.state.answer import Answer, Heading, Missing, Verdict
+from app.state.answers_panel import AnswersPanel, answers_panel
 from app.widgets.text import visible
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
-    from analysis.inference.decoding.steps import Step
+    from analysis.inference.decoding.steps import Step, Token
 
 # Each update repeats the tokens of so many updates before it.
 _REPEATED = 10
 # Every so many updates, all tokens are sent.
 _WHOLE = 60
+
+
+@dataclass(frozen=True)
+class Parting:
+    """The place where two answers part.
+
+    Attributes:
+        headings: The headings of both answers, the reference answer's last.
+        said: Token ids that both have said before.
+        chosen: The token that each of them says there.
+        text: What both have said before.
+    """
+
+    headings: tuple[Heading, Heading]
+    said: tuple[int, ...]
+    chosen: tuple[int, int]
+    text: str
 
 
 class AnswerStream:
@@ -55,25 +68,62 @@ class AnswerStream:
         self._start = time.perf_counter()
         self._seconds = 0.0
         self._updates = 0
+        self._decoded = 0
         self._sent: deque[list[int]] = deque(maxlen=_REPEATED)
         self._lock = threading.Lock()
 
-    def push(self, step: Step) -> None:
-        """Adds a decoding step; ignored once the answers are finished."""
+    def push(self, step: Step, places: Sequence[int] | None = None) -> None:
+        """Adds a decoding step; ignored once the answers are finished.
+
+        Args:
+            step: The step.
+            places: The answer of each decoded row; by default each row has its own.
+        """
         with self._lock:
             if self.state in ("done", "stopped"):
                 return
             self.state = "running"
             for token in step.tokens:
-                answer = self._answers[token.row]
-                self._ids[token.row].append(token.id)
-                shown = (token.delta, round(token.probability, 4), visible(token.text))
-                answer.tokens.append(shown)
-                answer.end = token.end
-            for index, answer in enumerate(self._answers):
-                if answer.first_difference is None:
-                    answer.first_difference = self._first_difference(index)
+                self._add(places[token.row] if places else token.row, token)
+                self._decoded += 1
+            self._compare()
             self._seconds = time.perf_counter() - self._start
+
+    def fill(self, place: int, tokens: Sequence[Token]) -> None:
+        """Gives an answer that was kept, as a whole."""
+        with self._lock:
+            for token in tokens:
+                self._add(place, token)
+            self._compare()
+
+    def _add(self, place: int, token: Token) -> None:
+        answer = self._answers[place]
+        self._ids[place].append(token.id)
+        answer.tokens.append((token.delta, round(token.probability, 4), visible(token.text)))
+        answer.end = token.end
+
+    def _compare(self) -> None:
+        for index, answer in enumerate(self._answers):
+            if answer.first_difference is None:
+                answer.first_difference = self._first_difference(index)
+
+    def parting(self, name: str) -> Parting | None:
+        """Where an answer parts from the reference answer; None where it does not."""
+        with self._lock:
+            places = [at for at, one in enumerate(self._answers) if one.heading.name == name]
+            if not places or self._reference is None:
+                return None
+            place, reference = places[0], self._reference
+            at = self._first_difference(place)
+            if at is None:
+                return None
+            own, other = self._answers[place], self._answers[reference]
+            return Parting(
+                (own.heading, other.heading),
+                tuple(self._ids[place][:at]),
+                (self._ids[place][at], self._ids[reference][at]),
+                "".join(delta for delta, _, _ in own.tokens[:at]),
+            )
 
     def finish(self, state: str) -> None:
         """Marks the answers as `done` or `stopped`."""
@@ -95,19 +145,21 @@ class AnswerStream:
                 answer.verdict = verdict
 
     @property
-    def tokens(self) -> int:
-        """Number of tokens of all answers together."""
-        return sum(len(ids) for ids in self._ids)
-
-    @property
     def speed(self) -> float:
-        """Tokens per second, all answers together."""
-        return self.tokens / self._seconds if self._seconds else 0.0
+        """Decoded tokens per second, all answers together."""
+        return self._decoded / self._seconds if self._seconds else 0.0
 
     @property
     def cost(self) -> str:
         """The cost of the answers, in words."""
-        return f"answers: {self._seconds:.1f} s, {self.tokens} tokens, {self.speed:.1f} per second"
+        if not self._decoded:
+            return say("answers: from the cache")
+        return say(
+            "answers: {seconds} s, {count} tokens, {speed} per second",
+            seconds=f"{self._seconds:.1f}",
+            count=self._decoded,
+            speed=f"{self.speed:.1f}",
+        )
 
     def panel(self) -> AnswersPanel:
         """The answers panel with all tokens."""

@@ -1,27 +1,18 @@
-"""The answers panel: its data, and the words beside each answer."""
+"""The answers panel: a card for each answer, with the words beside it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from analysis.measure.weight_settings import WeightSettings
-from analysis.methods import methods
-from app.state.view_settings import ViewSettings
-from app.widgets.theme import colour_number
-
-REFERENCE = "qa-flora"
-"""The method whose answer the other answers are compared with."""
-
-ShownToken: TypeAlias = tuple[str, float, str]
-"""The text that a token adds, its probability, and the token with visible white space."""
+from app.state.answer import Answer, Missing, ShownToken, Verdict
+from app.widgets.words.said import joined, say
 
 _ENDS = {
-    "end token": "finished",
-    "stop string": "stopped: it began a new turn",
-    "length": "stopped at the length limit",
+    "end token": say("finished"),
+    "stop string": say("stopped: it began a new turn"),
+    "length": say("stopped at the length limit"),
 }
 
 # Of program text: a fence, or a line that begins as Python or a shell command does.
@@ -29,87 +20,6 @@ _CODE = re.compile(
     r"```|^[ \t]*(?:def \w+\(|class \w+|import \w+|from \w+ import |print\(|return |#!/)",
     re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The heading of an answer.
-
-    Attributes:
-        name: The method's name, as `analysis` takes it.
-        label: The title of the card.
-        summary: One sentence about the rule behind it.
-        of_divergence: Whether the rule reads divergences, which depend on the view settings.
-        method: Name of the method in the list of methods; empty where the list lacks it.
-        colour: Number of the colour of the adapter that answers alone; None where several adapters
-            answer, or none.
-    """
-
-    name: str
-    label: str
-    summary: str = ""
-    of_divergence: bool = False
-    method: str = ""
-    colour: int | None = None
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A method that cannot answer.
-
-    Attributes:
-        name: The method's name, as `analysis` takes it.
-        label: The title of the card.
-        method: Name of the method in the list of methods.
-        reason: What it needs, and the remedy.
-    """
-
-    name: str
-    label: str
-    method: str
-    reason: str
-
-    @classmethod
-    def of(cls, heading: Heading, reason: str) -> Missing:
-        """A method with some heading."""
-        return cls(heading.name, heading.label, heading.method, reason)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether an answer is right.
-
-    Attributes:
-        right: Whether it is.
-        text: The verdict in words.
-    """
-
-    right: bool
-    text: str
-
-
-@dataclass
-class Answer:
-    """One answer, while it grows and afterwards.
-
-    Attributes:
-        heading: Its heading.
-        tokens: Its tokens so far.
-        end: Why it ended; None while it grows.
-        first_difference: Index of the first token that differs from the reference answer's.
-        verdict: Whether it is right, where that is known.
-    """
-
-    heading: Heading
-    tokens: list[ShownToken] = field(default_factory=list)
-    end: str | None = None
-    first_difference: int | None = None
-    verdict: Verdict | None = None
-
-    @property
-    def text(self) -> str:
-        """The text of the tokens."""
-        return "".join(delta for delta, _, _ in self.tokens)
 
 
 @dataclass(frozen=True)
@@ -164,6 +74,8 @@ class AnswersPanel:
         sentence: How to read the cards.
         rows: One card for each answer.
         missing: One card for each method that cannot answer.
+        caption: What the answers belong to, where it is not the question above them.
+        beside: Of the answers of a pinned run with the question above: how it was read.
     """
 
     run: int
@@ -171,36 +83,13 @@ class AnswersPanel:
     sentence: str
     rows: tuple[AnswerCard, ...]
     missing: tuple[Missing, ...] = ()
+    caption: str = ""
+    beside: str = ""
 
     @classmethod
     def empty(cls, run: int = 0) -> AnswersPanel:
         """The panel before there are answers."""
         return cls(run, "waiting", "", ())
-
-
-def heading_of(
-    name: str, labels: Mapping[str, str], reading: WeightSettings | None = None
-) -> Heading:
-    """The heading of a method's answer.
-
-    Args:
-        name: The method's name, with an adapter after a colon where the method takes one.
-        labels: The adapters' labels by name.
-        reading: How the method reads divergences, if it does.
-    """
-    rule, _, adapter = name.partition(":")
-    method = methods()[rule]
-    label = f"{labels[adapter]} {method.label}" if adapter else method.label
-    colour = colour_number(list(labels).index(adapter)) if adapter else None
-    summary = method.summary
-    if method.of_divergence and reading is not None:
-        summary += f" Answered with: {ViewSettings.with_weights(reading).in_words}."
-    return Heading(name, label, summary, method.of_divergence, method.name, colour)
-
-
-def reference_among(names: Sequence[str]) -> int:
-    """Index of the answer that the others are compared with: the reference's, else the first."""
-    return names.index(REFERENCE) if REFERENCE in names else 0
 
 
 def answers_panel(
@@ -241,11 +130,11 @@ def _equal(before: Sequence[Answer], answer: Answer) -> str:
 
 def _card(answer: Answer, start: int, reference: str | None, equal: str) -> AnswerCard:
     count = len(answer.tokens)
-    facts = [f"same as {equal}"] if equal else []
+    facts = [say("same as {answer}", answer=equal)] if equal else []
     if answer.end:
-        facts.append(_ENDS.get(answer.end, "stopped"))
+        facts.append(_ENDS.get(answer.end, say("stopped")))
     if count:
-        facts.append(f"{count} token{'' if count == 1 else 's'}")
+        facts.append(say("1 token") if count == 1 else say("{count} tokens", count=count))
     differs = answer.first_difference is not None
     return AnswerCard(
         name=answer.heading.name,
@@ -256,9 +145,11 @@ def _card(answer: Answer, start: int, reference: str | None, equal: str) -> Answ
         start=start,
         tokens=answer.tokens[start:],
         end=answer.end,
-        facts=" · ".join(facts),
+        facts=joined(" · ", facts),
         first_difference=answer.first_difference,
-        difference_note=f"first difference from the {reference} answer" if differs else "",
+        difference_note=say("first difference from the {answer} answer", answer=reference)
+        if differs
+        else "",
         colour=answer.heading.colour,
         code=_CODE.search(answer.text) is not None,
         verdict=answer.verdict,
@@ -268,10 +159,11 @@ def _card(answer: Answer, start: int, reference: str | None, equal: str) -> Answ
 def _sentence(count: int, reference: str | None) -> str:
     if not count:
         return ""
-    how = (
+    how = say(
         "Point at a word or tap it to see its probability. In a selected answer, the arrow keys "
         "move from word to word."
     )
     if reference is None or count == 1:
         return how
-    return f"{how} The mark shows the first difference from the {reference} answer."
+    mark = say("The mark shows the first difference from the {answer} answer.", answer=reference)
+    return joined(" ", (how, mark))

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.common.errors import InputError
+from analysis.common.limits import Owner
 from analysis.models.collection import Collection
-from app.state.answers_panel import Verdict
+from app.state.answer import Verdict
+from app.widgets import text
+from app.widgets.words.said import say
 
+_GENERAL = Path(__file__).resolve().parents[2] / "assets" / "examples.toml"
 _LANGUAGES = {"es": "Spanish", "ru": "Russian", "zh": "Chinese", "en": "English"}
 
 
@@ -39,6 +43,11 @@ class Example:
     language: str = ""
     variants: tuple[str, ...] = ()
 
+    @property
+    def knows(self) -> bool:
+        """Whether it knows what is right."""
+        return self.number is not None or bool(self.language)
+
     def verdict(self, answer: str) -> Verdict | None:
         """Whether an answer is right, by its number and its language.
 
@@ -49,17 +58,19 @@ class Example:
         from analysis.benchmark.scoring.text_checks import answers_in
 
         faults = []
-        if self.number is None and not self.language:
+        if not self.knows:
             return None
         if self.number is not None and not is_number(answer, self.number, self.language or "en"):
-            faults.append("wrong number")
+            faults.append(say("wrong number"))
         if self.language:
             try:
                 if not answers_in(self.language)(answer):
-                    faults.append(f"not in {_LANGUAGES.get(self.language, self.language)}")
+                    language = say(_LANGUAGES.get(self.language, self.language))
+                    faults.append(say("not in {language}", language=language))
             except InputError:
                 return None  # the language cannot be told here
-        return Verdict(not faults, " and ".join(faults) or "right")
+        verdict = text.listed(faults) or say("right")
+        return Verdict(not faults, verdict)
 
     def among(self, names: Sequence[str]) -> list[str]:
         """The adapters to ask it with: its own, or all if one of its own is missing."""
@@ -71,12 +82,15 @@ def load_examples(collection: Collection) -> tuple[Example, ...]:
     """The examples of a collection, from the `examples.toml` beside its manifest.
 
     Returns:
-        The examples in the order of the file; empty if there is no file.
+        The examples in the order of the file; empty if there is no file. A collection without a
+        manifest has a few questions to begin with.
 
     Raises:
         InputError: The file is not TOML, or an example lacks a field or names an unknown adapter.
     """
     path = collection.folder / "examples.toml"
+    if not path.is_file() and not collection.manifest.is_file():
+        path = _GENERAL
     if not path.is_file():
         return ()
     try:
@@ -110,6 +124,11 @@ def _example(entry: dict[str, Any], collection: Collection, path: Path) -> Examp
         entry.get("language", ""),
         tuple(entry.get("variants", ())),
     )
+
+
+def owner_of(examples: Sequence[Example], query: str, visitor: Owner) -> Owner | None:
+    """Whose question it is: the visitor's, unless it is an example, which is everybody's."""
+    return None if example_of(examples, query) else visitor
 
 
 def example_of(examples: Sequence[Example], query: str) -> Example | None:

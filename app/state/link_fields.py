@@ -69,6 +69,13 @@ def number(least: float, most: float, *, whole: bool = False) -> Callable[[str],
     return read
 
 
+def flag(text: str) -> bool:
+    """Reads yes or no."""
+    if text not in ("True", "False"):
+        raise ValueError(text)
+    return text == "True"
+
+
 def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
     """A reader of text that matches a pattern."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,23 @@ class AnswerRecord:
 
 
 @dataclass(frozen=True)
+class Check:
+    """The result of a robustness check, for files.
+
+    Attributes:
+        name: `variants` or `copies`.
+        columns: Names of the columns: of adapters, or of an adapter and its copies.
+        numbers: Numbers by their names, each `[layers][columns]`.
+        facts: What was checked, by name.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    numbers: Mapping[str, Numbers]
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Run:
     """One traced query.
 
@@ -111,13 +129,15 @@ class Run:
         number: The number of the visitor's request.
         query: The question, as typed.
         prompt: The prompt that the model read.
-        adapters: Names of the traced adapters.
+        adapters: Names of the adapters that are shown, all of them traced.
         answer_settings: How it is answered.
         computation: Precision and device of the model.
         engine: Keeps the trace.
         every_token_seconds: How long every token takes to read, about; None where the trace came
             from the cache, so that nothing was measured.
+        asked: Names of the adapters of the answers; those that are shown if empty.
         too_large: Whether the cache refused the trace, because it alone is more than may be kept.
+        left_out: Names of the adapters that a shortlist left out, the best of them first.
     """
 
     number: int
@@ -128,7 +148,9 @@ class Run:
     computation: Computation
     engine: TraceReader = field(repr=False)
     every_token_seconds: float | None = None
+    asked: tuple[str, ...] = ()
     too_large: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def trace(self) -> Trace:

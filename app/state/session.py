@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from analysis.common.limits import Owner
 from app.state.answer_stream import AnswerStream
-from app.state.presets import presets
-from app.state.run import AnswerRecord, Run
+from app.state.answers_panel import AnswersPanel
+from app.state.linked_run import LinkedRun
+from app.state.painting.presets import presets
+from app.state.painting.what_if import Stroke, WhatIfWeights
+from app.state.pin import Pin
+from app.state.run import AnswerRecord, Check, Run
+from app.state.settings.view_settings import OF_PIN, ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
-from app.state.what_if import Cells, Stroke, WhatIfWeights
+from app.state.tickets import Tickets
 
 if TYPE_CHECKING:
     from analysis.common.progress import Progress
+
+
+_MOMENTS = itertools.count(time.time_ns() // 1_000_000)
 
 
 class Stopped(Exception):
@@ -29,56 +40,61 @@ class Session:
     which holds the session's lock. Code that reads several fields reads them from a `copy`.
 
     Attributes:
-        ticket: Number of the newest request.
-        stopped: Number of the newest request that has ended, or is to end.
-        gives_way: Whether a change of view settings may end the newest request.
+        tickets: The numbers of the requests.
         run: The run that is shown.
         view_settings: The newest view settings.
         snapshot: The numbers that the grid shows.
         cell: The selected layer and adapter.
-        pinned: The snapshot to compare with.
+        pinned: The run to compare with.
         what_if: The what-if weights.
         answer_stream: The answers that are shown.
         answer_record: Settings and weights of these answers.
-        linked: Whether the query of a permalink waits to be asked.
-        linked_cell: The layer and the adapter's name that a permalink selects, until it is shown.
-        linked_paint: The cells that a permalink paints, until they are shown.
+        checks: The robustness checks of the numbers that the grid shows, by name.
+        linked: The parts of a permalink that wait for its run.
+        moment: Of a copy: later copies have larger numbers, those of a server's next start, too.
+        owner: The visitor.
         lock: Held during each change.
+        painting: Held while painted weights are drawn, so that the newest are drawn last.
     """
 
-    ticket: int = 0
-    stopped: int = 0
-    gives_way: bool = False
+    tickets: Tickets = field(default_factory=Tickets)
     run: Run | None = None
     view_settings: ViewSettings = field(default_factory=ViewSettings)
     snapshot: Snapshot | None = None
     cell: tuple[int, int] | None = None
-    pinned: Snapshot | None = None
+    pinned: Pin | None = None
     what_if: WhatIfWeights | None = None
     answer_stream: AnswerStream | None = None
     answer_record: AnswerRecord | None = None
-    linked: bool = False
-    linked_cell: tuple[int, str] | None = None
-    linked_paint: Cells = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    linked: LinkedRun = field(default_factory=LinkedRun)
+    moment: int = 0
+    owner: Owner = field(default_factory=Owner)
 
     def __post_init__(self) -> None:
-        # Not a field: Gradio copies the fields of its states, and locks have no copies.
+        # Not fields: Gradio copies the fields of its states, and locks have no copies.
         self.lock = threading.RLock()
+        self.painting = threading.Lock()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Session:
         # Gradio copies the first session for each visitor.
-        return self.copy()
+        return replace(self.copy(), owner=Owner())
 
     def copy(self) -> Session:
         """The session of one moment, which no other event changes."""
         with self.lock:
             # The values of the fields never change in place.
-            return replace(self)
+            return replace(self, moment=next(_MOMENTS))
 
     @property
     def busy(self) -> bool:
         """Whether a request runs."""
-        return self.ticket > self.stopped
+        return self.tickets.busy
+
+    @property
+    def pinned_snapshot(self) -> Snapshot | None:
+        """The numbers to compare with."""
+        return self.pinned.snapshot if self.pinned is not None else None
 
     def begin(self, view_settings: ViewSettings | None = None, *, gives_way: bool = False) -> int:
         """Takes a number for a new request and ends the older requests.
@@ -88,46 +104,35 @@ class Session:
             gives_way: Whether a change of view settings may end it.
         """
         with self.lock:
-            self.stopped = self.ticket
-            self.ticket += 1
-            self.gives_way = gives_way
+            self.tickets = self.tickets.next(gives_way)
             if view_settings is not None:
                 self.view_settings = view_settings
-            return self.ticket
+            return self.tickets.newest
+
+    def begin_aside(self) -> int | None:
+        """Takes a number for a request that gives way, unless one runs that must finish."""
+        with self.lock:
+            if self.busy and not self.tickets.gives_way:
+                return None
+            return self.begin(gives_way=True)
 
     def stop(self) -> None:
-        """Ends the running request at its next step."""
+        """Ends the running request at its next step, and drops a link that waits behind it."""
         with self.lock:
-            self.stopped = self.ticket
+            if self.linked.waits:
+                self.linked = LinkedRun()
+            self.tickets = self.tickets.without(self.tickets.newest)
 
     def end(self, ticket: int) -> bool:
         """Ends a request, and tells whether it is still the newest one."""
         with self.lock:
-            self.stopped = max(self.stopped, ticket)
-            return ticket == self.ticket
-
-    def open_link(self, view_settings: ViewSettings | None) -> None:
-        """Takes the view settings of a permalink; None where its query waits to be asked."""
-        with self.lock:
-            self.linked = view_settings is None
-            if view_settings is not None:
-                self.view_settings = view_settings
-
-    def open_parts(self, cell: tuple[int, str] | None, paint: Cells) -> None:
-        """Takes the selected cell and the painted cells of a permalink, for its run."""
-        with self.lock:
-            self.linked_cell, self.linked_paint = cell, paint
-
-    def take_linked(self) -> bool:
-        """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
-        with self.lock:
-            linked, self.linked = self.linked, False
-            return linked
+            self.tickets = self.tickets.without(ticket)
+            return ticket == self.tickets.newest
 
     def check(self, ticket: int) -> None:
         """Raises Stopped if a request has to end."""
         with self.lock:
-            if ticket <= self.stopped:
+            if ticket <= self.tickets.ended:
                 raise Stopped
 
     def progress_of(self, ticket: int, tell: Progress) -> Progress:
@@ -143,6 +148,25 @@ class Session:
         """Takes new view settings."""
         with self.lock:
             self.view_settings = view_settings
+
+    def open_link(self, linked: LinkedRun, view_settings: ViewSettings | None = None) -> None:
+        """Takes the parts of a permalink for its run, and view settings for the shown run."""
+        with self.lock:
+            self.linked = linked
+            if view_settings is not None:
+                self.view_settings = view_settings
+
+    def take_query(self) -> bool:
+        """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
+        with self.lock:
+            before, self.linked = self.linked, replace(self.linked, waits=False)
+            return before.waits
+
+    def take_pin(self) -> tuple[Mapping[str, Any] | None, str]:
+        """The run that a permalink pins, and what is to be shown of it; once."""
+        with self.lock:
+            before, self.linked = self.linked, replace(self.linked, pin=None, show="")
+            return before.pin, before.show
 
     def show_run(self, run: Run, view_settings: ViewSettings, snapshot: Snapshot) -> bool:
         """Shows a new run, without the answers of the run before.
@@ -180,6 +204,25 @@ class Session:
             self.show(snapshot)
             return True
 
+    def narrow(self, run: Run, adapters: tuple[str, ...]) -> bool:
+        """Shows some of the traced adapters of a run; False if it is not shown any more."""
+        with self.lock:
+            if self.run is not run:
+                return False
+            self.run = replace(run, adapters=adapters, asked=run.asked or run.adapters)
+            return True
+
+    def keep_check(self, snapshot: Snapshot, check: Check) -> None:
+        """Keeps a robustness check of a snapshot, unless other numbers are shown by now."""
+        with self.lock:
+            if self.snapshot is snapshot:
+                self.checks = {**self.checks, check.name: check}
+
+    def drop_checks(self) -> None:
+        """Drops the robustness checks: other numbers are shown."""
+        with self.lock:
+            self.checks = {}
+
     def show_answers(self, answer_stream: AnswerStream, answer_record: AnswerRecord) -> None:
         """Shows the answers of a request.
 
@@ -201,28 +244,23 @@ class Session:
     def show(self, snapshot: Snapshot) -> None:
         """Shows a snapshot; keeps the selected cell and the painted weights if they still fit."""
         with self.lock:
-            self.snapshot = snapshot
-            if self.cell is None or not self._holds(snapshot, self.cell):
-                self.cell = snapshot.strongest()
-            if self.what_if is None or not self.what_if.touched or not self.what_if.fits(snapshot):
-                self.what_if = WhatIfWeights.over(snapshot)
-            self._show_linked(snapshot)
-
-    def _show_linked(self, snapshot: Snapshot) -> None:
-        """Selects and paints what a permalink selects and paints, once, on the run that it asks."""
-        if self.linked:
-            return  # its query waits to be asked
-        cell, paint = self.linked_cell, self.linked_paint
-        self.linked_cell, self.linked_paint = None, ()
-        if cell is not None and cell[1] in snapshot.adapters:
-            self.select(cell[0], snapshot.adapters.index(cell[1]))
-        if paint:
-            self.what_if = WhatIfWeights.over(snapshot).with_cells(paint)
+            before, self.snapshot = self.snapshot, snapshot
+            self.cell = snapshot.selected(self.cell, before)
+            painted = self.what_if
+            self.what_if = painted.on(snapshot, before) if painted else WhatIfWeights.over(snapshot)
+            linked = self.linked
+            if linked.waits:
+                return  # a permalink selects and paints on the run that it asks for
+            self.linked = replace(linked, cell=None, paint=())
+            if linked.cell is not None and linked.cell[1] in snapshot.adapters:
+                self.select(linked.cell[0], snapshot.adapters.index(linked.cell[1]))
+            if linked.paint:
+                self.what_if = WhatIfWeights.over(snapshot).with_cells(linked.paint)
 
     def select(self, layer: int, adapter: int) -> bool:
         """Selects a cell of the grid; False if the grid has no such cell."""
         with self.lock:
-            if self.snapshot is None or not self._holds(self.snapshot, (layer, adapter)):
+            if self.snapshot is None or not self.snapshot.shows((layer, adapter)):
                 return False
             self.cell = (layer, adapter)
             return True
@@ -253,7 +291,7 @@ class Session:
             if self.snapshot is None or self.what_if is None or not self.select(layer, adapter):
                 return False
             if number is None:
-                number = 1 + max((one.number for one in self.what_if.strokes), default=0)
+                number = self.what_if.next_number
             visible_layers = self.snapshot.visible_layers
             stroke = Stroke(number, layer, adapter, weight, scope, visible_layers, drag)
             self.what_if = self.what_if.paint(stroke)
@@ -282,13 +320,20 @@ class Session:
             if self.snapshot is not None:
                 self.what_if = WhatIfWeights.over(self.snapshot)
 
-    def pin(self) -> None:
-        """Pins the shown snapshot for comparison, or unpins the pinned one."""
-        with self.lock:
-            self.pinned = self.snapshot if self.pinned is None else None
-            if self.pinned is None and self.view_settings.show == "difference":
-                self.view_settings = replace(self.view_settings, show="weights")
+    def pin(self, stored_answers: AnswersPanel | None = None) -> None:
+        """Pins the shown snapshot and its answers for comparison, or unpins the pinned one.
 
-    @staticmethod
-    def _holds(snapshot: Snapshot, cell: tuple[int, int]) -> bool:
-        return cell[0] in snapshot.visible_layers and 0 <= cell[1] < snapshot.width
+        Args:
+            stored_answers: The answers of the stored example, for its snapshot.
+        """
+        with self.lock:
+            if self.pinned is not None or self.snapshot is None:
+                self.pinned = None
+                if self.view_settings.show in OF_PIN:
+                    self.view_settings = replace(self.view_settings, show="weights")
+                return
+            run, stream = self.run, self.answer_stream
+            answers = stored_answers if run is None else None
+            if run is not None and stream is not None and stream.run == run.number:
+                answers = stream.panel()
+            self.pinned = Pin(self.snapshot, run, answers)

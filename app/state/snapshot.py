@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from analysis.measure.lenses import SATURATED
 from analysis.measure.normalisation import NORMALISATIONS, weigh
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
 
 if TYPE_CHECKING:
     from analysis.measure.divergence import Divergence
+    from analysis.measure.relevance.relevance import Relevance
     from app.state.run import Run
 
 Numbers = tuple[tuple[float, ...], ...]
@@ -32,6 +33,9 @@ class Snapshot:
         view_settings: The view settings.
         places: The adapters' places in the collection, by which each has its colour; those in the
             run by default.
+        left_out: Labels of the adapters that a shortlist left out.
+        usual: Each adapter's usual signal, `[layers][adapters]`; empty where the relevance is not
+            relative to it.
     """
 
     number: str
@@ -43,6 +47,8 @@ class Snapshot:
     peaks: tuple[float, ...]
     view_settings: ViewSettings
     places: tuple[int, ...] = ()
+    usual: Numbers = ()
+    left_out: tuple[str, ...] = ()
 
     def place(self, adapter: int) -> int:
         """The place in the collection of an adapter of the run."""
@@ -73,6 +79,22 @@ class Snapshot:
         cells = [(layer, adapter) for layer in self.visible_layers for adapter in range(self.width)]
         return max(cells, key=lambda cell: (cell[0] not in self.saturated, self._weight(cell)))
 
+    def shows(self, cell: tuple[int, int]) -> bool:
+        """Whether the grid has a cell, a layer and an adapter."""
+        return cell[0] in self.visible_layers and 0 <= cell[1] < self.width
+
+    def selected(self, cell: tuple[int, int] | None, before: Snapshot | None) -> tuple[int, int]:
+        """The cell to select: that of the snapshot before, or the strongest where it is not here.
+
+        Args:
+            cell: The layer and the adapter's index that were selected.
+            before: The snapshot that they were selected in; this one by default.
+        """
+        if cell is not None and before is not None and before.adapters != self.adapters:
+            name = before.adapters[cell[1]]
+            cell = (cell[0], self.adapters.index(name)) if name in self.adapters else None
+        return cell if cell is not None and self.shows(cell) else self.strongest()
+
     @property
     def width(self) -> int:
         """Number of adapters."""
@@ -83,19 +105,22 @@ class Snapshot:
 
 
 def snapshot_of(
-    divergence: Divergence, run: Run, view_settings: ViewSettings, labels: Mapping[str, str]
+    divergence: Divergence | Relevance,
+    run: Run,
+    view_settings: ViewSettings,
+    labels: Mapping[str, str],
 ) -> Snapshot:
     """The snapshot of a run.
 
     Args:
-        divergence: The run's divergence under the view settings.
+        divergence: The run's relevance under the view settings.
         run: The run.
         view_settings: The view settings.
         labels: The adapters' labels by name.
     """
     names = run.adapters
     return Snapshot(
-        number=_number(str(run.number), view_settings),
+        number=_number(str(run.number), view_settings, names),
         query=run.query,
         adapters=names,
         labels=tuple(labels[name] for name in names),
@@ -108,16 +133,30 @@ def snapshot_of(
         peaks=tuple(divergence.peak_L.tolist()),
         view_settings=view_settings,
         places=tuple(list(labels).index(name) for name in names),
+        usual=_usual(divergence),
+        left_out=tuple(labels[name] for name in run.left_out),
     )
+
+
+def _usual(relevance: Divergence | Relevance) -> Numbers:
+    usual_LK = getattr(relevance, "usual_LK", None)
+    return () if usual_LK is None else frozen(usual_LK.tolist())
 
 
 def with_settings(snapshot: Snapshot, view_settings: ViewSettings) -> Snapshot:
     """The same divergence under other view settings; needs no engine.
 
-    Lens, metric and position stay, since another divergence would need the engine.
+    Lens, metric, position and signal stay: another relevance would need the engine.
     """
     old = snapshot.view_settings
-    own = replace(view_settings, lens=old.lens, metric=old.metric, position=old.position)
+    own = replace(
+        view_settings,
+        lens=old.lens,
+        metric=old.metric,
+        position=old.position,
+        signal=old.signal,
+        relative=old.relative,
+    )
     weights = snapshot.weights
     rule = NORMALISATIONS[own.normalisation]
     tempered = rule.uses_temperature and own.temperature != old.temperature
@@ -126,13 +165,33 @@ def with_settings(snapshot: Snapshot, view_settings: ViewSettings) -> Snapshot:
 
         divergence_LK = torch.tensor(snapshot.divergence, dtype=torch.float64)
         weights = frozen(weigh(divergence_LK, own.normalisation, own.temperature).tolist())
-    number = _number(snapshot.run, own)
+    number = _number(snapshot.run, own, snapshot.adapters)
     return replace(snapshot, number=number, weights=weights, view_settings=own)
 
 
-def _number(run: str, view_settings: ViewSettings) -> str:
+def among(snapshot: Snapshot, adapters: Sequence[str]) -> Snapshot:
+    """The snapshot of some of the adapters, which share the weight anew; needs no engine."""
+    import torch
+
+    own = snapshot.view_settings
+    places = [snapshot.adapters.index(name) for name in adapters]
+    divergence = frozen([[row[place] for place in places] for row in snapshot.divergence])
+    divergence_LK = torch.tensor(divergence, dtype=torch.float64)
+    return replace(
+        snapshot,
+        number=_number(snapshot.run, own, adapters),
+        adapters=tuple(adapters),
+        labels=tuple(snapshot.labels[place] for place in places),
+        divergence=divergence,
+        usual=tuple(tuple(row[place] for place in places) for row in snapshot.usual),
+        weights=frozen(weigh(divergence_LK, own.normalisation, own.temperature).tolist()),
+        places=tuple(snapshot.place(place) for place in places),
+    )
+
+
+def _number(run: str, view_settings: ViewSettings, adapters: Sequence[str]) -> str:
     parts = (run, *(str(value) for value in asdict(view_settings).values()))
-    return "-".join(parts)
+    return "-".join((*parts, *adapters))
 
 
 def frozen(values: Sequence[Sequence[float]]) -> Numbers:

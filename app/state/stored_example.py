@@ -9,20 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from analysis.common.errors import InputError
 from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.collection import Collection
+from analysis.models.own_collection import content_digest
 from analysis.models.provenance import Computation, provenance
-from app.state.answers_panel import (
-    Answer,
-    AnswersPanel,
-    answers_panel,
-    heading_of,
-    reference_among,
-)
+from app.state.answer import Answer, heading_of, reference_among
+from app.state.answers_panel import AnswersPanel, answers_panel
 from app.state.examples import Example, example_of, load_examples
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot, frozen
-from app.state.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 
 if TYPE_CHECKING:
@@ -64,14 +61,15 @@ class StoredExample:
 
 
 def weights_of(collection: Collection) -> dict[str, list[str]]:
-    """Digests of the weights that a stored run belongs to: of the base, and of each adapter."""
+    """Digests that a stored run belongs to: of the base, and of each adapter with its settings."""
     try:
         source = provenance(collection)
-    except OSError:
-        return {}  # a file is missing: the loader reports it
+        adapters = [content_digest(entry) for entry in collection.adapters]
+    except (InputError, OSError):
+        return {}  # a file is missing or cannot be used: the loader reports it
     return {
-        "base": [file.sha256 for file in source.base_files] or [source.base],
-        "adapters": [file.sha256 for file in source.adapters],
+        "base": [file.sha256 for file in source.base_files] or [source.base, source.revision or ""],
+        "adapters": adapters,
     }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.state.snapshot import Numbers, Snapshot, frozen
 from app.views.grid.grid_views import GridView
 from app.widgets import line_charts, text, token_heatmap
 from app.widgets.heatmaps import Figure
+from app.widgets.words.said import capital, say
 
 if TYPE_CHECKING:
     from analysis.measure.every_token import EveryToken
@@ -73,11 +74,15 @@ class ChartsPanel:
         id: Equal for equal contents.
         sentences: The charts in words.
         charts: The charts.
+        files: The kinds of files that the numbers can be saved as.
+        moment: The page drops contents of an earlier moment than those that it shows.
     """
 
     id: str
     charts: tuple[Chart, ...]
     sentences: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    moment: int = field(default=0, compare=False)
 
     @classmethod
     def empty(cls) -> ChartsPanel:
@@ -90,7 +95,7 @@ def profile(grid_view: GridView) -> ChartsPanel:
     if not grid_view.values:
         return ChartsPanel.empty()
     snapshot = grid_view.snapshot
-    title = f"{grid_view.measure[0].upper()}{grid_view.measure[1:]} over the layers"
+    title = say("{measure} over the layers", measure=capital(grid_view.measure))
     figure = line_charts.profile(
         grid_view.values,
         grid_view.labels,
@@ -101,7 +106,7 @@ def profile(grid_view: GridView) -> ChartsPanel:
         greyed=grid_view.greyed,
     )
     layers = [str(layer) for layer in snapshot.visible_layers]
-    table = Table.of("Layer", grid_view.labels, layers, grid_view.cells)
+    table = Table.of(say("Layer"), grid_view.labels, layers, grid_view.cells)
     return ChartsPanel(snapshot.number, (Chart(title, title, figure, table),))
 
 
@@ -121,37 +126,59 @@ def every_token(snapshot: Snapshot, cell: tuple[int, int], every_token: EveryTok
     in_layer = frozen(values_LKT[layer].tolist())
     label = labels[adapter]
     layers = [str(number) for number in visible]
-    unit, measure = snapshot.view_settings.unit, snapshot.view_settings.measure
+    view_settings = snapshot.view_settings
+    unit, measure = view_settings.token_unit, view_settings.token_measure
     charts = (
         Chart(
-            f"{label} at every token",
-            f"Divergence of {label} at every token of the prompt, layer by layer",
+            say("{adapter} at every token", adapter=label),
+            say(
+                "Divergence of {adapter} at every token of the prompt, layer by layer",
+                adapter=label,
+            ),
             token_heatmap.tokens(
                 of_adapter,
                 tokens,
                 layers,
-                _hover(of_adapter, [f"layer {n} · {label}" for n in layers], tokens, unit),
-                axis="layer",
+                _hover(
+                    of_adapter,
+                    [say("layer {layer} · {adapter}", layer=n, adapter=label) for n in layers],
+                    tokens,
+                    unit,
+                ),
+                axis=say("layer"),
                 measure=measure,
             ),
-            _by_token(of_adapter, [f"layer {number}" for number in layers], tokens),
+            _by_token(
+                of_adapter, [say("layer {number}", number=number) for number in layers], tokens
+            ),
             "adapter",
-            "One adapter, all layers",
+            say("One adapter, all layers"),
         ),
         Chart(
-            f"Layer {layer} at every token",
-            f"Divergence in layer {layer} at every token of the prompt, adapter by adapter",
+            say("Layer {layer} at every token", layer=layer),
+            say(
+                "Divergence in layer {layer} at every token of the prompt, adapter by adapter",
+                layer=layer,
+            ),
             token_heatmap.tokens(
                 in_layer,
                 tokens,
                 labels,
-                _hover(in_layer, [f"layer {layer} · {name}" for name in labels], tokens, unit),
+                _hover(
+                    in_layer,
+                    [
+                        say("layer {layer} · {adapter}", layer=layer, adapter=name)
+                        for name in labels
+                    ],
+                    tokens,
+                    unit,
+                ),
                 axis="",
                 measure=measure,
             ),
             _by_token(in_layer, labels, tokens),
             "layer",
-            "One layer, all adapters",
+            say("One layer, all adapters"),
         ),
     )
     return ChartsPanel(f"{snapshot.number}-{layer}-{adapter}-tokens", charts)
@@ -162,7 +189,7 @@ def _hover(
 ) -> list[list[str]]:
     return [
         [
-            f"{row} at “{token}”\n{text.number(value)}{unit}"
+            say("{row} at “{token}”", row=row, token=token) + f"\n{text.number(value)}{unit}"
             for token, value in zip(tokens, line, strict=True)
         ]
         for row, line in zip(rows, values, strict=True)
@@ -171,4 +198,4 @@ def _hover(
 
 def _by_token(values: Numbers, columns: Sequence[str], tokens: Sequence[str]) -> Table:
     cells = [[text.number(value) for value in column] for column in zip(*values, strict=True)]
-    return Table.of("Token", columns, tokens, cells)
+    return Table.of(say("Token"), columns, tokens, cells)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.widgets import text
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from app.state.examples import Example
@@ -49,7 +50,8 @@ def _button(example: Example, labels: Mapping[str, str]) -> ExampleButton:
     names = example.among(list(labels))
     lines = [example.query]
     if example.gloss:
-        lines.append(f"In English: {example.gloss}")
+        lines.append(say("In English: {gloss}", gloss=example.gloss))
     if len(names) < len(labels):
-        lines.append(f"with {text.listed([labels[name] for name in names])}")
-    return ExampleButton(example.label, "\n".join(lines), example.query, example.gloss)
+        adapters = text.listed([labels[name] for name in names])
+        lines.append(say("with {adapters}", adapters=adapters))
+    return ExampleButton(example.label, joined("\n", lines), example.query, example.gloss)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class ExportPanel:
             link in the page's address.
         note: A sentence about the link.
         file: A file to save now.
+        download: The address of a file to save now that is too large for a panel.
         number: Number of that file: a panel ignores contents that equal the contents before.
         name: The name of the files, without their kind.
         caption: What an image says above the grid, line by line; escaped for Plotly.
+        moment: The page drops contents of an earlier moment than those that it shows.
     """
 
     ready: bool
@@ -54,9 +56,11 @@ class ExportPanel:
     run: int = 0
     note: str = ""
     file: SavedFile | None = None
+    download: str = ""
     number: int = 0
     name: str = ""
     caption: tuple[str, ...] = ()
+    moment: int = field(default=0, compare=False)
 
     @classmethod
     def empty(cls) -> ExportPanel:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.state.session import Session
+from app.widgets.words.said import say
 
-_NO_RUN = "Ask a question first."
-_STORED = "This is the stored example. Ask the question yourself first."
-_BUSY = "A request is running. Wait, or press Stop."
-_IDLE = "No request is running."
+_NO_RUN = say("Ask a question first.")
+_STORED = say("This is the stored example. Ask the question yourself first.")
+_BUSY = say("A request is running. Wait, or press Stop.")
+_IDLE = say("No request is running.")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from analysis.models.collection import Collection
 from app.server.loader import Loading
+from app.server.pages import Choice
 from app.widgets import text
 
 
@@ -18,19 +20,39 @@ class MastheadPanel:
         text: What is being loaded, or the state.
         share: How much is loaded, 0 to 1.
         state: `loading`, `ready` or `failed`.
+        choices: The collections to choose from; none where there is no choice.
+        open: An address to go to; empty to stay.
     """
 
     collection: str
     text: str
     share: float
     state: str
+    choices: tuple[Choice, ...] = ()
+    open: str = ""
 
 
-def masthead_panel(collection: Collection, loading: Loading) -> MastheadPanel:
-    """The head of a collection's page."""
+def masthead_panel(
+    collection: Collection,
+    loading: Loading,
+    choices: Sequence[Choice] = (),
+    address: str = "",
+    notice: str = "",
+) -> MastheadPanel:
+    """The head of a collection's page.
+
+    Args:
+        collection: The collection.
+        loading: How far its engine is loaded.
+        choices: The collections to choose from.
+        address: An address to go to; empty to stay.
+        notice: Said in place of the state, if something failed.
+    """
     return MastheadPanel(
         collection=text.plain(collection.title),
-        text=text.plain(loading.what),
+        text=text.plain(notice or loading.what),
         share=loading.share,
-        state=loading.state,
+        state="failed" if notice else loading.state,
+        choices=tuple(replace(one, title=text.plain(one.title)) for one in choices),
+        open=address,
     )

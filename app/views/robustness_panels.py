@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.measure.trace import MEAN
 from app.state.snapshot import Snapshot, frozen
 from app.views.charts_panel import Chart, ChartsPanel, Table
 from app.views.grid.grid_views import in_visible_layers
 from app.widgets import heatmaps, text
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.measure.checks.control_copies import CopyComparison
     from analysis.measure.checks.robustness import WeightSpread
+
+
+_FILES = ("csv", "json")
 
 
 def variants_panel(
@@ -43,19 +46,23 @@ def variants_panel(
     ]
     hover = [
         [
-            f"layer {layer} · {label}\n{cell}" + ("\nwithin the noise" if is_noise else "")
+            say("layer {layer} · {adapter}", layer=layer, adapter=label)
+            + f"\n{cell}"
+            + (say("\nwithin the noise") if is_noise else "")
             for label, cell, is_noise in zip(snapshot.labels, written, noisy_row, strict=True)
         ]
         for layer, written, noisy_row in zip(layers, cells, noise, strict=True)
     ]
     clear = len(cells) - len(certain)
     count = sum(sum(row) for row in noise)
-    sentence = (
-        f"{count} of {clear * snapshot.width} cells are hatched, because they are within "
-        "the noise: their mean differs from an equal share by less than their spread."
+    sentence = say(
+        "{count} of {all} cells are hatched, because they are within the noise: their mean differs "
+        "from an equal share by less than their spread.",
+        count=count,
+        all=clear * snapshot.width,
     )
     certainty = text.saturation(certain, [snapshot.view_settings.lens])
-    title = f"Mean and spread over {len(variants)} variants"
+    title = say("Mean and spread over {count} variants", count=len(variants))
     figure = heatmaps.grid(
         means,
         snapshot.labels,
@@ -71,18 +78,26 @@ def variants_panel(
             if is_noise
         ],
         places=[snapshot.place(adapter) for adapter in range(snapshot.width)],
-        hatched="within the noise" + (", or certain" if certain else ""),
+        hatched=say("within the noise, or certain") if certain else say("within the noise"),
     )
     numbers = [
-        [f"{cell}, noise" if is_noise else cell for cell, is_noise in zip(*pair, strict=True)]
+        [
+            say("{cell}, noise", cell=cell) if is_noise else cell
+            for cell, is_noise in zip(*pair, strict=True)
+        ]
         for pair in zip(cells, noise, strict=True)
     ]
-    table = Table.of("Layer", snapshot.labels, [str(layer) for layer in layers], numbers)
+    table = Table.of(say("Layer"), snapshot.labels, [str(layer) for layer in layers], numbers)
     queries = text.listed([f"“{text.visible(variant)}”" for variant in variants])
     return ChartsPanel(
         f"{snapshot.number}-spread-{len(variants)}",
-        (Chart(title, f"{title}. {sentence}", figure, table),),
-        tuple(said for said in (sentence, certainty, f"Variants: {queries}.") if said),
+        (Chart(title, joined(". ", (title, sentence)), figure, table),),
+        tuple(
+            said
+            for said in (sentence, certainty, say("Variants: {queries}.", queries=queries))
+            if said
+        ),
+        _FILES,
     )
 
 
@@ -101,30 +116,40 @@ def copies_panel(snapshot: Snapshot, comparison: CopyComparison) -> ChartsPanel:
         in_visible_layers(snapshot, frozen(values.tolist()))
         for values in (comparison.weights_LC, comparison.divergence_LC)
     )
-    columns = [label, *(f"{copy.capitalize()} (×{by:.0f})" for copy, by in COPY_FACTORS.items())]
+    columns = [
+        label,
+        *(say(copy.capitalize()) + f" (×{by:.0f})" for copy, by in COPY_FACTORS.items()),
+    ]
     cells = [
         [f"{weight:.2f}  ({text.number(value)})" for weight, value in zip(*both, strict=True)]
         for both in zip(weights, divergence, strict=True)
     ]
     hover = [
         [
-            f"layer {layer} · {column}\nweight {weight:.4f}\n"
-            f"divergence {text.number(value)}{snapshot.view_settings.unit}"
+            joined(
+                "\n",
+                (
+                    say("layer {layer} · {adapter}", layer=layer, adapter=column),
+                    say("weight {weight}", weight=f"{weight:.4f}"),
+                    say("divergence") + f" {text.number(value)}{snapshot.view_settings.unit}",
+                ),
+            )
             for column, weight, value in zip(columns, *both, strict=True)
         ]
         for layer, *both in zip(layers, weights, divergence, strict=True)
     ]
     sentences = _findings(snapshot, comparison, label)
-    if snapshot.view_settings.position == MEAN:
-        sentences.append("The copies are read at the last token of the query, not at all tokens.")
+    if snapshot.view_settings.reads_every_token:
+        sentences.append(say("The copies are read at the last token of the query."))
     figure = heatmaps.grid(weights, columns, hover, cells, scale="weights", first=layers.start)
-    table = Table.of("Layer", columns, [str(layer) for layer in layers], cells)
-    title = f"{label} beside copies of itself"
-    legend = "Each cell shows the weight and, where there is room, the divergence in brackets."
+    table = Table.of(say("Layer"), columns, [str(layer) for layer in layers], cells)
+    title = say("{adapter} beside copies of itself", adapter=label)
+    legend = say("Each cell shows the weight and, where there is room, the divergence in brackets.")
     return ChartsPanel(
         f"{snapshot.number}-{comparison.adapter}-copies",
-        (Chart(title, " ".join(sentences), figure, table),),
+        (Chart(title, joined(" ", sentences), figure, table),),
         (*sentences, legend),
+        _FILES,
     )
 
 
@@ -135,30 +160,53 @@ def _findings(snapshot: Snapshot, comparison: CopyComparison, label: str) -> lis
     ratio_L = comparison.doubled_ratio_L[shown]
     ratio_L = ratio_L[~ratio_L.isnan()].sort().values
     if not len(ratio_L):
-        return [f"{label} does not change the base here, so all copies have equal weights."]
+        said = "{adapter} does not change the base here, so all copies have equal weights."
+        return [say(said, adapter=label)]
     same = (
-        "exactly the same divergence as the adapter"
+        say("exactly the same divergence as the adapter")
         if comparison.duplicate_error == 0
-        else "the same divergence as the adapter (relative difference at most "
-        f"{text.number(comparison.duplicate_error)})"
+        else say(
+            "the same divergence as the adapter (relative difference at most {error})",
+            error=text.number(comparison.duplicate_error),
+        )
     )
     least, middle, most = (
         text.number(float(ratio_L[place])) for place in (0, len(ratio_L) // 2, -1)
     )
-    times = f"{middle} times the adapter's own (median over the layers; {least} to {most})"
+    times = say(
+        "{middle} times the adapter's own (median over the layers; {least} to {most})",
+        middle=middle,
+        least=least,
+        most=most,
+    )
     size = (
-        f"The doubled copy has no new knowledge, but its divergence is {times}, and its mean "
-        f"weight is {doubled:.2f}: a divergence measures the size of an adapter as well as its "
-        "relevance."
+        say(
+            "The doubled copy has no new knowledge, but its divergence is {times}, and its mean "
+            "weight is {weight}: a divergence measures the size of an adapter as well as its "
+            "relevance.",
+            times=times,
+            weight=f"{doubled:.2f}",
+        )
         if float(ratio_L.median()) > 1
-        else f"The doubled copy changes the base no more than the adapter: its divergence is "
-        f"{times}."
+        else say(
+            "The doubled copy changes the base no more than the adapter: its divergence is "
+            "{times}.",
+            times=times,
+        )
     )
     return [
-        "The zero copy adds nothing: its divergence is "
-        f"{text.number(comparison.zero_divergence)} in every layer, and its mean weight is "
-        f"{zero:.2f}.",
-        f"The duplicate has {same}. Adapter and duplicate together get a mean weight of "
-        f"{own + twin:.2f}, {own:.2f} each.",
+        say(
+            "The zero copy adds nothing: its divergence is {divergence} in every layer, and its "
+            "mean weight is {weight}.",
+            divergence=text.number(comparison.zero_divergence),
+            weight=f"{zero:.2f}",
+        ),
+        say(
+            "The duplicate has {same}. Adapter and duplicate together get a mean weight of {both}, "
+            "{own} each.",
+            same=same,
+            both=f"{own + twin:.2f}",
+            own=f"{own:.2f}",
+        ),
         size,
     ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from app.state.run import AnswerWeights
 from app.views.charts_panel import Chart, ChartsPanel, Table
 from app.widgets import heatmaps, text
+from app.widgets.words.said import joined, say
 
 
 def rule_weights_panel(
@@ -31,7 +32,7 @@ def rule_weights_panel(
     ruled = [answer for answer in weights if answer.deviation is not None]
     if not ruled:
         return ChartsPanel.empty()
-    sentence = (
+    sentence = say(
         "A rule gives weights for each token and each module. The grid shows their mean over the "
         "prompt and the answer, and ± their standard deviation."
     )
@@ -56,10 +57,13 @@ def _chart(
         for rows in zip(mean, deviation, strict=True)
     ]
     hover = [
-        [f"layer {layer} · {label}\n{cell}" for label, cell in zip(columns, row, strict=True)]
+        [
+            say("layer {layer} · {adapter}", layer=layer, adapter=label) + f"\n{cell}"
+            for label, cell in zip(columns, row, strict=True)
+        ]
         for layer, row in zip(layers, cells, strict=True)
     ]
     figure = heatmaps.grid(mean, columns, hover, cells, scale="weights", first=layers.start)
-    table = Table.of("Layer", columns, [str(layer) for layer in layers], cells)
-    heading = f"Weights of {title}"
-    return Chart(heading, f"{heading}. {sentence}", figure, table, answer.name, title)
+    table = Table.of(say("Layer"), columns, [str(layer) for layer in layers], cells)
+    heading = say("Weights of {answer}", answer=title)
+    return Chart(heading, joined(". ", (heading, sentence)), figure, table, answer.name, title)

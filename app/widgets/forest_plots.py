@@ -48,10 +48,10 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
         "meta": {"narrow_rows": [_name(row, 24) for row in rows]},
         "height": 62 + _ROW * len(rows),
         "margin": {"l": 10, "r": 14, "t": 6, "b": 46},
-        "font": {"size": 13},
+        "font": {"size": 14},
         "showlegend": False,
         "xaxis": {
-            "title": {"text": axis, "standoff": 8, "font": {"size": 13}},
+            "title": {"text": axis, "standoff": 8, "font": {"size": 14}},
             "rangemode": "tozero",
             "tickangle": 0,
             "fixedrange": True,

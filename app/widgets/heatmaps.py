@@ -12,6 +12,7 @@ from typing import Any
 
 from app.widgets.text import number, safe, short, signed
 from app.widgets.theme import HATCH, SCALES, Scale, colour, colour_number, ink
+from app.widgets.words.said import Said, joined, say
 
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
@@ -35,7 +36,7 @@ def grid(
     greyed_cells: Sequence[tuple[int, int]] = (),
     places: Sequence[int] = (),
     hatched: str = "",
-    unit: str = "weight",
+    unit: str = say("weight"),
 ) -> Figure:
     """The heatmap: layers down, adapters across.
 
@@ -64,7 +65,7 @@ def grid(
             [row for at, row in enumerate(values, first) if at not in greyed], scale
         )[1:]
     heads = [
-        safe(short(label, 16)) + (f"<br>{safe(average)}" if average else "")
+        joined("<br>", [one for one in (safe(short(label, 16)), safe(average)) if one])
         for label, average in zip(labels, averages or [""] * width, strict=True)
     ]
     grey = {(layer, place) for layer in greyed for place in range(width)} | set(greyed_cells)
@@ -122,7 +123,7 @@ def grid(
             "range": [-0.5, width - 0.5],
         },
         "yaxis": {
-            "title": {"text": "layer", "standoff": 6},
+            "title": {"text": say("layer"), "standoff": 6},
             "range": [first + count - 0.5, first - 0.5],
             "tickvals": list(range(first, first + count)),
             "ticks": "",
@@ -205,6 +206,8 @@ def _cell_texts(
 
 def safe_lines(text: str) -> str:
     """Text of several lines, escaped line by line."""
+    if isinstance(text, Said):
+        return text.mapped(safe_lines)
     return "<br>".join(safe(line) for line in text.split("\n"))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled
-from app.widgets.text import number, safe, short
+from app.widgets.text import number, power, safe, short
 from app.widgets.theme import LINES
+from app.widgets.words.said import say
 
 
 def profile(
@@ -51,7 +53,10 @@ def profile(
                 },
                 "marker": {"size": 5, "color": colours["light"]},
                 "customdata": [
-                    safe_lines(f"layer {layer} · {label}\n{number(value)}")
+                    safe_lines(
+                        say("layer {layer} · {adapter}", layer=layer, adapter=label)
+                        + f"\n{number(value)}"
+                    )
                     for layer, value in enumerate(line, start=first)
                 ],
                 "hovertemplate": "%{customdata}<extra></extra>",
@@ -59,13 +64,20 @@ def profile(
             }
         )
     y_axis: dict[str, Any] = {"fixedrange": True, "ticks": "", "nticks": 5}
-    y_axis["title"] = {"text": measure, "standoff": 8}
+    # The numbers beside the axis differ in width: the title stands left of all of them.
+    y_axis |= {"title": {"text": measure, "standoff": 8}, "automargin": True}
     y_axis["zeroline"] = any(value < 0 for row in values for value in row)
     if log:
         # The same range as the grid's colours.
         _, low, high = scaled(values, "divergence")
         ends = [low - 0.2, high + 0.2]
-        y_axis |= {"type": "log", "exponentformat": "power", "range": ends}
+        ticks = _log_ticks(low, high)
+        y_axis |= {
+            "type": "log",
+            "range": ends,
+            "tickvals": ticks,
+            "ticktext": [_tick(value) for value in ticks],
+        }
     else:
         y_axis["rangemode"] = "tozero"
     layout = {
@@ -75,7 +87,7 @@ def profile(
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         "xaxis": {
-            "title": {"text": "layer", "standoff": 4},
+            "title": {"text": say("layer"), "standoff": 4},
             # Layers are whole numbers: few of them would otherwise get ticks in between.
             **({"dtick": 1} if count <= 10 else {"nticks": 10}),
             "range": [first - 0.3, first + count - 0.7],
@@ -90,6 +102,29 @@ def profile(
         ],
     }
     return {"data": traces, "layout": layout}
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """At most six ticks of a logarithmic axis: powers of ten, with 2 and 5 where there are few.
+
+    Args:
+        low: The power of ten at the lower end.
+        high: That at the upper end.
+    """
+    first, last = math.floor(low), math.ceil(high)
+    steps = (1, 2, 5) if high - low < 1.7 else (1,)
+    every = max(1, math.ceil((last - first) / 5))
+    ticks = [step * 10.0**power for power in range(first, last + 1, every) for step in steps]
+    return [tick for tick in ticks if low - 0.2 <= math.log10(tick) <= high + 0.2]
+
+
+def _tick(value: float) -> str:
+    """The text of a tick at a power of ten, or at 2 or 5 times a power of ten."""
+    if 1e-3 <= value < 1e4:
+        return f"{value:g}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    step = round(value / 10.0**exponent)
+    return power(exponent) if step == 1 else f"{step}·{power(exponent)}"
 
 
 def _shade(across: tuple[float, float], down: tuple[float, float]) -> dict[str, Any]:

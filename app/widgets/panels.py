@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from app.widgets import theme
+from app.widgets.glossary import Term, tips
+from app.widgets.words.dictionaries import Dictionary
+from app.widgets.words.said import sent
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 CSS = ASSETS / "css" / "page.css"
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _PLOTLY_ADDRESS = "fusion-lens/plotly.js"
+_FIRST = ("core.js", "words.js", "tips.js", "terms.js")
 
 
 def panel(kind: str, value: object, *, events: tuple[str, ...] = (), **options: Any) -> gr.HTML:
@@ -61,17 +65,9 @@ def encode(value: object) -> str:
     Args:
         value: Plain data; frozen dataclasses become objects with their fields.
     """
-    text = json.dumps(
-        value, default=_fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+    text = json.dumps(sent(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # Gradio puts the data into markup, so nothing in it may look like "</script>".
     return text.replace("<", "\\u003c")
-
-
-def _fields(value: object) -> dict[str, object]:
-    if not is_dataclass(value):
-        raise TypeError(f"{type(value).__name__} cannot be given to a panel")
-    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def routes() -> list[Route]:
@@ -102,15 +98,26 @@ def styles() -> list[Path]:
     return sorted(CSS.parent.glob("*.css"), key=lambda path: (path != CSS, path))
 
 
-def head() -> str:
+def head(glossary: Mapping[str, Term], dictionaries: Mapping[str, Dictionary]) -> str:
     """The scripts of the panels, for the page's head.
 
     They are inline, because only an inline script has certainly run before the panels mount.
+
+    Args:
+        glossary: The terms that explain themselves.
+        dictionaries: The page's words in other languages than English, by the language's code.
     """
-    # core.js comes first, because the other scripts use it.
-    paths = sorted((ASSETS / "js").glob("*.js"), key=lambda path: (path.name != "core.js", path))
-    scripts = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    # The other scripts use these, and the terms need both.
+    first = [ASSETS / "js" / "page" / name for name in _FIRST]
+    others = (path for path in (ASSETS / "js").rglob("*.js") if path not in first)
+    paths = [*first, *sorted(others, key=lambda path: path.name)]
+    core, *scripts = (path.read_text(encoding="utf-8") for path in paths)
+    terms = (
+        f"FusionLens.glossary = {encode(tips(glossary))};\n"
+        f"FusionLens.dictionaries = {encode(dictionaries)};"
+    )
+    script = "\n".join((core, terms, *scripts))
     return (
-        f"<style>{theme.adapter_colours()}</style>\n<script>{scripts}</script>\n"
+        f"<style>{theme.adapter_colours()}</style>\n<script>{script}</script>\n"
         f'<script async src="{_PLOTLY_ADDRESS}?{plotly.__version__}" id="fl-plotly"></script>'
     )

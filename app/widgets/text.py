@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from app.widgets.words.said import Said, joined, say
+
 # What Plotly reads as markup in labels and hover text.
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _WHITE = {" ": "·", "\n": "↵", "\t": "⇥"}
@@ -30,11 +32,15 @@ def safe(text: str) -> str:
 
     The only escape function of the page. Panels that use `textContent` need none.
     """
+    if isinstance(text, Said):
+        return text.mapped(safe)
     return plain(text).translate(_MARKUP)
 
 
 def plain(text: str) -> str:
     """A label as one line without invisible characters."""
+    if isinstance(text, Said):
+        return text.mapped(plain)
     return "".join(_named(character, ("Zl", "Zp"), False) for character in text)
 
 
@@ -58,10 +64,11 @@ def number(value: float) -> str:
     """A number with two to three significant digits; very small numbers get a power of ten."""
     if value == 0:
         return "0"
+    sign = "−" if value < 0 else ""
     if 0.01 <= abs(value) < 1000:
-        return f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}·{power(int(exponent))}"
+        return sign + (f"{abs(value):.3f}" if abs(value) < 1 else f"{abs(value):.3g}")
+    mantissa, exponent = f"{abs(value):.1e}".split("e")
+    return f"{sign}{mantissa}·{power(int(exponent))}"
 
 
 def fixed(value: float, digits: int = 2) -> str:
@@ -100,13 +107,15 @@ def spans(numbers: Sequence[int]) -> str:
 def listed(words: Sequence[str]) -> str:
     """Words as a list in a sentence: `a, b and c`."""
     if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+        return joined("", words)
+    return say("{first} and {last}", first=joined(", ", words[:-1]), last=words[-1])
 
 
 def layers(numbers: Sequence[int]) -> str:
     """`layer 3` or `layers 3–5 and 9`."""
-    return f"layer {numbers[0]}" if len(numbers) == 1 else f"layers {spans(numbers)}"
+    if len(numbers) == 1:
+        return say("layer {number}", number=numbers[0])
+    return say("layers {numbers}", numbers=spans(numbers))
 
 
 def leaders(
@@ -125,9 +134,13 @@ def leaders(
         with_means: Whether to add the mean weights.
     """
     if not numbers:
-        return "The model is certain in every layer that is shown, so these shares mean nothing."
+        return say(
+            "The model is certain in every layer that is shown, so these shares mean nothing."
+        )
     if len(labels) == 1:
-        return f"{labels[0]} is the only adapter, so its weight is 1 in every layer."
+        return say(
+            "{adapter} is the only adapter, so its weight is 1 in every layer.", adapter=labels[0]
+        )
     led: dict[int, list[int]] = {}
     close = []
     for layer, row in zip(numbers, weights, strict=True):
@@ -137,14 +150,17 @@ def leaders(
         else:
             led.setdefault(row.index(most), []).append(layer)
     parts = [
-        f"{labels[adapter]} leads in {layers(where)}"
+        say("{adapter} leads in {layers}", adapter=labels[adapter], layers=layers(where))
         for adapter, where in sorted(led.items(), key=lambda item: -len(item[1]))
     ]
     if close:
         parts.append(
-            f"no adapter leads clearly in {layers(close)}" if led else "No adapter leads clearly"
+            say("no adapter leads clearly in {layers}", layers=layers(close))
+            if led
+            else say("No adapter leads clearly")
         )
-    return f"{'; '.join(parts)}." + (f" {mean_weights(weights, labels)}" if with_means else "")
+    said = joined("; ", parts) + "."
+    return joined(" ", (said, mean_weights(weights, labels))) if with_means else said
 
 
 def mean_weights(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> str:
@@ -152,7 +168,7 @@ def mean_weights(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> s
     means = averages(weights)
     order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
     shares = ", ".join(f"{labels[adapter]} {percent(means[adapter])}" for adapter in order)
-    return f"Mean weight over the layers: {shares}."
+    return say("Mean weight over the layers: {shares}.", shares=shares)
 
 
 def averages(weights: Sequence[Sequence[float]]) -> list[float]:
@@ -185,10 +201,16 @@ def movers(
     cells = _cells(values, labels, numbers)
     (least, low, quiet), (most, high, loud) = min(cells), max(cells)
     if most == 0:
-        return "No adapter changes the base here."
-    return (
-        f"{loud} changes the base most: {number(most)}{unit} in layer {high}. {quiet} changes it "
-        f"least: {number(least)}{unit} in layer {low}."
+        return say("No adapter changes the base here.")
+    return say(
+        "{loud} changes the base most: {most} in layer {high}. {quiet} changes it least: {least} "
+        "in layer {low}.",
+        loud=loud,
+        most=number(most) + unit,
+        high=high,
+        quiet=quiet,
+        least=number(least) + unit,
+        low=low,
     )
 
 
@@ -196,8 +218,10 @@ def focus(shown: range, count: int) -> str:
     """Which layers are shown; empty if all are."""
     if len(shown) == count:
         return ""
-    return (
-        f"Only {layers(shown)} of {count} are shown. Sentences, means and files leave out the rest."
+    return say(
+        "Only {layers} of {count} are shown. Sentences, means and files leave out the rest.",
+        layers=layers(shown),
+        count=count,
     )
 
 
@@ -213,16 +237,20 @@ def changes(
         numbers: The layers' numbers.
     """
     if not numbers:
-        return (
-            "The model is certain in every layer that is shown, so the difference from "
-            f"{before} means nothing."
+        return say(
+            "The model is certain in every layer that is shown, so the difference from {before} "
+            "means nothing.",
+            before=before,
         )
     cells = _cells(values, labels, numbers)
     largest = sorted(cells, key=lambda cell: -abs(cell[0]))[:3]
     if abs(largest[0][0]) < 0.005:
-        return f"No weight differs from {before}."
-    words = listed([f"{label} {signed(value)} in layer {layer}" for value, layer, label in largest])
-    return f"Largest differences from {before}: {words}."
+        return say("No weight differs from {before}.", before=before)
+    words = [
+        say("{adapter} {change} in layer {layer}", adapter=label, change=signed(value), layer=layer)
+        for value, layer, label in largest
+    ]
+    return say("Largest differences from {before}: {list}.", before=before, list=listed(words))
 
 
 def saturation(where: Sequence[int], lenses: Sequence[str]) -> str:
@@ -234,10 +262,13 @@ def saturation(where: Sequence[int], lenses: Sequence[str]) -> str:
     """
     if not where:
         return ""
-    names = listed(list(dict.fromkeys(lenses)))
-    named = layers(where)
-    return (
-        f"{named[0].upper()}{named[1:]}: the model is certain here, shares mean nothing. The "
-        f"{names} lens gives one token more than 99.99% there. Hatched cells are left out of the "
-        "sentence and the means."
+    names = listed([say(name) for name in dict.fromkeys(lenses)])
+    named = say("Layer {number}", number=where[0])
+    if len(where) > 1:
+        named = say("Layers {numbers}", numbers=spans(where))
+    return say(
+        "{layers}: the model is certain here, shares mean nothing. The {names} lens gives one "
+        "token more than 99.99% there. Hatched cells are left out of the sentence and the means.",
+        layers=named,
+        names=names,
     )

@@ -38,13 +38,13 @@ contexts = []
 
 def build(context: TabContext) -> None:
     contexts.append(context)
-    choice = gr.Dropdown(["one", "two"], value="one", elem_id="lesson")
-    field = Field("lesson", one_of("one", "two"), "one")
-    context.links.add({"lesson": LinkedControl(choice, field)})
-    lesson = gr.Button("First lesson", elem_id="first-lesson")
+    choice = gr.Dropdown(["one", "two"], value="one", elem_id="chapter")
+    field = Field("chapter", one_of("one", "two"), "one")
+    context.links.add({"chapter": LinkedControl(choice, field)})
+    chapter = gr.Button("First chapter", elem_id="first-chapter")
     answer = gr.Textbox()
 
-    def ask_lesson(session):
+    def ask_chapter(session):
         from analysis.inference.decoding.sampling import Sampling
 
         for update in context.query_service.ask(
@@ -57,10 +57,10 @@ def build(context: TabContext) -> None:
             if "answers" in update and update["answers"].rows:
                 yield update["answers"].rows[0].text
 
-    lesson.click(ask_lesson, context.session, answer)
+    chapter.click(ask_chapter, context.session, answer)
 
 
-TAB = Tab("Lessons", order=99, build=build)
+TAB = Tab("Chapters", order=99, build=build)
 """
 
 
@@ -70,12 +70,12 @@ def collection(tmp_path: Path) -> Collection:
 
 
 @pytest.fixture
-def lessons(tmp_path: Path) -> Iterator[str]:
+def chapters(tmp_path: Path) -> Iterator[str]:
     """The name of a package in another folder, which is a part of `app` meanwhile."""
     folder = tmp_path / "added"
     (folder / "no_tab").mkdir(parents=True)
     (folder / "no_tab" / "__init__.py").write_text("")
-    with added_tab(folder, "lessons", _TAB) as module:
+    with added_tab(folder, "chapters", _TAB) as module:
         yield module
 
 
@@ -106,38 +106,40 @@ def _explore_context(page: gr.Blocks) -> TabContext:
 
 
 def test_a_folder_with_a_tab_is_on_the_page_and_shares_the_queue(
-    collection: Collection, lessons: str
+    collection: Collection, chapters: str
 ) -> None:
     page = _page(collection)
-    assert _titles(page) == ["Explore", "Results", "Methods", "Lessons"]
-    assert {"first-lesson", "ask"} <= _ids(page)
-    (context,) = importlib.import_module(lessons).contexts
+    assert _titles(page) == [
+        "Explore", "Adapters", "Profile", "Results", "Methods", "Learn", "Chapters"
+    ]  # fmt: skip
+    assert {"first-chapter", "ask"} <= _ids(page)
+    (context,) = importlib.import_module(chapters).contexts
     assert context.page is page
     assert context.request_queue is _explore_context(page).request_queue
     # It can link to the other tab, and its own values have a place in a link.
-    link = context.links.fields.encode({"query": "How many?", "lesson": "two"})
-    assert link == "q=How+many%3F&lesson=two"
+    link = context.links.fields.encode({"query": "How many?", "chapter": "two"})
+    assert link == "q=How+many%3F&chapter=two"
 
 
 def test_a_link_holds_and_restores_a_control_of_an_added_tab(
-    collection: Collection, lessons: str
+    collection: Collection, chapters: str
 ) -> None:
     page = _page(collection)
-    lesson = next(block for block in page.blocks.values() if block.elem_id == "lesson")
+    chapter = next(block for block in page.blocks.values() if block.elem_id == "chapter")
     written, opened = (
         next(listener.fn for listener in page.fns.values() if listener.name == name)
         for name in ("write_address", "restore_link")
     )
     assert written and opened
     # It writes no key of Explore, which the page keeps in its address.
-    assert json.loads(written("two")) == {"text": "lesson=two", "keys": ["lesson"]}
-    assert json.loads(written("one")) == {"text": "", "keys": ["lesson"]}
+    assert json.loads(written("two")) == {"text": "chapter=two", "keys": ["chapter"]}
+    assert json.loads(written("one")) == {"text": "", "keys": ["chapter"]}
 
     def open_link(**query_params: str) -> object:
         return opened(SimpleNamespace(query_params=query_params))
 
-    assert open_link(lesson="two", q="How many?") == {lesson: "two"}
-    for link in ({"q": "How many?"}, {"lesson": "no such"}):
+    assert open_link(chapter="two", q="How many?") == {chapter: "two"}
+    for link in ({"q": "How many?"}, {"chapter": "no such"}):
         assert open_link(**link) == gr.skip()
 
 
@@ -145,7 +147,7 @@ def test_a_link_holds_and_restores_a_control_of_an_added_tab(
 def test_no_tab_takes_a_key_of_another_tab(
     tmp_path: Path, collection: Collection, key: str
 ) -> None:
-    text = _TAB.replace('Field("lesson"', f'Field("{key}"')
+    text = _TAB.replace('Field("chapter"', f'Field("{key}"')
     with (
         added_tab(tmp_path / "other", "taken", text),
         pytest.raises(ValueError, match=f"the key '{key}'"),
@@ -153,20 +155,20 @@ def test_no_tab_takes_a_key_of_another_tab(
         _page(collection)
 
 
-def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, lessons: str) -> None:
+def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, chapters: str) -> None:
     loader = Loader(lambda progress: Engine.load(collection, progress))
     page = build(content_of(collection), loader)
     loader.start()
     assert loader.wait(300) is not None, loader.now
-    (context,) = importlib.import_module(lessons).contexts
+    (context,) = importlib.import_module(chapters).contexts
     explore = _explore_context(page)
     assert context.query_service is explore.query_service
     assert context.session is explore.session
-    listener = next(listener for listener in page.fns.values() if listener.name == "ask_lesson")
+    listener = next(listener for listener in page.fns.values() if listener.name == "ask_chapter")
     session = context.session.value.copy()
     answers = list(listener.fn(session))  # type: ignore[arg-type, misc]
     assert answers[-1] and answers[-1] == session.answer_stream.panel().rows[0].text
-    # What the lesson asked is the run that Explore shows.
+    # What the chapter asked is the run that Explore shows.
     assert session.run.query == session.snapshot.query == "How many?"
     # It stands in the queue of the page: it waits while that serves others, and Stop ends it.
     with ExitStack() as others:
@@ -188,7 +190,7 @@ def test_a_tab_asks_through_the_service_of_all_tabs(collection: Collection, less
         ({"tab.py": "", "__init__.py": ""}, TypeError, "app.wrong.tab has no TAB of class Tab"),
         ({"tab.py": "TAB = 3", "__init__.py": ""}, TypeError, "app.wrong.tab has no TAB"),
         (
-            {"tab.py": _TAB.replace("Lessons", "Explore"), "__init__.py": ""},
+            {"tab.py": _TAB.replace("Chapters", "Explore"), "__init__.py": ""},
             ValueError,
             "another tab is titled 'Explore' too",
         ),
@@ -213,6 +215,8 @@ def test_a_folder_that_is_no_tab_is_named(
 
 
 def test_without_the_folder_the_tab_is_gone(collection: Collection) -> None:
-    assert [tab.title for tab in find_tabs()] == ["Explore", "Results", "Methods"]
+    titles = ["Explore", "Adapters", "Profile", "Results", "Methods", "Learn"]
+    assert [tab.title for tab in find_tabs()] == titles
     page = _page(collection)
-    assert _titles(page) == ["Explore", "Results", "Methods"] and "first-lesson" not in _ids(page)
+    assert _titles(page) == titles
+    assert "first-chapter" not in _ids(page)

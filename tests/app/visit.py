@@ -14,7 +14,7 @@ from app.services.updates import Updates
 from app.services.view_service import ViewService
 from app.state.run import AnswerSettings
 from app.state.session import Session
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 
 

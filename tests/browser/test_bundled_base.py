@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from analysis.engine import Engine
 from analysis.models.manifest import load_collection
 from tests.browser.conftest import Open, Site, ask, serve, settled
 
@@ -19,8 +19,8 @@ _LONG_MS = 300_000
 
 
 @pytest.fixture(scope="module")
-def real_site(embedded_folder: Path) -> Iterator[Site]:
-    yield from serve(load_collection())
+def real_site(bundled_engine: Engine) -> Iterator[Site]:
+    yield from serve(load_collection(), bundled_engine)
 
 
 def test_two_adapters_are_traced_and_explained_and_answer(real_site: Site, visit: Open) -> None:

@@ -42,7 +42,7 @@ def _numbers(page: Page) -> list[list[float]]:
     return [[_number(text) for text in row.locator("td").all_inner_texts()] for row in rows]
 
 
-def test_arrow_keys_walk_and_the_panel_follows(site: Site, page: Page) -> None:
+def test_cells_are_explained_and_other_readings_are_instant(site: Site, page: Page) -> None:
     panel = page.locator("#explanation .fl-panel")
     expect(panel).to_have_attribute("data-cell", re.compile("Layer"))
     page.focus("#grid .figure")
@@ -51,25 +51,18 @@ def test_arrow_keys_walk_and_the_panel_follows(site: Site, page: Page) -> None:
         page.keyboard.press(key)
     expect(panel).to_have_attribute("data-cell", "Layer 1 · Math")
     expect(page.locator("#grid [aria-live]")).to_have_text(re.compile(r"layer 1, Math: 0\.\d\d"))
-    assert site.calls == []
-
-
-def test_the_arithmetic_gives_the_weight_of_the_grid(page: Page) -> None:
+    # The arithmetic ends in the weight of the grid.
     page.focus("#grid .figure")
     page.keyboard.press("Home")
     for key in ("ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)
-    expect(page.locator("#explanation .fl-panel")).to_have_attribute(
-        "data-cell", "Layer 0 · Spanish"
-    )
+    expect(panel).to_have_attribute("data-cell", "Layer 0 · Spanish")
     result = page.locator("#explanation .step").last.inner_text().split("=")[-1]
     assert float(result) == pytest.approx(_numbers(page)[0][0], abs=0.006)
     shares = page.locator("#explanation .shares .percent").all_inner_texts()
     assert shares and sum(int(share.rstrip("%")) for share in shares) <= 102
-
-
-def test_after_twelve_quick_clicks_the_last_cell_is_explained(site: Site, page: Page) -> None:
-    panel = page.locator("#explanation .fl-panel")
+    page.get_by_role("button", name="Show as chart").click()
+    # After twelve quick clicks the last cell is explained.
     page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
     box = page.locator("#grid .nsewdrag").bounding_box()
     assert box is not None
@@ -85,10 +78,7 @@ def test_after_twelve_quick_clicks_the_last_cell_is_explained(site: Site, page: 
     for index in [*quick[:-1], 3]:
         cells.nth(index).click()
     expect(panel).to_have_attribute("data-cell", "Layer 1 · Spanish")
-    assert site.calls == []
-
-
-def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page: Page) -> None:
+    # Other readings are instant, and say how the paper reads.
     note = page.locator("#grid .note")
     expect(note).to_contain_text("The paper uses the raw lens.")
     page.locator("#lens").get_by_label("Raw · paper").check()
@@ -104,9 +94,28 @@ def test_other_readings_are_instant_and_say_what_the_paper_does(site: Site, page
     assert site.calls == []
 
 
-def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> None:
+def test_weights_are_painted_by_dragging_and_by_keys_and_answer(site: Site, page: Page) -> None:
     page.locator("#show").get_by_label("What-if").check()
     expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
+    page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
+    box = page.locator("#grid .nsewdrag").bounding_box()
+    assert box is not None
+    across = box["x"] + 1.5 * box["width"] / 3
+    for layer in range(3):
+        page.mouse.move(across, box["y"] + (layer + 0.5) * box["height"] / 3)
+        if layer == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("button", name="Show as table").click()
+    second = page.locator("#grid tbody td:nth-child(3)")
+    expect(second).to_have_text(["1.00"] * 3)
+    expect(page).to_have_url(re.compile("paint=math%3A0-2%3D1"))
+    page.click("#undo-painting")
+    expect(second.first).not_to_have_text("1.00")
+    expect(page).not_to_have_url(re.compile("paint="))
+    assert site.calls == []
+    page.get_by_role("button", name="Show as chart").click()
+    # By keys, on the chart.
     page.locator("#brush-weight input[type=number]").fill("0")
     page.locator("#brush-weight input[type=number]").press("Tab")
     _choose(page, "#brush-scope", "Adapter in all shown layers")
@@ -133,47 +142,125 @@ def test_painted_weights_answer_beside_the_others(site: Site, page: Page) -> Non
     settled(page)
     page.click("#reset-painting")
     expect(page.locator("#grid tbody td").first).not_to_have_text("0.00")
+    page.get_by_role("button", name="More view settings").click()
+    page.get_by_role("button", name="Answer settings").click()
+    assert violations(page) == []
 
 
-def test_dragging_paints_is_taken_back_as_a_whole_and_goes_into_the_link(
-    site: Site, page: Page
-) -> None:
-    page.locator("#show").get_by_label("What-if").check()
-    expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
-    page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
-    box = page.locator("#grid .nsewdrag").bounding_box()
-    assert box is not None
-    across = box["x"] + 1.5 * box["width"] / 3
-    for layer in range(3):
-        page.mouse.move(across, box["y"] + (layer + 0.5) * box["height"] / 3)
-        if layer == 0:
-            page.mouse.down()
-    page.mouse.up()
-    page.get_by_role("button", name="Show as table").click()
-    second = page.locator("#grid tbody td:nth-child(3)")
-    expect(second).to_have_text(["1.00"] * 3)
-    expect(page).to_have_url(re.compile("paint=math%3A0-2%3D1"))
-    page.click("#undo-painting")
-    expect(second.first).not_to_have_text("1.00")
-    expect(page).not_to_have_url(re.compile("paint="))
-    assert site.calls == []
-
-
-def test_answers_say_that_the_grid_has_moved_on_and_answer_again(site: Site, page: Page) -> None:
+def test_answers_are_compared_and_asked_again_and_tokens_read(site: Site, page: Page) -> None:
+    compare = page.locator('#answers .card[data-row="base"] .compare')
+    compare.press("Enter")
+    parting = page.locator("#parting")
+    expect(parting.locator("h2")).to_have_text("Where Base and qa-FLoRA part")
+    expect(parting.locator("h2")).to_be_focused()
+    expect(parting.locator("ol").first.locator('[data-said="said"]')).to_have_count(1)
+    assert violations(page) == []
+    parting.get_by_role("button").press("Enter")
+    expect(parting.locator(".fl-panel")).to_be_hidden()
+    expect(compare).to_be_focused()
+    # It is there to be shown again.
+    parting.locator(".fl-panel").evaluate("node => (node.dataset.same = '1')")
+    compare.press("Enter")
+    expect(parting.locator('.fl-panel[data-same="1"]')).to_be_visible()
+    expect(page.locator("#status .fl-panel")).to_have_attribute("data-state", "done")
+    # Answers say that the grid has moved on, and answer again.
     drift = page.locator("#answers .drift")
     expect(drift).to_be_hidden()
+    site.passes.clear()
     page.locator("#lens").get_by_label("Raw · paper").check()
     expect(drift).to_contain_text("The grid now shows weights with raw lens")
     drift.get_by_role("button", name="Answer again").click()
     expect(drift).to_be_hidden()
     settled(page)
     assert site.calls == ["trace", "answer"]
+    # Fewer adapters share the weights at once, and the model does not run.
+    page.locator("#adapters").get_by_label("Spanish").uncheck()
+    expect(drift).to_contain_text("The grid now divides the weights among Math and <img")
+    assert [sum(row) for row in _numbers(page)] == [pytest.approx(1.0, abs=0.011)] * 3
+    page.locator("#all-adapters").click()
+    expect(drift).to_be_hidden()
+    assert site.calls == ["trace", "answer"] and site.passes == []
+    # Every token is read on demand, and once.
+    site.calls.clear()
+    page.get_by_role("button", name="Show as chart").click()
+    tokens = page.locator("#tokens .fl-panel")
+    expect(tokens).to_be_hidden()
+    page.click("#every-token")
+    settled(page)
+    expect(tokens).to_have_attribute("data-drawn", re.compile("-tokens"))
+    page.focus("#grid .figure")
+    for key in ("Home", "ArrowLeft", "ArrowLeft", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(tokens.locator("h2")).to_have_text("Math at every token")
+    tokens.get_by_role("button", name="One layer").click()
+    expect(tokens.locator("h2")).to_have_text("Layer 1 at every token")
+    # The choice stays where another cell is looked at, and so does the table of its numbers.
+    tokens.get_by_role("button", name="Show the numbers").press("Enter")
+    expect(tokens.locator("thead th")).to_have_text(
+        ["Token", "Spanish", "Math", re.compile("<img")]
+    )
+    page.focus("#grid .figure")
+    page.keyboard.press("ArrowDown")
+    expect(tokens.locator("h2")).to_have_text("Layer 2 at every token")
+    expect(tokens.locator("tbody tr")).to_have_count(page.locator("#prompt li").count())
+    # Every token is there to read now: a token of the prompt, by keys.
+    page.locator("#prompt summary").press("Enter")
+    page.locator('#prompt button[aria-pressed="true"]').first.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#grid .note")).to_contain_text("token 1 of the prompt")
+    expect(page.locator("#prompt li.read")).to_have_text(
+        page.locator("#prompt li").nth(1).inner_text()
+    )
+    expect(page).to_have_url(re.compile("at=token%3A1"))
+    page.get_by_role("button", name="More view settings").click()
+    expect(page.locator("#position input")).to_have_value("Token 1")
+    assert violations(page) == []
+    # Another reading has other numbers: what was read before would be wrong beside it.
+    page.locator("#lens").get_by_label("Normalised").check()
+    expect(tokens).to_be_hidden()
+    assert site.calls == []
 
 
-def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
+def test_spread_over_variants_is_shown(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="Robustness checks").click()
+    page.click("#check-variants")
+    settled(page)
+    expect(page.locator("#variants h2")).to_contain_text("variants")
+    offered = site.calls.count("trace")
+    assert offered >= 3
+    page.fill("#variant-lines textarea", "\n".join(f"variant {number}" for number in range(9)))
+    page.click("#check-variants")
+    settled(page, "error")
+    expect(page.locator("#status [role=alert]")).to_contain_text("at most 8")
+    page.fill("#variant-lines textarea", "How many apples?")
+    page.click("#check-variants")
+    settled(page)
+    expect(page.locator("#variants h2")).to_contain_text("over 2 variants")
+    with page.expect_download() as saved:
+        page.locator("#variants").get_by_role("button", name="Save as CSV").click()
+    assert saved.value.suggested_filename.endswith("-variants.csv")
+    assert saved.value.path().read_text().count("\n") == 1 + 3 * site.engine.layers
+
+
+def test_pinned_run_is_compared_with_the_next(page: Page, visit: Open) -> None:
     before = _numbers(page)
     page.click("#pin")
     page.locator("#show").get_by_label("Difference from pin").check()
+    expect(page.locator("#grid .sentence")).to_contain_text("No weight differs")
+    # The same question with another lens: its cards have the pinned answers, too, and say if equal.
+    page.locator("#lens").get_by_label("Raw · paper").check()
+    expect(page.locator("#answers .drift")).to_be_visible()
+    page.locator("#answers .drift button").click()
+    lines = page.locator("#answers .pin:visible")
+    expect(lines).to_have_count(2)
+    expect(page.locator('#answers [data-row="base"] .pin')).to_have_text("Pinned the same answer")
+    note = page.locator("#answers .pin-note")
+    expect(note).to_have_text(re.compile("Pinned run of this question: norm lens; .* the same"))
+    expect(page.locator("#pinned_answers .card:visible")).to_have_count(0)
+    expect(page.locator("#grid .about")).to_be_hidden()
+    settled(page)
+    page.locator("#lens").get_by_label("Normalised").check()
     expect(page.locator("#grid .sentence")).to_contain_text("No weight differs")
     ask(page, "The capital of France is Paris.")
     settled(page)
@@ -187,8 +274,24 @@ def test_pinned_run_is_compared_with_the_next(site: Site, page: Page) -> None:
     for row_a, row_b, row_d in zip(before, after, changed, strict=True):
         for a, b, d in zip(row_a, row_b, row_d, strict=True):
             assert d == pytest.approx(b - a, abs=0.011)
+    # Both runs side by side: their answers, and their grids.
+    expect(page.locator("#pinned_answers .caption")).to_contain_text("Pinned: “María tiene")
+    expect(page.locator("#pinned_answers .card")).to_have_count(2)
+    page.locator("#show").get_by_label("Beside the pin").check()
+    expect(page.locator("#pinned_grid h2")).to_have_text("Weights of the pinned run")
+    page.wait_for_function("document.querySelector('#pinned_grid .nsewdrag')")
+    assert violations(page) == []
+    # The link brings both back.
+    expect(page).to_have_url(re.compile("show=beside"))
+    again = visit(page.url)
+    expect(again.locator("#pinned_grid h2")).to_have_text("Weights of the pinned run")
+    expect(again.locator("#pinned_answers .card")).to_have_count(2)
+    settled(again)
+    expect(again.locator("#show").get_by_label("Beside the pin")).to_be_checked()
+    page.bring_to_front()
     page.click("#pin")
     expect(page.locator("#show").get_by_label("Difference from pin")).to_have_count(0)
+    expect(page.locator("#pinned_answers .card")).to_have_count(0)
 
 
 def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page: Page) -> None:
@@ -222,55 +325,3 @@ def test_cell_of_a_difference_is_explained_whichever_adapters_it_leaves_out(page
     ask(page, "How many plums?")
     expect(page.locator("#grid .sentence")).to_contain_text("share no adapter")
     expect(page.locator("#profile .fl-panel")).to_be_hidden()
-
-
-def test_axe_finds_nothing_in_what_if(page: Page) -> None:
-    page.locator("#show").get_by_label("What-if").check()
-    expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
-    page.get_by_role("button", name="More view settings").click()
-    page.get_by_role("button", name="Answer settings").click()
-    assert violations(page) == []
-
-
-def test_every_token_is_read_on_demand_and_once(site: Site, page: Page) -> None:
-    tokens = page.locator("#tokens .fl-panel")
-    expect(tokens).to_be_hidden()
-    page.click("#every-token")
-    settled(page)
-    expect(tokens).to_have_attribute("data-drawn", re.compile("-tokens"))
-    page.focus("#grid .figure")
-    for key in ("Home", "ArrowLeft", "ArrowLeft", "ArrowRight", "ArrowDown"):
-        page.keyboard.press(key)
-    expect(tokens.locator("h2")).to_have_text("Math at every token")
-    tokens.get_by_role("button", name="One layer").click()
-    expect(tokens.locator("h2")).to_have_text("Layer 1 at every token")
-    # The choice stays where another cell is looked at, and so does the table of its numbers.
-    tokens.get_by_role("button", name="Show the numbers").press("Enter")
-    expect(tokens.locator("thead th")).to_have_text(
-        ["Token", "Spanish", "Math", re.compile("<img")]
-    )
-    page.focus("#grid .figure")
-    page.keyboard.press("ArrowDown")
-    expect(tokens.locator("h2")).to_have_text("Layer 2 at every token")
-    expect(tokens.locator("tbody tr")).to_have_count(page.locator("#prompt li").count())
-    # Another reading has other numbers: what was read before would be wrong beside it.
-    page.locator("#lens").get_by_label("Raw · paper").check()
-    expect(tokens).to_be_hidden()
-    assert site.calls == []
-
-
-def test_spread_over_variants_is_shown(site: Site, page: Page) -> None:
-    page.get_by_role("button", name="Robustness checks").click()
-    page.click("#check-variants")
-    settled(page)
-    expect(page.locator("#variants h2")).to_contain_text("variants")
-    offered = site.calls.count("trace")
-    assert offered >= 3
-    page.fill("#variant-lines textarea", "\n".join(f"variant {number}" for number in range(9)))
-    page.click("#check-variants")
-    settled(page, "error")
-    expect(page.locator("#status [role=alert]")).to_contain_text("at most 8")
-    page.fill("#variant-lines textarea", "How many apples?")
-    page.click("#check-variants")
-    settled(page)
-    expect(page.locator("#variants h2")).to_contain_text("over 2 variants")

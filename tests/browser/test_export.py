@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+from app.widgets.theme import SCALES, colour
 from tests.browser.conftest import HOSTILE, SHORT, Open, Site, ask, settled
 
 pytestmark = pytest.mark.browser
@@ -19,7 +24,8 @@ def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
     page = visit(
         f"{site.address}{SHORT}&weigh=softmax&softness=0.5&temperature=0.7&seed=3&show=what-if"
     )
-    # What a link sets can be changed where it has an effect.
+    # What a link sets can be changed where it has an effect, also in folds that were closed then.
+    expect(page.locator("#show").get_by_label("What-if")).to_be_checked()
     page.get_by_role("button", name="More view settings").click()
     page.get_by_role("button", name="Answer settings").click()
     for control in ("#softmax-temperature", "#top-p", "#seed", "#brush-weight"):
@@ -52,7 +58,7 @@ def test_link_restores_query_and_settings(site: Site, visit: Open) -> None:
 
 
 def test_hostile_link_is_shown_as_text_and_explained(site: Site, visit: Open) -> None:
-    given = {"q": f"{HOSTILE}\u202e", "lens": "<script>", "temperature": "nan"}
+    given = {"q": f"{HOSTILE}\u202e", "lens": "<script>", "temperature": "nan", "length": "8"}
     page = visit(f"{site.address}?{urlencode(given)}")
     settled(page)
     assert page.input_value("#query textarea") == given["q"]
@@ -60,6 +66,15 @@ def test_hostile_link_is_shown_as_text_and_explained(site: Site, visit: Open) ->
     page.locator("#prompt summary").click()
     expect(page.locator("#prompt .tokens")).to_contain_text("⟨E2⟩⟨80⟩⟨AE⟩")
     assert page.title() == "Fusion Lens"
+    # What was ignored is still said after the question was answered, until the visitor has read it.
+    notice = page.locator("#status .notice")
+    expect(notice).to_contain_text("The value of lens and temperature in the link is not valid")
+    notice.get_by_role("button").press("Enter")
+    expect(notice).to_be_hidden()
+    # The buttons that take a method away name it.
+    expect(page.locator("#methods [role=button]").first).to_have_attribute(
+        "aria-label", "Remove Base"
+    )
 
 
 def test_link_without_a_query_asks_nothing(site: Site, visit: Open) -> None:
@@ -74,21 +89,63 @@ def test_files_are_saved(site: Site, visit: Open) -> None:
     expect(page.get_by_role("button", name="JSON")).to_be_hidden()
     ask(page, f"{HOSTILE} {QUERY}")
     settled(page)
-    for kind in ("JSON", "CSV", "Web page", "Python", "PNG", "SVG"):
+    weights: list[list[float]] = []
+    for kind in ("JSON", "CSV", "Web page", "Python", "PNG", "SVG", "Adapter"):
         content = _saved(page, kind)
         match kind:
             case "JSON":
-                assert len(json.loads(content)["weights"]) == site.engine.layers
+                weights = json.loads(content)["weights"]
+                assert len(weights) == site.engine.layers
             case "PNG":
-                assert content.startswith(b"\x89PNG")
+                _check_pixels(page, content, weights)
+            case "Adapter":
+                assert content.startswith(b"PK") and b"adapter_model.safetensors" in content
             case "SVG":
-                assert b"<svg" in content and b"<img" not in content
+                _check_drawing(page, content)
             case "Web page":
                 assert b"&lt;img src=x" in content and b"<img" not in content
             case _:
                 assert b"layer" in content
     # A second time works as well as the first.
     assert _saved(page, "CSV") and _saved(page, "PNG")
+
+
+def _check_pixels(page: Page, content: bytes, weights: list[list[float]]) -> None:
+    """The image opened again has its size, and each cell the colour of its weight."""
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    width, high, layout = page.evaluate(
+        "(({ clientWidth, layout }) => [clientWidth, layout.height, layout.margin])"
+        "(document.querySelector('#grid .figure'))"
+    )
+    width, above, below = max(width, 760), 22 * 4 + 12, 64  # caption, legend
+    assert image.size == (2 * width, 2 * (high + above + below))
+    across = (width - layout["l"] - layout["r"]) / len(weights[0])
+    down = (high - layout["t"] - layout["b"]) / len(weights)
+    for layer, row in enumerate(weights):
+        for column, weight in enumerate(row):
+            # Beside the number, which stands in the middle.
+            x = 2 * (layout["l"] + (column + 0.1) * across)
+            y = 2 * (layout["t"] + above + (layer + 0.5) * down)
+            wanted = colour(SCALES["weights"]["light"], weight)
+            found = image.getpixel((round(x), round(y)))
+            near = [int(wanted[at : at + 2], 16) for at in (1, 3, 5)]
+            assert found == pytest.approx(near, abs=3), (layer, column)
+
+
+def _check_drawing(page: Page, content: bytes) -> None:
+    """The drawing opened again says what it is about, and has the numbers of the grid."""
+    root = ElementTree.fromstring(content.decode())
+    said = ["".join(one.itertext()) for one in root.iter() if one.tag.rpartition("}")[2] == "text"]
+    for words in ("How much each adapter changes the model", "<img src=x", "lens, KL", "weight"):
+        assert any(words in text for text in said), words
+    if page.locator("#grid .table").is_hidden():
+        page.get_by_role("button", name="Show as table").click()
+    cells = page.locator("#grid tbody td").all_inner_texts()
+    page.get_by_role("button", name="Show as chart").click()
+    numbers = [text for text in said if re.fullmatch(r"\d\.\d\d", text)]
+    assert numbers == cells
+    tags = {one.tag.rpartition("}")[2] for one in root.iter()}
+    assert "script" not in tags and "img" not in tags
 
 
 def _saved(page: Page, kind: str) -> bytes:

@@ -65,7 +65,14 @@ def test_runs_are_kept_reopened_removed_and_cleared(site: Site, visit: Open) -> 
     expect(buttons).to_be_focused()
     kept = json.loads(page.evaluate(f"localStorage.getItem('{KEY}')"))
     assert len(kept) == 1 and set(kept[0]) == {"link", "at"}
-    page.get_by_role("button", name="Clear history").press("Enter")
+    clear = page.get_by_role("button", name="Clear history")
+    clear.press("Enter")
+    expect(page.get_by_role("group", name="Delete this run?")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(clear).to_be_focused()
+    expect(links).to_have_count(1)
+    clear.press("Enter")
+    page.get_by_role("button", name="Delete", exact=True).press("Enter")
     expect(page.locator("#history details")).to_be_hidden()
     expect(page.locator("#query textarea")).to_be_focused()
     assert page.evaluate(f"localStorage.getItem('{KEY}')") == "[]"

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SHORT, Open, Site, settled
+from tests.browser.conftest import SHORT, Open, Site, settled, violations
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,11 @@ _WHERE = """([selector, text]) => {
 
 
 def _tab_to(page: Page, selector: str, key: str = "Tab", text: str = "") -> None:
-    """Walks to an element with the Tab key; each stop on the way must be seen to have the focus."""
+    """Walks to an element with the Tab key; each stop on the way must be seen to have the focus.
+
+    The element must be there first: the page may still be loading it.
+    """
+    expect(page.locator(selector).filter(has_text=text).first).to_be_attached()
     for _ in range(120):
         page.keyboard.press(key)
         here = page.evaluate(_WHERE, [selector, text])
@@ -52,8 +56,26 @@ def test_the_whole_job_by_keyboard(site: Site, visit: Open) -> None:
     page.keyboard.press("Enter")
     settled(page)
     expect(page.locator("#query textarea")).to_be_focused()
-    # Change the lens.
+    # The introduction, closed for good and brought back.
+    _tab_to(page, ".fl-intro .close")
+    page.keyboard.press("Enter")
+    intro = page.get_by_role("region", name="Introduction")
+    expect(intro).to_be_hidden()
+    expect(page.locator("#grid .figure")).to_be_focused()
+    assert page.evaluate("localStorage.getItem('fusion-lens-intro')") == "closed"
+    page.get_by_role("button", name="Show the introduction").press("Enter")
+    expect(intro.get_by_role("img")).to_be_visible()
+    assert page.evaluate("localStorage.getItem('fusion-lens-intro')") is None
+    # A term on the label of a control.
+    _tab_to(page, "#lens .term")
+    tip = page.locator("#fl-tip")
+    expect(tip).to_contain_text("The map from the state inside a layer")
+    expect(page.locator("#lens .term")).to_have_attribute("aria-describedby", "fl-tip")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    # Change the lens; each choice says what it is.
     _tab_to(page, "#lens input")
+    expect(tip).to_contain_text("last normalisation before the output head")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#grid .note")).to_contain_text("raw lens")
     # Select a cell, read why.
@@ -99,3 +121,22 @@ def test_the_whole_job_by_keyboard(site: Site, visit: Open) -> None:
     expect(again.locator("#query textarea")).to_have_value("How many pears?")
     assert again.locator("#lens").get_by_label("Raw · paper").is_checked()
     expect(again.locator("#adapters input:checked")).to_have_count(2)
+    # The tour, begun from the bar: it goes on with what is done, and ends at any step.
+    again.get_by_role("button", name="Begin the tour").press("Enter")
+    tour = again.locator("#tour")
+    expect(again.locator("#ask")).to_be_focused()
+    expect(tour).to_have_attribute("data-step", "ask")
+    again.keyboard.press("Enter")
+    expect(tour).to_have_attribute("data-step", "answers")
+    settled(again)
+    assert violations(again) == []
+    _tab_to(again, "#tour .next")
+    again.keyboard.press("Enter")
+    expect(again.locator("#grid [data-tour]")).to_be_visible()
+    _grid_to(again, "ArrowDown")
+    expect(tour).to_have_attribute("data-step", "panel")
+    assert again.evaluate("localStorage.getItem('fusion-lens-tour')") == "3"
+    again.keyboard.press("Escape")
+    expect(tour).to_have_count(0)
+    assert again.evaluate("localStorage.getItem('fusion-lens-tour')") == "done"
+    assert again.locator("[data-tour]").count() == 0

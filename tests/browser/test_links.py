@@ -23,44 +23,50 @@ from app.state.link_fields import Field, one_of
 
 
 def build(context: TabContext) -> None:
-    lesson = gr.Radio(["one", "two"], value="one", label="Lesson", elem_id="lesson")
-    field = Field("lesson", one_of("one", "two"), "one")
-    context.links.add({"lesson": LinkedControl(lesson, field)})
+    chapter = gr.Radio(["one", "two"], value="one", label="Chapter", elem_id="chapter")
+    field = Field("chapter", one_of("one", "two"), "one")
+    context.links.add({"chapter": LinkedControl(chapter, field)})
 
 
-TAB = Tab("Lessons", order=99, build=build)
+TAB = Tab("Chapters", order=99, build=build)
 """
 
 
 @pytest.fixture(scope="module")
-def site_with_lessons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("lessons")
-    with added_tab(folder / "added", "lessons", _TAB):
+def site_with_chapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("chapters")
+    with added_tab(folder / "added", "chapters", _TAB):
         yield from serve(load_collection(tiny_collection(folder / "tiny")))
 
 
 def test_a_link_holds_and_restores_the_controls_of_two_tabs(
-    site_with_lessons: Site, visit: Open
+    site_with_chapters: Site, visit: Open
 ) -> None:
-    page = visit(f"{site_with_lessons.address}{NO_ANSWERS}&lesson=two")
-    page.get_by_role("tab", name="Lessons").click()
-    lesson = page.locator("#lesson")
-    expect(lesson.get_by_label("two")).to_be_checked()
+    page = visit(f"{site_with_chapters.address}{NO_ANSWERS}&chapter=two")
+    page.get_by_role("tab", name="Chapters").click()
+    chapter = page.locator("#chapter")
+    expect(chapter.get_by_label("two")).to_be_checked()
     page.get_by_role("tab", name="Explore").click()
     ask(page, "How many apples?")
     settled(page)
     page.wait_for_function("location.search.includes('q=How+many+apples')")
-    assert "lesson=two" in page.url
+    assert "chapter=two" in page.url
 
-    page.get_by_role("tab", name="Lessons").click()
-    lesson.get_by_label("one").check()
-    page.wait_for_function("!location.search.includes('lesson')")
+    page.get_by_role("tab", name="Chapters").click()
+    chapter.get_by_label("one").check()
+    page.wait_for_function("!location.search.includes('chapter')")
     assert "q=How+many+apples%3F" in page.url and "answers=" in page.url
-    lesson.get_by_label("two").check()
-    page.wait_for_function("location.search.includes('lesson=two')")
+    chapter.get_by_label("two").check()
+    page.wait_for_function("location.search.includes('chapter=two')")
     # What is copied is the address of both tabs, also where one of them changed afterwards.
     page.get_by_role("tab", name="Explore").click()
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#export .message")).to_have_text("Copied the link")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert "q=How+many+apples%3F" in copied and "lesson=two" in copied
+    assert "q=How+many+apples%3F" in copied and "chapter=two" in copied
+    # But for what opens another tab.
+    page.evaluate("history.replaceState(null, '', `${location.href}&lesson=layer`)")
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function(
+        "navigator.clipboard.readText().then(one => !one.includes('lesson') && one.includes('q='))"
+    )

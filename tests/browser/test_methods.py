@@ -1,4 +1,4 @@
-"""The Methods tab in a browser."""
+"""The Methods and Adapters tabs in a browser."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ import pytest
 from playwright.sync_api import expect
 
 from analysis.methods import methods
-from tests.browser.conftest import NO_ANSWERS, SHORT, Open, Site, ask, settled, violations
+from tests.browser.conftest import SHORT, Open, Site, ask, settled, violations
 
 pytestmark = pytest.mark.browser
 
 
-def test_an_answer_leads_to_its_method_in_the_list(site: Site, visit: Open) -> None:
+def test_methods_and_adapters_are_shown_for_what_they_are(site: Site, visit: Open) -> None:
     page = visit(site.address + SHORT, dark=True, width=375)
+    # Methods are searched by typing.
+    page.get_by_role("button", name="Adapters, lens and answers").click()
+    box = page.locator("#methods input")
+    box.click()
+    box.press_sequentially("arr")
+    page.get_by_role("option", name="Arrow").click()
+    expect(page.locator("#methods .token")).to_have_text(["Base", "qa-FLoRA", "Arrow"])
+    # An answer leads to its method in the list.
     ask(page, "¿Cuántas manzanas?")
     settled(page)
-    page.get_by_role("button", name="About the method qa-FLoRA").click()
+    page.locator("#answers").get_by_role("button", name="About the method qa-FLoRA").click()
     heading = page.get_by_role("heading", name="qa-FLoRA", exact=True)
     expect(heading).to_be_focused()
     expect(heading).to_be_in_viewport()
@@ -30,12 +38,15 @@ def test_an_answer_leads_to_its_method_in_the_list(site: Site, visit: Open) -> N
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert violations(page) == []
-
-
-def test_methods_are_searched_by_typing(site: Site, visit: Open) -> None:
-    page = visit(site.address + NO_ANSWERS)
-    box = page.locator("#methods input")
-    box.click()
-    box.press_sequentially("arr")
-    page.get_by_role("option", name="Arrow").click()
-    expect(page.locator("#methods .token")).to_have_text(["Arrow"])
+    # Each adapter is shown for what it is, in the other theme.
+    page.get_by_role("button", name="Switch between light and dark").click()
+    page.evaluate("FusionLens.openTab('Adapters')")
+    cards = page.locator("#adapters-list .adapter")
+    expect(cards).to_have_count(len(site.collection.adapters))
+    expect(cards.first).to_contain_text("LoRA, rank 4, alpha 8, scaling 2")
+    expect(cards.first.get_by_role("img")).to_have_count(1)
+    # Visitors of this server may not add adapters.
+    expect(page.locator("#adapter-place")).to_have_count(0)
+    expect(page.get_by_role("button", name="Remove")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert violations(page) == []

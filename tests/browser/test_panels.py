@@ -9,19 +9,20 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from analysis.inference.decoding.steps import Step, Token
+from app.state.answer import Heading
 from app.state.answer_stream import AnswerStream
-from app.state.answers_panel import Heading
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
 from app.views.grid import grid_views
 from app.views.grid.grid_panel import GridPanel, grid_panel
 from app.views.masthead_panel import MastheadPanel
 from app.widgets.panels import encode
-from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, violations
+from tests.browser.conftest import NO_ANSWERS, Open, Site, Visitors, ask, violations
 
 pytestmark = pytest.mark.browser
 
 _MOUNT = """kind => {
+    document.getElementById("own")?.remove();
     const root = document.createElement("div");
     root.className = `fl fl-${kind}`;
     root.id = "own";
@@ -32,11 +33,6 @@ _MOUNT = """kind => {
         window.give = (value) => { props.value = value; callback(); };
     });
 }"""
-
-
-@pytest.fixture
-def page(site: Site, visit: Open) -> Page:
-    return visit(site.address)
 
 
 def _panel(page: Page, kind: str) -> Locator:
@@ -57,7 +53,9 @@ def _stream(run: int, *steps: tuple[Token, ...]) -> AnswerStream:
     return answer_stream
 
 
-def test_answers_show_each_token_and_the_first_difference_without_a_mouse(page: Page) -> None:
+def test_panels_show_what_they_are_given(site: Site, visit: Open) -> None:
+    page = visit(site.address)
+    # Answers show each token and the first difference without a mouse.
     panel = _panel(page, "answers")
     first = Token(0, 5, "a", "a", 0.5, None), Token(1, 5, "a", "a", 0.25, None)
     then = Token(0, 6, " b", " b", 0.5, None), Token(1, 1, "<eos>", "", 0.125, "end token")
@@ -87,8 +85,7 @@ def test_answers_show_each_token_and_the_first_difference_without_a_mouse(page: 
     _give(page, _stream(1).panel())
     expect(panel.locator(".t")).to_have_count(0)
 
-
-def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
+    # A selection stays where the keys have gone meanwhile.
     weights = ((0.5, 0.5), (0.4, 0.6), (0.3, 0.7))
     snapshot = Snapshot(
         "1", "q", ("a", "b"), ("A", "B"), weights, weights, (0.5,) * 3, ViewSettings()
@@ -111,9 +108,13 @@ def test_selection_stays_where_the_keys_have_gone_meanwhile(page: Page) -> None:
     expect(selected).to_have_text("0.70")
     _give(page, shown((1, 0), "2"))
     expect(selected).to_have_text("0.40")
+    # Replies to two strokes may overtake each other: the older one draws nothing.
+    for moment in (12, 11):
+        painted = dataclasses.replace(shown((1, 0), "2"), note=f"at {moment}", moment=moment)
+        _give(page, painted)
+    expect(panel.locator(".note")).to_have_text("at 12")
 
-
-def test_screen_readers_get_each_step_and_not_every_percent(page: Page) -> None:
+    # Screen readers get each step and not every percent.
     panel = _panel(page, "masthead")
     announced = panel.locator("[role=status]")
     for share in (0.1, 0.2):
@@ -123,11 +124,11 @@ def test_screen_readers_get_each_step_and_not_every_percent(page: Page) -> None:
 
 
 def test_without_its_script_a_picture_says_so_and_the_numbers_are_there(
-    page: Page, site: Site, visit: Open
+    site: Site, visit: Open, visitors: Visitors
 ) -> None:
     script = re.compile("fusion-lens/plotly")
-    page.context.route(script, lambda route: route.fulfill(body=""))
-    page = visit(site.address + NO_ANSWERS, beside=page)
+    visitors.coming().context.route(script, lambda route: route.fulfill(body=""))
+    page = visit(site.address + NO_ANSWERS)
     ask(page, "How many apples?")
     for name in ("grid", "profile"):
         expect(page.locator(f"#{name} .figure")).to_contain_text("cannot be drawn")

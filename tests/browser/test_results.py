@@ -34,7 +34,11 @@ def results_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def _open(page: Page) -> None:
-    page.get_by_role("tab", name="Results").click()
+    tab = page.get_by_role("tab", name="Results")
+    if not tab.is_visible():  # it stands in the menu of further tabs on a phone
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown").get_by_role("button", name="Results")
+    tab.click()
 
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 375)])
@@ -74,12 +78,10 @@ def test_a_visitor_reads_the_results(
     expect(page.locator("#results-differences .fl-panel tbody tr").first).to_be_visible()
     expect(scores.locator("td", has_text="–").first).to_be_visible()
     assert violations(page, rules) == []
-
-
-def test_items_are_added_and_open_in_explore(results_site: Site, visit: Open) -> None:
-    page = visit(results_site.address + NO_ANSWERS)
-    _open(page)
-    items = page.locator("#results-items")
+    if dark:
+        return
+    # Items are added, and open in Explore.
+    page.get_by_label("All five adapters on", exact=True).check()
     expect(items.locator("button.question")).to_have_count(20)
     items.get_by_role("button", name="more").click()
     expect(items.locator("button.question")).to_have_count(40)

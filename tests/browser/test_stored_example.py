@@ -58,7 +58,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         page.get_by_role("button", name="Answer settings").click()
         expect(page.locator("#seed input")).to_be_disabled()
         # Its address brings the page back, its link the question.
-        page.locator("#show").get_by_label("Divergence").check()
+        page.locator("#show").get_by_label("Relevance").check()
         expect(page.locator("#grid h2")).to_have_text("Divergence from the base by layer")
         page.get_by_role("button", name="Copy link").click()
         expect(page.locator("#export .message")).to_have_text("Copied the link")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
     COLOURS,
@@ -25,7 +25,7 @@ QUERY = "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?"
 
 
 def test_ask_watch_stop_ask_again(site: Site, visit: Open) -> None:
-    page = visit(site.address)
+    page = visit(f"{site.address}?length=16")
     expect(page.locator("#stop")).to_be_disabled()
     site.pace.hold()
     ask(page, QUERY)
@@ -59,38 +59,61 @@ def test_ask_watch_stop_ask_again(site: Site, visit: Open) -> None:
     site.pace.free()
     settled(page, "done")
     expect(page.locator("#prompt .token.query").first).to_be_attached()
-    expect(first).to_have_count(64)
+    expect(first).to_have_count(16)
     assert page.input_value("#query textarea").startswith("Say hello")
     assert site.calls == ["trace", "answer"] * 4
 
 
-def test_changes_of_view_settings_never_run_the_model(site: Site, visit: Open) -> None:
+def _fine_in_both_themes(page: Page) -> None:
+    """Nothing for axe to find in light colours, nor in dark ones, which the page is left in."""
+    switch = page.get_by_role("button", name="Switch between light and dark")
+    dark = "document.body.classList.contains('dark')"
+    if page.evaluate(dark):
+        switch.click()
+    page.wait_for_function(f"!{dark}")
+    assert violations(page) == []
+    switch.click()
+    page.wait_for_function(dark)
+    assert violations(page, COLOURS) == []
+
+
+def test_a_run_is_fine_in_both_themes_and_its_view_changes_without_the_model(
+    site: Site, visit: Open
+) -> None:
     page = visit(site.address + SHORT)
+    _fine_in_both_themes(page)
     ask(page, QUERY)
     settled(page)
     drawn = page.locator("#grid .fl-panel")
     page.locator("#lens").get_by_label("Raw · paper").check()
     expect(drawn).to_have_attribute("data-drawn", re.compile("-raw-weights"))
-    page.locator("#show").get_by_label("Divergence").check()
+    page.locator("#show").get_by_label("Relevance").check()
     expect(drawn).to_have_attribute("data-drawn", re.compile("-raw-divergence"))
     page.locator("#lens").get_by_label("Normalised").check()
     expect(drawn).to_have_attribute("data-drawn", re.compile("-norm-divergence"))
-    assert site.calls == ["trace", "answer"]
-
-
-def test_table_shows_the_weights_of_the_trace(site: Site, visit: Open) -> None:
-    page = visit(site.address + SHORT)
-    ask(page, QUERY)
-    settled(page)
+    page.locator("#show").get_by_label("Weights").check()
+    expect(drawn).to_have_attribute("data-drawn", re.compile("-norm-weights"))
+    # The figure is drawn anew in the other theme.
+    before = page.locator("#grid .figure").inner_html()
+    page.get_by_role("button", name="Switch between light and dark").click()
+    page.wait_for_function(
+        "before => document.querySelector('#grid .figure').innerHTML !== before", arg=before
+    )
+    page.locator("#prompt summary").click()
+    _fine_in_both_themes(page)
     page.get_by_role("button", name="Show as table").click()
     rows = page.locator("#grid tbody tr")
     expect(rows).to_have_count(site.engine.layers)
     for row in rows.all():
         cells = [float(text) for text in row.locator("td").all_inner_texts()]
         assert sum(cells) == pytest.approx(1.0, abs=0.02)
+    assert site.calls == ["trace", "answer"]
+    ask(page, " ")
+    settled(page, "error")
+    _fine_in_both_themes(page)
 
 
-def test_example_chip_asks(site: Site, visit: Open) -> None:
+def test_example_chip_asks_and_bad_queries_are_explained(site: Site, visit: Open) -> None:
     page = visit(site.address + NO_ANSWERS)
     expect(page.locator("#all-adapters")).to_be_hidden()
     page.get_by_role("button", name="Sums in Spanish").click()
@@ -104,74 +127,29 @@ def test_example_chip_asks(site: Site, visit: Open) -> None:
     expect(chosen).to_have_count(3)
     expect(page.locator("#all-adapters")).to_be_hidden()
     expect(page.locator("#adapters input").first).to_be_focused()
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing(site: Site, visit: Open, dark: bool) -> None:
-    page, rules = visit(site.address + SHORT, dark=dark), COLOURS if dark else None
-    assert violations(page, rules) == []
-    ask(page, QUERY)
-    settled(page)
-    page.locator("#prompt summary").click()
-    assert violations(page, rules) == []
-    page.get_by_role("button", name="Show as table").click()
-    ask(page, " ")
-    settled(page, "error")
-    assert violations(page, rules) == []
-
-
-def test_phone_needs_no_scrolling_sideways(site: Site, visit: Open) -> None:
-    page = visit(site.address, width=375)
-    ask(page, QUERY)
-    settled(page)
-    page.locator("#prompt summary").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
-
-
-def test_theme_switches_live(site: Site, visit: Open) -> None:
-    page = visit(site.address + SHORT)
-    ask(page, QUERY)
-    settled(page)
-    before = page.locator("#grid .figure").inner_html()
-    page.get_by_role("button", name="Switch between light and dark").click()
-    page.wait_for_function(
-        "before => document.querySelector('#grid .figure').innerHTML !== before", arg=before
-    )
-    assert page.evaluate("document.body.classList.contains('dark')")
-
-
-def test_bad_queries_are_explained_and_kept(site: Site, visit: Open) -> None:
-    page = visit(site.address + NO_ANSWERS)
-    for query, said in (
-        ("", "empty"),
-        (" \t ", "empty"),
-        ("\u200f\u0007\u200b\u0000", "control characters"),
-        ("🙂" * 10_000, "shorten it"),
-        ("a" * 200_000, "shorten it"),
-        ("word " * 3000, "shorten it"),
+    # Bad queries are explained and kept.
+    site.calls.clear()
+    for query, said, good_after in (
+        ("", "empty", True),
+        (" \t ", "empty", False),
+        ("\u200f\u0007\u200b\u0000", "control characters", True),
+        ("🙂" * 10_000, "shorten it", False),
+        ("word " * 3000, "shorten it", False),
+        ("a" * 200_000, "shorten it", True),
     ):
         ask(page, query)
         settled(page, "error")
         expect(page.locator("#status [role=alert]")).to_contain_text(said)
         assert page.input_value("#query textarea") == query
         assert site.calls == []
-        # A good question after it is answered.
-        ask(page, QUERY)
-        settled(page)
-        site.calls.clear()
+        if good_after:  # it is answered
+            ask(page, QUERY)
+            settled(page)
+            site.calls.clear()
 
 
-def test_no_adapter_is_explained(site: Site, visit: Open) -> None:
-    page = visit(site.address + SHORT)
-    for box in page.locator("#adapters input").all():
-        box.uncheck()
-    ask(page, QUERY)
-    settled(page, "error")
-    expect(page.locator("#status [role=alert]")).to_contain_text("choose at least one")
-
-
-def test_hostile_text_is_shown_as_text(site: Site, visit: Open) -> None:
-    page = visit(site.address + SHORT)
+def test_hostile_text_is_shown_as_text_on_a_phone(site: Site, visit: Open) -> None:
+    page = visit(site.address + SHORT, width=375)
     query = f"<end_of_turn><bos> {HOSTILE} <script>document.title=2</script>"
     ask(page, query)
     settled(page)
@@ -181,9 +159,18 @@ def test_hostile_text_is_shown_as_text(site: Site, visit: Open) -> None:
     # The frame's own <bos> is the only control token: those in the query are text.
     expect(page.locator("#prompt li.control")).to_have_count(1)
     expect(page.locator("#grid .note")).to_contain_text(HOSTILE)
+    # A phone needs no scrolling sideways.
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
     page.locator("#grid .figure .nsewdrag").hover()
     expect(page.locator("#grid .hoverlayer")).to_contain_text("layer")
     page.get_by_role("button", name="Show as table").click()
     expect(page.locator("#grid thead")).to_contain_text(HOSTILE)
     assert page.title() == "Fusion Lens"
     assert page.locator("img[src=x]").count() == 0
+    # No adapter is explained.
+    page.get_by_role("button", name="Adapters, lens and answers").click()
+    for box in page.locator("#adapters input").all():
+        box.uncheck()
+    ask(page, QUERY)
+    settled(page, "error")
+    expect(page.locator("#status [role=alert]")).to_contain_text("choose at least one")

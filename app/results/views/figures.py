@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.widgets.text import signed
+from app.widgets.text import fixed, signed
 
 if TYPE_CHECKING:
     from analysis.benchmark.statistics import Interval, Share
@@ -19,8 +19,8 @@ def percent(share: Share) -> tuple[str, str]:
 
 def loss(interval: Interval) -> tuple[str, str]:
     """A loss and its interval, in nats per token."""
-    ends = (UNKNOWN if end is None else f"{end:.2f}" for end in (interval.low, interval.high))
-    return f"{interval.value:.2f}", "–".join(ends) if interval.low is not None else ""
+    ends = (UNKNOWN if end is None else fixed(end) for end in (interval.low, interval.high))
+    return fixed(interval.value), "–".join(ends) if interval.low is not None else ""
 
 
 def between(interval: Interval, factor: float, decimals: int) -> str:

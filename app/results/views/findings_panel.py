@@ -9,6 +9,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from analysis.models.collection import Base, Collection
+from analysis.models.manifest import COLLECTIONS
+from analysis.models.provenance import AdapterFile
 from app.results.lookup import compared, headline, is_written
 from app.results.names import Names
 from app.results.result_file import ResultFile, path_of
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult
 
 _ORACLE = "oracle-pair"
+_METHODS = "base,adapter:*,static,sum,qa-flora"
+_TASKS = COLLECTIONS.parent / "tasks"
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def _clause(run: BenchmarkResult, names: Names) -> str:
 def _scope(run: BenchmarkResult, names: Names) -> tuple[str, Sequence[Comparison]]:
     """The tasks that the sentence is about, by name, and their comparisons.
 
-    Tasks with written answers where there are some: shares of right options are often near chance.
+    Tasks with written answers where there are some: shares of right options often hardly differ.
     """
     written = {task.task for task in run.tasks if is_written(task)}
     wanted = written or {task.task for task in run.tasks}
@@ -189,10 +193,15 @@ def _details(results: JoinedResults) -> tuple[tuple[str, str], ...]:
         ("Versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
         *((f"Task {task.name}", f"SHA-256 {task.sha256}") for task in settings.tasks),
         *((f"Base {file.name}", f"SHA-256 {file.sha256}") for file in made.base_files),
-        *((f"Adapter {place}", f"SHA-256 {file.sha256}")
+        *((f"Adapter {place}", _digests(file))
           for place, file in enumerate(made.adapters, start=1)),
     ]  # fmt: skip
     return tuple((text.plain(name), text.plain(value)) for name, value in rows)
+
+
+def _digests(file: AdapterFile) -> str:
+    configured = f", of its configuration {file.config_sha256}" if file.config_sha256 else ""
+    return f"SHA-256 {file.sha256}{configured}"
 
 
 def _chosen(run: BenchmarkResult) -> str:
@@ -212,9 +221,32 @@ def _commands(collection: Collection) -> tuple[str, ...]:
         if bundled
         else " --collection COLLECTION"
     )
-    start = f"python -m analysis benchmark --tasks assets/tasks/*_test.jsonl{of}"
+    files = _files(collection)
+    if not files:
+        # No file of the project has a pair in this collection; one's own task files have none here.
+        return (
+            f"python -m analysis benchmark --tasks assets/tasks/*_test.jsonl{of} "
+            f"--methods {_METHODS} --all --out runs/all",
+            f"python -m analysis benchmark --join runs/all --out {place}",
+        )
+    start = f"python -m analysis benchmark --tasks {' '.join(files)}{of} --methods {_METHODS}"
     return (
-        f"{start} --all --out runs/all",
+        f"{start},{_ORACLE} --all --out runs/all",
         f"{start} --pair --out runs/pair",
         f"python -m analysis benchmark --join runs/all runs/pair --out {place}",
     )
+
+
+def _files(collection: Collection) -> list[str]:
+    """The project's test files of a language and a task for which the collection has adapters.
+
+    Their names say both; `--pair` refuses items without a pair.
+    """
+
+    def tags(kind: str) -> list[str]:
+        found = [entry.tag for entry in collection.adapters if entry.kind == kind and entry.tag]
+        return [tag for tag in dict.fromkeys(found) if found.count(tag) == 1]
+
+    names = (f"{language}_{task}_test.jsonl" for language in tags("language")
+             for task in tags("task"))  # fmt: skip
+    return [f"assets/tasks/{name}" for name in names if (_TASKS / name).is_file()]

@@ -60,9 +60,9 @@ def losses(run: BenchmarkResult, names: Names, tag: str) -> ScoreTable:
         tag,
         loss=True,
         title="Loss of the right answer, in nats per token",
-        sentence="Lower is better. Where a domain is beyond the base model, shares of right "
-        "options stay near chance, and this loss still tells the methods apart. The interval is "
-        "by bootstrap over clusters of items.",
+        sentence="Lower is better. Where a domain is hard for the base model, shares of right "
+        "options hardly differ, and this loss still tells the methods apart. The interval is by "
+        "bootstrap over clusters of items.",
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NEGLIGIBLE, NORMALISATIONS
+from analysis.measure.signals import signals
 from analysis.measure.trace import BOTH, MEAN
 from app.widgets import text
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.measure.cell_explanation import CellExplanation, TokenChange
@@ -67,6 +69,7 @@ class ExplanationPanel:
         tokens: The most probable tokens of base and adapter.
         shares: The tokens with the largest shares of the divergence.
         note: How the cell is read.
+        moment: The page drops contents of an earlier moment than those that it shows.
     """
 
     cell: tuple[int, int] | None
@@ -76,6 +79,7 @@ class ExplanationPanel:
     tokens: tuple[TokenRow, ...]
     shares: tuple[ShareRow, ...]
     note: str
+    moment: int = field(default=0, compare=False)
 
     @classmethod
     def empty(cls, note: str = "") -> ExplanationPanel:
@@ -99,7 +103,7 @@ def explanation_panel(
     steps = (*arithmetic(grid_view.snapshot, layer, adapter), *grid_view.steps(layer, adapter))
     return ExplanationPanel(
         cell=(layer, adapter),
-        title=f"Layer {layer} · {label}",
+        title=say("Layer {layer} · {adapter}", layer=layer, adapter=label),
         adapter=label,
         arithmetic=steps,
         tokens=() if cell is None else _tokens(cell),
@@ -114,14 +118,41 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
     view_settings = snapshot.view_settings
     rule = NORMALISATIONS[view_settings.normalisation]
     metric = metrics()[view_settings.metric]
-    mean = "mean of " if view_settings.position in (BOTH, MEAN) else ""
-    lines = [
-        "p, q: probability of each next token without (p) and with (q) the adapter",
-        f"{metric.label}: {mean}{metric.formula} = "
-        f"{text.number(values[adapter])}{view_settings.unit}",
-    ]
+    mean = view_settings.position in (BOTH, MEAN)
+    signal = signals()[view_settings.signal]
+    usual = snapshot.usual[layer][adapter] if snapshot.usual else 1.0
+    found = f"{text.number(values[adapter] * usual)}{view_settings.signal_unit}"
+    if signal.of_trace:
+        label, formula = (
+            (signal.label, signal.formula) if signal.formula else (metric.label, metric.formula)
+        )
+        lines = [
+            say("p, q: probability of each next token without (p) and with (q) the adapter"),
+            _found(label, formula, found, mean=mean),
+        ]
+    else:
+        lines = [
+            say("x: what each module reads in the base alone, at each token of the query"),
+            _found(signal.label, signal.formula, found, mean=True),
+        ]
+    if snapshot.usual:
+        lines.append(
+            say(
+                "over its usual, the mean of neutral queries: {found} / {usual} = {value}",
+                found=found,
+                usual=text.number(usual),
+                value=text.number(values[adapter]),
+            )
+        )
     if max(values) <= NEGLIGIBLE:
-        return [*lines, f"No adapter moves the base here, so each gets 1/{len(values)} = {weight}"]
+        return [
+            *lines,
+            say(
+                "No adapter moves the base here, so each gets 1/{count} = {weight}",
+                count=len(values),
+                weight=weight,
+            ),
+        ]
     terms = values
     if rule.terms is not None:
         import torch
@@ -129,17 +160,25 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
         (terms,) = rule.terms_of(torch.tensor([values]), view_settings.temperature).tolist()
     if rule.name != "sum":
         at = f", T = {view_settings.temperature:g}" if rule.uses_temperature else ""
-        lines.append(f"{rule.label.lower()}: {rule.formula}{at}. {rule.remark}".strip())
+        remark = f" {rule.remark}" if rule.remark else ""
+        lines.append(say(rule.label.lower()) + f": {rule.formula}{at}.{remark}")
     named = [
         f"{text.short(label, 16)} {_written(term)}"
         for label, term in zip(snapshot.labels, terms, strict=True)
     ]
     total = _written(sum(terms))
-    lines.append(f"sum: {' + '.join(named)} = {total}")
+    lines.append(say("sum: {terms} = {total}", terms=" + ".join(named), total=total))
     share = f"{_written(terms[adapter])} / {total}"
     if rule.uniform_share:
         share = f"{1 - rule.uniform_share:g} · {share} + {rule.uniform_share:g} / {len(values)}"
     return [*lines, f"{share} = {weight}"]
+
+
+def _found(label: str, formula: str, found: str, *, mean: bool) -> str:
+    """The line of a formula and its result."""
+    if mean:
+        formula = say("mean of {formula}", formula=formula)
+    return say("{label}: {formula} = {found}", label=say(label), formula=formula, found=found)
 
 
 def _written(term: float) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from app.state.presets import presets
+from app.state.painting.presets import presets
+from app.state.settings.wording import described
 from app.state.snapshot import Snapshot
 from app.views.grid.grid_views import WEIGHTS_TITLE, GridView
 from app.widgets import heatmaps, text
 from app.widgets.heatmaps import Figure
+from app.widgets.words.said import joined, say
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class GridPanel:
         paintable: Whether a click paints a cell.
         figure: For Plotly.
         answer_note: How answers from divergences differ from the grid; empty if they do not.
+        other_adapters: Whether the answers were given with other adapters.
         presets: The texts of the buttons that paint presets.
+        moment: The page drops contents of an earlier moment than those that it shows.
     """
 
     id: str
@@ -58,7 +62,9 @@ class GridPanel:
     paintable: bool
     figure: Figure
     answer_note: str = ""
+    other_adapters: bool = False
     presets: Sequence[str] = ()
+    moment: int = field(default=0, compare=False)
 
     @classmethod
     def empty(cls, sentence: str = "") -> GridPanel:
@@ -104,19 +110,29 @@ def grid_panel(
     snapshot, labels, cells = grid_view.snapshot, grid_view.labels, grid_view.cells
     layers, painting = snapshot.visible_layers, snapshot.view_settings.show == "what-if"
     descriptions = [
-        [f"layer {layer}, {label}: {number}" for label, number in zip(labels, row, strict=True)]
+        [
+            say("layer {layer}, {adapter}: {number}", layer=layer, adapter=label, number=number)
+            for label, number in zip(labels, row, strict=True)
+        ]
         for layer, row in zip(layers, cells, strict=False)
     ]
     hover = [
         [
-            "\n".join([f"layer {layer} · {snapshot.labels[place]}", *grid_view.hover(layer, place)])
+            joined(
+                "\n",
+                (
+                    say("layer {layer} · {adapter}", layer=layer, adapter=snapshot.labels[place]),
+                    *grid_view.hover(layer, place),
+                ),
+            )
             for place in grid_view.places
         ]
         for layer in layers
     ]
     notes = [
+        _shortlisted(snapshot),
         grid_view.note,
-        snapshot.view_settings.described(),
+        described(snapshot.view_settings),
         snapshot.view_settings.span_fault(snapshot.layers) or text.focus(layers, snapshot.layers),
     ]
     figure = heatmaps.grid(
@@ -136,12 +152,12 @@ def grid_panel(
         id=snapshot.number,
         run=snapshot.run,
         title=grid_view.title,
-        tag="stored example" if stored else "",
+        tag=say("stored example") if stored else "",
         about=_about(snapshot, pinned),
         query=snapshot.query,
         caveat=grid_view.caveat,
         sentence=grid_view.sentence,
-        note=" ".join(note for note in notes if note),
+        note=joined(" ", [note for note in notes if note]),
         first=layers.start,
         layers=len(grid_view.values),
         columns=labels,
@@ -156,11 +172,27 @@ def grid_panel(
     )
 
 
+def _shortlisted(snapshot: Snapshot) -> str:
+    """Which adapters a shortlist left out, and why; empty if there is none."""
+    left_out = snapshot.left_out
+    if not left_out:
+        return ""
+    count = snapshot.width + len(left_out)
+    return say(
+        "A shortlist of {some} of {all} adapters is traced: those that are expected to change the "
+        "model most here, from one pass of the base and one token for each adapter. Left out: "
+        "{adapters}.",
+        some=snapshot.width,
+        all=count,
+        adapters=text.listed([text.plain(label) for label in left_out]),
+    )
+
+
 def _about(snapshot: Snapshot, pinned: Snapshot | None) -> list[tuple[str, str]]:
     """The question of the grid and the pinned question: the query box may hold another."""
-    about = [("for", _quoted(snapshot.query))]
-    if pinned is not None:
-        about.append(("pinned", _quoted(pinned.query)))
+    about = [(say("for"), _quoted(snapshot.query))]
+    if pinned is not None and pinned.query != snapshot.query:
+        about.append((say("pinned"), _quoted(pinned.query)))
     return about
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.state.settings.view_settings import ViewSettings
+from app.state.settings.wording import differences
 from app.state.snapshot import Difference, Numbers, Snapshot, difference
 from app.widgets import text
+from app.widgets.words.said import joined, say
 
-WEIGHTS_TITLE = "How much each adapter changes the model, layer by layer"
+WEIGHTS_TITLE = say("How much each adapter changes the model, layer by layer")
 
-_CAVEAT = "A large share means that an adapter changes the model much, not that it knows more."
-_CERTAIN = "the model is certain: shares mean nothing"
+_CAVEAT = say("A large share means that an adapter changes the model much, not that it knows more.")
+_CERTAIN = say("the model is certain: shares mean nothing")
 
 CellLines = Callable[[int, int], list[str]]
 """From a layer and an adapter's index to lines about its cell."""
@@ -103,20 +106,21 @@ def _weights(snapshot: Snapshot) -> GridView:
     clear = [snapshot.weights[layer] for layer in _clear(snapshot)]
     means = text.averages(clear)
     if clear and snapshot.width > 1:
-        note = f"{text.mean_weights(clear, snapshot.labels)} {note}".strip()
+        means_said = text.mean_weights(clear, snapshot.labels)
+        note = joined(" ", [one for one in (means_said, note) if one])
     return GridView(
         snapshot,
         title=WEIGHTS_TITLE,
-        measure="weight",
+        measure=say("weight"),
         sentence=leaders(snapshot, with_means=False),
         places=range(snapshot.width),
         values=in_visible_layers(snapshot, snapshot.weights),
-        written="{:.2f}".format,
+        written=text.fixed,
         hover=lambda layer, place: [
             _weight(snapshot, layer, place),
             _moved(snapshot, layer, place),
         ],
-        averages=[f"mean {text.percent(mean)}" for mean in means],
+        averages=[say("mean {share}", share=text.percent(mean)) for mean in means],
         greyed=greyed,
         note=note,
         caveat=_CAVEAT,
@@ -128,9 +132,9 @@ def _divergence(snapshot: Snapshot) -> GridView:
     movers = text.movers(values, snapshot.labels, view_settings.unit, snapshot.visible_layers)
     return GridView(
         snapshot,
-        title="Divergence from the base by layer",
+        title=_title(view_settings),
         measure=view_settings.measure,
-        sentence=f"{movers} The colours are on a logarithmic scale.",
+        sentence=joined(" ", (movers, say("The colours are on a logarithmic scale."))),
         places=range(snapshot.width),
         values=values,
         written=text.number,
@@ -139,29 +143,34 @@ def _divergence(snapshot: Snapshot) -> GridView:
             _weight(snapshot, layer, place),
         ],
         scale="divergence",
-        caveat="A large divergence means that an adapter changes the model much, not that it "
-        "knows more.",
+        caveat=say(
+            "A large number means that an adapter changes the model much, not that it knows more."
+        ),
     )
 
 
 def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
     def steps(layer: int, place: int) -> list[str]:
         weight = painted[layer][place]
-        return [] if weight == snapshot.weights[layer][place] else [f"painted weight: {weight:.2f}"]
+        same = weight == snapshot.weights[layer][place]
+        return [] if same else [say("painted weight: {weight}", weight=f"{weight:.2f}")]
 
     def hover(layer: int, place: int) -> list[str]:
-        own = [f"painted {painted[layer][place]:.2f}"] if steps(layer, place) else []
+        weight = f"{painted[layer][place]:.2f}"
+        own = [say("painted {weight}", weight=weight)] if steps(layer, place) else []
         return [*own, _weight(snapshot, layer, place), _moved(snapshot, layer, place)]
 
     return GridView(
         snapshot,
-        title="What-if weights by layer",
-        measure="painted weight",
-        sentence="Click or drag to paint, or select a cell with the arrow keys and press Enter; "
-        "Ctrl+Z takes a stroke back. Then press “Answer with these weights”.",
+        title=say("What-if weights by layer"),
+        measure=say("painted weight"),
+        sentence=say(
+            "Click or drag to paint, or select a cell with the arrow keys and press Enter; Ctrl+Z "
+            "takes a stroke back. Then press “Answer with these weights”."
+        ),
         places=range(snapshot.width),
         values=in_visible_layers(snapshot, painted),
-        written="{:.2f}".format,
+        written=text.fixed,
         hover=hover,
         steps=steps,
         scale="painted",
@@ -178,22 +187,28 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
 
     def steps(layer: int, place: int) -> list[str]:
         if place not in places:
-            return [f"The pinned run does not have {snapshot.labels[place]}: nothing to compare."]
+            label = snapshot.labels[place]
+            return [
+                say("The pinned run does not have {adapter}: nothing to compare.", adapter=label)
+            ]
         # With rounded numbers, so that a reader who repeats the sum gets the same result.
         new, before = round(snapshot.weights[layer][place], 3), round(old(layer, place), 3)
         return [
-            f"pinned: {before:.3f}",
+            say("pinned: {weight}", weight=f"{before:.3f}"),
             f"{new:.3f} − {before:.3f} = {text.signed(new - before, 3)}",
         ]
 
     def hover(layer: int, place: int) -> list[str]:
         new, before = snapshot.weights[layer][place], old(layer, place)
-        return [f"change {text.signed(new - before, 4)}", f"weight {new:.4f}, pinned {before:.4f}"]
+        return [
+            say("change {change}", change=text.signed(new - before, 4)),
+            say("weight {new}, pinned {old}", new=f"{new:.4f}", old=f"{before:.4f}"),
+        ]
 
     return GridView(
         snapshot,
-        title="Change from the pinned run by layer",
-        measure="change of weight",
+        title=say("Change from the pinned run by layer"),
+        measure=say("change of weight"),
         sentence=_compared(snapshot, pinned, changed),
         places=places,
         values=in_visible_layers(snapshot, changed.values) if changed else (),
@@ -210,17 +225,22 @@ def _compared(snapshot: Snapshot, pinned: Snapshot, changed: Difference | None) 
     """The change in words, or why there is none to show."""
     before = f"“{text.short(text.plain(pinned.query), 60)}”"
     if changed is None:
-        return (
-            f"Nothing to compare: this run and the pinned run {before} share no adapter. "
-            "Ask with an adapter of the pinned run, or unpin it."
+        return say(
+            "Nothing to compare: this run and the pinned run {before} share no adapter. Ask with "
+            "an adapter of the pinned run, or unpin it.",
+            before=before,
         )
-    settings = pinned.view_settings.differences_from(snapshot.view_settings)
+    settings = differences(pinned.view_settings, snapshot.view_settings)
     if settings:
-        before += f" (read with {settings})"
+        before = say("{before} (read with {settings})", before=before, settings=settings)
     labels = [snapshot.labels[place] for place in changed.places]
     if len(labels) < max(pinned.width, snapshot.width):
-        plural = "s" if len(labels) > 1 else ""
-        before += f", for the shared adapter{plural} {text.listed(labels)}"
+        shared = text.listed(labels)
+        before = (
+            say("{before}, for the shared adapters {adapters}", before=before, adapters=shared)
+            if len(labels) > 1
+            else say("{before}, for the shared adapter {adapters}", before=before, adapters=shared)
+        )
     clear = _clear(snapshot, pinned)
     return text.changes([changed.values[layer] for layer in clear], labels, before, clear)
 
@@ -244,10 +264,27 @@ def _greyed(*snapshots: Snapshot) -> tuple[list[int], str]:
 
 
 def _weight(snapshot: Snapshot, layer: int, place: int) -> str:
-    return f"weight {snapshot.weights[layer][place]:.4f}"
+    return say("weight {weight}", weight=f"{snapshot.weights[layer][place]:.4f}")
+
+
+def _title(view_settings: ViewSettings) -> str:
+    if view_settings.relative:
+        return say(
+            "{signal} over each adapter's usual, by layer", signal=say(view_settings.signal_label)
+        )
+    if view_settings.plain:
+        return say("Divergence from the base by layer")
+    return say("{signal} by layer", signal=say(view_settings.signal_label))
 
 
 def _moved(snapshot: Snapshot, layer: int, place: int) -> str:
-    return (
-        f"divergence {text.number(snapshot.divergence[layer][place])}{snapshot.view_settings.unit}"
+    view_settings, value = snapshot.view_settings, snapshot.divergence[layer][place]
+    if not snapshot.usual:
+        return joined(" ", (view_settings.signal_name, text.number(value) + view_settings.unit))
+    usual, unit = snapshot.usual[layer][place], view_settings.signal_unit
+    return say(
+        "{signal} {value} × its usual {usual}",
+        signal=view_settings.signal_name,
+        value=text.number(value),
+        usual=text.number(usual) + unit,
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import pytest
 
+from analysis.common.errors import InputError
 from analysis.inference.decoding.sampling import Sampling
 from analysis.models.manifest import load_collection
 from app.explore import control_column
@@ -19,13 +22,14 @@ from app.state import link_fields
 from app.state.link_fields import Field, LinkFields
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
 from app.views.export_panel import ExportPanel, Permalink
 from app.widgets.labels import labels_of
 from tests.tiny import tiny_collection
 
 NAMES = ("spanish", "math", "code")
+ANSWERS = AnswerSettings(("base", "qa-flora"), 32, Sampling(), "raw")
 SNAPSHOT = Snapshot(
     "stored",
     "How many?",
@@ -81,7 +85,7 @@ def test_a_link_restores_the_question_and_all_settings_of_a_run(permalinks: Perm
     link = _link(permalinks, session)
     again = Session()
     values, shown = permalinks.open(again, link)
-    assert again.linked and not shown
+    assert again.linked.waits and not shown
     assert (values["query"], values["adapters"]) == ("How many?", list(NAMES))
     assert view_settings_of(values) == session.view_settings
     assert answer_settings_of(values) == replace(
@@ -104,18 +108,80 @@ def test_a_link_brings_painted_weights_and_the_selected_cell(permalinks: Permali
     permalinks.open(again, given)
     again.show(snapshot)  # the run of the page before does not take them
     assert again.what_if is not None and not again.what_if.touched
-    assert again.take_linked()
+    assert again.take_query()
     again.show(snapshot)
     assert again.what_if.touched and again.what_if.weights == what_if.weights
     assert again.cell == session.cell
-    assert again.view_settings is not None and not again.linked_paint
+    assert again.view_settings is not None and not again.linked.paint
+
+
+def test_a_link_brings_the_pinned_run_and_the_collection(permalinks: Permalinks) -> None:
+    session = _session(ViewSettings("raw", metric="js"))
+    session.run = Run(2, "How many?", None, (), ANSWERS, None, None)  # type: ignore[arg-type]
+    session.pin()
+    session.view_settings = ViewSettings(show="difference")
+    session.show(replace(SNAPSHOT, query="And now?", view_settings=session.view_settings))
+    named = Permalinks(permalinks._fields, permalinks._view_service, name="tiny")
+    link = _link(named, session)
+    assert link["show"] == "difference" and link["collection"] == "tiny"
+    again = Session()
+    values, update = named.open(again, link)
+    # The page has no pin yet that it could show the difference from.
+    assert values["query"] == "And now?" and values["show"] == "weights" and not update
+    pin, show = again.take_pin()
+    assert pin is not None and show == "difference" and again.take_pin() == (None, "")
+    assert pin["query"] == "How many?" and view_settings_of(pin) == ViewSettings("raw", metric="js")
+    assert answer_settings_of(pin).methods == ANSWERS.methods
+    # Another collection has other numbers, and the page says so where the server lacks it.
+    _, update = Permalinks(permalinks._fields, permalinks._view_service, name="other").open(
+        Session(), link
+    )
+    assert "made with the collection “tiny”, which this server does not have" in (
+        update["status"].notice
+    )
+
+
+def test_a_link_of_another_collection_leads_to_its_page(permalinks: Permalinks) -> None:
+    places = {"tiny": "/collections/tiny-0a/", "full": ""}
+
+    def address_of(name: str) -> str:
+        if name == "full":
+            raise InputError("This server shows 16 collections already.")
+        return places.get(name, "")
+
+    pages: Any = SimpleNamespace(address_of=address_of)
+    here = Permalinks(permalinks._fields, permalinks._view_service, name="here", pages=pages)
+    session = Session()
+    link = {"q": "a&b=c?", "collection": "tiny", "__theme": "dark"}
+    values, update = here.open(session, link, new_page=True)
+    assert not values and not session.linked.waits  # nothing is asked on the page that is left
+    assert update["status"].open == (
+        "/collections/tiny-0a/?q=a%26b%3Dc%3F&collection=tiny&__theme=dark"
+    )
+    _, update = here.open(session, {**link, "collection": "full"})
+    assert not update["status"].open and session.linked.waits
+    assert "16 collections already" in update["status"].notice
+    assert here.open(Session(), {**link, "collection": "here"})[1] == {}
+
+
+def test_a_link_tells_collections_on_one_base_apart(permalinks: Permalinks) -> None:
+    own, other = (
+        Permalinks(permalinks._fields, permalinks._view_service, name=f"base.own-{digest}")
+        for digest in ("0a0a0a0a", "1b1b1b1b")
+    )
+    link = _link(own, _session())
+    assert link["collection"] == "base.own-0a0a0a0a"
+    assert "status" not in own.open(Session(), link)[1]
+    assert "its numbers differ" in other.open(Session(), link)[1]["status"].notice
+    # A link of an earlier version holds no digest.
+    assert "status" not in own.open(Session(), {**link, "collection": "base"})[1]
 
 
 @pytest.mark.parametrize("written", ["math", "math:1", "math:3-1=1", "math:1=3", "math:1=nan", "="])
 def test_painted_cells_that_cannot_be_read_are_named(permalinks: Permalinks, written: str) -> None:
     values, update = permalinks.open(Session(), {"q": "How many?", "paint": written})
     assert "paint" not in values
-    assert "value of paint in the link is not valid" in update["status"].text
+    assert "value of paint in the link is not valid" in update["status"].notice
 
 
 def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> None:
@@ -125,10 +191,10 @@ def test_a_difference_to_a_pin_is_linked_as_weights(permalinks: Permalinks) -> N
 def test_a_link_without_a_question_changes_the_view_settings(permalinks: Permalinks) -> None:
     session = _session()
     values, shown = permalinks.open(session, {"show": "divergence", "seed": "many"})
-    assert "query" not in values and not session.linked
+    assert "query" not in values and not session.linked.waits
     assert session.view_settings == ViewSettings(show="divergence")
     assert shown["grid"].title == "Divergence from the base by layer"
-    assert "The value of seed in the link is not valid" in shown["status"].text
+    assert "The value of seed in the link is not valid" in shown["status"].notice
     assert permalinks.open(session, {"__theme": "dark"}) == ({}, {})
 
 

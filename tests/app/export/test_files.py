@@ -4,19 +4,29 @@ import io
 import json
 import re
 import sys
+import zipfile
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import torch
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from analysis.common.errors import InputError
 from analysis.inference.decoding.sampling import Sampling
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
 from analysis.models.manifest import load_collection
+from analysis.models.own_collection import adapter_entry, with_entries
 from app.export import files
+from app.export.adapter_file import write_adapter
+from app.server.downloads import Downloads
 from app.state.session import Session
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import difference
-from app.state.view_settings import ViewSettings
 from app.widgets.text import signed
 from tests.app.visit import Visit
 from tests.tiny import tiny_collection
@@ -61,6 +71,8 @@ def test_json_says_what_ran_and_how_and_from_what(visit: Visit, folder: Path) ->
     weights = folder / "adapters" / "math" / "adapter_model.safetensors"
     (math,) = (one for one in content["adapters"] if one["name"] == "math")
     assert math["sha256"] == sha256(weights.read_bytes()).hexdigest()
+    config = weights.with_name("adapter_config.json")
+    assert math["config_sha256"] == sha256(config.read_bytes()).hexdigest()
     (base,) = content["base"]["files"]
     assert base["sha256"] == sha256((folder / "base" / base["name"]).read_bytes()).hexdigest()
     assert str(folder) not in json.dumps(content)
@@ -120,8 +132,9 @@ def test_web_page_runs_nothing_and_asks_for_nothing(visit: Visit, folder: Path) 
             Sampling(0.9, 0.8, 5),
             True,
         ),
+        (ViewSettings(signal="change", relative=True), Sampling(), False),
     ],
-    ids=["paper", "mean", "sampled"],
+    ids=["paper", "mean", "sampled", "relative"],
 )
 def test_snippet_gives_the_exported_numbers_and_answers(
     visit: Visit,
@@ -171,7 +184,7 @@ def test_painted_weights_and_the_pin_are_taken_along_by_their_names(
     plain = json.loads(_export("json", visit, folder))
     assert plain["painted"] is None
     visit.view_service.paint(visit.session, 1, 0, 1.25, "cell")
-    snapshot, pinned = visit.session.snapshot, visit.session.pinned
+    snapshot, pinned = visit.session.snapshot, visit.session.pinned_snapshot
     assert snapshot is not None and pinned is not None
 
     content = json.loads(_export("json", visit, folder))
@@ -217,6 +230,8 @@ def test_saturated_layers_and_the_settings_of_the_answers_are_told(
         "metric": "kl",
         "normalisation": "sum",
         "temperature": 1.0,
+        "signal": "divergence",
+        "relative": False,
     }
 
 
@@ -250,3 +265,44 @@ def test_snippet_keeps_a_question_that_holds_its_own_imports(visit: Visit, folde
     assert "\nfrom analysis import Engine, load_collection\n" in written
     # It imports nothing that it does not use.
     assert "import replace" not in written
+
+
+def test_the_adapter_has_the_weights_of_the_page(
+    visit: Visit, folder: Path, tmp_path: Path
+) -> None:
+    visit.ask("How many apples?")
+    collection, engine = load_collection(folder), visit.loader.engine
+    assert engine is not None
+    snapshot = visit.session.snapshot
+    write_adapter(tmp_path / "a.zip", collection, visit.session, engine)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(tmp_path)
+    taken = tmp_path / "fusion-lens-how-many-apples"
+    wider = with_entries(collection, [adapter_entry(f"taken={taken}")])
+    both = engine.with_collection(wider)
+    prompt = both.prompt("How many apples?")
+    weights_LK = torch.tensor(snapshot.weights, dtype=torch.float64)
+    alone = ConstantWeights(("taken",), torch.ones(len(weights_LK), 1, dtype=torch.float64))
+    rows = [Row("fused", ConstantWeights(snapshot.adapters, weights_LK)), Row("taken", alone)]
+    fused, single = both.answer_losses([prompt] * 2, [both.answer_ids("Eight apples.")] * 2, rows)
+    assert torch.allclose(fused, single, rtol=1e-5)
+    card = (taken / "README.md").read_text(encoding="utf-8")
+    assert "weights of the page" in card and "How many apples?" in card
+    with pytest.raises(InputError, match="ask a question first"):
+        write_adapter(tmp_path / "b.zip", collection, Session(), engine)
+
+
+def test_downloads_keep_the_newest_files() -> None:
+    downloads = Downloads()
+    places = []
+    for number in range(6):
+        places.append(downloads.place(f"{number}.zip"))
+        places[-1][0].write_bytes(b"x")
+    client = TestClient(Starlette(routes=downloads.routes()))
+    path, address = downloads.place("name of.zip")
+    path.write_bytes(b"adapter")
+    answer = client.get(f"/{address}")
+    assert answer.content == b"adapter" and "name%20of.zip" in answer.headers["content-disposition"]
+    assert client.get(f"/{places[0][1]}").status_code == 404
+    assert client.get("/fusion-lens/file/../x").status_code == 404
+    assert not places[0][0].exists()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analysis.__main__ import parser
+from analysis.benchmark.entries import check_entries, selection
+from analysis.benchmark.joined import read_results, write_results
+from analysis.benchmark.results import BenchmarkResult
+from analysis.benchmark.tasks import read_tasks
+from analysis.commands import names_of
 from analysis.models.collection import Collection
 from analysis.models.manifest import COLLECTIONS, load_collection
 from app.results.names import Names
-from app.results.result_file import path_of, read
+from app.results.result_file import ResultFile, path_of, read
 from app.results.views.findings_panel import FindingsPanel, findings_panel
 from tests.made_results import write_result_file, write_tasks
 from tests.tiny import model as tiny_model
@@ -36,7 +44,26 @@ def test_without_a_file_the_page_says_how_to_make_one(collection: Collection) ->
     panel = findings(collection)
     assert panel.state == "missing" and "no results" in panel.sentence
     assert len(panel.commands) == 3 and "--join" in panel.commands[-1]
+    assert "oracle-pair" in panel.commands[0] and "--pair" in panel.commands[1]
     assert str(collection.folder) not in " ".join(panel.commands)
+
+
+@pytest.mark.parametrize("name", ["gemma-3-270m", "smollm2-135m", "tiny"])
+def test_the_printed_commands_are_accepted(
+    collection: Collection, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = collection if name == "tiny" else load_collection(COLLECTIONS / name)
+    monkeypatch.chdir(COLLECTIONS.parents[1])
+    panel = findings_panel(ResultFile(None), chosen, Names.of(chosen))
+    asked = {"gemma-3-270m": 9, "smollm2-135m": 1, "tiny": 6}[name]
+    for command in panel.commands[:-1]:
+        args = parser().parse_args(shlex.split(command)[3:])
+        assert len(args.tasks) == asked
+        methods = names_of(",".join(args.methods)) or ()
+        # Refuses methods that are not there, and items without a pair.
+        check_entries(read_tasks(args.tasks), methods, selection(chosen, args.pair, None), chosen)
+    join = parser().parse_args(shlex.split(panel.commands[-1])[3:])
+    assert [str(folder) for folder in join.join] == ["runs/all", "runs/pair"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": "fusion-lens/results", "version": 99}'])
@@ -56,6 +83,20 @@ def test_a_good_file_says_what_it_was_made_of(collection: Collection, tmp_path: 
 
 
 def test_other_adapters_are_named(collection: Collection, tmp_path: Path) -> None:
-    write_result_file(path_of(collection), collection, write_tasks(tmp_path))
+    path = path_of(collection)
+    write_result_file(path, collection, write_tasks(tmp_path))
+    results = read_results(path)
+    config = collection.adapters[0].folder / "adapter_config.json"
+    config.write_bytes(config.read_bytes() + b" ")
+    assert "other files of the adapters" in findings(collection).warning
+
+    def of_earlier_version(run: BenchmarkResult) -> BenchmarkResult:
+        made = run.settings.provenance
+        known = tuple(replace(one, config_sha256="") for one in made.adapters)
+        source = replace(made, adapters=known)
+        return replace(run, settings=replace(run.settings, provenance=source))
+
+    write_results(replace(results, runs=tuple(map(of_earlier_version, results.runs))), path)
+    assert findings(collection).warning == ""  # it does not know the configurations
     write_adapter(collection.adapters[0].folder, tiny_model(), seed=99)
     assert "other files of the adapters" in findings(collection).warning

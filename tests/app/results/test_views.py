@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -250,12 +249,3 @@ def _pairs(link: str) -> list[tuple[str, str]]:
     from urllib.parse import parse_qsl
 
     return parse_qsl(link, keep_blank_values=True)
-
-
-def test_the_page_starts_without_the_benchmark() -> None:
-    import subprocess
-    import sys
-
-    code = "import sys, app.results.tab; sys.exit('analysis.benchmark.joined' in sys.modules)"
-    root = Path(__file__).resolve().parents[3]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -10,7 +10,10 @@ import gradio as gr
 import pytest
 
 from analysis.common.errors import InputError
-from app.explore.handlers import Handlers as ExploreHandlers
+from app.explore.handlers.file_handlers import FileHandlers
+from app.explore.handlers.link_handlers import LinkHandlers
+from app.explore.handlers.request_handlers import RequestHandlers
+from app.explore.handlers.view_handlers import ViewHandlers
 from app.results.handlers import Handlers as ResultsHandlers
 from app.server.guard import guarded
 
@@ -46,7 +49,9 @@ def test_a_fault_of_ours_is_logged_and_not_shown(caplog: pytest.LogCaptureFixtur
     assert "secret" in caplog.text
 
 
-@pytest.mark.parametrize("handlers", [ExploreHandlers, ResultsHandlers])
+@pytest.mark.parametrize(
+    "handlers", [RequestHandlers, ViewHandlers, LinkHandlers, FileHandlers, ResultsHandlers]
+)
 def test_every_handler_but_those_of_requests_is_guarded(handlers: type) -> None:
     # Requests have a guard of their own; the others show failures, or cannot fail.
     own = {"stop", "select_all_adapters", "failed"}

@@ -10,8 +10,8 @@ from analysis.common.errors import InputError
 from app.server.loader import Loader
 from app.services.view_service import ViewService
 from app.state.session import Session
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
 
 
 def test_loading_waits_for_the_first_page() -> None:

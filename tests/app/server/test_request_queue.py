@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -48,3 +49,40 @@ def test_an_entry_is_removed_whatever_happens() -> None:
         raise KeyError
     with request_queue.entry() as entry:
         assert request_queue.position(entry, 0) == 0
+
+
+def test_a_newer_request_of_a_visitor_takes_the_place_of_the_older() -> None:
+    request_queue = RequestQueue(served=1)
+    with (
+        request_queue.entry("ada") as first,
+        request_queue.entry("grace") as other,
+        request_queue.entry("ada") as second,
+    ):
+        positions = [request_queue.position(one, 0) for one in (first, other, second)]
+        assert positions == [3, 0, 1], "the older is being ended and holds nobody up"
+    with request_queue.entry("ada") as entry:
+        assert request_queue.position(entry, 0) == 0
+
+
+def test_the_wait_is_told_by_the_requests_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    request_queue = RequestQueue(served=2, waiting=1)
+    with request_queue.entry() as first:
+        assert request_queue.position(first, 0) == 0
+        assert request_queue.expected(1) is None
+        now = 8.0
+    # Two are served at a time, 8 s each: one place is left every 4 s.
+    assert request_queue.expected(3) == 12.0
+    with request_queue.entry() as second:
+        request_queue.position(second, 0)
+        now = 12.0
+    assert request_queue.expected(1) == (8.0 + 0.25 * (4.0 - 8.0)) / 2
+    with (
+        request_queue.entry(),
+        request_queue.entry(),
+        request_queue.entry(),
+        pytest.raises(InputError, match="in about 4 s"),
+        request_queue.entry(),
+    ):
+        pass

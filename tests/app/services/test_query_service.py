@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import json
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +19,26 @@ from analysis import methods as method_files
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.sizes import size_of
+from analysis.engine import Engine
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.decoding.steps import Step
 from analysis.inference.head import Head
 from analysis.measure.metrics import metrics
-from analysis.measure.normalisation import NORMALISATIONS
+from analysis.measure.normalisation import NORMALISATIONS, normalise
 from analysis.measure.trace import POSITIONS
 from analysis.models.manifest import load_collection
-from app.export import files
+from app.export import checks, files
+from app.services.parting_service import show_parting
 from app.services.robustness_service import check_copies, check_variants
 from app.services.updates import Updates
-from app.state.answers_panel import AnswersPanel, Missing
+from app.state.answer import Missing
+from app.state.answers_panel import AnswersPanel
+from app.state.examples import load_examples
 from app.state.run import AnswerSettings, Run
 from app.state.session import Session
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
+from app.views.grid.explanation_panel import arithmetic
+from app.views.grid.grid_views import grid_view
 from tests.added import added_file
 from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
@@ -47,8 +56,9 @@ def shared_visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
 
 @pytest.fixture
 def visit(shared_visit: Visit) -> Visit:
-    """A new visitor of a page that is already served."""
+    """A new visitor of a page that is already served and has kept no answer."""
     shared_visit.session = Session()
+    shared_visit.engine.kept_answers.clear()
     return shared_visit
 
 
@@ -73,7 +83,7 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
             assert second.wait(60)
             yield next(steps)
             halfway.set()
-            while session.stopped < 1:
+            while session.tickets.ended < 1:
                 halfway.wait(0.01)
             yield from steps
 
@@ -98,7 +108,192 @@ def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
     )
     assert re.fullmatch(costs, detail)
     again = visit.ask(query)["status"].detail
-    assert again.startswith("trace: from the cache · divergence: from the cache · answers")
+    cached = "from the cache"
+    assert again == f"trace: {cached} · divergence: {cached} · answers: {cached}"
+
+
+def test_only_rows_that_have_not_answered_are_decoded(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[list[str]] = []
+    answer = visit.engine.answer
+
+    def counted(prompt: Any, rows: Any, **named: Any) -> Any:
+        decoded.append([row.name for row in rows])
+        return answer(prompt, rows, **named)
+
+    monkeypatch.setattr(visit.engine, "answer", counted)
+    first = visit.ask(QUERY, methods=("base", "qa-flora"))["answers"]
+    # Another lens changes one of the rows; the base has no weights to change.
+    visit.ask(QUERY, ViewSettings("raw"), methods=("base", "qa-flora"))
+    assert visit.session.answer_record is not None
+    assert [one.name for one in visit.session.answer_record.weights] == ["base", "qa-flora"]
+    visit.ask(QUERY, methods=("base", "qa-flora", "static"))
+    again = visit.ask(QUERY, methods=("base", "qa-flora"))["answers"]
+    assert decoded == [["base", "qa-flora"], ["qa-flora"], ["static"]]
+    assert [(row.text, row.end, row.first_difference) for row in again.rows] == [
+        (row.text, row.end, row.first_difference) for row in first.rows
+    ]
+    # Draws are kept with their seed; a longer answer is another answer.
+    for seed in (3, 3, 4):
+        visit.ask(QUERY, methods=("base",), sampling=Sampling(1.0, 1.0, seed))
+    visit.ask(QUERY, methods=("base",), new_tokens=5)
+    assert decoded[3:] == [["base"]] * 3
+
+
+def test_answers_are_compared_at_the_token_where_they_part(visit: Visit) -> None:
+    # A rule that weighs each token, and constants.
+    shown = visit.ask(QUERY, methods=("base", "arrow", "qa-flora"), new_tokens=8)["answers"]
+    reference = shown.rows[2]
+    for row in shown.rows[:2]:
+        at = row.first_difference
+        assert at is not None
+        steps = show_parting(visit.loader, visit.request_queue, visit.session, row.name)
+        panel = last(steps)["parting"]
+        assert panel.title == f"Where {row.label} and {reference.label} part"
+        for (label, _, listed), answer, other in zip(
+            panel.answers, (row, reference), (reference, row), strict=True
+        ):
+            assert label == answer.label and len(listed) in (5, 6)
+            # Decoding took the most probable token, and saw the same distribution.
+            said, shares = listed[0], [one.share for one in listed]
+            assert said.chosen and said.share == pytest.approx(answer.tokens[at][1], abs=1e-3)
+            assert said.text == answer.tokens[at][2] and shares == sorted(shares, reverse=True)
+            assert [one.text for one in listed if one.other] == [other.tokens[at][2]]
+    visit.session.begin()  # while answers grow, nothing ends them
+    assert not list(show_parting(visit.loader, visit.request_queue, visit.session, "base"))
+    visit.session.stop()
+    same = last(show_parting(visit.loader, visit.request_queue, visit.session, "qa-flora"))
+    assert "the same as the reference" in same["status"].text
+
+
+def test_ticking_adapters_divides_the_weights_anew_without_the_model(
+    visit: Visit, passes: Passes
+) -> None:
+    query = f"{QUERY} {id(visit.session)} divided"
+    visit.ask(query)
+    session, service = visit.session, visit.view_service
+    whole = session.snapshot
+    assert whole is not None and session.run is not None and len(passes.layers) == 1
+    service.select(session, 1, 2)
+    service.paint(session, 2, 2, 0.25, "cell")
+    before = session.cell
+    last(visit.query_service.every_token(session))
+    passes.layers.clear()
+    update, fault = service.choose_adapters(session, ("math", "code"))
+    narrow = session.snapshot
+    assert narrow is not None and not fault and narrow.adapters == ("math", "code")
+    for row, values in zip(narrow.weights, whole.divergence, strict=True):
+        assert row == pytest.approx([value / sum(values[1:]) for value in values[1:]], abs=1e-9)
+    # The selected and the painted cell stay those of their adapter.
+    assert before == (2, 2) and session.cell == (2, 1) and narrow.places == (1, 2)
+    assert session.what_if is not None and session.what_if.weights[2][1] == 0.25
+    note = update["grid"].answer_note
+    assert "among Math and Code" in note and "given with Spanish, Math and Code" in note
+    assert update["grid"].other_adapters and len(update["tokens"].charts[0].table.columns) == 3
+    assert passes.layers == []
+    # The same numbers as of a trace of these adapters alone.
+    own = visit.engine.divergence(visit.engine.trace(session.run.prompt, ("math", "code")))
+    assert narrow.divergence == tuple(map(tuple, own.values_LK.tolist())) and passes.layers == []
+    # Back to all; none at all is refused.
+    service.choose_adapters(session, tuple(visit.names))
+    assert session.snapshot is not None and session.snapshot.weights == whole.weights
+    assert "at least one" in service.choose_adapters(session, ())[1]
+    visit.names = ["math", "code"]
+    try:
+        visit.ask(f"{query} again")
+    finally:
+        visit.names = list(whole.adapters)
+    update, fault = service.choose_adapters(session, whole.adapters)
+    assert not update and fault == ("Spanish was not traced with this question: press Ask to add.")
+
+
+def test_a_token_of_the_prompt_is_read_once_and_then_kept(visit: Visit, passes: Passes) -> None:
+    query = f"{QUERY} {id(visit.session)} token"
+    visit.ask(query)
+    session, run = visit.session, visit.session.run
+    assert run is not None
+    token = run.prompt.query_first
+    view_settings = ViewSettings(position=f"token:{token}")
+    visit.view_service.change_settings(session, view_settings)
+    passes.layers.clear()
+    shown = last(visit.query_service.read_tokens_if_needed(session))
+    assert len(passes.layers) == 1 and shown["prompt"].read == (token,)
+    every = run.every_token("norm", "kl")
+    assert every is not None and session.snapshot is not None
+    values = every.values_LKT[:, :, token].tolist()
+    assert session.snapshot.divergence == tuple(map(tuple, values))
+    assert f"token {token} of the prompt" in shown["grid"].note
+    assert not shown["explanation"].tokens and "Read at the token" in shown["explanation"].note
+    # The next token is there; methods read where they did.
+    view_settings = ViewSettings(position=f"token:{token + 1}")
+    visit.view_service.change_settings(session, view_settings)
+    assert not list(visit.query_service.read_tokens_if_needed(session))
+    assert session.snapshot.view_settings == view_settings and len(passes.layers) == 1
+    written = files.export("py", visit.collection, session).text
+    assert f"divergence = every.at({token + 1})" in written
+    far = visit.ask(query, ViewSettings(position="token:999"))
+    assert far["status"].state == "error" and "Token 999 is to be read" in far["status"].text
+
+
+def test_robustness_checks_are_saved_with_all_digits(visit: Visit) -> None:
+    visit.ask(QUERY)
+    session = visit.session
+    last(check_variants(visit.loader, visit.request_queue, session, "How many apples?"))
+    last(check_copies(visit.loader, visit.request_queue, session))
+    saved = checks.export_check("json", "variants", visit.collection, session)
+    assert saved.name == "fusion-lens-cuántas-manzanas-tiene-variants.json"
+    content = json.loads(saved.text)
+    assert content["variants"] == [QUERY, "How many apples?"]
+    assert content["columns"] == visit.names and content["settings"]["lens"] == "norm"
+    both = [
+        normalise(visit.engine.divergence(visit.engine.trace(one)).values_LK)
+        for one in content["variants"]
+    ]
+    mean = ((both[0] + both[1]) / 2).tolist()
+    for row, expected in zip(content["mean"], mean, strict=True):
+        assert row == pytest.approx(expected, abs=1e-12)
+    rows = list(
+        csv.DictReader(
+            io.StringIO(checks.export_check("csv", "copies", visit.collection, session).text)
+        )
+    )
+    assert len(rows) == visit.engine.layers * 4 and rows[1]["copy"] == "zero"
+    assert float(rows[1]["divergence"]) == 0.0 and rows[0]["metric"] == "kl"
+    visit.view_service.change_settings(session, ViewSettings("raw"))
+    with pytest.raises(InputError, match="has changed since this check"):
+        checks.export_check("csv", "copies", visit.collection, session)
+
+
+def test_a_pin_keeps_its_answers_and_its_grid_beside_the_next_run(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = list(visit.steps(QUERY))
+    # One update frees the buttons and says that all is done.
+    assert steps[-1]["status"].state == "done" and steps[-1]["busy"] is False
+    assert [step["status"].state for step in steps[:-1] if "status" in step].count("done") == 0
+    first = steps[-1]["answers"]
+    pinned = visit.session.snapshot
+    assert pinned is not None
+    update = visit.view_service.pin(visit.session)
+    assert not update["pinned_answers"].rows, "they are the answers of the page"
+    same = visit.ask(QUERY, ViewSettings("raw"))["pinned_answers"]
+    assert same.beside == "norm lens" and len(same.rows) == len(first.rows)
+    with monkeypatch.context() as fewer:
+        fewer.setattr(visit, "names", visit.names[1:])
+        few = visit.ask(QUERY, ViewSettings())["pinned_answers"]
+    assert few.beside == "with Spanish, Math and Code"
+    shown = visit.ask("How many pears?", ViewSettings("raw", show="beside"))
+    assert not shown["pinned_answers"].beside
+    assert [row.text for row in shown["pinned_answers"].rows] == [row.text for row in first.rows]
+    assert "“¿Cuántas manzanas tiene?”, norm lens" in shown["pinned_answers"].caption
+    (chart,) = shown["pinned_grid"].charts
+    weights = [[f"{value:.2f}" for value in row] for row in pinned.weights]
+    assert [row[1:] for row in chart.table.rows] == weights
+    assert shown["grid"].title.startswith("How much each adapter changes the model")
+    update = visit.view_service.pin(visit.session)
+    assert not update["pinned_answers"].rows and not update["pinned_grid"].charts
+    assert visit.session.view_settings.show == "weights"
 
 
 def test_methods_tell_their_progress_and_can_be_stopped(visit: Visit) -> None:
@@ -229,9 +424,9 @@ def test_an_adapter_that_is_not_fused_can_answer_alone(visit: Visit) -> None:
 def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit) -> None:
     mean = ViewSettings(position="mean")
     visit.ask(QUERY)
-    assert not visit.query_service.needs_every_token(visit.session)
+    assert not visit.query_service.needs_model(visit.session)
     shown = visit.view_service.change_settings(visit.session, mean)
-    assert visit.query_service.needs_every_token(visit.session)
+    assert visit.query_service.needs_model(visit.session)
     assert "read every token" in shown["status"].text
     assert "last token of the query" in shown["grid"].note  # still what it says it is
     shown = last(visit.query_service.every_token(visit.session))
@@ -246,9 +441,9 @@ def test_mean_over_the_query_is_read_once_for_each_lens_and_metric(visit: Visit)
     visit.view_service.change_settings(
         visit.session, ViewSettings(position="mean", normalisation="root")
     )
-    assert not visit.query_service.needs_every_token(visit.session)
+    assert not visit.query_service.needs_model(visit.session)
     visit.view_service.change_settings(visit.session, ViewSettings("raw", position="mean"))
-    assert visit.query_service.needs_every_token(visit.session)
+    assert visit.query_service.needs_model(visit.session)
     assert not visit.view_service.change_settings(visit.session, ViewSettings("raw"))["tokens"].id
     assert visit.view_service.change_settings(visit.session, mean)["tokens"].id
     # A new run brings it along where the question is the same.
@@ -315,7 +510,7 @@ def test_where_no_answer_is_asked_for_none_stays(visit: Visit) -> None:
     visit.ask(QUERY)
     shown = visit.ask("another question", methods=())
     assert shown["answers"].rows == ()
-    assert shown["answers"].run == visit.session.ticket
+    assert shown["answers"].run == visit.session.tickets.newest
 
 
 def test_what_was_tried_with_numbers_that_are_gone_is_not_shown(
@@ -368,6 +563,23 @@ def test_the_mean_waits_for_the_answers_and_is_then_read(visit: Visit) -> None:
     assert [row.end for row in shown["answers"].rows] == ["length"] * 2
     assert shown["status"].state == "done" and not shown["busy"]
     assert visit.session.snapshot is not None and visit.session.snapshot.view_settings == mean
+
+
+def test_a_question_asked_while_the_mean_begins_is_not_ended(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask(f"{QUERY} {id(visit.session)}")
+    visit.view_service.change_settings(visit.session, ViewSettings(position="mean"))
+    service, asked = visit.query_service, []
+    every_token = service.every_token
+
+    def late(session: Session, *given: Any) -> Updates:
+        asked.append(session.begin())
+        yield from every_token(session, *given)
+
+    monkeypatch.setattr(service, "every_token", late)
+    last(service.read_tokens_if_needed(visit.session))
+    visit.session.check(*asked)
 
 
 def test_a_mean_that_is_no_longer_wanted_makes_way_for_another(visit: Visit) -> None:
@@ -440,7 +652,7 @@ def test_every_token_stops_when_it_is_told_to(visit: Visit) -> None:
     assert next(steps)["busy"]
     visit.session.stop()
     assert last(steps)["status"].state == "stopped"
-    assert visit.query_service.needs_every_token(visit.session)
+    assert visit.query_service.needs_model(visit.session)
 
 
 def test_layers_that_are_shown_are_those_of_words_numbers_and_files(visit: Visit) -> None:
@@ -573,6 +785,25 @@ def test_the_page_keeps_the_grid_of_a_run_whose_trace_is_no_longer_kept(
     assert visit.session.snapshot.view_settings.metric == "kl"
 
 
+def test_a_stroke_that_a_newer_one_has_overtaken_leaves_the_drawing_to_it(visit: Visit) -> None:
+    visit.ask(QUERY)
+    visit.view_service.change_settings(visit.session, ViewSettings(show="what-if"))
+    drawn: dict[int, Any] = {}
+
+    def paint(layer: int) -> None:
+        drawn[layer] = visit.view_service.paint(visit.session, layer, 0, 0.25, "cell", layer)
+
+    threads = [threading.Thread(target=paint, args=(layer,)) for layer in (1, 2)]
+    with visit.session.painting:  # both have painted before the first of them draws
+        for thread in threads:
+            thread.start()
+            while len(visit.session.what_if.strokes) <= threads.index(thread):
+                thread.join(0.01)
+    for thread in threads:
+        thread.join(60)
+    assert drawn[1] == {} and [row[0] for row in drawn[2]["grid"].cells[1:]] == ["0.25", "0.25"]
+
+
 def test_a_trace_that_is_too_large_to_keep_serves_its_own_request(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -588,3 +819,64 @@ def test_a_trace_that_is_too_large_to_keep_serves_its_own_request(
     changed = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
     assert "too large to keep" in changed["status"].text
     assert changed["grid"].cells == shown["grid"].cells
+
+
+def test_a_signal_and_what_is_usual_are_read_once_and_then_shown(visit: Visit) -> None:
+    visit.ask(QUERY)
+    relative = ViewSettings(signal="change", relative=True)
+    update = visit.view_service.change_settings(visit.session, relative)
+    assert "model has to run" in update["status"].text
+    shown = visit.session.snapshot
+    assert shown is not None and shown.view_settings.plain, "until then, the divergence as it is"
+    assert visit.query_service.needs_model(visit.session)
+    last(visit.query_service.read_tokens_if_needed(visit.session))
+    assert not visit.query_service.needs_model(visit.session)
+    shown = visit.session.snapshot
+    assert shown is not None and shown.view_settings == relative
+    run, engine = visit.session.run, visit.loader.engine
+    assert run is not None and engine is not None
+    found = engine.relevance(run.trace, settings=relative.weight_settings)
+    assert shown.divergence == tuple(map(tuple, found.values_LK.tolist()))
+    assert found.usual_LK is not None and shown.usual == tuple(map(tuple, found.usual_LK.tolist()))
+    lines = arithmetic(shown, 1, 0)
+    assert lines[1].startswith("Size of the change: mean of ‖ΔW x‖ / ‖W x‖ = ")
+    assert lines[2].startswith("over its usual, the mean of neutral queries: ")
+    assert " × its usual " in grid_view(shown).hover(1, 0)[1]
+    entropy = ViewSettings(signal="entropy", position="mean")
+    visit.view_service.change_settings(visit.session, entropy)
+    assert visit.session.snapshot is not None and not visit.query_service.needs_model(visit.session)
+    assert visit.session.snapshot.view_settings.unit == " nats"
+
+
+def test_of_many_adapters_a_shortlist_is_traced_and_the_page_says_so(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.measure.relevance.shortlist.LONGEST", len(visit.names) - 1)
+    monkeypatch.setattr(Engine.shortlist, "__defaults__", (None, 2, None, None))
+    shown = visit.ask(f"{QUERY} many")
+    run = visit.session.run
+    assert run is not None and len(run.adapters) == 2
+    assert len(run.adapters) + len(run.left_out) == len(visit.names)
+    assert f"A shortlist of 2 of {len(visit.names)} adapters is traced" in shown["grid"].note
+    assert shown["grid"].note.count("Left out: ") == 1
+
+
+def test_on_a_public_server_a_question_is_kept_for_its_visitor_alone(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, examples = visit.engine, load_examples(visit.collection)
+    monkeypatch.setattr(engine, "limits", replace(engine.limits, private=True))
+    monkeypatch.setattr(visit.query_service, "_examples", examples)
+
+    def cached(query: str) -> bool:
+        return str(visit.ask(query)["status"].detail).startswith("trace: from the cache")
+
+    first, own = visit.session, f"Who reads this? {id(visit.session)}"
+    cached(examples[1].query)
+    assert not cached(own) and cached(own)
+    assert last(_variants(visit))["status"].state == "done"
+    visit.session = Session()
+    assert not cached(own)
+    assert cached(examples[1].query)
+    visit.session = first
+    assert cached(own)

@@ -47,12 +47,12 @@ def test_an_example_is_added_in_its_collections_folder(tmp_path: Path) -> None:
 
 
 def test_an_answer_is_marked_by_its_number_and_its_language() -> None:
-    example = next(one for one in load_examples(load_collection()) if one.number == 8)
-    right = example.verdict("María tiene 3 manzanas y compró 5 más, así que tiene 8 manzanas.")
+    example = next(one for one in load_examples(load_collection()) if one.language == "es")
+    right = example.verdict("El granjero vende 4 de sus 9 vacas, así que le quedan 5 vacas.")
     assert right is not None and right.right and right.text == "right"
-    wrong = example.verdict("María tiene 3 manzanas y compró 5 más, así que tiene 35 manzanas.")
+    wrong = example.verdict("El granjero vende 4 de sus 9 vacas, así que le quedan 13 vacas.")
     assert wrong is not None and not wrong.right and wrong.text == "wrong number"
-    english = example.verdict("She has 3 apples and buys 5 more apples, so the answer is 8 apples.")
+    english = example.verdict("He has 9 cows and sells 4 of them, so the answer is 5 cows.")
     assert english is not None and english.text == "not in Spanish"
     assert Example("Greeting", "Say hello").verdict("Hello") is None
 

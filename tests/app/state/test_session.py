@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from app.state.answer import Heading
 from app.state.answer_stream import AnswerStream
-from app.state.answers_panel import Heading
+from app.state.linked_run import LinkedRun
 from app.state.run import AnswerRecord, AnswerSettings, Run
 from app.state.session import Session, Stopped
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
 
 
 def test_stop_ends_the_request_that_runs_and_not_the_next() -> None:
@@ -31,6 +32,32 @@ def test_a_new_request_ends_the_one_before() -> None:
     with pytest.raises(Stopped):
         session.progress_of(first, lambda what, share: None)("tracing", 0.5)
     session.progress_of(second, lambda what, share: None)("tracing", 0.5)
+
+
+def test_a_request_that_gives_way_ends_none_that_must_finish() -> None:
+    session = Session()
+    question = session.begin()
+    assert session.begin_aside() is None
+    session.check(question)
+    session.end(question)
+    aside = session.begin_aside()
+    assert aside == question + 1 and session.tickets.gives_way
+    assert session.begin_aside() == aside + 1  # of two that give way the newer goes on
+    with pytest.raises(Stopped):
+        session.check(aside)
+
+
+def test_stop_drops_the_link_that_waits_behind_the_request() -> None:
+    waiting = LinkedRun(waits=True, cell=(0, "a"), paint=((0, "a", 2.0),), show="difference")
+    session = Session(linked=waiting)
+    session.begin()
+    session.stop()
+    assert not session.take_query() and session.linked == LinkedRun()
+    # Once its own question is asked, a link paints on the run of the next try.
+    asked = replace(waiting, waits=False)
+    session = Session(linked=asked)
+    session.stop()
+    assert session.linked == asked
 
 
 WEIGHTS = ((0.2, 0.8), (0.6, 0.4))
@@ -117,8 +144,8 @@ def test_a_superseded_request_leaves_no_answers_over_those_of_a_newer_one() -> N
 
 
 def test_a_linked_query_is_taken_once() -> None:
-    session = Session(linked=True)
-    assert sorted(_together(lambda _: session.take_linked(), 6)) == [False] * 5 + [True]  # type: ignore[type-var]
+    session = Session(linked=LinkedRun(waits=True))
+    assert sorted(_together(lambda _: session.take_query(), 6)) == [False] * 5 + [True]  # type: ignore[type-var]
 
 
 def test_each_visitor_gets_a_copy_with_a_lock_of_its_own() -> None:

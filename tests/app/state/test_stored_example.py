@@ -15,13 +15,13 @@ from app.services.query_service import QueryService
 from app.services.view_service import ViewService
 from app.state import stored_example
 from app.state.session import Session
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
 from app.widgets.labels import labels_of
 from tests.tiny import tiny_collection
 
 
-def _loader(collection) -> Loader:
-    loader = Loader(lambda progress: Engine.load(collection, progress))
+def _loader(engine: Engine) -> Loader:
+    loader = Loader(lambda progress: engine)
     loader.start()
     assert loader.wait(600) is not None, loader.now
     return loader
@@ -29,7 +29,7 @@ def _loader(collection) -> Loader:
 
 def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
     collection = load_collection(tiny_collection(tmp_path / "tiny"))
-    loader = _loader(collection)
+    loader = _loader(Engine.load(collection))
     made = make_stored_example.make(collection, loader)
     path = tmp_path / "first.json"
     path.write_text(make_stored_example.write(made), encoding="utf-8")
@@ -45,6 +45,16 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
         tmp_path / "retrained", {"spanish": {}, "math": {"seed": 9}, "code": {}}
     )
     assert stored_example.load(load_collection(retrained), path) is None
+    # An adapter's configuration scales its weights, and no other file tells.
+    config = collection.adapters[1].folder / "adapter_config.json"
+    written = config.read_text(encoding="utf-8")
+    alpha = json.loads(written)["lora_alpha"]
+    config.write_text(json.dumps({**json.loads(written), "lora_alpha": 4 * alpha}))
+    assert stored_example.load(collection, path) is None
+    config.unlink()
+    assert stored_example.load(collection, path) is None
+    config.write_text(written, encoding="utf-8")
+    assert stored_example.load(collection, path) is not None
     old = tmp_path / "old.json"
     old.write_text(json.dumps({name: made[name] for name in made if name != "weights"}))
     assert stored_example.load(collection, old) is None
@@ -70,7 +80,9 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
             (row.text, row.percent) for row in fresh.shares
         ]
         assert kept.tokens and kept.shares and replace(kept, shares=()) == replace(fresh, shares=())
-    assert view_service.panels(session)["prompt"] == view_service.panels(asked)["prompt"]
+    # A stored prompt cannot be read elsewhere: that would need the model.
+    prompt, read = (view_service.panels(one)["prompt"] for one in (session, asked))
+    assert read.readable and prompt == replace(read, readable=False, hint="")
     assert asked.answer_stream is not None
     assert stored.answers == replace(asked.answer_stream.panel(), run=0)
     told = json.loads(files.export("json", collection, session, stored).text)
@@ -81,13 +93,13 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.base
-def test_stored_example_equals_a_fresh_run(embedded_folder: Path, tmp_path: Path) -> None:
+def test_stored_example_equals_a_fresh_run(bundled_engine: Engine, tmp_path: Path) -> None:
     collection = load_collection()
     stored = stored_example.load(collection)
     assert stored is not None, "python -m app.explore.make_stored_example makes it"
     path = tmp_path / "first.json"
     path.write_text(
-        make_stored_example.write(make_stored_example.make(collection, _loader(collection))),
+        make_stored_example.write(make_stored_example.make(collection, _loader(bundled_engine))),
         encoding="utf-8",
     )
     fresh = stored_example.load(collection, path)

@@ -8,9 +8,9 @@ import pytest
 
 from analysis.inference.decoding.sampling import Sampling
 from analysis.measure.weight_settings import WeightSettings
-from app.state.answers_panel import heading_of
+from app.state.answer import heading_of
 from app.state.run import AnswerSettings
-from app.state.view_settings import ViewSettings
+from app.state.settings.view_settings import ViewSettings
 from app.views.answer_note import answer_note
 
 ASKED = WeightSettings(lens="norm", position="prompt", normalisation="root")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analysis.measure.cell_explanation import CellExplanation, TokenChange
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
 from app.views.grid.explanation_panel import explanation_panel
 from app.views.grid.grid_views import grid_view
 

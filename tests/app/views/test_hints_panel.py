@@ -2,8 +2,8 @@ import dataclasses
 
 from app.state.run import Run
 from app.state.session import Session
+from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.view_settings import ViewSettings
 from app.views import hints_panel
 
 NEED_RUN = ("every-token", "check-variants", "check-copies")

@@ -103,6 +103,17 @@ def test_plotly_takes_the_lines(log: bool) -> None:
     assert figure["layout"]["shapes"][0]["x0"] == 0.5
     ends = figure["layout"]["yaxis"].get("range")
     assert ends == (pytest.approx([-1.2, 0.2]) if log else None)
+    # Whatever the width of its numbers, the title does not lie on them.
+    assert figure["layout"]["yaxis"]["automargin"]
+    if log:
+        assert figure["layout"]["yaxis"]["ticktext"] == ["0.1", "0.2", "0.5", "1"]
+
+
+def test_a_logarithmic_axis_has_few_ticks() -> None:
+    wide = line_charts.profile([[1e-6, 1.0]], LABELS, measure="x", log=True)["layout"]["yaxis"]
+    assert wide["ticktext"] == ["10⁻⁶", "10⁻⁴", "0.01", "1"]
+    narrow = line_charts.profile([[3.0, 8.0]], LABELS, measure="x", log=True)["layout"]["yaxis"]
+    assert narrow["tickvals"] == [1.0, 2.0, 5.0, 10.0]
 
 
 def test_tokens_have_a_legend_of_their_colours() -> None:

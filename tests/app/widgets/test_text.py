@@ -36,7 +36,14 @@ def test_short_text_keeps_to_its_length(given_text: str, most: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0, "0"), (0.4123, "0.412"), (12.345, "12.3"), (1.2e-9, "1.2·10⁻⁹"), (4567.0, "4.6·10³")],
+    [
+        (0.0, "0"),
+        (0.4123, "0.412"),
+        (12.345, "12.3"),
+        (1.2e-9, "1.2·10⁻⁹"),
+        (4567.0, "4.6·10³"),
+        (-0.25, "−0.250"),
+    ],
 )
 def test_numbers_are_readable(value: float, shown: str) -> None:
     assert text.number(value) == shown

@@ -1,0 +1,1 @@
+"""The Adapters tab: what each adapter is, and adding and removing them."""

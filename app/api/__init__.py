@@ -1,0 +1,1 @@
+"""What programs may ask of a page, through Gradio's API and as tools of an MCP server."""

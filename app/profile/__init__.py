@@ -1,0 +1,1 @@
+"""The Profile tab: which adapter leads in which layers, over many queries."""

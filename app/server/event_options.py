@@ -1,0 +1,37 @@
+"""Options of events that all tabs share: how Gradio runs the listeners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.server.request_queue import SERVED, WAITING
+
+# So many more get their refusal at once when the queue of the page is full.
+_REFUSED = 16
+
+AT_ONCE: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+"""Of events that need neither the model nor a turn."""
+
+REQUEST_TURN: dict[str, Any] = {
+    "concurrency_id": "request",
+    # Requests wait in a queue of the page's own, which knows their positions.
+    "concurrency_limit": SERVED + WAITING + _REFUSED,
+}
+"""Of events that run the model: those of the page and of programs share one limit."""
+
+REQUEST: dict[str, Any] = REQUEST_TURN | {
+    "show_progress": "hidden",
+    # A newer request ends the running one, so Gradio must not drop it.
+    "trigger_mode": "multiple",
+}
+"""Of a visitor's events that run the model."""
+
+CELL: dict[str, Any] = {
+    "show_progress": "hidden",
+    # A grid sends one cell at a time, and no stroke of the brush may be dropped.
+    "trigger_mode": "multiple",
+    # The brush does not wait for other visitors' views, which may read whole layers.
+    "concurrency_id": "cell",
+    "concurrency_limit": SERVED,
+}
+"""Of events of a grid's cells."""

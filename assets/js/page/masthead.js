@@ -1,0 +1,95 @@
+// The head of the page: name, model and its state, and the switch between light and dark.
+FusionLens.define("masthead", (root, trigger) => {
+  const { el, words } = FusionLens;
+  const title = el("h1", {}, "Fusion Lens");
+  const dot = el("span", { className: "dot", at: { "aria-hidden": "true" } });
+  const name = el("span", { className: "name" });
+  // The collections of the server, where there is a choice.
+  const picker = el("select", { className: "picker", hidden: true, at: { "aria-label": words("Collection") } });
+  let choices = [];
+  // What of the address goes along to the page of another collection.
+  let along = "";
+  const go = (address) => location.assign(new URL(`${address}${along}`, location.origin));
+  const choose = (chosen) => {
+    if (chosen.address) go(chosen.address);
+    else trigger("choose", { name: chosen.name });
+    picker.disabled = true;
+  };
+  picker.addEventListener("change", () => {
+    along = "";
+    choose(choices[picker.selectedIndex]);
+  });
+  // Opens a collection by its name; false where the server has none of this name.
+  FusionLens.chooseCollection = (wanted) => {
+    const chosen = choices.find(({ name: known, here }) => known === wanted && !here);
+    along = location.search;
+    if (chosen) choose(chosen);
+    return Boolean(chosen);
+  };
+  const state = el("span", { className: "state", at: { "aria-hidden": "true" } });
+  // Read aloud when the step changes, and not at every percent.
+  const announced = el("span", { className: "sr-only", at: { role: "status" } });
+  const bar = el("span", { className: "bar", at: { "aria-hidden": "true" } });
+  const toggle = el("button", { className: "quiet", type: "button", textContent: "◐", title: words("Light or dark"), at: { "aria-label": words("Switch between light and dark") } });
+  toggle.addEventListener("click", () => {
+    const dark = document.body.classList.toggle("dark");
+    const here = new URL(location.href);
+    here.searchParams.set("__theme", dark ? "dark" : "light");
+    history.replaceState(null, "", here);
+    FusionLens.stored((storage) => storage.setItem("fusion-lens-theme", dark ? "dark" : "light"));
+  });
+  const help = el("button", { className: "quiet", type: "button", textContent: "?", title: words("What is this page?"), at: { "aria-label": words("Show the introduction") } });
+  help.addEventListener("click", () => {
+    FusionLens.openTab("Explore");
+    FusionLens.send("show-intro");
+  });
+  const tour = el("button", { className: "quiet tour", type: "button", textContent: words("Tour"), at: { "aria-label": words("Begin the tour of this page") } });
+  tour.addEventListener("click", () => FusionLens.send("start-tour"));
+  // One language for the whole page: short in the bar, named in its list.
+  const { speech } = FusionLens;
+  const languages = el("select", { className: "language", at: { "aria-label": words("Language") } });
+  const names = { en: "English", ...Object.fromEntries(Object.entries(FusionLens.dictionaries).map(([code, { language }]) => [code, language])) };
+  for (const code of speech.known) languages.append(el("option", { value: code, lang: code, title: names[code], at: { "aria-label": names[code] } }, code.toUpperCase()));
+  const spoken = () => (root.dataset.language = languages.value = speech.now);
+  spoken();
+  FusionLens.listen("language", spoken);
+  languages.addEventListener("change", () => FusionLens.speak(languages.value));
+  const model = el("div", { className: "model" }, dot, name, picker, state, announced, bar);
+  // For keys: straight to what most visitors come for.
+  const skip = (label, panel, part) => {
+    const link = el("a", { className: "skip", href: panel, textContent: words(label) });
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const target = document.querySelector(`${panel} ${part}`);
+      target?.focus();
+      target?.scrollIntoView({ block: "nearest" });
+    });
+    return link;
+  };
+  root.append(skip("Skip to the answers", "#answers", ".text"), skip("Skip to the grid", "#grid", ".figure"), title, model, languages, tour, help, toggle);
+  const draw = (value) => {
+    // What it computes with comes on hover: the bar has no room for more than the state.
+    const [brief] = value.text.split(" · ");
+    state.textContent = value.state === "loading" ? `${value.text} ${Math.round(value.share * 100)}%` : value.state === "ready" ? brief : value.text;
+    state.title = value.text;
+    if (announced.textContent !== value.text) announced.textContent = value.text;
+  };
+  return {
+    speak: draw,
+    update(value) {
+      name.textContent = name.title = value.collection;
+      if (JSON.stringify(value.choices) !== JSON.stringify(choices)) {
+        choices = value.choices;
+        picker.replaceChildren(...choices.map((one) => el("option", { selected: one.here }, one.title)));
+      }
+      picker.hidden = !choices.length;
+      name.hidden = !picker.hidden;
+      picker.disabled = false;
+      if (value.open) go(value.open);
+      else picker.selectedIndex = Math.max(0, choices.findIndex((one) => one.here));
+      draw(value);
+      model.dataset.state = value.state;
+      bar.style.setProperty("--share", value.share);
+    },
+  };
+});

@@ -1,0 +1,130 @@
+// The page's words in the visitor's language. English stands in the code; the dictionaries of other
+// languages are data. Texts from the server come as patterns with facts, and are said here.
+(() => {
+  const { dictionaries } = FusionLens;
+  const known = ["en", ...Object.keys(dictionaries)];
+  let language = FusionLens.language(known);
+
+  const translated = (english) => {
+    const { words } = dictionaries[language] ?? {};
+    return words && Object.hasOwn(words, english) ? words[english] : english;
+  };
+  // A text of the page in the visitor's language. In one pass: a fact may hold braces itself.
+  const say = (english, facts = {}) => translated(english).replace(/\{(\w+)\}/g, (all, name) => (Object.hasOwn(facts, name) ? facts[name] : all));
+  FusionLens.say = say;
+
+  // The same for a text that is drawn once: `FusionLens.el` says it again in another language.
+  FusionLens.Words = class {
+    constructor(english, facts) {
+      Object.assign(this, { english, facts });
+    }
+    toString() {
+      return say(this.english, this.facts);
+    }
+  };
+  FusionLens.words = (english, facts) => new FusionLens.Words(english, facts);
+
+  // The content of a panel: each text of the server in the visitor's language.
+  const said = (key, value) => {
+    if (typeof value?.say === "string") return say(value.say, value.facts);
+    return Array.isArray(value?.said) ? value.said.join("") : value;
+  };
+  FusionLens.read = (json) => JSON.parse(json, said);
+
+  // What the terms of the page mean.
+  FusionLens.terminology = () => dictionaries[language] ?? FusionLens.glossary;
+
+  FusionLens.speech = { known, get now() { return language; } };
+  const begin = () => (document.documentElement.lang = language);
+  // Changes the language of the whole page, and remembers it.
+  FusionLens.speak = (next) => {
+    FusionLens.stored((storage) => storage.setItem(FusionLens.LANGUAGE, next));
+    const here = new URL(location.href);
+    here.searchParams.set("language", next);
+    history.replaceState(null, "", here);
+    language = known.includes(next) ? next : "en";
+    begin();
+    FusionLens.learnTerms();
+    FusionLens.send("language", next);
+    FusionLens.sayAgain();
+  };
+  begin();
+
+  // The labels of Gradio's own components are texts on the page: each is looked up as a whole. What
+  // visitors and adapters write is left alone, and so are panels, which say their words themselves, and
+  // the Results tab, which is in English.
+  const LEFT = ".fl, .button-reason, script, style, #adapters .wrap, #profile-adapters .wrap, .results";
+  const ATTRIBUTES = ["placeholder", "aria-label", "title"];
+  // Labels with a part that changes; some parts are words of the page themselves.
+  const PARTS = ["cost", "remedy", "label"];
+  const CHANGING = [
+    "Show every token ({cost})",
+    "The mean reads every token: {cost}.",
+    "about {seconds} s",
+    "Type to search {count} methods. At most {most} answers fit.",
+    "{adapter} alone",
+    "Token {index}",
+    "{adapters} was not traced with this question: press Ask to add.",
+    "{adapters} were not traced with this question: press Ask to add.",
+    "All layers are shown. “{written}” cannot be used: {remedy}.",
+    "“{written}” cannot be used: {remedy}. All layers stay shown.",
+    "“{written}” cannot be used: {remedy}. Only layer {layer} stays shown.",
+    "“{written}” cannot be used: {remedy}. Layers {first}–{last} stay shown.",
+    "the layers are 0–{last}",
+    "write the lower number first, {range}",
+    "number input for {label}",
+    "range slider for {label}",
+  ].map((pattern) => {
+    const names = [...pattern.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const form = pattern.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("(.+?)");
+    return { pattern, names, form: new RegExp(`^${form}$`) };
+  });
+  const lookUp = (english) => {
+    const found = translated(english);
+    if (found !== english) return found;
+    for (const { pattern, names, form } of CHANGING) {
+      const match = form.exec(english);
+      if (match) return say(pattern, Object.fromEntries(names.map((name, at) => [name, PARTS.includes(name) ? lookUp(match[at + 1]) : match[at + 1]])));
+    }
+    return english;
+  };
+  const found = (own) => {
+    const plain = own.replace(/\s+/g, " ");
+    const said = lookUp(plain);
+    return said === plain ? own : said;
+  };
+  // node.flEnglish: by place, the English text and what stands there now.
+  const sayAt = (node, place, now, set) => {
+    const kept = (node.flEnglish ??= {});
+    if (kept[place]?.now !== now) kept[place] = { english: now };
+    const { english } = kept[place];
+    const next = language === "en" ? english : english.replace(/\S[^]*\S|\S/, found);
+    kept[place].now = next;
+    if (next !== now) set(next);
+  };
+  const label = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      if (node.data.trim() && node.parentNode.tagName !== "TEXTAREA") sayAt(node, "text", node.data, (next) => (node.data = next));
+      return;
+    }
+    for (const name of ATTRIBUTES) if (node.hasAttribute(name)) sayAt(node, name, node.getAttribute(name), (next) => node.setAttribute(name, next));
+    // A list that nobody types into shows its choice as a value.
+    if (node.tagName === "INPUT" && node.readOnly) sayAt(node, "value", node.value, (next) => (node.value = next));
+  };
+  let used = false;
+  const labels = () => {
+    used ||= language !== "en";
+    if (!used) return;
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) =>
+      node.nodeType === Node.ELEMENT_NODE && node.matches(LEFT) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+    );
+    while (walker.nextNode()) label(walker.currentNode);
+  };
+  FusionLens.whenChanged(labels);
+  FusionLens.listen("language", labels);
+  // The English text of a label.
+  FusionLens.english = (node) => {
+    const text = [...node.childNodes].map((child) => (child.nodeType === Node.TEXT_NODE ? child.flEnglish?.text?.english ?? child.data : FusionLens.english(child)));
+    return text.join("");
+  };
+})();

@@ -1,0 +1,29 @@
+// The head of the Results tab: the finding in one sentence, and how the results were made.
+FusionLens.define("findings", (root) => {
+  root.lang = "en"; // these texts are in English alone
+  const { el } = FusionLens;
+  const title = el("h2", {}, "What the benchmark found");
+  const sentence = el("p", { className: "finding", at: { role: "status" } });
+  const warning = el("p", { className: "warning" });
+  const facts = el("p", { className: "facts" });
+  const details = el("dl", { className: "made" });
+  const box = el("details", {}, el("summary", {}, "How the results were made"), details);
+  const commands = el("pre", { className: "mono", tabIndex: 0, at: { role: "region", "aria-label": "Commands" } });
+  root.append(title, sentence, warning, facts, box, commands);
+  return {
+    update(value) {
+      root.dataset.state = value.state;
+      sentence.textContent = value.sentence;
+      warning.textContent = value.warning;
+      warning.hidden = !value.warning;
+      facts.replaceChildren(...value.facts.map((fact) => el("span", {}, fact)));
+      facts.hidden = !value.facts.length;
+      details.replaceChildren(
+        ...value.details.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", { dir: "auto" }, text))),
+      );
+      box.hidden = !value.details.length;
+      commands.textContent = value.commands.join("\n");
+      commands.hidden = !value.commands.length;
+    },
+  };
+});

@@ -1,0 +1,181 @@
+"""Many programs at once through a served page: nobody's answer depends on who else asks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import json
+import math
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.common.limits import PUBLIC, Owner
+from analysis.inference.scheduling import admission
+from analysis.speed.remote import RemotePage
+from app.server import body_limit, connections
+
+VISITORS, VANISHING = 50, 60
+
+
+def test_fifty_visitors_get_their_solo_answers_through_the_page(
+    bare: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["load", "--url", bare.address, "--visitors", str(VISITORS), "--json"]
+    arguments += ["--methods", "static", "--new-tokens", "3"]
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["visitors"], result["answers"], result["errors"]) == (VISITORS, 1, 0)
+    assert result["cross_talk"] == 0 and result["peak_memory_mb"] is None
+    assert 0 < result["first_token_seconds"]["last"] <= result["total_seconds"]["last"]
+    assert bare.engine._runner._decoding.admission.held_bytes == 0
+    assert main([*arguments, "--new-tokens", "1000000"]) == 2
+    assert "1000000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("told", "events"),
+    [
+        ({"detail": "hello"}, ""),
+        (["hello"], ""),
+        ({"event_id": "a"}, 'event: complete\ndata: ["hello"]\n'),
+        ({"event_id": "a"}, 'event: complete\ndata: {"hello": 1}\n'),
+        ({"event_id": "a"}, 'event: complete\ndata: [{"base": [1, 2]}]\n'),
+    ],
+)
+def test_a_server_that_is_no_page_is_told(
+    told: object, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"POST": json.dumps(told), "GET": events}
+    page = RemotePage("http://127.0.0.1:1")
+    monkeypatch.setattr(page, "_asked", lambda method, *_: io.BytesIO(said[method].encode()))
+    assert page.visit("Who?", ["base"], 1).error.startswith("ValueError")
+
+
+def test_sweeping_goes_on_after_a_sweep_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.0)
+
+    async def sweeps() -> None:
+        served, twice, count = connections.Connections(None), asyncio.Event(), 0  # type: ignore[arg-type]
+
+        def sweep(app: object) -> None:
+            nonlocal count
+            count += 1
+            if count == 1:
+                raise KeyError("gone")
+            twice.set()
+
+        monkeypatch.setattr(served, "sweep", sweep)
+        served._sweep_later(None)
+        await asyncio.wait_for(twice.wait(), 30)
+
+    # A thread of its own: a browser of another test may have a loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, sweeps()).result(60)
+
+
+def test_connections_that_vanish_leave_nothing_behind(
+    bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, engine, queue = RemotePage(bare.address), bare.engine, bare.demo._queue
+    asked = {"query": "Who stays?", "methods": ["static"], "new_tokens": 100, "tokens": True}
+    (*_, alone) = page._answers(asked)
+    served = bare.served.state.connections
+
+    def held() -> dict[str, int]:
+        served.sweep(bare.served)
+        return {
+            "sessions": len(bare.served.state_holder.session_data),
+            "events": len(queue.event_ids_to_events) + len(queue),
+            "running": queue.get_active_worker_count(),
+            "messages": len(queue.pending_messages_per_session),
+            "names of events": len(queue.pending_event_ids_session),
+            "streams": len(engine._runner.scheduler._open()),
+            "bytes of answers": engine._runner._decoding.admission.held_bytes,
+            "bytes kept": engine._kept._bytes,
+            "threads": sum(one.name.startswith("request") for one in threading.enumerate()),
+        }
+
+    nothing = dict.fromkeys(held(), 0) | {"bytes kept": engine._kept._bytes}
+    stays = page._answers(asked)
+    next(stays)
+    gone = asked | {"query": "Who goes?"}
+    for place in range(VANISHING):
+        if place % 4 == 0:  # a page whose tab is closed
+            page._asked("GET", f"/gradio_api/heartbeat/gone{place}").close()
+            continue
+        garbage = {"seed": [[math.nan]]} if place % 4 == 1 else {}
+        with page._asked("POST", page._path, json.dumps(gone | garbage)) as response:
+            event = json.load(response)["event_id"]
+        if place % 4 == 2:  # the others never listen
+            page._asked("GET", f"{page._path}/{event}").close()
+    (*_, last) = stays
+    # The batch is of another size, so float32 rounds the probabilities otherwise.
+    assert [token for token, _ in last["static"]] == [token for token, _ in alone["static"]]
+    monkeypatch.setattr(connections, "LISTEN_SECONDS", 0.0)
+    with suppress(AssertionError):
+        await_(lambda: held() == nothing)
+    assert held() == nothing
+
+
+def test_a_program_that_vanishes_while_it_waits_for_memory_leaves_the_queue_at_once(
+    bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, engine, queue = RemotePage(bare.address), bare.engine, bare.demo._queue
+    room = engine._runner._decoding.admission
+    monkeypatch.setattr(admission, "_STALLED_SECONDS", math.inf)
+    room.enter(room.most_bytes, lambda: None)
+    try:
+        asked = {"query": "Who waits?", "methods": ["static"]}
+        with page._asked("POST", page._path, json.dumps(asked)) as response:
+            event = json.load(response)["event_id"]
+        await_(lambda: room._waiting)
+        page._asked("GET", f"{page._path}/{event}").close()
+        monkeypatch.setattr(connections, "LISTEN_SECONDS", 0.0)
+        await_(lambda: not room._waiting and not queue.get_active_worker_count())
+        assert room.held_bytes == room.most_bytes
+    finally:
+        room.leave(room.most_bytes)
+
+
+def test_a_sweep_forgets_what_was_kept_for_visitors_who_have_gone(
+    bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, owner = bare.engine, Owner()
+    monkeypatch.setattr(engine, "limits", PUBLIC)
+    prompt = engine.prompt("Who was here?", owner=owner)
+    engine.trace(prompt)
+    bare.served.state.connections.sweep(bare.served)
+    assert engine.kept_trace(prompt, engine.adapters) is not None
+    del owner
+    gc.collect()
+    bare.served.state.connections.sweep(bare.served)
+    assert engine.kept_trace(prompt, engine.adapters) is None
+
+
+def await_(reached: Callable[[], object]) -> None:
+    """Waits until something is so."""
+    for _ in range(1200):
+        if reached():
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError("it never came")
+
+
+def test_a_body_that_is_far_too_large_is_refused_before_it_is_read(
+    bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = RemotePage(bare.address)
+    monkeypatch.setattr(body_limit, "MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"413 .*larger than"):
+        page._asked("POST", page._path, "x" * 1001)
+    with pytest.raises((ValueError, OSError)):
+        # In chunks, whose number nobody knows.
+        page._asked("POST", page._path, iter([b"x" * 600] * 3))  # type: ignore[arg-type]
+    assert not page.visit("Who asks?", ["base"], 1).error
