@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 from analysis.inference.decoding.answering import Answering
 from analysis.inference.decoding.steps import Step
@@ -25,8 +26,10 @@ class PacedAnswering(Iterator[Step]):
         return next(self._steps)
 
     def close(self) -> None:
-        self._steps.close()
         self._answering.close()
+        # Another thread may wait in the generator, which then ends there, at its next step.
+        with suppress(ValueError):
+            self._steps.close()
 
     def policy_weights(self) -> tuple[PolicyWeights, ...]:
         return self._answering.policy_weights()

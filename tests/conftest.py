@@ -1,41 +1,100 @@
-"""What all tests share: the embedded base, and proof that nothing leaves this machine."""
+"""What all tests share: the embedded base, and proof that nothing leaves this machine.
 
+Whatever takes seconds to import is imported where it is used: the process that only hands tests to
+the workers reads this file too.
+"""
+
+from __future__ import annotations
+
+import gc
 import ipaddress
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
-from transformers import PreTrainedTokenizerBase
-from transformers.models.auto import AutoTokenizer
 
-from analysis.models.bases.bundled_base import prepare
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from analysis.engine import Engine
 
 # Machines differ in speed: a slow example is no failure.
-settings.register_profile("fusion-lens", deadline=None)
+# 50 examples found each fault that 100 did.
+settings.register_profile("fusion-lens", deadline=None, max_examples=50)
 settings.load_profile("fusion-lens")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts slow tests first, so that no worker runs them alone at the end."""
-    slow = ("base", "browser")
-    items.sort(key=lambda item: not any(map(item.get_closest_marker, slow)))
+    for item in items:
+        if item.get_closest_marker("base"):
+            item.add_marker(pytest.mark.xdist_group("base"))
+
+    def order(item: pytest.Item) -> int:
+        slow = ("base", "browser")
+        return next((at for at, name in enumerate(slow) if item.get_closest_marker(name)), 2)
+
+    items.sort(key=order)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives a worker whole files, and the tests of the embedded base to a single worker."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Scheduling(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).split("::", 1)[0]
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the hundreds of thousands of objects of imported modules."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def embedded_folder() -> Path:
     """The ready embedded base. Where the cache has none yet, it is converted now, in a minute."""
+    from analysis.models.bases.bundled_base import prepare
+
     return prepare()
 
 
 @pytest.fixture(scope="session")
 def embedded_tokenizer(embedded_folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of the embedded base, whose 262 144 entries take seconds to read."""
+    from transformers.models.auto import AutoTokenizer
+
     loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         embedded_folder, local_files_only=True
     )
     return loaded
+
+
+@pytest.fixture(scope="session")
+def embedded_model(embedded_folder: Path) -> PreTrainedModel:
+    """The embedded base as transformers loads it. Whoever changes it changes it back."""
+    from transformers import AutoModelForCausalLM
+
+    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        embedded_folder, local_files_only=True
+    )
+    return loaded.eval()
+
+
+@pytest.fixture(scope="session")
+def bundled_engine(embedded_folder: Path) -> Engine:
+    """An engine of the embedded base and the bundled adapters."""
+    from analysis.engine import Engine
+    from analysis.models.manifest import load_collection
+
+    return Engine.load(load_collection())
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from torch import Tensor
 from analysis.inference.prompt import Prompt
 from analysis.measure.context import Context
 from analysis.measure.divergence import Divergence
+from analysis.measure.relevance.relevance import Relevance
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapters import Adapter
@@ -43,6 +44,10 @@ class KnownEngine:
         self.asked += 1
         peaks = torch.full((self.layers,), 0.5)
         return Divergence(self._divergence_LK, peaks, "norm", "query", "kl")
+
+    def relevance(self, *args: Any, **named: Any) -> Relevance:
+        divergence = self.divergence()
+        return Relevance(divergence.values_LK, divergence.peak_L, divergence.values_LK)
 
     def representation(self, prompt: Prompt) -> Tensor:
         if self.query_D is None:

@@ -22,7 +22,8 @@ def deltas_of(factors: Mapping[str, Mapping[str, Factor]]) -> Deltas:
     found: dict[str, dict[str, Tensor]] = {}
     for adapter, own in factors.items():
         for module, factor in own.items():
-            found.setdefault(module, {})[adapter] = factor.b_Or @ factor.a_rI
+            a_rI, b_Or = factor.pair()
+            found.setdefault(module, {})[adapter] = b_Or @ a_rI
     return found
 
 

@@ -1,10 +1,13 @@
 """What Spaces reads from the README must stay true while the requirements change."""
 
+import argparse
 import re
 from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
+
+from analysis.__main__ import parser
 
 ROOT = Path(__file__).parents[1]
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
@@ -40,3 +43,22 @@ def test_every_file_that_the_readme_links_to_is_there():
     links = re.findall(r"""(?:\]\(|src(?:set)?=")(?!https?:|#)([^)"\s]+)""", text)
     assert links
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_every_command_that_the_documents_name_is_there_with_its_options():
+    (action,) = (one for one in parser()._actions if isinstance(one, argparse._SubParsersAction))
+    options = {
+        name: {option for one in command._actions for option in one.option_strings}
+        for name, command in action.choices.items()
+    }
+    named, wrong = set(), []
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        for name, rest in re.findall(r"-m analysis ([a-z][a-z-]*)([^`\n]*)", text):
+            known = options.get(name)
+            if known is None or not known.issuperset(re.findall(r"--[a-z][a-z-]*", rest)):
+                wrong.append(f"{path.name}: {name}{rest}")
+            elif path.name == "README.md":
+                named.add(name)
+    assert wrong == []
+    assert named == set(options), "the README names every command"

@@ -11,10 +11,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
     Gemma2Config,
@@ -44,6 +45,9 @@ TEMPLATE = (
     "{{ message['content'] }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
+EARLY_STOP = tuple("aeiounrst аеоин有个")
+"""Stop texts that random tokens soon spell: answers end early, and the tests with them."""
+
 CONTROL = ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>")
 SENTENCES = (
     "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?",
@@ -203,6 +207,11 @@ def model(
         seed: Of its parameters.
         vocabulary: Its size; the default tokenizer's by default.
     """
+    return copy.deepcopy(_model(family, dtype, seed, vocabulary))
+
+
+@cache
+def _model(family: str, dtype: torch.dtype, seed: int, vocabulary: int | None) -> PreTrainedModel:
     words = tokenizer()
     config = _CONFIGS[family](
         vocab_size=vocabulary or len(words),
@@ -231,6 +240,7 @@ def write_adapter(
     targets: Sequence[str] | str | None = None,
     layers: Sequence[int] | None = None,
     rslora: bool = False,
+    dora: bool = False,
     rank_pattern: Mapping[str, int] | None = None,
     alpha_pattern: Mapping[str, float] | None = None,
     strength: float = 0.3,
@@ -247,6 +257,7 @@ def write_adapter(
         targets: Which linears; all of the blocks by default.
         layers: Which layers; all by default.
         rslora: Scale by alpha / √r rather than alpha / r.
+        dora: With magnitudes that differ from the base's.
         rank_pattern: Other ranks for some modules.
         alpha_pattern: Other alphas for some modules.
         strength: Standard deviation of B; 0 makes an adapter that adds nothing.
@@ -265,11 +276,33 @@ def write_adapter(
         target_modules=targets if isinstance(targets, str) else list(targets),
         layers_to_transform=None if layers is None else list(layers),
         use_rslora=rslora,
+        use_dora=dora,
         rank_pattern=dict(rank_pattern or {}),
         alpha_pattern=dict(alpha_pattern or {}),
         fan_in_fan_out=base.config.model_type == "gpt2",
         task_type="CAUSAL_LM",
     )
+    # DoRA's magnitudes come from the base's numbers, all other adapters from its shapes alone.
+    shapes = [(name, one.shape, one.dtype) for name, one in base.named_parameters()]
+    key = (
+        None
+        if dora
+        else repr((config, base.config, base.name_or_path, shapes, strength, seed, dtype))
+    )
+    _write_once(
+        key, folder, lambda out: _lora(base, config, strength, seed, dtype).save_pretrained(out)
+    )
+    return folder
+
+
+def _lora(
+    base: PreTrainedModel,
+    config: LoraConfig,
+    strength: float,
+    seed: int,
+    dtype: torch.dtype | None,
+) -> PeftModel:
+    """A random adapter on a copy of a base."""
     wrapped = get_peft_model(copy.deepcopy(base), config, autocast_adapter_dtype=False)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -277,11 +310,34 @@ def write_adapter(
             if "lora_" in name:
                 noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
                 width = parameter.shape[-1] ** 0.5
-                parameter.copy_(noise / width if "lora_A" in name else strength * noise)
-    if dtype is not None:
-        wrapped = wrapped.to(dtype)
-    wrapped.save_pretrained(str(folder))
-    return folder
+                if "magnitude" in name:
+                    parameter *= 1 + strength * noise.to(parameter)
+                else:
+                    parameter.copy_(noise / width if "lora_A" in name else strength * noise)
+    return wrapped if dtype is None else wrapped.to(dtype)
+
+
+_WRITTEN: dict[str, dict[str, bytes]] = {}
+
+
+def _write_once(key: str | None, folder: Path, write: Callable[[str], object]) -> None:
+    """Writes files into a folder; those of a key, which are always the same, are made once.
+
+    Args:
+        key: Of the files; None for files that are made anew each time.
+        folder: Where to; made if it is not there.
+        write: Writes the files into a folder.
+    """
+    if key is None:
+        write(str(folder))
+        return
+    if key not in _WRITTEN:
+        with TemporaryDirectory() as made:
+            write(made)
+            _WRITTEN[key] = {path.name: path.read_bytes() for path in Path(made).iterdir()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _WRITTEN[key].items():
+        (folder / name).write_bytes(content)
 
 
 def tiny_engine(
@@ -368,10 +424,15 @@ def tiny_collection(
     """
     folder.mkdir(parents=True, exist_ok=True)
     base = model(family)
-    base.save_pretrained(folder / "base")
     # transformers gives these families byte-level pieces, whatever their files say.
     byte_level = family in ("qwen2", "gpt-neox", "gpt2")
-    tokenizer(byte_level=byte_level, chat=chat).save_pretrained(folder / "base")
+    words = tokenizer(byte_level=byte_level, chat=chat)
+
+    def write_base(out: str) -> None:
+        base.save_pretrained(out)
+        words.save_pretrained(out)
+
+    _write_once(repr((family, byte_level, chat)), folder / "base", write_base)
     options = adapters if isinstance(adapters, Mapping) else {name: {} for name in adapters}
     lines = [
         'name = "tiny"',
