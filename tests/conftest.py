@@ -28,8 +28,14 @@ settings.load_profile("fusion-lens")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts slow tests first, so that no worker runs them alone at the end."""
+    """Puts slow tests first, so that no worker runs them alone at the end.
+
+    A browser test that fails is run once more, and listed as rerun: on a busy machine a browser
+    can be too slow for a step. A second failure is a failure.
+    """
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if item.get_closest_marker("base"):
             item.add_marker(pytest.mark.xdist_group("base"))
 
