@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from analysis.catalogue.absent import AbsentMethod
 from analysis.catalogue.groups import Group
 from analysis.methods import Method
+from analysis.methods._absent import AbsentMethod
 
 HEADINGS = {
     "paper": "Paper",

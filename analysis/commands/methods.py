@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from analysis.catalogue.absent import absent_methods
 from analysis.catalogue.groups import groups
 from analysis.catalogue.markdown import HEADINGS, markdown
 from analysis.common.console import json_line
 from analysis.methods import Method
+from analysis.methods._absent import absent_methods
 
 _WIDTH = 96
 
@@ -22,13 +22,13 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "methods",
         help="list the fusion methods",
-        description="List the fusion methods: what each does and needs, and its known traps.",
+        description="List the fusion methods: what each does and needs, and its known traps; then "
+        "those of the field that are not here, with what they need and why.",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the list as JSON")
     form.add_argument(
-        "--markdown", action="store_true", help="print docs/methods.md, with the methods of the "
-        "field that are not here",
+        "--markdown", action="store_true", help="print docs/methods.md"
     )  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         print(markdown(groups(), absent_methods()), end="")
     elif args.json:
         listed = [_plain(method, group.title) for group in groups() for method in group.methods]
-        print(json_line({"methods": listed}))
+        print(json_line({"methods": listed, "not_here": [asdict(one) for one in absent_methods()]}))
     else:
         print("\n".join(_lines()))
     return 0
@@ -67,6 +67,11 @@ def _lines() -> Iterator[str]:
                 if method.about is not None and (text := getattr(method.about, part)):
                     yield from _wrapped(f"{heading}: {text}")
         yield ""
+    yield "── Methods of the field that are not here"
+    for absent in absent_methods():
+        yield from ("", f"{absent.name} · {absent.paper}" if absent.paper else absent.name)
+        for text in (absent.summary, f"Needs: {absent.needs}", f"Why not here: {absent.why}"):
+            yield from _wrapped(text)
 
 
 def _wrapped(text: str) -> list[str]:

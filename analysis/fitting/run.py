@@ -49,11 +49,17 @@ class Request:
 
 @dataclass(frozen=True)
 class _Data:
-    """Texts to learn from, by adapter or with answers, and what they are in words."""
+    """Texts to learn from, and what they are in words.
+
+    Attributes:
+        words: What they are.
+        samples: Questions of each adapter's own domain.
+        pairs: A question, its right answer, and the adapter of whose domain it is, or "".
+    """
 
     words: str
     samples: Mapping[str, tuple[str, ...]]
-    pairs: Sequence[tuple[str, str]]
+    pairs: Sequence[tuple[str, str, str]]
 
 
 def fit_of(name: str) -> Fit:
@@ -97,8 +103,8 @@ def run_fit(collection: Collection, request: Request, progress: Progress) -> Pat
             for name, texts in data.samples.items()
         },
         examples=tuple(
-            Example(engine.prompt(question), engine.answer_ids(answer))
-            for question, answer in data.pairs
+            Example(engine.prompt(question), engine.answer_ids(answer), adapter)
+            for question, answer, adapter in data.pairs
         ),
         engine=engine,
         work=work,
@@ -129,12 +135,20 @@ def _data(collection: Collection, fit: Fit, request: Request) -> _Data:
                 f"{request.method} learns from questions with right answers: give --tasks."
             )
         examples = examples_of(tasks)
-        return _Data(examples.words, {}, examples.pairs)
+        return _Data(examples.words, {}, [(*pair, "") for pair in examples.pairs])
+    answered = fit.data == "own-examples"
     found = {
-        entry.name: samples_of(entry, tasks, request.data, request.seed)
+        entry.name: samples_of(entry, tasks, request.data, request.seed, answered=answered)
         for entry in collection.adapters
     }
     words = "; ".join(f"{name}: {samples.words}" for name, samples in found.items())
+    if answered:
+        pairs = [
+            (question, answer, name)
+            for name, samples in found.items()
+            for question, answer in zip(samples.questions, samples.answers, strict=True)
+        ]
+        return _Data(words, {}, pairs)
     return _Data(words, {name: samples.questions for name, samples in found.items()}, ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,7 @@ class Schedule:
 def descend(
     context: FitContext,
     start: Mapping[str, Tensor],
-    policy: Callable[[Mapping[str, Tensor]], Policy],
+    policies: Callable[[Mapping[str, Tensor], Sequence[Example]], Sequence[Policy]],
     schedule: Schedule,
 ) -> dict[str, Tensor]:
     """Lowers the loss of the context's examples by Adam.
@@ -48,7 +48,7 @@ def descend(
     Args:
         context: The examples, and where an interrupted run left its work.
         start: The parameters at the beginning, by name.
-        policy: From parameters to a rule that uses them.
+        policies: From parameters to the rule of each of some examples, which uses them.
         schedule: How long and how fast.
 
     Returns:
@@ -77,7 +77,7 @@ def descend(
         context.progress(f"step {step + 1} of {len(batches)}{last}{rest}", step / len(batches))
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate * _warm(step, len(batches), schedule.warmup)
-        loss = context.loss(batches[step], policy(parameters))
+        loss = context.loss(batches[step], policies(parameters, batches[step]))
         if not math.isfinite(float(loss.detach())):
             raise InputError(f"The loss is {float(loss.detach())} at step {step}: fit in float32.")
         optimizer.zero_grad()

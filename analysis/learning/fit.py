@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.inference.mixing.rows import Row
     from analysis.inference.prompt import Prompt
     from analysis.learning.kept_work import KeptWork
+    from analysis.models.adapter_facts import AdapterFacts
     from analysis.models.collection import Kind
 
 
@@ -24,14 +25,15 @@ class Fit:
 
     Attributes:
         name: Name of the fitted file, without folder and ending.
-        data: What it learns from: `samples` (questions of each adapter's own domain) or `examples`
-            (questions with right answers).
+        data: What it learns from: `samples` (questions of each adapter's own domain), `examples`
+            (questions with right answers), or `own-examples` (questions with answers of each
+            adapter's own domain).
         learn: From the data to the tensors of the fitted file. A tensor that belongs to an adapter
             is called `part.NAME`, with a part such as `weights`.
     """
 
     name: str
-    data: Literal["samples", "examples"]
+    data: Literal["samples", "examples", "own-examples"]
     learn: Callable[[FitContext], Mapping[str, Tensor]]
 
     @property
@@ -47,10 +49,12 @@ class Example:
     Attributes:
         prompt: The question's prompt.
         answer: Token ids of the answer, the end token included.
+        adapter: The adapter whose own domain the question is from; "" where it is of no one's.
     """
 
     prompt: Prompt
     answer: tuple[int, ...]
+    adapter: str = ""
 
 
 class FitEngine(Protocol):
@@ -59,6 +63,10 @@ class FitEngine(Protocol):
     @property
     def layers(self) -> int:
         """Number of layers."""
+
+    @property
+    def facts(self) -> AdapterFacts:
+        """Facts about the adapters that no query changes."""
 
     def representation(self, prompt: Prompt) -> Tensor:
         """The base's mean last-layer state over a query's tokens, `[width]` in float64."""
@@ -84,7 +92,7 @@ class FitContext:
     Attributes:
         adapters: Names of the collection's adapters.
         kinds: Whether each is for a language, a task, or neither.
-        samples: Questions of each adapter's own domain; empty where the fit asks for examples.
+        samples: Questions of each adapter's own domain; empty where the fit asks for answers too.
         examples: Questions with right answers; empty where the fit asks for samples.
         engine: Runs the model.
         work: Keeps what is done, so that an interrupted fit goes on.
@@ -101,12 +109,12 @@ class FitContext:
     progress: Progress = field(repr=False)
     seed: int = 0
 
-    def loss(self, examples: Sequence[Example], policy: Policy) -> Tensor:
-        """The loss of some answers, with gradients for the parameters of a rule.
+    def loss(self, examples: Sequence[Example], policies: Sequence[Policy]) -> Tensor:
+        """The loss of some answers, with gradients for the parameters of rules.
 
         Args:
             examples: As many as fit into one forward pass.
-            policy: The policy of all rows.
+            policies: The policy of each; rows with the same rule are computed together.
 
         Returns:
             The mean over the examples of each one's mean over its answer's tokens, in nats: a
@@ -114,28 +122,28 @@ class FitContext:
         """
         import torch
 
-        losses = self.engine.answer_losses(*_rows(examples, policy), differentiable=True)
+        losses = self.engine.answer_losses(*_rows(examples, policies), differentiable=True)
         return torch.stack([loss_T.mean() for loss_T in losses]).mean()
 
     def mean_loss(self, policy: Policy) -> float:
-        """The same over all examples, without gradients."""
+        """The same over all examples with one policy, without gradients."""
         found = []
         for start in range(0, len(self.examples), _BATCH):
             part = self.examples[start : start + _BATCH]
             found += [
                 float(loss_T.double().mean())
-                for loss_T in self.engine.answer_losses(*_rows(part, policy))
+                for loss_T in self.engine.answer_losses(*_rows(part, [policy] * len(part)))
             ]
         return sum(found) / len(found)
 
 
 def _rows(
-    examples: Sequence[Example], policy: Policy
+    examples: Sequence[Example], policies: Sequence[Policy]
 ) -> tuple[list[Prompt], list[tuple[int, ...]], list[Row]]:
     from analysis.inference.mixing.rows import Row
 
     return (
         [example.prompt for example in examples],
         [example.answer for example in examples],
-        [Row("fit", policy)] * len(examples),
+        [Row("fit", policy) for policy in policies],
     )

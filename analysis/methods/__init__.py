@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from analysis.common.discovery import discover
 from analysis.common.errors import InputError
+from analysis.methods._absent import absent_methods
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -152,7 +153,9 @@ def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, 
         rule, colon, adapter = name.partition(":")
         method = known.get(rule)
         if method is None or bool(colon) != method.of_adapter:
-            raise InputError(f"There is no method {name!r}: take some of {listed}.")
+            absent = {one.written_name: one.answer for one in absent_methods()}
+            what = absent.get(name, f"There is no method {name!r}:")
+            raise InputError(f"{what} Take some of {listed}.")
         if method.of_adapter and adapter not in available:
             raise InputError(
                 f"Method {name!r} names none of the adapters: take one of {', '.join(available)}."
@@ -202,6 +205,13 @@ def fuse_available(
     return rows, reasons
 
 
+_LEARNT_FROM = {
+    "samples": "samples of each adapter",
+    "examples": "questions with right answers",
+    "own-examples": "questions with answers of each adapter's domain",
+}
+
+
 def learnt(context: Context, fit: Fit, part: str, command: str) -> dict[str, Tensor]:
     """What a fit found for each adapter that is fused, by the adapter's name.
 
@@ -214,8 +224,8 @@ def learnt(context: Context, fit: Fit, part: str, command: str) -> dict[str, Ten
     Raises:
         Unavailable: The fitted file is not there, cannot be used, or lacks an adapter.
     """
-    needed = "samples of each adapter" if fit.data == "samples" else "questions with right answers"
-    remedy = f"`python -m analysis fit-method {command} --tasks FILE` makes it from {needed}"
+    remedy = f"`python -m analysis fit-method {command} --tasks FILE` makes it from "
+    remedy += _LEARNT_FROM[fit.data]
     try:
         fitted = context.fitted(fit.file)
     except InputError as error:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from analysis.catalogue.absent import AbsentMethod
 from analysis.catalogue.groups import Group
 from analysis.catalogue.markdown import HEADINGS, address_of
 from analysis.methods import Method
+from analysis.methods._absent import AbsentMethod
 
 State: TypeAlias = Literal["runs", "lacks", "unknown"]
 

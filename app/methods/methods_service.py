@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from analysis.catalogue.absent import absent_methods
 from analysis.catalogue.availability import unavailable
 from analysis.catalogue.groups import groups
 from analysis.methods import methods
+from analysis.methods._absent import absent_methods
 from app.methods.methods_panel import MethodsPanel, methods_panel
 from app.server.loader import Loader
 

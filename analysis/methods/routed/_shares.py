@@ -16,18 +16,18 @@ def shortlist(scores_RTK: Tensor, top: int) -> Tensor:
     """Whether each score is among the largest; those that tie with the last of them are, too.
 
     Args:
-        scores_RTK: Scores, at least 0, `[rows, tokens, adapters]`; −∞ for adapters that get none.
+        scores_RTK: Scores, `[rows, tokens, adapters]`; −∞ for adapters that get none.
         top: How many scores count.
     """
     last_RT1 = scores_RTK.topk(min(top, scores_RTK.shape[-1])).values[..., -1:]
-    return _reaches(scores_RTK, last_RT1, TIE * scores_RTK.amax(dim=-1, keepdim=True))
+    return _reaches(scores_RTK, last_RT1, TIE * scores_RTK.amax(dim=-1, keepdim=True).abs())
 
 
 def top_softmax(scores_RTK: Tensor, top: int) -> Tensor:
     """A softmax over the shortlist; 0 for the rest.
 
     Args:
-        scores_RTK: Scores, at least 0, `[rows, tokens, adapters]`; −∞ for adapters that get none.
+        scores_RTK: Scores, `[rows, tokens, adapters]`; −∞ for adapters that get none.
         top: How many scores count.
     """
     import torch

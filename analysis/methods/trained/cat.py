@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from analysis.inference.mixing.policies import ConstantWeights, WeightRule
-from analysis.learning.fit import Fit, FitContext
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.learning.fit import Example, Fit, FitContext
 from analysis.methods import About, Method, learnt
 from analysis.methods.trained._examples import NEEDS, ONE_FIT
 
@@ -27,10 +27,12 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
     count = len(context.adapters)
     static_LK = torch.full((context.engine.layers, count), 1.0 / count, dtype=torch.float64)
 
-    def policy(parameters: Mapping[str, Tensor]) -> WeightRule:
-        return LayerWeights(context.adapters, parameters["weights"])
+    def policies(
+        parameters: Mapping[str, Tensor], examples: Sequence[Example]
+    ) -> list[LayerWeights]:
+        return [LayerWeights(context.adapters, parameters["weights"])] * len(examples)
 
-    found = descend(context, {"weights": static_LK}, policy, Schedule(EPOCHS, RATE, warmup=0.1))
+    found = descend(context, {"weights": static_LK}, policies, Schedule(EPOCHS, RATE, warmup=0.1))
     weights_LK = found["weights"]
     own = {f"weights.{name}": weights_LK[:, index] for index, name in enumerate(context.adapters)}
     return own | {LOSSES: found[LOSSES]}

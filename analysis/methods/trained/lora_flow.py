@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
-from analysis.learning.fit import Fit, FitContext
+from analysis.learning.fit import Example, Fit, FitContext
 from analysis.methods import About, Method, learnt
-from analysis.methods.trained._examples import NEEDS, ONE_FIT
+from analysis.methods.trained._examples import NEEDS, ONE_FIT, at_unit_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,11 +48,9 @@ class FlowRule(WeightRule):
 
         gate_KD, bias_K = self.gate_LKD[at.layer], self.bias_LK[at.layer]
         precision = torch.promote_types(at.block_input_RTD.dtype, gate_KD.dtype)
-        x_RTD = at.block_input_RTD.to(precision)
         # T is the size of x: residual streams grow with depth, and a gate would soon see nothing
         # but its largest product.
-        size_RT1 = x_RTD.square().mean(dim=-1, keepdim=True).sqrt()
-        x_RTD = x_RTD / size_RT1.clamp_min(torch.finfo(precision).tiny)
+        x_RTD = at_unit_size(at.block_input_RTD.to(precision))
         weights_RTK: Tensor = (x_RTD @ gate_KD.to(x_RTD).T).softmax(dim=-1) + bias_K.to(x_RTD)
         return weights_RTK
 
@@ -84,10 +82,11 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
         "bias": torch.tensor(first_bias(context.kinds)).expand(layers, -1).clone(),
     }
 
-    def policy(parameters: Mapping[str, Tensor]) -> FlowRule:
-        return FlowRule(context.adapters, parameters["gate"], parameters["bias"])
+    def policies(parameters: Mapping[str, Tensor], examples: Sequence[Example]) -> list[FlowRule]:
+        rule = FlowRule(context.adapters, parameters["gate"], parameters["bias"])
+        return [rule] * len(examples)
 
-    found = descend(context, start, policy, Schedule(EPOCHS, RATE, WARMUP))
+    found = descend(context, start, policies, Schedule(EPOCHS, RATE, WARMUP))
     own = {}
     for index, name in enumerate(context.adapters):
         own[f"gate.{name}"] = found["gate"][:, index].half()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from analysis import methods as method_files
-from analysis.catalogue.absent import FILE, absent_methods
+from analysis.__main__ import main
 from analysis.catalogue.availability import unavailable
 from analysis.catalogue.groups import groups
 from analysis.catalogue.markdown import address_of, markdown
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.methods import fuse_available, methods
+from analysis.methods import fuse_available, methods, named
+from analysis.methods._absent import FILE, absent_methods
 from tests import tiny
 from tests.added import added_file
 from tests.lacking import LACKING
@@ -71,9 +74,39 @@ def test_a_look_computes_no_fact(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_the_methods_that_are_not_here_are_not_here() -> None:
     absent = absent_methods()
-    labels = {method.label.lower() for method in methods().values()}
-    assert len(absent) >= 13
-    assert not labels & {one.name.lower() for one in absent}
+    here = {method.name for method in methods().values()}
+    assert len(absent) >= 11
+    assert not here & {one.written_name for one in absent}
+    assert {"mole", "meteora", "dlp-lora", "lora-mixer", "ramole", "loramoe"} <= {
+        one.written_name for one in absent
+    }
+
+
+def test_every_method_of_the_field_is_a_name_or_says_why_it_is_not_here() -> None:
+    asked = (
+        "static sum adapter:math qa-flora qa-flora-calibrated logo-norm logo-entropy centroid "
+        "adaptersoup loraretriever ariadne arrow spectr seqr lag layer-swapping lorahub lora-flow "
+        "cat phatgoose x-lora"
+    )
+    assert len(named(asked.split(), ["math"])) == 21
+    for one in absent_methods():
+        with pytest.raises(InputError, match=r"is not here\..* Take some of base") as caught:
+            named([one.written_name], ["math"])
+        assert one.name in str(caught.value) and one.why in str(caught.value)
+    with pytest.raises(InputError, match=r"^MoLE is not here. It needs training of one gate for"):
+        named(["mole"], ["math"])
+
+
+def test_the_command_lists_those_that_are_not_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods"]) == 0
+    listed = capsys.readouterr().out.partition("── Methods of the field that are not here")[2]
+    assert main(["methods", "--json"]) == 0
+    plain = json.loads(capsys.readouterr().out)["not_here"]
+    words = " ".join(listed.split())
+    for one, dictionary in zip(absent_methods(), plain, strict=True):
+        assert dictionary == asdict(one)
+        assert f"{one.name} · {one.paper}".rstrip(" ·") in words and f"Needs: {one.needs}" in words
+        assert f"Why not here: {one.why}" in words
 
 
 @pytest.mark.parametrize(

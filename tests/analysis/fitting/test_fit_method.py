@@ -87,6 +87,20 @@ def test_examples_become_a_file_of_weights(manifest: Path, tmp_path: Path) -> No
     assert "--tasks dev.jsonl" in fitted.origin.command and str(tmp_path) not in str(fitted.origin)
 
 
+def test_gates_are_fitted_on_answers_of_each_adapters_own_domain(
+    manifest: Path, capsys: Captured
+) -> None:
+    collection = ["--collection", str(manifest)]
+    assert main(["fit-method", "phatgoose", *collection]) == 0
+    fitted = read_fitted(manifest.parent / "methods" / "phatgoose.safetensors")
+    assert set(fitted.tensors) == {"gate.spanish", "gate.math", "losses"}
+    assert fitted.tensors["losses"].shape == (20,)
+    assert "math: English word problems: 20 of word problems" in fitted.origin.data
+    capsys.readouterr()
+    asked = ["answer", QUERY, *collection, "--methods", "phatgoose", "--max-new-tokens", "2"]
+    assert main(asked) == 0
+
+
 FITTED = """
 import torch
 
@@ -170,6 +184,25 @@ def test_samples_come_from_rows_then_generators_then_items(tmp_path: Path) -> No
         samples_of(entry("cook"), [task], tmp_path, 0)
 
 
+def test_answers_of_an_own_domain_are_english_or_programs(tmp_path: Path) -> None:
+    items = [
+        {**ITEMS[1], "id": "1"},
+        {**ITEMS[1], "id": "2", "lang": "en", "instruction": "Milk?", "choices": ["no", "yes"]},
+        {"id": "3", "lang": "es", "domain": "code", "type": "function", "instruction": "¿f?",
+         "english": "f?", "entry_point": "f", "reference": "def f(): pass", "test": "f()"},
+    ]  # fmt: skip
+    task = read_task(task_file(tmp_path, items=items))
+    doctor = samples_of(entry("doctor", "medical"), [task], None, 0, answered=True)
+    assert (doctor.questions, doctor.answers) == (("Milk?",), ("yes",)), "no Spanish answer"
+    coder = samples_of(entry("coder", "code"), [task], None, 0, answered=True)
+    assert (coder.questions, coder.answers) == (("f?",), ("def f(): pass",))
+    made = samples_of(entry("math"), [], None, 0, answered=True)
+    assert len(made.answers) == MOST and all(len(one) > 1 for one in made.answers)
+    spanish = Task("dev", "", task.items[:1])
+    with pytest.raises(InputError, match=r"questions with answers .* English or a reference"):
+        samples_of(entry("doctor", "medical"), [spanish], None, 0, answered=True)
+
+
 def item(**fields: Any) -> Item:
     return Item("1", "es", "math", fields.pop("type", "numeric"), "?", "1", **fields)
 
@@ -212,7 +245,7 @@ def test_bundled_files_belong_to_the_bundled_adapters(path: Path) -> None:
     collection = load_collection("gemma-3-270m")
     files = FittedFiles(collection.folder, collection.base, collection.adapters)
     fitted = files.read(f"methods/{path.name}")
-    assert fitted is not None and path.stat().st_size < 1_000_000
+    assert fitted is not None and path.stat().st_size < 2_000_000
     assert set(fitted.origin.adapters) == set(collection.names)
     for adapter in collection.names:
         own = [value for name, value in fitted.tensors.items() if name.endswith(f".{adapter}")]

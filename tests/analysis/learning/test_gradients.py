@@ -58,21 +58,21 @@ def test_a_learning_policy_has_the_losses_of_constant_weights(engine: Engine) ->
         assert torch.allclose(found_T, expected_T.double(), rtol=1e-5)
     mean = sum(float(loss_T.mean()) for loss_T in constant) / 2
     policy = LayerWeights(NAMES, weights_LK)
-    assert float(context.loss(context.examples, policy)) == pytest.approx(mean, rel=1e-6)
+    assert float(context.loss(context.examples, [policy] * 2)) == pytest.approx(mean, rel=1e-6)
     assert context.mean_loss(ConstantWeights(NAMES, weights_LK)) == pytest.approx(mean, rel=1e-6)
 
 
 def test_cats_gradient_equals_finite_differences(engine: Engine) -> None:
     context = fit_context(engine)
     weights_LK = (0.5 * random(tiny.LAYERS, 2)).requires_grad_()
-    context.loss(context.examples, LayerWeights(NAMES, weights_LK)).backward()
+    context.loss(context.examples, [LayerWeights(NAMES, weights_LK)] * 2).backward()
     assert weights_LK.grad is not None
     for layer in range(tiny.LAYERS):
         for adapter in range(2):
             shift_LK = torch.zeros_like(weights_LK)
             shift_LK[layer, adapter] = 1e-5
             up, down = (
-                float(context.loss(context.examples, LayerWeights(NAMES, moved_LK.detach())))
+                float(context.loss(context.examples, [LayerWeights(NAMES, moved_LK.detach())] * 2))
                 for moved_LK in (weights_LK + shift_LK, weights_LK - shift_LK)
             )
             found = float(weights_LK.grad[layer, adapter])
@@ -84,18 +84,21 @@ def test_lora_flows_gradient_equals_finite_differences(engine: Engine) -> None:
     context = fit_context(engine)
     gate_LKD = (0.1 * random(tiny.LAYERS, 2, tiny.WIDTH, seed=1)).requires_grad_()
     bias_LK = random(tiny.LAYERS, 2, seed=2).requires_grad_()
-    context.loss(context.examples, FlowRule(NAMES, gate_LKD, bias_LK)).backward()
+    context.loss(context.examples, [FlowRule(NAMES, gate_LKD, bias_LK)] * 2).backward()
     assert gate_LKD.grad is not None and bias_LK.grad is not None
     direction = random(*gate_LKD.shape, seed=3), random(*bias_LK.shape, seed=4)
     up, down = (
         float(
             context.loss(
                 context.examples,
-                FlowRule(
-                    NAMES,
-                    (gate_LKD + sign * 1e-5 * direction[0]).detach(),
-                    (bias_LK + sign * 1e-5 * direction[1]).detach(),
-                ),
+                [
+                    FlowRule(
+                        NAMES,
+                        (gate_LKD + sign * 1e-5 * direction[0]).detach(),
+                        (bias_LK + sign * 1e-5 * direction[1]).detach(),
+                    )
+                ]
+                * 2,
             )
         )
         for sign in (1, -1)
@@ -109,7 +112,7 @@ def test_learning_leaves_the_model_as_it_was(engine: Engine) -> None:
     prompt = context.examples[0].prompt
     before = engine.representation(prompt).clone()
     weights_LK = torch.zeros(tiny.LAYERS, 2, dtype=torch.float64, requires_grad=True)
-    context.loss(context.examples, LayerWeights(NAMES, weights_LK)).backward()
+    context.loss(context.examples, [LayerWeights(NAMES, weights_LK)] * 2).backward()
     first, end = prompt.query_first, prompt.query_last + 1
     after = engine._runner.base.mean_state(prompt.ids[:end], slice(first, end))
     assert torch.equal(before, after)
@@ -121,7 +124,7 @@ def descended(context: FitContext, epochs: int = 6) -> dict[str, torch.Tensor]:
     return descend(
         context,
         start,
-        lambda parameters: LayerWeights(NAMES, parameters["weights"]),
+        lambda parameters, examples: [LayerWeights(NAMES, parameters["weights"])] * len(examples),
         Schedule(epochs, rate=0.05, warmup=0.2, batch=1),
     )
 

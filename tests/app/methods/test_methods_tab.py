@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from analysis import methods as method_files
-from analysis.catalogue.absent import AbsentMethod
 from analysis.catalogue.groups import groups
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.methods import methods
+from analysis.methods._absent import AbsentMethod
 from app.methods import methods_service
 from app.methods.methods_panel import MethodsPanel, methods_panel
 from app.methods.methods_service import MethodsService

@@ -35,6 +35,21 @@ class AbsentMethod:
     needs: str
     why: str
 
+    @property
+    def written_name(self) -> str:
+        """The name as a request would write it, such as `core-space`."""
+        return self.name.lower().replace(" ", "-")
+
+    @property
+    def answer(self) -> str:
+        """What a request for the method is told."""
+        needs = "" if self.needs == "nothing" else f"It needs {_begun_small(self.needs)} "
+        return f"{self.name} is not here. {needs}{self.why}"
+
+
+def _begun_small(sentence: str) -> str:
+    return f"{sentence[0].lower()}{sentence[1:]}"
+
 
 def absent_methods(path: Path = FILE) -> tuple[AbsentMethod, ...]:
     """The methods of a file.
