@@ -20,7 +20,7 @@ from app.views.grid import grid_views
 from app.views.grid.explanation_panel import explanation_panel
 from app.views.grid.grid_panel import GridPanel, grid_panel
 from app.views.intro_panel import intro_panel
-from app.widgets import text, theme
+from app.widgets import colours, text
 from app.widgets.panels import ASSETS, CSS
 
 _STYLES = (
@@ -67,7 +67,7 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
     styles = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
     # Hidden from screen readers: the page replaces it while they would read it.
     return f"""<div id="first-paint" aria-hidden="true" inert>
-<style>{theme.adapter_colours()}{styles}</style>
+<style>{colours.adapter_colours()}{styles}</style>
 <div class="page">
 <div class="fl fl-masthead"><div class="fl-panel"><h1>Fusion Lens</h1>
 <div class="model"><span class="dot"></span><span class="name">{_safe(collection.title)}</span>
@@ -111,7 +111,7 @@ def _intro() -> str:
 
 def _dot(place: int) -> str:
     """A dot in the colour of an adapter, by its place in the collection."""
-    return f'<span class="dot" style="--own:var(--adapter-{theme.colour_number(place)})"></span>'
+    return f'<span class="dot" style="--own:var(--adapter-{colours.colour_number(place)})"></span>'
 
 
 def _cards(example: StoredExample) -> str:
@@ -159,14 +159,15 @@ def _cells(grid: GridPanel) -> str:
     for row, (layer, texts) in enumerate(zip(data[0]["y"], grid.cells, strict=True)):
         cells = ""
         for column, written in enumerate(texts):
-            value, colours = next(
+            value, scale = next(
                 (trace["z"][row][column], trace["meta"]["colours"])
                 for trace in heatmaps
                 if trace["z"][row][column] is not None
             )
-            light, dark = (theme.colour(colours[mode], value) for mode in ("light", "dark"))
+            light, dark = (colours.colour(scale[mode], value) for mode in ("light", "dark"))
             inks = ";".join(
-                f"--{mode}-ink:{theme.ink(colour)}" for mode, colour in (("l", light), ("d", dark))
+                f"--{mode}-ink:{colours.ink(colour)}"
+                for mode, colour in (("l", light), ("d", dark))
             )
             hatched = ' class="grey"' if grey and heatmaps[1]["z"][row][column] is not None else ""
             cells += f'<i{hatched} style="--l:{light};--d:{dark};{inks}">{_safe(written)}</i>'

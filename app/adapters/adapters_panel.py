@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.widgets import text
-from app.widgets.theme import colour_number
+from app.widgets.colours import colour_number
 from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:

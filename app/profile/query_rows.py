@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.profile.profile_run import ProfileRun
 from app.state.link_fields import LinkFields
 from app.widgets import text
-from app.widgets.theme import colour_number
+from app.widgets.colours import colour_number
 
 
 @dataclass(frozen=True)

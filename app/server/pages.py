@@ -23,6 +23,7 @@ from analysis.common.progress import Progress
 from analysis.models.collection import Collection
 from analysis.models.manifest import bundled_collections, load_collection
 from analysis.models.own_collection import content_digest, slug
+from app.server.collection_choice import CollectionChoice
 from app.server.loader import Loader
 
 if TYPE_CHECKING:
@@ -46,23 +47,6 @@ class Page:
     collection: Collection
     address: str
     loader: Loader
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A collection to choose.
-
-    Attributes:
-        title: Its title.
-        address: The address of its page; empty where it has none yet.
-        name: Its name.
-        here: Whether it is the collection of the page.
-    """
-
-    title: str
-    address: str
-    name: str
-    here: bool
 
 
 Build = Callable[["Pages", Page], tuple[gr.Blocks, dict[str, Any]]]
@@ -108,14 +92,14 @@ class Pages:
         """Whether more pages can be added."""
         return self._app is not None and self._build is not None
 
-    def choices(self, here: Collection) -> tuple[Choice, ...]:
+    def choices(self, here: Collection) -> tuple[CollectionChoice, ...]:
         """The collections to choose from; none where there is no choice.
 
         Args:
             here: The collection of the page that asks.
         """
         found = [
-            Choice(
+            CollectionChoice(
                 page.collection.title, page.address, page.collection.name, page.collection is here
             )
             for page in self._pages
@@ -123,7 +107,7 @@ class Pages:
         known = {page.collection.name for page in self._pages}
         names = bundled_collections() if self.can_open else ()
         more = [load_collection(name) for name in names if name not in known]
-        found += [Choice(one.title, "", one.name, False) for one in more]
+        found += [CollectionChoice(other.title, "", other.name, False) for other in more]
         return tuple(found) if len(found) > 1 else ()
 
     def address_of(self, name: str) -> str:

@@ -10,7 +10,7 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import methods
 from app.state.settings.view_settings import ViewSettings
 from app.state.settings.wording import in_words
-from app.widgets.theme import colour_number
+from app.widgets.colours import colour_number
 from app.widgets.words.said import joined, say
 
 REFERENCE = "qa-flora"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from analysis.models.collection import Collection
+from app.server.collection_choice import CollectionChoice
 from app.server.loader import Loading
-from app.server.pages import Choice
 from app.widgets import text
 
 
@@ -28,14 +28,14 @@ class MastheadPanel:
     text: str
     share: float
     state: str
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[CollectionChoice, ...] = ()
     open: str = ""
 
 
 def masthead_panel(
     collection: Collection,
     loading: Loading,
-    choices: Sequence[Choice] = (),
+    choices: Sequence[CollectionChoice] = (),
     address: str = "",
     notice: str = "",
 ) -> MastheadPanel:

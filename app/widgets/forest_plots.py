@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.widgets.colours import LINES
 from app.widgets.heatmaps import Figure, safe_lines
 from app.widgets.text import safe, short
-from app.widgets.theme import LINES
 
 _ROW = 26
 

@@ -10,8 +10,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from app.widgets.colours import HATCH, SCALES, Scale, colour, colour_number, ink
 from app.widgets.text import number, safe, short, signed
-from app.widgets.theme import HATCH, SCALES, Scale, colour, colour_number, ink
 from app.widgets.words.said import Said, joined, say
 
 Numbers = Sequence[Sequence[float]]

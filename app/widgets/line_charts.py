@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from app.widgets.colours import LINES
 from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled
 from app.widgets.text import number, power, safe, short
-from app.widgets.theme import LINES
 from app.widgets.words.said import say
 
 

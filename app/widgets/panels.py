@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from app.widgets import theme
+from app.widgets import colours
 from app.widgets.glossary import Term, tips
 from app.widgets.words.dictionaries import Dictionary
 from app.widgets.words.said import sent
@@ -118,6 +118,6 @@ def head(glossary: Mapping[str, Term], dictionaries: Mapping[str, Dictionary]) -
     )
     script = "\n".join((core, terms, *scripts))
     return (
-        f"<style>{theme.adapter_colours()}</style>\n<script>{script}</script>\n"
+        f"<style>{colours.adapter_colours()}</style>\n<script>{script}</script>\n"
         f'<script async src="{_PLOTLY_ADDRESS}?{plotly.__version__}" id="fl-plotly"></script>'
     )

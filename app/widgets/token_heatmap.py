@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from app.widgets.colours import SCALES
 from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled
 from app.widgets.text import power, safe, short
-from app.widgets.theme import SCALES
 
 
 def tokens(

@@ -14,7 +14,7 @@ from analysis.models.manifest import load_collection
 from app import first_paint
 from app.first_paint import FirstPaint
 from app.state import stored_example
-from app.widgets import theme
+from app.widgets import colours
 
 ACTS = '<script>document.title=1</script>"&'
 
@@ -83,16 +83,16 @@ def test_nothing_else_is_touched(path: str, method: str) -> None:
 
 def test_colours_are_mixed_between_the_marks_of_a_scale() -> None:
     scale = [(0.0, "#000000"), (0.5, "#6480c8"), (1.0, "#ffffff")]
-    assert theme.colour(scale, 0.0) == "#000000"
-    assert theme.colour(scale, 0.25) == "#324064"
-    assert theme.colour(scale, 0.5) == "#6480c8"
-    assert theme.colour(scale, 1.0) == "#ffffff"
-    assert theme.colour(scale, 7.0) == "#ffffff"
+    assert colours.colour(scale, 0.0) == "#000000"
+    assert colours.colour(scale, 0.25) == "#324064"
+    assert colours.colour(scale, 0.5) == "#6480c8"
+    assert colours.colour(scale, 1.0) == "#ffffff"
+    assert colours.colour(scale, 7.0) == "#ffffff"
 
 
-@pytest.mark.parametrize("name", theme.SCALES)
+@pytest.mark.parametrize("name", colours.SCALES)
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_ink_can_be_read_on_every_colour_of_every_scale(name: str, mode: str) -> None:
     for step in range(101):
-        colour = theme.colour(theme.SCALES[name][mode], step / 100)
-        assert theme.contrast(theme.ink(colour), colour) >= 4.5
+        colour = colours.colour(colours.SCALES[name][mode], step / 100)
+        assert colours.contrast(colours.ink(colour), colour) >= 4.5

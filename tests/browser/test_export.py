@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.widgets.theme import SCALES, colour
+from app.widgets.colours import SCALES, colour
 from tests.browser.conftest import HOSTILE, SHORT, Open, Site, ask, settled
 
 pytestmark = pytest.mark.browser

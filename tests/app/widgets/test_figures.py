@@ -4,7 +4,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from app.widgets import heatmaps, line_charts, token_heatmap
-from app.widgets.theme import HATCH, LINES, SCALES, adapter_colours, colour, contrast
+from app.widgets.colours import HATCH, LINES, SCALES, adapter_colours, colour, contrast
 
 LABELS = ["Math", "<b>Code</b>"]
 
