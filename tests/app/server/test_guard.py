@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 import logging
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gradio as gr
 import pytest
 
 from analysis.common.errors import InputError
-from app.explore.handlers.file_handlers import FileHandlers
-from app.explore.handlers.link_handlers import LinkHandlers
-from app.explore.handlers.request_handlers import RequestHandlers
-from app.explore.handlers.view_handlers import ViewHandlers
-from app.results.handlers import Handlers as ResultsHandlers
+from analysis.models.manifest import load_collection
+from app.api.endpoints import Endpoints
+from app.page import build, content_of
 from app.server.guard import guarded
+from app.server.loader import Loader
+from tests.tiny import tiny_collection
 
 FAULT = "Something failed."
 
@@ -49,13 +50,24 @@ def test_a_fault_of_ours_is_logged_and_not_shown(caplog: pytest.LogCaptureFixtur
     assert "secret" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "handlers", [RequestHandlers, ViewHandlers, LinkHandlers, FileHandlers, ResultsHandlers]
-)
-def test_every_handler_but_those_of_requests_is_guarded(handlers: type) -> None:
-    # Requests have a guard of their own; the others show failures, or cannot fail.
-    own = {"stop", "select_all_adapters", "failed"}
-    for name, handler in inspect.getmembers(handlers, inspect.isfunction):
-        inner = inspect.unwrap(handler)
-        if not name.startswith("_") and name not in own and not inspect.isgeneratorfunction(inner):
-            assert inner is not handler, f"{name} is not guarded"
+def test_every_listener_of_the_page_shows_its_failures(tmp_path: Path) -> None:
+    collection = load_collection(tiny_collection(tmp_path / "tiny"))
+    page = build(content_of(collection), Loader(lambda progress: None))  # type: ignore[arg-type, return-value]
+    # They show failures themselves, or cannot fail. Endpoints have a check of their own.
+    own = {
+        "app.explore.handlers.link_handlers.select_all_adapters",
+        "app.explore.handlers.request_handlers.stop",
+        "app.learn.handlers.draw_qr",
+        "app.learn.handlers.open_tab",
+        "app.learn.handlers.stop",
+        "app.profile.handlers.stop",
+    }
+    unguarded = set()
+    for listener in page.fns.values():
+        if not inspect.ismethod(listener.fn) or isinstance(listener.fn.__self__, Endpoints):
+            continue
+        inner = inspect.unwrap(listener.fn)
+        # A generator runs a request, which a failure ends: it has a guard of its own.
+        if inner == listener.fn and not inspect.isgeneratorfunction(inner):
+            unguarded.add(f"{listener.fn.__module__}.{listener.name}")
+    assert unguarded == own

@@ -101,6 +101,13 @@ def test_sampling_draws_the_same_alone_and_among_others(tmp_path: Path) -> None:
         assert ids_of(steps, 0) == ids_of(together, place)
 
 
+def test_between_two_steps_the_caller_is_not_in_inference_mode(tmp_path: Path) -> None:
+    engine, _, _ = tiny.tiny_engine(tmp_path)
+    answering = engine.answer(engine.prompt(QUERIES[1]), [policies(engine)[2]], new_tokens=4)
+    modes = [torch.is_inference_mode_enabled() for _ in answering]
+    assert modes and not any(modes)
+
+
 def test_another_pass_runs_while_tokens_become_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
