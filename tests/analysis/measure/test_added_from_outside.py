@@ -1,4 +1,4 @@
-"""A lens and a metric are one file each: no file of the project learns their names."""
+"""A lens, a metric, a signal and a command are one file each: no file learns their names."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ import pytest
 import torch
 
 import analysis
+from analysis import commands
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.inference.head import Head
 from analysis.measure import lenses as lens_files
 from analysis.measure import metrics as metric_files
+from analysis.measure import signals as signal_files
 from analysis.measure.layer_reading import read_layers
 from analysis.measure.lenses import bind_lens, check_lens, lenses
 from analysis.measure.metrics import check_metrics, measure_all, metrics
+from analysis.measure.normalisation import normalise
+from analysis.measure.signals import signals
 from analysis.models.manifest import load_collection
 from app.explore import control_column
 from app.explore.controls import Controls
-from app.state.settings.choices import lens_choices, metric_choices
+from app.state.settings.choices import lens_choices, metric_choices, signal_choices
 from app.state.settings.view_settings import ViewSettings
 from app.state.settings.wording import described
 from app.widgets.labels import labels_of
@@ -53,6 +57,26 @@ METRIC = Metric(
     lambda pair: pair.difference_V.abs().sum() / 2,
     unit="bananas",
 )
+"""
+SIGNAL = """
+from analysis.measure.signals import Reading, Signal
+
+
+def read(source):
+    found = source.divergence()
+    return Reading(found.values_LK.sqrt(), found.peak_L)
+
+
+SIGNAL = Signal(
+    "root", "Root", "√ d", "The root of the divergence.", read, ("lens", "metric", "position"),
+    of_trace=True,
+)
+"""
+COMMAND = """
+def add(subparsers):
+    parser = subparsers.add_parser("greet", help="greet somebody")
+    parser.add_argument("name")
+    parser.set_defaults(run=lambda args: print(f"Hello, {args.name}") or 0)
 """
 
 
@@ -120,6 +144,29 @@ def test_an_added_lens_and_metric_measure(
     query = ["trace", QUERY, "--collection", str(manifest), "--lens", "by-layer", "--json"]
     assert main(query) == 0
     assert json.loads(capsys.readouterr().out)["lens"] == "by-layer"
+
+
+def test_an_added_signal_is_offered_and_makes_the_weights(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = ["trace", QUERY, "--collection", str(manifest), "--json"]
+    assert main(query) == 0
+    plain = torch.tensor(json.loads(capsys.readouterr().out)["divergence"], dtype=torch.float64)
+    with added_file(signal_files, tmp_path / "signals" / "root.py", SIGNAL):
+        assert ("Root", "root") in signal_choices()
+        assert ViewSettings(signal="root").reads_every_token is False
+        assert main([*query, "--signal", "root"]) == 0
+    weights = torch.tensor(json.loads(capsys.readouterr().out)["weights"], dtype=torch.float64)
+    torch.testing.assert_close(weights, normalise(plain.sqrt()), rtol=1e-4, atol=1e-6)
+    assert "root" not in signals()
+
+
+def test_an_added_command_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with added_file(commands, tmp_path / "commands" / "greet.py", COMMAND):
+        assert main(["greet", "Ana"]) == 0
+        assert capsys.readouterr().out == "Hello, Ana\n"
+    with pytest.raises(SystemExit):
+        main(["greet", "Ana"])
 
 
 def test_a_removed_lens_and_metric_are_gone(tmp_path: Path) -> None:
