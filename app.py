@@ -7,6 +7,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Gradio would keep 10 000 events, and make a table of them after each event.
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+if os.environ.get("SPACE_ID"):
+    # Only the proxy of Spaces reaches this server: it says who asks.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
 
 from analysis.common.console import one_line
 from analysis.common.errors import InputError
@@ -29,7 +32,8 @@ def _load(collection: Collection, progress: Progress):
 try:
     # Spaces imports this file: the arguments are then another program's.
     options = read_options(sys.argv[1:] if __name__ == "__main__" else ())
-    pages = Pages(_load, build_page, may_add=options.may_add and __name__ == "__main__")
+    may_add = options.may_add and __name__ == "__main__"
+    pages = Pages(_load, build_page, may_add=may_add, public=options.public)
     page = pages.first(options.collection)
     loader = page.loader
     demo, launch = build_page(pages, page)

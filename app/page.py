@@ -19,6 +19,7 @@ from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
 from app import first_paint
 from app.api import endpoints
+from app.api.allowance import Allowance
 from app.api.endpoints import Endpoints
 from app.api.turns import Turns
 from app.first_paint import FirstPaint
@@ -169,7 +170,7 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
 
         masthead.choose(choose_collection, None, masthead, show_progress="hidden")
         timer.tick(update_masthead, None, [masthead, timer], show_progress="hidden", queue=False)
-        turns = Turns(loader, request_queue)
+        turns = Turns(loader, request_queue, Allowance() if pages.public else None)
         endpoints.connect(Endpoints(collection, turns, pages, examples), page)
     # With an open API, a request could bypass the queue and its limits.
     page.queue(api_open=False, max_size=2 * (SERVED + WAITING), default_concurrency_limit=16)

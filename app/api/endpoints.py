@@ -18,7 +18,7 @@ from analysis.common.errors import InputError
 from analysis.common.limits import Owner
 from analysis.models.collection import Collection
 from app.api import values
-from app.api.turns import Turns, told
+from app.api.turns import Turns
 from app.server.event_options import REQUEST_TURN
 from app.server.pages import Pages
 from app.state.examples import Example, owner_of
@@ -79,14 +79,14 @@ class Endpoints:
         Returns:
             The adapters, the settings, and divergence (nats for kl) and weights, layers × adapters.
         """
-        with told():  # what cannot be served waits for no turn
+        with self._turns.asked(request) as program:
             query, adapters = values.text("query", query), values.names("adapters", adapters)
             asked = {"lens": lens, "position": position, "metric": metric}
             named = {
                 name: values.name_of(name, value)
                 for name, value in {**asked, "normalisation": normalisation}.items()
             }
-        with self._turns.turn(_program(request)) as (engine, check, visitor):
+        with self._turns.turn(program) as (engine, check, visitor):
             settings = _settings(engine, named)
             prompt = self._prompt(engine, query, visitor)
 
@@ -120,8 +120,7 @@ class Endpoints:
 
         Args:
             query: The question.
-            methods: Names of the methods, such as qa-flora or adapter:math; by default base, static
-                and qa-flora.
+            methods: Such as qa-flora or adapter:math; base, static and qa-flora by default.
             adapters: Names of the adapters to fuse; all by default.
             new_tokens: The most tokens of each answer.
             temperature: 0 takes the most probable token each time; at most 2.
@@ -132,7 +131,7 @@ class Endpoints:
         Returns:
             The text so far of each method's answer, or its tokens so far.
         """
-        with told():  # what cannot be served waits for no turn
+        with self._turns.asked(request) as program:
             query, adapters = values.text("query", query), values.names("adapters", adapters)
             chosen = values.names("methods", methods) or ["base", "static", "qa-flora"]
             if len(chosen) > MOST_ANSWERS:
@@ -145,7 +144,7 @@ class Endpoints:
             answers: dict[str, Any] = dict.fromkeys(
                 chosen, [] if values.flag("tokens", tokens) else ""
             )
-        with self._turns.turn(_program(request)) as (engine, check, visitor):
+        with self._turns.turn(program) as (engine, check, visitor):
             from analysis.inference.decoding.sampling import Sampling
             from analysis.methods import fuse
 
@@ -186,23 +185,22 @@ class Endpoints:
         Returns:
             What is known of it, by name.
         """
-        with told():
+        with self._turns.asked(request) as program:
             adapter = values.name_of("adapter", adapter)
-        with self._turns.turn(_program(request)) as (engine, *_):
+        with self._turns.turn(program) as (engine, *_):
             for entry in self._collection.adapters:
                 if entry.name == adapter:
                     return asdict(engine.inspect(entry, self._collection.base.public_name))
             names = ", ".join(self._collection.names)
             raise InputError(f"There is no adapter {adapter!r}: take one of {names}.")
 
-    def collections(self) -> dict[str, Any]:
+    def collections(self, request: gr.Request | None = None) -> dict[str, Any]:
         """Lists the adapters of this page and the collections of the server.
 
         Returns:
-            Title, base and adapters of this page, and title and address of each collection; the
-            address is empty where nobody has opened it yet.
+            This page's title, base and adapters; each collection's title, and address once opened.
         """
-        with told():
+        with self._turns.asked(request):
             here = self._collection
             return {
                 "title": here.title,
@@ -234,10 +232,6 @@ def connect(endpoints: Endpoints, page: gr.Blocks) -> None:
         event.api_visibility = "private"
     for name in NAMES:
         api(getattr(endpoints, name), api_name=name, **REQUEST_TURN)
-
-
-def _program(request: gr.Request | None) -> str | None:
-    return getattr(request, "session_hash", None)
 
 
 def _settings(engine: Engine, named: Mapping[str, str]) -> WeightSettings:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -13,7 +14,13 @@ import gradio as gr
 
 from analysis.common.errors import InputError
 from analysis.common.limits import Owner
-from app.server.connections import LISTEN_SECONDS, client_of_event
+from app.api.allowance import Allowance
+from app.server.connections import (
+    CALL,
+    LISTEN_SECONDS,
+    client_of_event,
+    connections_of_event,
+)
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import FAILED
@@ -30,27 +37,76 @@ Check = Callable[[], None]
 """Raises `Stopped` where the request has to end."""
 
 
+@dataclass(frozen=True)
+class Program:
+    """Who asks.
+
+    Attributes:
+        session: Gradio's session of the program, of which a newer request ends the older one; None
+            for a program without.
+        call: The name of an MCP client's call; empty for any other program.
+        address: The network address of the program.
+    """
+
+    session: str | None = None
+    call: str = ""
+    address: str = ""
+
+    @classmethod
+    def of(cls, request: gr.Request | None) -> Program:
+        """The program of a request; called in the event's thread."""
+        if request is None:
+            return cls()
+        connections = connections_of_event()
+        call = request.headers.get(CALL, "")
+        caller = connections.caller(call) if call and connections else None
+        if caller is not None:
+            # Gradio's MCP server has one session for all of its clients.
+            return cls(None, call, caller)
+        client = getattr(request, "client", None)
+        return cls(getattr(request, "session_hash", None), "", client.host if client else "")
+
+
 class Turns:
     """The turns of programs in the queue of all requests.
 
     Args:
         loader: Gives the engine once it is loaded.
         request_queue: The queue of all requests to the engine.
+        allowance: How much the programs of one address may ask; no bound by default.
     """
 
-    def __init__(self, loader: Loader, request_queue: RequestQueue) -> None:
+    def __init__(
+        self, loader: Loader, request_queue: RequestQueue, allowance: Allowance | None = None
+    ) -> None:
+        self._allowance = allowance
         self._loader = loader
         self._request_queue = request_queue
         self._sessions: WeakValueDictionary[str, Session] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     @contextmanager
-    def turn(self, program: str | None) -> Iterator[tuple[Engine, Check, Owner]]:
+    def asked(self, request: gr.Request | None) -> Iterator[Program]:
+        """Who asks, while what is asked is checked: what cannot be served waits for no turn.
+
+        Args:
+            request: Gradio's request.
+
+        Raises:
+            gr.Error: The request cannot be served; the message says why.
+        """
+        with told():
+            program = Program.of(request)
+            if self._allowance is not None:
+                self._allowance.ask(program.address)
+            yield program
+
+    @contextmanager
+    def turn(self, program: Program) -> Iterator[tuple[Engine, Check, Owner]]:
         """Waits in the queue; the turn ends with the context.
 
         Args:
-            program: Gradio's session of the program, of which a newer request ends the older one;
-                None for a program without.
+            program: Who asks.
 
         Yields:
             The engine, a check to call at each step of the work, and whose questions these are:
@@ -59,7 +115,7 @@ class Turns:
         Raises:
             gr.Error: The request cannot be served; the message says why.
         """
-        session, there = self._session(program), client_of_event()
+        session, there = self._session(program.session), client_of_event(program.call)
         ticket = session.begin()
 
         def check() -> None:
@@ -67,9 +123,10 @@ class Turns:
             if not there():
                 raise Stopped
 
+        bound = self._allowance.place(program.address) if self._allowance else nullcontext()
         with told():
             try:
-                with self._request_queue.entry(session) as entry:
+                with bound, self._request_queue.entry(session) as entry:
                     while self._request_queue.position(entry, _TICK):
                         check()
                     engine = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -28,6 +29,13 @@ LISTEN_SECONDS = 30.0
 REOPEN_SECONDS = 900.0
 """A page with a question is kept for so long after its last connection: a laptop may wake up."""
 
+CALL = "x-fusion-lens-call"
+"""The header that names an MCP client's call.
+
+Gradio's MCP server asks the page itself, as one client for all of its own: the name, which nobody
+else knows, tells whose call it is and whether anybody still waits for it.
+"""
+
 # Between two sweeps.
 _SWEEP_SECONDS = 30.0
 
@@ -47,6 +55,8 @@ class Connections:
         self._app = app
         self._swept = swept
         self._open: Counter[str] = Counter()
+        # The calls of MCP clients, and the address of each.
+        self._calls: dict[str, str] = {}
         self._left: dict[str, float] = {}
         self._sweeps = False
 
@@ -59,6 +69,9 @@ class Connections:
         if not self._sweeps:
             self._sweeps = True
             self._sweep_later(scope["app"])
+        if _is_call(scope):
+            await self._call(scope, receive, send)
+            return
         name = _name(scope)
         if not name:
             await self._app(scope, receive, send)
@@ -71,6 +84,21 @@ class Connections:
             if not self._open[name]:
                 del self._open[name]
             self._left[name] = time.monotonic()
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a call of an MCP client under a name of its own."""
+        name = secrets.token_urlsafe(16)
+        others = [one for one in scope["headers"] if one[0] != CALL.encode()]
+        named = {**scope, "headers": [*others, (CALL.encode(), name.encode())]}
+        self._calls[name] = scope["client"][0] if scope.get("client") else ""
+        try:
+            await self._app(named, receive, send)
+        finally:
+            del self._calls[name]
+
+    def caller(self, call: str) -> str | None:
+        """The address of an MCP client that waits for a call; None where nobody waits for it."""
+        return self._calls.get(call)
 
     def listens(self, names: tuple[str, ...], since: float) -> bool:
         """Whether a client listens, or has listened lately.
@@ -121,11 +149,20 @@ class Connections:
         asyncio.get_running_loop().call_later(_SWEEP_SECONDS, again)
 
 
-def client_of_event() -> Callable[[], bool]:
+def connections_of_event() -> Connections | None:
+    """The connections of the server of the event in whose thread this is called, if any."""
+    blocks = LocalContext.blocks.get(None)
+    return getattr(getattr(getattr(blocks, "app", None), "state", None), "connections", None)
+
+
+def client_of_event(call: str = "") -> Callable[[], bool]:
     """Tells whether the client of an event is still there.
 
     Called in the event's thread. Gradio ends a listener whose client has gone at its next result,
     and a listener that waits has none.
+
+    Args:
+        call: The name of an MCP client's call; empty for any other client.
 
     Returns:
         A function for any thread; it is true outside of Gradio's events.
@@ -134,9 +171,7 @@ def client_of_event() -> Callable[[], bool]:
     if blocks is None or event_id is None:
         return lambda: True
     queue: Any = blocks._queue
-    connections: Connections | None = getattr(
-        getattr(getattr(blocks, "app", None), "state", None), "connections", None
-    )
+    connections = connections_of_event()
 
     def there() -> bool:
         event = queue.event_ids_to_events.get(event_id)
@@ -145,10 +180,16 @@ def client_of_event() -> Callable[[], bool]:
         # A cancelled event is taken out of its session's.
         if event_id not in queue.pending_event_ids_session.get(event.session_hash, ()):
             return False
+        if call and connections is not None:
+            return connections.caller(call) is not None
         names = (event.session_hash, event_id)
         return connections is None or connections.listens(names, event.enqueue_time)
 
     return there
+
+
+def _is_call(scope: Scope) -> bool:
+    return scope["method"] == "POST" and "/gradio_api/mcp" in str(scope["path"])
 
 
 def _name(scope: Scope) -> str:

@@ -62,12 +62,21 @@ class Pages:
         load: Loads the engine of a collection whose base is not loaded yet.
         build: Builds a page.
         may_add: Whether visitors may add adapters from folders and hub ids.
+        public: Whether anybody may ask, so that each address of a program gets a bounded part.
     """
 
-    def __init__(self, load: Load, build: Build | None = None, *, may_add: bool = False) -> None:
+    def __init__(
+        self,
+        load: Load,
+        build: Build | None = None,
+        *,
+        may_add: bool = False,
+        public: bool = False,
+    ) -> None:
         self._load = load
         self._build = build
         self.may_add = may_add
+        self.public = public
         self._app: FastAPI | None = None
         self._pages: list[Page] = []
         self._lock = threading.Lock()

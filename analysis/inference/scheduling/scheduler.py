@@ -103,7 +103,10 @@ class Scheduler:
             due = time.monotonic() + (0.0 if soon else _LATER_SECONDS)
             heapq.heappush(self._pieces, (due, next(self._numbers), work, future))
             self._wake()
-        result: T = result_of(future)
+        try:
+            result: T = result_of(future)
+        finally:
+            del future  # its error knows this frame, and those of all callers
         return result
 
     def each(self, items: Iterable[T], *, soon: bool = False) -> Iterator[T]:

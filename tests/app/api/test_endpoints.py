@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from gradio.utils import get_function_description
 from gradio_client.exceptions import AppError
 
-from app.api.endpoints import NAMES
-from app.api.turns import Turns
+from app.api.endpoints import NAMES, Endpoints
+from app.api.turns import Program, Turns
 from app.server.request_queue import RequestQueue
 from app.state.session import Stopped
 
@@ -29,6 +30,11 @@ def test_programs_see_the_endpoints_alone(site: SimpleNamespace) -> None:
         "query", "methods", "adapters", "new_tokens", "temperature", "top_p", "seed", "tokens"
     ]  # fmt: skip
     assert "side by side" in asked["description"]
+    for name in NAMES:
+        # Gradio and its MCP server show the first line of what is said of an argument.
+        what, arguments, _ = get_function_description(getattr(Endpoints, name))
+        shown = [said for one, said in arguments.items() if one not in ("self", "request")]
+        assert all(said.endswith(".") for said in (what, *shown)), shown
 
 
 def test_a_trace_and_answers_are_those_of_the_engine(site: SimpleNamespace) -> None:
@@ -90,16 +96,17 @@ def test_what_cannot_be_served_is_refused_with_a_remedy(
 def test_a_newer_request_of_a_program_ends_the_older_and_a_full_queue_refuses() -> None:
     loader = SimpleNamespace(wait=lambda seconds: "engine")
     turns = Turns(loader, RequestQueue(served=1, waiting=0))  # type: ignore[arg-type]
-    with pytest.raises(gr.Error, match="newer request"), turns.turn("one") as (_, check, _):
-        with turns.turn("one") as (engine, newer, _):
+    one = Program("one")
+    with pytest.raises(gr.Error, match="newer request"), turns.turn(one) as (_, check, _):
+        with turns.turn(one) as (engine, newer, _):
             newer()
             assert engine == "engine"
-            with pytest.raises(gr.Error, match="queue is full"), turns.turn("other"):
+            with pytest.raises(gr.Error, match="queue is full"), turns.turn(Program("other")):
                 pytest.fail("served beyond the queue")
             with pytest.raises(Stopped):
                 check()
         check()
-    with turns.turn("one") as (_, check, _):
+    with turns.turn(one) as (_, check, _):
         check()
 
 

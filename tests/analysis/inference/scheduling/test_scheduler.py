@@ -7,9 +7,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.inference.scheduling.scheduler import Scheduler, Stream, result_of
 
@@ -166,3 +169,98 @@ def test_nothing_waits_for_a_scheduler_that_has_ended() -> None:
         result_of(found)
     with pytest.raises(RuntimeError, match="ends"):
         scheduler.run(lambda: None)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A request.
+
+    Attributes:
+        pieces: Its pieces before its steps; those that are False raise.
+        soon: Whether these bring it near to its answers.
+        steps: How many steps it asks for.
+        gone_at: Before this step its client vanishes; never where None.
+        without_a_word: Whether the stream is then left behind instead of closed.
+        broken_at: This step fails for it alone; none where None.
+    """
+
+    pieces: tuple[bool, ...]
+    soon: bool
+    steps: int
+    gone_at: int | None
+    without_a_word: bool
+    broken_at: int | None
+
+
+places = st.none() | st.integers(0, 5)
+askers = st.builds(
+    Asker, st.lists(st.booleans(), max_size=4).map(tuple), st.booleans(), st.integers(0, 6),
+    places, st.booleans(), places,
+)  # fmt: skip
+
+
+class Broken(Exception):
+    """A fault of one request."""
+
+
+@settings(max_examples=50)
+@given(crowd=st.lists(askers, min_size=1, max_size=8))
+def test_whatever_is_asked_is_served_once_or_refused_whoever_vanishes(crowd: list[Asker]) -> None:
+    scheduler, served, faults = Scheduler(), list[tuple[int, int]](), list[BaseException]()
+
+    def together(asked: Sequence[tuple[int, int]]) -> list[int | Exception]:
+        served.extend(asked)
+        return [
+            Broken() if crowd[number].broken_at == step else 10 * number + step
+            for number, step in asked
+        ]
+
+    def ask(number: int) -> None:
+        asker = crowd[number]
+        for place, good in enumerate(asker.pieces):
+            work = partial(served.append, (number, -1 - place)) if good else partial(fail, number)
+            try:
+                assert scheduler.run(work, soon=asker.soon) is None and good
+            except Broken:
+                assert not good
+        stream = scheduler.stream(together)
+        for step in range(asker.steps):
+            found = stream.ask((number, step))
+            if step == asker.gone_at:
+                if not asker.without_a_word:
+                    stream.close()
+                return
+            try:
+                assert result_of(found) == 10 * number + step
+            except Broken:
+                assert asker.broken_at == step
+        stream.close()
+
+    def fail(number: int) -> None:
+        raise Broken(number)
+
+    def watched(number: int) -> None:
+        try:
+            ask(number)
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=watched, args=(number,)) for number in range(len(crowd))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive(), "somebody waits for ever"
+    assert faults == []
+    # After this, nothing that was asked before waits any more.
+    scheduler.run(lambda: None)
+    assert len(set(served)) == len(served), "nothing runs twice"
+    for number, asker in enumerate(crowd):
+        own = {place for whose, place in served if whose == number}
+        pieces = {-1 - place for place, good in enumerate(asker.pieces) if good}
+        going = asker.gone_at is not None and asker.gone_at < asker.steps
+        waited_for = set(range(asker.gone_at if going else asker.steps))
+        left = {asker.gone_at} if going else set()
+        assert pieces | waited_for <= own <= pieces | waited_for | left
+    assert not scheduler._pieces and not scheduler._open()
+    scheduler.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -160,17 +161,35 @@ visitors = st.builds(
 )
 
 
-@settings(max_examples=5)
-@given(crowd=st.lists(visitors, min_size=2, max_size=6), shares=st.booleans())
+crowds = given(crowd=st.lists(visitors, min_size=2, max_size=6), shares=st.booleans())
+
+
+@contextmanager
+def sharing(shares: bool) -> Iterator[None]:
+    """Whether the base's rows can share passes; where not, each request runs by itself."""
+    made()._runner._decoding.advance.shares = shares
+    try:
+        yield
+    finally:
+        made()._runner._decoding.advance.shares = True
+
+
+@settings(max_examples=25)
+@crowds
 def test_a_row_gets_its_solo_answer_whoever_shares_the_batch(
     crowd: list[Visitor], shares: bool
 ) -> None:
-    # A base whose rows cannot share passes gives the same, each request by itself.
-    made()._runner._decoding.advance.shares = shares
-    try:
+    with sharing(shares):
         check_crowd(crowd)
-    finally:
-        made()._runner._decoding.advance.shares = True
+
+
+@settings(max_examples=25)
+@crowds
+def test_visitors_in_threads_of_their_own_get_their_solo_answers(
+    crowd: list[Visitor], shares: bool
+) -> None:
+    with sharing(shares):
+        check_threads(crowd)
 
 
 def check_crowd(crowd: list[Visitor]) -> None:
@@ -207,16 +226,65 @@ def check_crowd(crowd: list[Visitor]) -> None:
                 gone.add(number)
     assert len(gone) == len(crowd)
     for number, ids in found.items():
+        check_answers(crowd[number], running[number], ids)
+    check_nothing_is_left()
+
+
+def check_threads(crowd: list[Visitor]) -> None:
+    """As `check_crowd`, each visitor at the pace of a thread; who stalls is closed by another."""
+    running: list[SharedDecoding] = []
+    found: list[list[list[int]]] = []
+    faults: list[BaseException] = []
+    for visitor in crowd:
+        running.append(decoding(visitor.query, visitor.rows, visitor.sampling, visitor.fails))
+        found.append([[] for _ in range(len(visitor.rows) + 1)])
+
+    def read(number: int) -> None:
         visitor = crowd[number]
-        weights = running[number].policy_weights()
-        for place, row in enumerate(visitor.rows):
-            expected, means = alone(visitor.query, row, visitor.sampling)
-            count = len(ids[place])
-            assert ids[place] == expected[:count]
-            if count and visitor.fails is None:
-                torch.testing.assert_close(weights[place].mean_LK, means[count - 1])
-        if visitor.fails is None:
-            assert len(ids[0]) == min(visitor.leaves, NEW_TOKENS)
+        try:
+            for step in running[number]:
+                for token in step.tokens:
+                    found[number][token.row].append(token.id)
+                if step.index + 1 == visitor.leaves:
+                    break
+            running[number].close()
+            if visitor.stalls:
+                running[(number + 1) % len(crowd)].close()
+        except InputError as error:
+            if visitor.fails is None:
+                faults.append(error)
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(len(crowd))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "somebody waits for ever"
+    assert faults == []
+    for number, visitor in enumerate(crowd):
+        closes_it = bool(crowd[number - 1].stalls)
+        check_answers(visitor, running[number], found[number], whole=not closes_it)
+    check_nothing_is_left()
+
+
+def check_answers(
+    visitor: Visitor, answers: SharedDecoding, ids: list[list[int]], *, whole: bool = True
+) -> None:
+    """A visitor's tokens and weights are those of the solo run, to the end if `whole`."""
+    weights = answers.policy_weights()
+    for place, row in enumerate(visitor.rows):
+        expected, means = alone(visitor.query, row, visitor.sampling)
+        count = len(ids[place])
+        assert ids[place] == expected[:count]
+        if count and visitor.fails is None and whole:
+            torch.testing.assert_close(weights[place].mean_LK, means[count - 1])
+    if visitor.fails is None and whole:
+        assert len(ids[0]) == min(visitor.leaves, NEW_TOKENS)
+
+
+def check_nothing_is_left() -> None:
     runner = made()._runner
     assert not runner.scheduler._streams and not len(runner._running)
     assert runner._decoding.admission.held_bytes == 0
