@@ -20,6 +20,8 @@ from analysis.models.peft_files.folder import config_of, tensors_of
 
 OWN = ".own-"
 """What stands in a collection's name before the digest of a base and adapters of one's own."""
+_DIGEST = re.compile(re.escape(OWN) + r"[0-9a-f]{8}$")
+_CHOSEN = re.compile(r" — \d+ adapters? of your choice$")
 
 _LANGUAGES = {
     "arabic": "ar", "chinese": "zh", "czech": "cs", "dutch": "nl", "english": "en", "french": "fr",
@@ -49,15 +51,18 @@ class Named:
 def collection_of(named: Named) -> Collection:
     """The collection that a user names.
 
-    With a base of its own it has the named adapters; otherwise they are added to the collection's.
+    With a base of its own it has the named adapters; otherwise they are added to the collection's,
+    and its name and title say so.
 
     Raises:
         InputError: A part is not there or cannot be used.
     """
     if named.base is None:
         collection = load_collection(*([named.collection] if named.collection else []))
+        if not named.adapters:
+            return collection
         entries = [adapter_entry(one) for one in named.adapters]
-        return with_entries(collection, entries)
+        return of_choice(with_entries(collection, entries))
     if named.collection is not None:
         raise InputError(
             "--collection names a base already: leave out --base, or name the adapters alone."
@@ -70,15 +75,31 @@ def collection_of(named: Named) -> Collection:
     collection = with_entries(empty, [adapter_entry(one) for one in named.adapters])
     from analysis.models.bases.bundled_base import home  # its imports take a while
 
+    known_as = _name_of(collection)
     # Its own place for what is learnt for it, such as the matrices of a lens.
-    parts = [base_digest(base), *map(_known_by, collection.adapters)]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    place = f"{name}-{known_as.rpartition(OWN)[2]}"
     return replace(
-        collection,
-        # Links hold the name: two collections on one base are not the same.
-        name=f"{name[:48]}{OWN}{digest}",
-        manifest=home() / "collections" / f"{name}-{digest}" / "collection.toml",
+        collection, name=known_as, manifest=home() / "collections" / place / "collection.toml"
     )
+
+
+def of_choice(collection: Collection) -> Collection:
+    """A collection with other adapters than its manifest names, under a name and title of its own.
+
+    Links and files hold the name, so that numbers of other adapters are never taken for those of
+    the manifest. The same base and adapters have the same name, however they were chosen.
+    """
+    count = len(collection.adapters)
+    noun = "adapter" if count == 1 else "adapters"
+    title = f"{_CHOSEN.sub('', collection.title)} — {count} {noun} of your choice"
+    return replace(collection, name=_name_of(collection), title=title)
+
+
+def _name_of(collection: Collection) -> str:
+    """A name for links that two collections share only if base and adapters are the same."""
+    parts = [base_digest(collection.base), *map(_known_by, collection.adapters)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    return f"{_DIGEST.sub('', collection.name)[:48]}{OWN}{digest}"
 
 
 def with_entries(collection: Collection, entries: Sequence[AdapterEntry]) -> Collection:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
-from analysis.models.bases.identity import base_digest
 from analysis.models.collection import AdapterEntry, Collection
 from analysis.models.manifest import with_adapters
-from analysis.models.own_collection import OWN, adapter_entry, content_digest, with_entries
+from analysis.models.own_collection import adapter_entry, of_choice, with_entries
 from app.adapters.adapters_panel import AdapterCard, AdaptersPanel, adapter_card
 from app.server.loader import Loader
 from app.server.pages import Pages
@@ -132,7 +130,7 @@ class AdaptersService:
         if found.refused:
             said = say("It cannot be mixed, so it is not added.")
             return replace(self.panel(said, failed=True), looked=self._card(entry, found))
-        address = self._pages.open(self._named(with_entries(self._collection, [entry])))
+        address = self._pages.open(of_choice(with_entries(self._collection, [entry])))
         return replace(
             self.panel(say("Added {name}: opening its page.", name=entry.name)), open=address
         )
@@ -147,24 +145,9 @@ class AdaptersService:
         rest = [one for one in self._collection.names if one != name]
         if not rest or len(rest) == len(self._collection.names):
             raise InputError(f"{name} cannot be removed: a page needs one adapter at least.")
-        address = self._pages.open(self._named(with_adapters(self._collection, rest)))
+        address = self._pages.open(of_choice(with_adapters(self._collection, rest)))
         return replace(
             self.panel(say("Removed {name}: opening the page without it.", name=name)), open=address
-        )
-
-    def _named(self, collection: Collection) -> Collection:
-        """A collection whose name and title say that it is not the one that it was made from."""
-        title = self._collection.title.partition(" — ")[0]
-        digests = [f"{one.name} {content_digest(one)}" for one in collection.adapters]
-        digests.append(base_digest(collection.base))
-        digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:8]
-        name = self._collection.name.partition(OWN)[0][:48]
-        count = len(collection.adapters)
-        noun = "adapter" if count == 1 else "adapters"
-        return replace(
-            collection,
-            name=f"{name}{OWN}{digest}",
-            title=f"{title} — {count} {noun} of your choice",
         )
 
     def _check_allowed(self) -> Engine:

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from analysis.common.errors import InputError
-from analysis.models.own_collection import OWN
 from app.explore import controls
 from app.export import files
 from app.server.pages import Pages
@@ -182,8 +181,6 @@ class Permalinks:
             going = f"Opening the page of “{text.plain(other)}”, with which this link was made"
             link = urlencode(dict(given), errors="replace")
             return {}, {"status": StatusPanel("working", going, open=f"{address}?{link}")}
-        if other == self._name.partition(OWN)[0] and not full:
-            other = ""  # a link of an earlier version names one's own collection without a digest
         pin, show = link_fields.pairs(values.pop("pin", "")), values.get("show", "")
         asks = bool(values.get("query", "").strip())
         if show in OF_PIN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from analysis.models.own_collection import (
     base_named,
     collection_of,
     content_digest,
+    of_choice,
+    with_entries,
 )
 from tests import tiny
 
@@ -107,9 +110,40 @@ def test_adapters_are_added_to_a_collection(tiny_folder: Path) -> None:
     path = str(tiny_folder / "adapters" / "math")
     collection = collection_of(Named(manifest, adapters=(f"mine={path}",)))
     assert collection.names == ("spanish", "math", "mine")
-    assert collection.prompt is not None
+    plain = collection_of(Named(manifest))
+    assert collection.prompt == plain.prompt is not None
+    assert collection.manifest == plain.manifest  # its examples and its lenses' matrices
     with pytest.raises(InputError, match=r"Two adapters are called 'math'.*other=PLACE"):
         collection_of(Named(manifest, adapters=(f"math={path}",)))
+
+
+def test_a_collection_with_other_adapters_has_a_name_and_a_title_of_its_own(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    manifest, own = str(tiny_folder / "collection.toml"), tiny_folder / "adapters"
+    plain = collection_of(Named(manifest))
+    assert (plain.name, plain.title) == ("tiny", "A tiny random model")
+    one = collection_of(Named(manifest, adapters=(f"mine={own / 'math'}",)))
+    assert re.fullmatch(r"tiny\.own-[0-9a-f]{8}", one.name)
+    assert one.title == "A tiny random model — 3 adapters of your choice"
+    # Known by content: the same files elsewhere are the same, other files of this name are not.
+    elsewhere = shutil.copytree(own / "math", tmp_path / "elsewhere")
+    assert collection_of(Named(manifest, adapters=(f"mine={elsewhere}",))).name == one.name
+    other = collection_of(Named(manifest, adapters=(f"mine={own / 'spanish'}",)))
+    assert other.name != one.name
+    # A manifest that was saved keeps the name, and one adapter more gives another.
+    save_manifest(one, tmp_path / "own.toml")
+    again = load_collection(tmp_path / "own.toml")
+    assert (again.name, again.title) == (one.name, one.title)
+    more = collection_of(Named(str(tmp_path / "own.toml"), adapters=(str(elsewhere),)))
+    assert re.fullmatch(r"tiny\.own-[0-9a-f]{8}", more.name) and more.name != one.name
+    assert more.title == "A tiny random model — 4 adapters of your choice"
+    # The way to it does not matter: a base of one's own, or a manifest and one adapter more.
+    whole, part = (
+        collection_of(Named(base=str(tiny_folder / "base"), adapters=tuple(map(str, given))))
+        for given in ((own / "spanish", own / "math"), (own / "spanish",))
+    )
+    assert of_choice(with_entries(part, [adapter_entry(str(own / "math"))])).name == whole.name
 
 
 def test_bundled_bases_are_named(tiny_folder: Path) -> None:
