@@ -11,6 +11,7 @@ from pathlib import Path
 from analysis.common.digests import file_digest
 from analysis.models.adapter_files import CONFIG, TENSORS, adapter_folder
 from analysis.models.bases.bundled import DEFAULT_BASE, bundled_base
+from analysis.models.bases.identity import kept_digest
 from analysis.models.bases.prepared_files import changed_files
 from analysis.models.collection import AdapterEntry, Collection
 from analysis.models.manifest import COLLECTIONS
@@ -143,4 +144,4 @@ def _adapter_file(entry: AdapterEntry) -> AdapterFile:
 
 
 def _file(path: Path) -> File:
-    return File(path.name, file_digest(path))
+    return File(path.name, kept_digest(path))

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from analysis.common.digests import file_digest
 from analysis.models.bases.bundled import DEFAULT_BASE, bundled_base
 from analysis.models.bases.prepared_files import changed_files
-from analysis.models.bases.weights_header import read_weights_header
 from analysis.models.collection import Base
 
-_SAMPLE = 4096
-_SAMPLES = 16
-"""Pieces that are read of each tensor; a tensor that is not larger is read whole."""
-_TOKENIZER = (
-    "added_tokens.json", "chat_template.jinja", "merges.txt", "special_tokens_map.json",
-    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json",
+_FILES = (
+    "config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json",
+    # Of tokenizers.
+    "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
+    "tekken.json", "*.model", "*.jinja", "chat_template.json",
 )  # fmt: skip
+# The digest of a smaller file takes less than a tenth of a second.
+_LARGE = 64 * 2**20
 
 
 def base_digest(base: Base) -> str:
     """A digest by which two bases of the same name are told apart, wherever they lie.
 
     Of a hub id it is that of the commit, of a bundled base that of the shipped file. Of a folder it
-    is that of its configuration, of its tokenizer's files and, of each file of weights, of its
-    header and 16 pieces of 4 KiB of each tensor, spread from its begin to its end: what training
-    changes shows there, and gigabytes need not be read. A few changed rows may lie between.
+    is that of all bytes of its weights, its configuration and its tokenizer's files, so that two
+    bases which differ in a single number are two.
 
     Returns:
         64 hexadecimal digits.
@@ -42,45 +44,50 @@ def base_digest(base: Base) -> str:
         folder = prepared_folder(name)
         if not changed_files(folder):
             return bundled_base(name).sha256
-    parts = [_read(folder / "config.json")]
-    for path in (folder / name for name in _TOKENIZER):
-        parts += [path.name.encode(), file_digest(path).encode()] if path.is_file() else []
-    for path in sorted(one for one in folder.glob("*.safetensors") if one.is_file()):
-        parts += [path.name.encode(), _weights(path)]
-    return _digest(*parts)
+    found = {path.name: path for pattern in _FILES for path in folder.glob(pattern)}
+    return _digest(*(part for name in sorted(found) for part in (name, _content(found[name]))))
 
 
-def _digest(*parts: str | bytes) -> str:
+def kept_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes, that of a large file kept for later processes.
+
+    A large file is read again only where its place, size, times or inode have changed.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    state = path.stat()
+    if state.st_size < _LARGE:
+        return file_digest(path)
+    from analysis.models.bases.bundled_base import home  # its imports take a while
+
+    place = str(path.resolve())
+    # The time of an inode's last change cannot be set back, as that of the content can.
+    own = [place, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+    note = home() / "digests" / f"{_digest(place)[:32]}.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(note.read_text(encoding="utf-8"))
+        if kept["file"] == own:
+            return str(kept["sha256"])
+    digest = file_digest(path)
+    with suppress(OSError):  # a cache that cannot be written costs time alone
+        note.parent.mkdir(parents=True, exist_ok=True)
+        part = note.with_name(f"{note.name}.{os.getpid()}.part")
+        part.write_text(json.dumps({"file": own, "sha256": digest}) + "\n", encoding="utf-8")
+        part.replace(note)
+    return digest
+
+
+def _digest(*parts: str) -> str:
     whole = hashlib.sha256()
     for part in parts:
-        content = part.encode() if isinstance(part, str) else part
-        whole.update(hashlib.sha256(content).digest())
+        whole.update(hashlib.sha256(part.encode(errors="surrogateescape")).digest())
     return whole.hexdigest()
 
 
-def _read(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
-
-
-def _weights(path: Path) -> bytes:
-    """Digest of a file's size, its header, and samples of each tensor."""
-    # A damaged file is refused when the base is loaded.
-    header = read_weights_header(path)
-    found = hashlib.sha256(str(header.size).encode())
-    found.update(header.text)
-    with path.open("rb") as file:
-        for start, end in header.spans or ():
-            if 0 <= start <= end <= header.size:
-                for place, length in _pieces(start, end):
-                    file.seek(header.first + place)
-                    found.update(file.read(length))
-    return found.digest()
-
-
-def _pieces(start: int, end: int) -> list[tuple[int, int]]:
-    """Begin and length of the pieces of a tensor that are read; the first and last bytes are in."""
-    if end - start <= _SAMPLES * _SAMPLE:
-        return [(start, end - start)]
-    last = end - _SAMPLE
-    places = [start + (last - start) * piece // (_SAMPLES - 1) for piece in range(_SAMPLES)]
-    return [(place, _SAMPLE) for place in places]
+def _content(path: Path) -> str:
+    """The digest of a file; of one that never ends or cannot be read, that alone."""
+    try:
+        return kept_digest(path) if path.is_file() else "no file"
+    except OSError as error:  # the base is refused when it is loaded
+        return f"error {error.errno}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from analysis.common.errors import InputError
 from analysis.models import fitted
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.adapter_files import CONFIG
-from analysis.models.bases.identity import base_digest
+from analysis.models.bases import identity
+from analysis.models.bases.identity import base_digest, kept_digest
 from analysis.models.collection import AdapterEntry, Base
 from analysis.models.fitted import (
     FittedFiles,
@@ -142,23 +145,66 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(
     assert read_fitted(path).tensors["a"].tolist() == [1.0, 1.0]
 
 
-def test_a_base_is_known_by_its_tokenizer_and_by_both_ends_of_each_tensor(tmp_path: Path) -> None:
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose every file counts as large, and a cache folder of its own."""
+    monkeypatch.setattr(identity, "_LARGE", 0)
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
     place = tmp_path / "base"
     place.mkdir()
-    base = Base("folder", str(place))
+    return place
+
+
+def test_a_base_is_known_by_each_number_and_by_its_tokenizer(large: Path) -> None:
+    base = Base("folder", str(large))
 
     def digest(*changed: int) -> str:
-        rows = torch.zeros(400, 512)  # 800 KiB
-        rows[list(changed)] = 1.0
-        save_file({"embed": rows, "norm": torch.zeros(8)}, place / "model.safetensors")
+        embed = torch.zeros(100_000)
+        embed[list(changed)] = 1.0
+        save_file({"embed": embed, "norm": torch.zeros(8)}, large / "model.safetensors")
         return base_digest(base)
 
-    # All rows of a quarter, as training changes them, and the rows of added tokens at the end.
-    found = [digest(), digest(0), digest(*range(100, 200)), digest(*range(397, 400))]
+    found = [digest(), digest(0), digest(49_999), digest(70_001), digest(99_999)]
     assert digest() == found[0]
-    for name in ("tokenizer.json", "merges.txt", "chat_template.jinja"):
-        (place / name).write_text("{}")
+    for name in ("tokenizer.json", "merges.txt", "chat_template.jinja", "spiece.model", "vocab.txt",
+                 "tekken.json", "generation_config.json"):  # fmt: skip
+        (large / name).write_text("{}")
         found.append(base_digest(base))
-    (place / "tokenizer.json").write_text('{"version": 1}')
+    (large / "tokenizer.json").write_text('{"version": 1}')
     found.append(base_digest(base))
-    assert len(set(found)) == len(found) == 8
+    assert len(set(found)) == len(found) == 13
+    (large / "README.md").write_text("of no number")
+    assert base_digest(base) == found[-1]
+    (large / "vocab.txt").unlink()
+    os.mkfifo(large / "vocab.txt")
+    assert base_digest(base) not in found  # and it did not wait for what never comes
+
+
+def test_a_large_file_is_read_once_as_long_as_it_stays_the_same(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def digest(path: Path) -> str:
+        read.append(path.name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(identity, "file_digest", digest)
+    path = large / "model.safetensors"
+    path.write_bytes(b"one")
+    state = path.stat()
+    first = kept_digest(path)
+    assert kept_digest(path) == first == digest(path) and len(read) == 2
+    # Other content of the same size, with the time of the old one.
+    (large / "other").write_bytes(b"two")
+    os.utime(large / "other", ns=(state.st_atime_ns, state.st_mtime_ns))
+    (large / "other").replace(path)
+    assert kept_digest(path) != first and len(read) == 3
+    (note,) = (large.parent / "home" / "digests").iterdir()
+    for damaged in ("", "[]", "{}"):
+        note.write_text(damaged)
+        kept_digest(path)
+    assert len(read) == 6
+    shutil.rmtree(note.parent)
+    note.parent.write_text("no folder")  # as a cache that cannot be written
+    assert kept_digest(path) == digest(path)
