@@ -16,7 +16,10 @@ from analysis.models.collection import PromptForm
 from tests import tiny
 
 CONTROL = ("<unk>", "<s>", "</s>", "<|end|>", "<|user|>")
-KINDS = ("first", "first in a sequence", "always", "never", "legacy", "bytes", "stripping")
+KINDS = (
+    "first", "first in a sequence", "always", "never", "legacy", "bytes", "stripping",
+    "stripping both",
+)  # fmt: skip
 FORM = "<s><|user|>\n{query}<|end|>\nAssistant: "
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|user|>{{ message['content'] }}<|end|>"
@@ -31,7 +34,8 @@ def tokenizer(kind: str, *, user_is_control: bool = True) -> PreTrainedTokenizer
     Args:
         kind: `first`, `always` and `never` are SentencePiece's prefix schemes, `legacy` is the
             prefix as a normalisation (Llama's old way), `bytes` puts a space before bytes, and
-            `stripping` has control tokens that take the white space after them.
+            `stripping` has control tokens that take the white space after them, and `stripping
+            both` also that before them.
         user_is_control: Whether `<|user|>` is a control token; otherwise it is ordinary text.
     """
     backend = Tokenizer(models.BPE(byte_fallback=kind != "bytes", unk_token="<unk>"))
@@ -49,7 +53,7 @@ def tokenizer(kind: str, *, user_is_control: bool = True) -> PreTrainedTokenizer
             [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
         )
     elif kind != "bytes":
-        scheme = "first" if kind == "stripping" else kind.split()[0]
+        scheme = "first" if kind.startswith("stripping") else kind.split()[0]
         metaspace = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
         digits = pre_tokenizers.Digits()
         sequence = pre_tokenizers.Sequence([metaspace, digits])
@@ -60,7 +64,12 @@ def tokenizer(kind: str, *, user_is_control: bool = True) -> PreTrainedTokenizer
     backend = Tokenizer.from_str(json.dumps(state))
     backend.add_special_tokens(
         [
-            AddedToken(name, normalized=False, rstrip=kind == "stripping")
+            AddedToken(
+                name,
+                normalized=False,
+                rstrip=kind.startswith("stripping"),
+                lstrip=kind == "stripping both",
+            )
             for name in CONTROL
             if user_is_control or name != "<|user|>"
         ]
