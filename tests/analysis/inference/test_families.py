@@ -197,12 +197,27 @@ def test_signals_and_shortlists_read_what_the_modules_see(family: str) -> None:
         assert error(x_TI, seen[name][0]) <= exact and error(own_TO, expected_TO) <= exact
 
 
-@pytest.mark.parametrize("family", ["gemma2", "qwen2_moe", "lfm2", "qwen3_next", "falcon_h1"])
-def test_float32_rows_and_rows_that_end_early(family: str) -> None:
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_float32_rows_are_the_base_peft_and_merged_weights(family: str) -> None:
     one, ids_1T = case(family, torch.float32), torch.tensor([IDS])
-    with torch.inference_mode(), one.runner._mixture.rows(WEIGHTS_RLK).on():
-        found_RTV = one.model(ids_1T.expand(4, -1), use_cache=False).logits
-    assert error(found_RTV[3], one.logits(WEIGHTS_RLK[3], ids_1T)[0]) <= 1e-5
+    with torch.inference_mode():
+        with one.runner._mixture.rows(WEIGHTS_RLK).on():
+            found_RTV = one.model(ids_1T.expand(4, -1), use_cache=False).logits
+        alone = [model(ids_1T, use_cache=False).logits[0] for model in (one.model, *one.alone)]
+    expected = [*alone, one.logits(WEIGHTS_RLK[3], ids_1T)[0]]
+    for found_TV, wanted_TV in zip(found_RTV, expected, strict=True):
+        assert error(found_TV, wanted_TV) <= 1e-5
+
+
+def test_there_are_many_families() -> None:
+    assert len(families.FAMILIES) >= 20
+
+
+@pytest.mark.parametrize(
+    "family", ["gemma2", "qwen2_moe", "lfm2", "qwen3_next", "falcon_h1", "bamba", "jamba"]
+)
+def test_rows_that_end_early_leave_the_others_as_they_are(family: str) -> None:
+    one = case(family, torch.float32)
     # Padded prompts, and rows that end one after another: each answers as alone.
     prompts = [IDS[:5], IDS[3:16], IDS[8:18]]
     policies = [ConstantWeights(("a0", "a1"), WEIGHTS_RLK[row].float()) for row in (3, 0, 1)]
