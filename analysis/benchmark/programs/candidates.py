@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 
+from analysis.benchmark.programs.syntax import fenced_block, tree_of
 from analysis.benchmark.tasks import Item
 
-_FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _BEGIN = re.compile(r"^(?:def|class|import|from|@|async def)\b", re.MULTILINE)
 
 
@@ -45,8 +44,9 @@ def reference_program(item: Item) -> str | None:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    if fenced := _FENCE.search(text):
-        yield fenced.group(1)
+    fenced = fenced_block(text)
+    if fenced is not None:
+        yield fenced
     yield text.strip("\n")
     if begin := _BEGIN.search(text.strip()):
         yield text.strip()[begin.start() :]
@@ -57,7 +57,7 @@ def _whole_lines(code: str) -> str | None:
     lines = code.split("\n")
     for end in range(len(lines), 0, -1):
         part = "\n".join(lines[:end])
-        if part.strip() and _tree(part) is not None:
+        if part.strip() and tree_of(part) is not None:
             return part
     return None
 
@@ -74,7 +74,7 @@ def _is_code(question: str, name: str) -> bool:
 
 
 def _functions(code: str, name: str) -> list[ast.FunctionDef]:
-    tree = _tree(code)
+    tree = tree_of(code)
     nodes = [] if tree is None else tree.body
     return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == name]
 
@@ -85,12 +85,3 @@ def _has_body(function: ast.FunctionDef) -> bool:
         not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in function.body
     )
-
-
-def _tree(code: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(code)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None

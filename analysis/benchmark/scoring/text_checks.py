@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from analysis.benchmark.programs.syntax import fenced_block, tree_of
 from analysis.benchmark.scoring.english_words import english_word, has_own_letters
 from analysis.common.errors import InputError
 
@@ -19,22 +18,13 @@ _FORMULA = re.compile(r"[\d+*/=<>×÷$€%^_\\-]+")
 _WORD = re.compile(r"[^\W\d_]{2}|[^\x00-\u024f\W\d_]")  # two letters, or one that is not Latin
 _DOUBT = 2.0  # nats
 _CLAUSES = re.compile(r"[.!?\n。！？]+\s*|, ")
-_FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
 def parses(text: str) -> bool:
     """Whether an answer is Python that parses; the code of a fenced block, if there is one."""
-    fenced = _FENCE.search(text)
-    code = (fenced.group(1) if fenced else text).strip()
-    if not code:
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            ast.parse(code)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return False
-    return True
+    fenced = fenced_block(text)
+    code = (text if fenced is None else fenced).strip()
+    return bool(code) and tree_of(code) is not None
 
 
 def answers_in(language: str) -> Callable[[str], bool]:
