@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from analysis.commands import (
-    add_query_arguments,
-    fusion_request,
-    query_of,
-)
+from analysis.commands import add_query_arguments, check_count, fusion_request, query_of
 from analysis.common.console import json_line, progress_bar
 from analysis.common.errors import InputError
 from analysis.methods import fuse, named
@@ -36,8 +31,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--queries", metavar="FILE",
-        help="take the mean over these queries: one a line, or JSON lines with a field query or "
-        "instruction",
+        help="take the mean over these queries: one a line, or JSON lines, as for profile",
     )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="the new folder")
     parser.set_defaults(run=run)
@@ -48,11 +42,16 @@ def run(args: argparse.Namespace) -> int:
     from analysis.engine import Engine
     from analysis.export.fused_factors import fixed_weights, fused
     from analysis.export.peft_folder import Making, check_folder, mean_weights, write_folder
+    from analysis.measure.profile.queries import read_queries
     from analysis.models.provenance import provenance
 
     if (args.query is None) == (args.queries is None):
         raise InputError("Give a query, or --queries FILE: one of the two.")
-    queries = [query_of(args)] if args.queries is None else queries_in(Path(args.queries))
+    if args.queries is None:
+        queries = [query_of(args)]
+    else:
+        queries = [query.text for query in read_queries(Path(args.queries))]
+        check_count("The number of queries", len(queries), _MOST_QUERIES)
     folder = Path(args.out)
     check_folder(folder)
     asked = fusion_request(args)
@@ -93,34 +92,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{folder}: {len(modules)} modules, ranks up to {rank}")
     return 0
-
-
-def queries_in(path: Path) -> list[str]:
-    """The queries of a file: one a line, or JSON lines with `query` or `instruction`.
-
-    Raises:
-        InputError: The file cannot be read, is empty, or a line holds no query.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): give a text file.") from error
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        found.append(_query(path, number, line) if path.suffix == ".jsonl" else line)
-    if not 1 <= len(found) <= _MOST_QUERIES:
-        raise InputError(f"{path} holds {len(found)} queries: give 1 to {_MOST_QUERIES}.")
-    return found
-
-
-def _query(path: Path, number: int, line: str) -> str:
-    try:
-        item = json.loads(line)
-        query = item.get("query", item.get("instruction"))
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path}, line {number}: write a JSON object with query.") from error
-    if not isinstance(query, str) or not query.strip():
-        raise InputError(f"{path}, line {number} has neither query nor instruction: add one.")
-    return query

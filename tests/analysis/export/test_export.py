@@ -172,6 +172,7 @@ def test_a_file_of_queries_gives_the_mean(
         ([QUERY, "--method", "base"], "All weights are 0"),
         ([QUERY, "--method", "mean"], "There is no method 'mean'"),
         (["--queries", "there-is-none.txt"], "cannot be read"),
+        (["--queries", "assets/collections/gemma-3-270m/collection.toml"], "begin with { or ["),
     ],
 )
 def test_what_cannot_be_exported_is_one_line(

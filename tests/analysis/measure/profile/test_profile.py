@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from analysis.__main__ import main
-from analysis.commands.adapters.export import queries_in as queries_in_file
 from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.measure.profile import run
@@ -142,7 +141,6 @@ def test_a_line_of_a_list_ends_at_line_feeds_alone_and_an_input_belongs_to_its_q
     for found in (read_queries(path), queries_in(text), queries_in("\ufeff" + text)):
         assert [one.text for one in found] == texts
         assert [one.line for one in found] == [1, 2, 3]
-    assert queries_in_file(path) == ["a\u2028b\u0085c", "Sum up", "Alone"]
 
 
 def test_the_command_gives_the_engines_numbers(
