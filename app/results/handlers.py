@@ -63,6 +63,7 @@ class Handlers:
             changes[layout.controls["run"]] = gr.Radio(
                 choices, value=str(place), visible=len(choices) > 1
             )
+            changes[layout.panels["goals"]] = encode(service.goals())
             changes |= self._filled(data)
         return changes
 

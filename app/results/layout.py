@@ -76,6 +76,7 @@ def build(listed: int) -> Layout:
     with gr.Column(elem_classes="results"):
         panels["findings"] = panel("findings", FindingsPanel.empty(), elem_id="results-findings")
         with gr.Column(visible=False, elem_classes="results-body") as body:
+            table("goals", ScoreTable.empty())
             controls["run"] = gr.Radio([], label="Adapters that are fused", elem_id="results-run")
             table("scores", ScoreTable.empty())
             table("losses", ScoreTable.empty())

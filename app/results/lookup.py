@@ -10,12 +10,7 @@ from app.state.answer import REFERENCE
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison
-    from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
-
-
-def is_written(task: TaskResult) -> bool:
-    """Whether all answers of a task are numbers or functions, and none is a choice of options."""
-    return all(item.type in ("numeric", "function") for item in task.items)
+    from analysis.benchmark.results import BenchmarkResult, MethodScore
 
 
 def compared(comparisons: Sequence[Comparison], *, loss: bool) -> Comparison | None:

@@ -13,6 +13,7 @@ from app.results.names import Names
 from app.results.result_file import ResultFile
 from app.results.views import differences_panel, method_scores
 from app.results.views.findings_panel import FindingsPanel, findings_panel
+from app.results.views.goals_table import goals_table
 from app.results.views.items_panel import ItemsPanel, items_panel
 from app.results.views.profiles_panel import profiled_methods, profiles_panel
 from app.results.views.routing_table import routing_table
@@ -60,13 +61,17 @@ class ResultsService:
         """The head of the tab."""
         return findings_panel(self.file, self._collection, self.names)
 
+    def goals(self) -> ScoreTable:
+        """The goals over all benchmarks of the file."""
+        return goals_table(self.runs, self.names, self._tag)
+
     def tables(self, place: int) -> Mapping[str, ScoreTable | ChartsPanel]:
         """Scores, differences and routing.
 
         Args:
             place: The benchmark's place in the file.
         """
-        run, names, tag = self.runs[place], self.names, _OTHER if self.file.differing else ""
+        run, names, tag = self.runs[place], self.names, self._tag
         return {
             "scores": method_scores.shares(run, names, tag),
             "losses": method_scores.losses(run, names, tag),
@@ -74,6 +79,10 @@ class ResultsService:
             "loss_differences": differences_panel.losses(run, names, place),
             "routing": routing_table(self.runs, self._collection, names, tag),
         }
+
+    @property
+    def _tag(self) -> str:
+        return _OTHER if self.file.differing else ""
 
     def profiles(self, place: int, method: str | None) -> tuple[str | None, ChartsPanel]:
         """The method whose layer profiles are shown, and the profiles.

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from analysis.benchmark.tasks import Item, ItemType, Task
 
 # Items of other types are answered by the choice of an option.
 _WRITTEN: tuple[ItemType, ...] = ("numeric", "function")
+
+
+class OfItems(Protocol):
+    """A task, or its result."""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items."""
+
+
+def is_written(task: OfItems) -> bool:
+    """Whether all answers of a task are numbers or functions, and none is a choice of options."""
+    return all(item.type in _WRITTEN for item in task.items)
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ def groups_of(tasks: Sequence[Task]) -> tuple[TaskGroup, ...]:
     group apart from tasks with options: the shares of the two mean different things. A set of tasks
     that several groups would have makes one group.
     """
-    written = [task for task in tasks if all(item.type in _WRITTEN for item in task.items)]
+    written = [task for task in tasks if is_written(task)]
     options = [task for task in tasks if task not in written]
     found: dict[frozenset[str], TaskGroup] = {}
 

@@ -33,6 +33,12 @@ class Routing:
     task: Share | None
 
 
+def signal_at(position: str) -> str:
+    """The name of the mean divergence at a position."""
+    place = f"{position}'s last token" if position in KEPT else position
+    return f"mean divergence, {place}"
+
+
 def routings(
     items: Sequence[Item], fusions: Sequence[ItemFusion], adapters: Sequence[AdapterEntry]
 ) -> tuple[Routing, ...]:
@@ -63,7 +69,6 @@ _Routed = tuple[ItemFusion, tuple[AdapterEntry, ...]]
 
 
 def _routing(position: str, routed: Sequence[_Routed], adapters: Sequence[AdapterEntry]) -> Routing:
-    place = f"{position}'s last token" if position in KEPT else position
     pairs: list[bool] = []
     leaders: dict[str, list[bool]] = {"language": [], "task": []}
     for fusion, pair in routed:
@@ -77,7 +82,7 @@ def _routing(position: str, routed: Sequence[_Routed], adapters: Sequence[Adapte
             if len(first) > 1:
                 found.append(first[0] == right)
     return Routing(
-        signal=f"mean divergence, {place}",
+        signal=signal_at(position),
         items=len(routed),
         pair=share(pairs),
         language=share(leaders["language"]) if leaders["language"] else None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.results.lookup import compared, headline, is_written, method_order
+from analysis.benchmark.comparisons.groups import is_written
+from app.results.lookup import compared, headline, method_order
 from app.results.names import Names
 from app.results.views import figures
 from app.views.charts_panel import Chart, ChartsPanel, Table

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from analysis.benchmark.comparisons.groups import is_written
 from analysis.models.collection import Base, Collection
 from analysis.models.manifest import COLLECTIONS
 from analysis.models.provenance import AdapterFile
-from app.results.lookup import compared, headline, is_written
+from app.results.lookup import compared, headline
 from app.results.names import Names
 from app.results.result_file import ResultFile, path_of
 from app.results.views import figures
 from app.results.views.differences_panel import is_settled
+from app.results.views.goals_table import goals_sentence
 from app.widgets import text
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class FindingsPanel:
     Attributes:
         state: `found`, `missing` or `failed`.
         sentence: The finding, or why there is none.
+        goals: Which of the goals that were set before are met and missed; empty without any.
         facts: The tasks of the sentence, number of items, base, precision and date.
         warning: Why the results do not describe this page; empty where they do.
         details: How the results were made: names and values.
@@ -43,6 +46,7 @@ class FindingsPanel:
 
     state: str
     sentence: str
+    goals: str = ""
     facts: tuple[str, ...] = ()
     warning: str = ""
     details: tuple[tuple[str, str], ...] = ()
@@ -69,6 +73,7 @@ def findings_panel(file: ResultFile, collection: Collection, names: Names) -> Fi
     return FindingsPanel(
         "found",
         finding(runs, names),
+        goals_sentence(runs, names),
         _facts(file.results, names),
         _warning(file.differing),
         _details(file.results),

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from app.results.lookup import compared, is_written, method_order
+from analysis.benchmark.comparisons.groups import is_written
+from app.results.lookup import compared, method_order
 from app.results.names import Names, is_alone
 from app.results.views import figures
 from app.results.views.score_table import Cell, ScoreRow, ScoreTable

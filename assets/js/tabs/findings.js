@@ -4,16 +4,19 @@ FusionLens.define("findings", (root) => {
   const { el } = FusionLens;
   const title = el("h2", {}, "What the benchmark found");
   const sentence = el("p", { className: "finding", at: { role: "status" } });
+  const goals = el("p", { className: "goals" });
   const warning = el("p", { className: "warning" });
   const facts = el("p", { className: "facts" });
   const details = el("dl", { className: "made" });
   const box = el("details", {}, el("summary", {}, "How the results were made"), details);
   const commands = el("pre", { className: "mono", tabIndex: 0, at: { role: "region", "aria-label": "Commands" } });
-  root.append(title, sentence, warning, facts, box, commands);
+  root.append(title, sentence, goals, warning, facts, box, commands);
   return {
     update(value) {
       root.dataset.state = value.state;
       sentence.textContent = value.sentence;
+      goals.textContent = value.goals;
+      goals.hidden = !value.goals;
       warning.textContent = value.warning;
       warning.hidden = !value.warning;
       facts.replaceChildren(...value.facts.map((fact) => el("span", {}, fact)));

@@ -16,6 +16,7 @@ from app.results.names import Names
 from app.results.results_service import ResultsService, run_choices
 from app.results.views import differences_panel, method_scores
 from app.results.views.findings_panel import finding
+from app.results.views.goals_table import goals_sentence, goals_table
 from app.results.views.items_panel import items_panel
 from app.results.views.profiles_panel import profiled_methods, profiles_panel
 from app.results.views.routing_table import routing_table
@@ -61,6 +62,22 @@ def test_the_finding_is_computed_from_the_numbers(results: JoinedResults, names:
     assert f"{100 * own.difference.value:.1f} points more right answers than Static" in sentence
     assert sentence.startswith("With all five adapters on, qa-FLoRA gives")
     assert "; with the right pair, qa-FLoRA gives" in sentence
+
+
+def test_the_goals_say_what_is_met_and_what_is_missed(results: JoinedResults, names: Names) -> None:
+    table = goals_table(results.runs, names, "")
+    assert [column.text for column in table.columns] == ["Spanish", "Russian"]
+    cells = [cell for row in table.rows for cell in row.cells if cell.text != "–"]
+    missed = [cell for cell in cells if cell.text == "✗ missed"]
+    assert cells and all(cell.detail for cell in cells)
+    assert {cell.text for cell in cells} == {"✓ met", "✗ missed"}
+    sentence = goals_sentence(results.runs, names)
+    assert sentence.startswith(f"{len(cells) - len(missed)} of {len(cells)} goals are met. Missed:")
+    for row in table.rows:
+        words = row.heading.text[:1].lower() + row.heading.text[1:]
+        told = any(cell.text == "✗ missed" for cell in row.cells)
+        assert (f"{words} (" in sentence) == told
+    assert goals_sentence((), names) == "" and goals_table((), names, "").rows == ()
 
 
 def test_scores_stand_over_their_intervals_and_ties_are_marked_as_ties(
