@@ -14,7 +14,11 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate-adapters",
         help="measure the adapters of a collection",
-        description="Loss on every dev set, each adapter's own score, and its weight curve.",
+        description="Loss on every dev set, each adapter's own score, and its weight curve. Any "
+        "languages and domains: a dev set belongs to the adapter whose name or tag its file has, "
+        "such as lang_fr.jsonl to the language adapter with the tag fr, and law_en.jsonl or "
+        "law.jsonl to the adapter law. Its lines are JSON objects with an instruction and an "
+        "output; rows with the task mcq, snippet or function are also scored.",
     )
     add_collection(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder of the dev sets")

@@ -10,9 +10,10 @@ from itertools import islice
 from pathlib import Path
 
 from analysis.benchmark.scoring.numbers import is_number
-from analysis.benchmark.scoring.text_checks import answers_in, parses
+from analysis.benchmark.scoring.text_checks import answers_in, identifies, parses
 from analysis.benchmark.statistics import Share, share
 from analysis.common.errors import InputError
+from analysis.models.collection import AdapterEntry
 from analysis.training.evaluation.subject import Subject, SubjectRunner
 from analysis.training.texts.examples import TextExample, read_rows
 from analysis.training.texts.sources import ASSETS
@@ -51,53 +52,116 @@ class OwnScore:
     score: Score
 
 
-FILES = {
-    "math_en": "math",
-    "lang_es": "spanish",
-    "lang_ru": "russian",
-    "lang_zh": "chinese",
-    "code_en": "code",
-    "medical_en": "medical",
-}
-LANGUAGES = {"spanish": "es", "russian": "ru", "chinese": "zh"}
+HELD_OUT = "word problems, held out"
 
 
-def dev_sets(data: Path, adapters: Sequence[str], most: int) -> list[DevSet]:
+def dev_sets(
+    data: Path, adapters: Sequence[AdapterEntry], most: int, say: Callable[[str], None]
+) -> list[DevSet]:
     """The dev files in a folder that belong to one of the adapters, and held-out word problems.
 
+    A file belongs to the adapter whose name or tag it has: `lang_fr.jsonl` or `fr.jsonl` to the
+    language adapter with the tag `fr`, `law_en.jsonl` or `law.jsonl` to the adapter of another kind
+    with the tag `law`.
+
+    Args:
+        data: The folder.
+        adapters: The collection's.
+        most: The most rows of each file.
+        say: Told which files belong to no adapter.
+
     Raises:
-        InputError: None of the files is there.
+        InputError: None of the files belongs to an adapter, or one cannot be read.
     """
-    sets = [
-        DevSet(name, adapter, tuple(read_rows(data / f"{name}.jsonl")[:most]))
-        for name, adapter in FILES.items()
-        if adapter in adapters and (data / f"{name}.jsonl").is_file()
-    ]
+    sets = []
+    others = []
+    for path in sorted(data.glob("*.jsonl")):
+        owner = next((entry for entry in adapters if _belongs(path.stem, entry)), None)
+        if owner is None:
+            others.append(path.name)
+        else:
+            rows = tuple(read_rows(path)[:most])
+            sets.append(DevSet(path.stem, owner.name, rows))
     if not sets:
-        names = ", ".join(f"{name}.jsonl" for name in FILES)
+        names = ", ".join(f"{_usual_name(entry)}.jsonl" for entry in adapters)
         raise InputError(f"{str(data)!r} has no dev set: --data is the folder of {names}.")
-    if "math" in adapters:
-        sets.append(DevSet("word problems, held out", "math", tuple(held_out(most))))
+    if others:
+        say(f"left out, of no adapter: {', '.join(others)}")
+    mathematics = _named(adapters, "math")
+    if mathematics is not None:
+        sets.append(DevSet(HELD_OUT, mathematics.name, tuple(held_out(most))))
     return sets
 
 
-def own_scores(sets: Sequence[DevSet], adapters: Sequence[str], problems: int) -> list[OwnScore]:
-    """The score of each adapter that has one."""
+def own_scores(
+    sets: Sequence[DevSet], adapters: Sequence[AdapterEntry], problems: int, most: int
+) -> list[OwnScore]:
+    """The score of each adapter that has one.
+
+    An adapter for mathematics is asked word problems, a language adapter everyday questions, and an
+    adapter whose rows have the `task` `snippet`, `function` or `mcq` is asked these.
+
+    Args:
+        sets: The dev sets.
+        adapters: The collection's.
+        problems: Number of word problems.
+        most: The most questions of a language that has no everyday questions of this project's.
+    """
     scores: list[OwnScore] = []
-    if "math" in adapters:
-        one_step = held_out(problems, two_step=0.0)
-        scores.append(OwnScore("math", "one-step problems, number right", _numbers(one_step)))
-    for adapter, code in LANGUAGES.items():
-        questions = ASSETS / "everyday" / f"questions_{code}.jsonl"
-        if adapter in adapters and questions.is_file():
-            what = f"everyday questions answered in {adapter.capitalize()}"
-            scores.append(OwnScore(adapter, what, _language(questions, code)))
-    rows = {found.adapter: found.rows for found in sets if found.name in FILES}
-    if python := [row for row in rows.get("code", ()) if row.task in ("snippet", "function")]:
-        scores.append(OwnScore("code", "answers that parse as Python", _parses(python)))
-    if choices := [row for row in rows.get("medical", ()) if row.task == "mcq"]:
-        scores.append(OwnScore("medical", "multiple choice right", _choices(choices)))
+    for entry in adapters:
+        rows = [
+            row
+            for found in sets
+            if found.adapter == entry.name and found.name != HELD_OUT
+            for row in found.rows
+        ]
+        if entry is _named(adapters, "math"):
+            one_step = held_out(problems, two_step=0.0)
+            counted = "one-step problems, number right"
+            scores.append(OwnScore(entry.name, counted, _numbers(one_step)))
+        elif entry.kind == "language" and (questions := _questions(entry.tag, rows, most)):
+            counted = f"everyday questions answered in {entry.label or entry.name}"
+            scores.append(OwnScore(entry.name, counted, _language(questions, entry.tag)))
+        elif python := [row for row in rows if row.task in ("snippet", "function")]:
+            scores.append(OwnScore(entry.name, "answers that parse as Python", _parses(python)))
+        elif choices := [row for row in rows if row.task == "mcq"]:
+            scores.append(OwnScore(entry.name, "multiple choice right", _choices(choices)))
     return scores
+
+
+def _belongs(stem: str, entry: AdapterEntry) -> bool:
+    keys = {entry.name, entry.tag} - {""}
+    if stem.removeprefix("lang_") in keys:
+        return True
+    topic, _, language = stem.rpartition("_")
+    # `es_math` holds rows of two adapters: it is not the language's.
+    return entry.kind != "language" and topic in keys and language.isalpha()
+
+
+def _usual_name(entry: AdapterEntry) -> str:
+    key = entry.tag or entry.name
+    return {"language": f"lang_{key}", "task": f"{key}_en", "other": key}[entry.kind]
+
+
+def _named(adapters: Sequence[AdapterEntry], key: str) -> AdapterEntry | None:
+    return next((entry for entry in adapters if key in (entry.name, entry.tag)), None)
+
+
+def _questions(language: str, rows: Sequence[TextExample], most: int) -> list[str]:
+    """Questions to be answered in a language.
+
+    Those of this project, or else those of the dev rows whose own answer is in the language: such
+    rows may also be translations out of it. None of a language that the identifier does not know.
+    """
+    path = ASSETS / "everyday" / f"questions_{language}.jsonl"
+    if path.is_file():
+        # A JSON string may hold other characters that `splitlines` takes for the end of a line.
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line)["instruction"] for line in lines if line.strip()]
+    if not identifies(language):
+        return []
+    in_language = answers_in(language)
+    return [row.instruction for row in rows if in_language(row.output)][:most]
 
 
 def held_out(count: int, two_step: float = 0.25) -> list[TextExample]:
@@ -120,15 +184,9 @@ def _numbers(rows: Sequence[TextExample]) -> Score:
     return score
 
 
-def _language(path: Path, code: str) -> Score:
-    # A JSON string may hold other characters that `splitlines` takes for the end of a line.
-    lines = path.read_text(encoding="utf-8").split("\n")
-    rows = [TextExample(json.loads(line)["instruction"], ".") for line in lines if line.strip()]
-
+def _language(questions: Sequence[str], code: str) -> Score:
     def score(runner: SubjectRunner, subject: Subject) -> Share:
-        in_language = answers_in(code)
-        answers = _answers(runner, subject, rows, 24)
-        return share(map(in_language, answers))
+        return share(map(answers_in(code), runner.answers(subject, questions, 24)))
 
     return score
 

@@ -30,8 +30,8 @@ def evaluate(
     """Measures a collection's adapters.
 
     Args:
-        collection: Its adapters are told apart by name (`math`, `spanish`, ...).
-        data: Folder of the dev files.
+        collection: Its adapters, whose `kind` and `tag` say which files and scores are theirs.
+        data: Folder of the dev files, named after adapters; see `dev_sets`.
         say: Takes a line of progress.
         rows: The most rows of each dev file.
         problems: Held-out one-step word problems.
@@ -44,8 +44,8 @@ def evaluate(
     """
     began = time.monotonic()
     names = list(collection.names)
-    sets = dev_sets(data, names, rows)
-    scores = own_scores(sets, names, problems)
+    sets = dev_sets(data, collection.adapters, rows, say)
+    scores = own_scores(sets, collection.adapters, problems, rows)
     engine = Engine.load(collection, dtype=dtype, device=device)
     runner = SubjectRunner(engine)
     subjects = [Subject(), *(Subject(name) for name in names)]

@@ -32,7 +32,7 @@ def tables(result: Evaluation) -> str:
             for name, curve in result.curves.items()
         ),
     )
-    return f"{losses}\n\n{scores}\n\n{curves}"
+    return "\n\n".join((losses, scores, curves) if result.scores else (losses,))
 
 
 def _percent(share: Share | None) -> str:

@@ -53,11 +53,19 @@ def read_rows(
     """
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r}. Give a JSONL file of rows.")
-    rows: list[TextExample] = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                rows.append(_row(line, f"{path.name}, line {number}"))
+    try:
+        # Windows programs begin a file with a byte order mark.
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error}): convert it.") from error
+    # A JSON string may hold other characters that `splitlines` takes for the end of a line.
+    rows = [
+        _row(line, f"{path.name}, line {number}")
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.strip()
+    ]
     kept = [
         row
         for row in rows
@@ -78,8 +86,9 @@ def _row(line: str, where: str) -> TextExample:
     remedy = 'Each line must be a JSON object with texts "instruction" and "output".'
     try:
         fields = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where} is not JSON ({error.msg}). {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        fault = error.msg if isinstance(error, json.JSONDecodeError) else error
+        raise InputError(f"{where} is not JSON ({fault}). {remedy}") from error
     if not isinstance(fields, dict):
         raise InputError(f"{where} is not a JSON object. {remedy}")
     texts = {key: fields.get(key, "") for key in TextExample.__dataclass_fields__}

@@ -102,4 +102,60 @@ def test_the_command_measures_losses_scores_and_curves(
     shown = capsys.readouterr().out
     assert shown.count("\n\n") == 2 and f"| {found['losses']['base']:.3f} |" in shown
     assert main([*arguments[:4], str(tmp_path / "nowhere")]) == 2
-    assert "has no dev set" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "has no dev set" in error and "math_en.jsonl, code_en.jsonl" in error
+
+
+def test_own_languages_and_domains_are_measured_by_their_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tiny_collection(tmp_path / "tiny", ("spanish", "code", "math"), stop=EARLY_STOP)
+    text = manifest.read_text(encoding="utf-8")
+    for own, tag, others in (("french", "fr", ("spanish", "es")), ("law", "law", ("code", "code"))):
+        text = text.replace(f'name = "{others[0]}"', f'name = "{own}"')
+        text = text.replace(f'tag = "{others[1]}"', f'tag = "{tag}"')
+    text = text.replace('name = "math"', 'name = "sums"').replace('tag = "math"', 'tag = "sums"')
+    manifest.write_text(text, encoding="utf-8")
+    french = [
+        {"instruction": "Que fait-elle ?", "output": "Elle prépare le petit déjeuner."},
+        {"instruction": "Traduis : Il pleut.", "output": "It is raining today in the town."},
+    ]
+    law = {"instruction": "Which?\nA. a fine\nB. none", "output": "A. a fine", "task": "mcq"}
+    written = {
+        "lang_fr": french, "law": [law], "sums_en": [{"instruction": "1 + 1", "output": "2"}],
+        "fr_law": [law], "lang_de": french,
+    }  # fmt: skip
+    for name, rows in written.items():
+        # As a Windows program writes it: a byte order mark, and two characters at a line's end.
+        lines = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (tmp_path / f"{name}.jsonl").write_bytes(b"\xef\xbb\xbf" + lines.encode() + b"\r\n\r\n")
+    arguments = ["evaluate-adapters", "--collection", str(manifest), "--data", str(tmp_path)]
+    assert main([*arguments, "--json"]) == 0
+    shown = capsys.readouterr()
+    result = json.loads(shown.out)
+    assert {one["name"]: (one["own"], one["rows"]) for one in result["sets"]} == {
+        "lang_fr": ("french", 2), "law": ("law", 1), "sums_en": ("sums", 1),
+    }  # fmt: skip
+    assert "of no adapter: fr_law.jsonl, lang_de.jsonl" in shown.err
+    scores = {one["adapter"]: one for one in result["scores"]}
+    # A row whose own answer is in another language asks for no French; sums have no score.
+    assert {name: one["shares"]["base"]["of"] for name, one in scores.items()} == {
+        "french": 1, "law": 1,
+    }  # fmt: skip
+
+
+def test_rows_that_cannot_be_read_are_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tiny_collection(tmp_path / "tiny", ("code",))
+    arguments = ["evaluate-adapters", "--collection", str(manifest), "--data", str(tmp_path)]
+    for content, reason in (
+        (b"\xe9", "is not UTF-8"),
+        (b'{"instruction": "a"}', "line 1 has no output"),
+        (b"[" * 100_000, "line 1 is not JSON"),
+        (b"7", "is not a JSON object"),
+    ):
+        (tmp_path / "code.jsonl").write_bytes(content)
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert reason in error and error.count("\n") == 1
