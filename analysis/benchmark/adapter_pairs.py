@@ -20,7 +20,7 @@ def pair_of(item: Item, adapters: Sequence[AdapterEntry]) -> tuple[str, ...]:
         InputError: The collection has no such adapter, or more than one.
     """
     found = {
-        _only(adapters, "language", item.lang, item),
+        _only(adapters, "language", _language_tag(item, adapters), item),
         _only(adapters, "task", item.domain, item),
     }
     return tuple(entry.name for entry in adapters if entry.name in found)
@@ -46,6 +46,12 @@ def check_pairs(tasks: Sequence[Task], adapters: Sequence[AdapterEntry]) -> None
             pair_of(item, adapters)
 
 
+def _language_tag(item: Item, adapters: Sequence[AdapterEntry]) -> str:
+    """The item's language as an adapter names it: a region or script counts where one has it."""
+    own = any((entry.kind, entry.tag) == ("language", item.lang) for entry in adapters)
+    return item.lang if own else item.language
+
+
 def _only(adapters: Sequence[AdapterEntry], kind: str, tag: str, item: Item) -> str:
     found = [entry.name for entry in adapters if (entry.kind, entry.tag) == (kind, tag)]
     if len(found) == 1:
@@ -57,6 +63,7 @@ def _only(adapters: Sequence[AdapterEntry], kind: str, tag: str, item: Item) -> 
         else f"{len(found)} {kind} adapters with tag {tag!r} ({', '.join(found)})"
     )
     raise InputError(
-        f"Item {item.id} has no pair: the collection has {has}. Use --all, or --adapters with "
-        "names, and leave --pair and oracle-pair out."
+        f"Item {item.id} has no pair: the collection has {has}. Give its adapters kind and tag in "
+        "the manifest, or use --all, or --adapters with names, and leave --pair and oracle-pair "
+        "out."
     )

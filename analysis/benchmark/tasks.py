@@ -21,7 +21,7 @@ class Item:
 
     Attributes:
         id: Name of the item, unique in its file.
-        lang: Code of the language that the item is asked in.
+        lang: Code of the language that the item is asked in, such as `pt` or `pt-BR`.
         domain: Subject of the item, such as `math`.
         type: `numeric`, `mcq`, `function` or `yesno`.
         instruction: The question.
@@ -49,6 +49,11 @@ class Item:
     reference: str = ""
     test: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def language(self) -> str:
+        """The language without region or script: `pt` of `pt-BR`."""
+        return self.lang.replace("_", "-").partition("-")[0].lower()
 
     @property
     def gold_answer(self) -> str:

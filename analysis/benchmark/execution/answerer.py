@@ -62,7 +62,7 @@ class Answerer:
         self._weight_settings = weight_settings
         self._kept_batch: tuple[str, tuple[Item, ...]] = ("", ())
         self._kept: dict[bytes, tuple[list[Answer], list[ItemResult]]] = {}
-        self._judge = LanguageJudge([item.lang for task in tasks for item in task.items])
+        self._judge = LanguageJudge([item.language for task in tasks for item in task.items])
         self._prompts = {
             (task.name, item.id): self._prompt(task, item) for task in tasks for item in task.items
         }

@@ -74,7 +74,7 @@ class LanguageJudge:
     """Tells whether answers are in their items' languages; loads each language once.
 
     Args:
-        languages: Codes of the languages of all items, so that a missing identifier shows early.
+        languages: The languages of all items, so that a missing identifier shows early.
 
     Raises:
         InputError: The identifier is not installed.
@@ -88,7 +88,7 @@ class LanguageJudge:
 
     def judge(self, item: Item, text: str) -> bool | None:
         """Whether an answer is in the item's language; None where that is unknown or code."""
-        judge = self._judges[item.lang]
+        judge = self._judges[item.language]
         return None if judge is None or item.type == "function" else judge(text)
 
 

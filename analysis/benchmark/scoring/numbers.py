@@ -7,16 +7,28 @@ import re
 # Spaces and apostrophes that languages put between groups of three digits.
 _SPACES = " \u00a0\u202f\u2009"
 _APOSTROPHES = "'\u2019"
-_COMMA_LANGUAGES = ("de", "es", "fr", "it", "pt", "ru")
+# Languages whose decimal sign is a comma, by Unicode's CLDR.
+_COMMA_LANGUAGES = (
+    "af", "az", "be", "bg", "br", "bs", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fo",
+    "fr", "gl", "hr", "hu", "hy", "id", "is", "it", "ka", "kk", "ky", "lb", "lt", "lv", "mk", "nb",
+    "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "tr", "tt", "uk", "uz",
+    "vi",
+)  # fmt: skip
+# Regions of these languages whose decimal sign is a point.
+_POINT_REGIONS = {
+    "de": ("ch", "li"),
+    "es": ("cu", "do", "gt", "hn", "mx", "ni", "pa", "pe", "pr", "sv", "us"),
+    "it": ("ch",),
+}
 _FIRST_GROUP = r"[1-9]\d{0,2}"
 
 
 def final_number(text: str, language: str = "en") -> float | None:
     """The last number in an answer; None where the answer has none.
 
-    In English and Chinese "1,200" is twelve hundred and "3.5" three and a half; in Spanish,
-    Russian, German, French, Italian and Portuguese "1.200" and "1 200" are twelve hundred and
-    "3,5" is three and a half. A sign that cannot be the language's own, as in "3.5" or "1,200.50"
+    In English and Chinese "1,200" is twelve hundred and "3.5" three and a half; in languages with a
+    decimal comma, such as Spanish and Russian, "1.200" and "1 200" are twelve hundred and "3,5" is
+    three and a half. A sign that cannot be the language's own, as in "3.5" or "1,200.50"
     in Spanish, is read as another language writes it: small models mix the two.
 
     In every language a space (plain, no-break or thin) or an apostrophe joins one to three digits,
@@ -25,9 +37,9 @@ def final_number(text: str, language: str = "en") -> float | None:
 
     Args:
         text: The answer.
-        language: Code of the answer's language.
+        language: Code of the answer's language, such as `es` or `es-MX`.
     """
-    comma = language in _COMMA_LANGUAGES
+    comma = _has_comma(language)
     digits = rf"\d+(?:[.,]\d+|[{_SPACES}{_APOSTROPHES}]\d{{3}}(?!\d))*"
     found = re.findall(rf"(?<![\w.,])[-−]?{digits}|{digits}", text)
     if not found:
@@ -46,6 +58,13 @@ def is_number(text: str, answer: float, language: str = "en") -> bool:
     """Whether the last number in an answer is the right one."""
     number = final_number(text, language)
     return number is not None and abs(number - answer) < 1e-6
+
+
+def _has_comma(code: str) -> bool:
+    """Whether a language, in the region that its code may name, has a decimal comma."""
+    language, *rest = code.replace("_", "-").lower().split("-")
+    point = set(rest) & set(_POINT_REGIONS.get(language, ()))
+    return language in _COMMA_LANGUAGES and not point
 
 
 def _value(written: str, comma: bool) -> float | None:

@@ -50,6 +50,10 @@ def task(*items: Item) -> Task:
 def test_tags_say_which_adapters_belong_to_an_item() -> None:
     assert pair_of(item(), COLLECTION.adapters) == ("sums", "castellano")
     assert pair_of(item(domain="law"), COLLECTION.adapters) == ("castellano", "law")
+    # A region counts where an adapter has it, and hides no language where none has.
+    assert pair_of(item("es-MX"), COLLECTION.adapters) == ("sums", "castellano")
+    mexican = (*COLLECTION.adapters, adapter("mexicano", "language", "es-MX"))
+    assert pair_of(item("es-MX"), mexican) == ("sums", "mexicano")
 
 
 @pytest.mark.parametrize("lang", ["es", "ru", "zh"])

@@ -74,3 +74,11 @@ def test_both_needs_the_language_but_for_functions() -> None:
     assert in_both(NUMBER, True, False) is False and in_both(NUMBER, False, True) is False
     assert in_both(NUMBER, True, None) is None
     assert in_both(FUNCTION, True, None) is True
+
+
+def test_a_region_does_not_hide_the_language() -> None:
+    item = replace(NUMBER, lang="es-AR")
+    judge = LanguageJudge([item.language])
+    assert judge.judge(item, "Ahora tengo mil doscientas tres manzanas.") is True
+    assert judge.judge(item, "Now I have twelve hundred apples.") is False
+    assert outcome_of(item, "Son 1.203.", ()).right

@@ -76,6 +76,15 @@ def test_the_final_number_is_found(text: str, number: float | None) -> None:
         ("en", "0,125", 0.125),
         ("en", "1,2,3", 3),
         ("zh", "１２００", 1200),
+        ("pl", "To 1.200,5 zł", 1200.5),
+        ("nl", "1.200", 1200),
+        ("sw", "1,200", 1200),
+        ("es-AR", "1.200", 1200),
+        ("es-MX", "1,200", 1200),
+        ("es-MX", "3.125", 3.125),
+        ("de_CH", "1.200", 1.2),
+        ("pt-BR", "R$ 1.200", 1200),
+        ("ar", "٢٥", 25),
     ],
 )
 def test_numbers_are_read_as_the_language_writes_them(
