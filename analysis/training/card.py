@@ -11,6 +11,14 @@ from analysis.training.recipe import Recipe
 _GEMMA = "Gemma Terms of Use"
 _FIRST = "\n## The run it went on from\n"
 
+WHAT_QUIET_MEANS = """
+## What quiet means
+The adapter was trained to leave foreign rows as the base has them. Beside other quiet adapters a
+large divergence therefore means that it fits the question. Adapters that were not trained so, which
+is most of those found elsewhere, change every text: one of them may outweigh this adapter also in
+its own domain. `--relative` weighs each adapter by its usual divergence on neutral queries instead.
+"""
+
 
 def card(
     recipe: Recipe,
@@ -69,7 +77,7 @@ of it on {whole}), seed {recipe.seed}.{_penalty(recipe)}{started}
 
 Norm of the weight change, all modules together: {facts["norm"]:.2f}.
 
-{_dev(progress)}{_change(progress)}
+{_dev(progress)}{_change(progress)}{WHAT_QUIET_MEANS if recipe.quiet else ""}
 ## Prompt form and limits
 {_form(recipe)}
 {recipe.limits or "It belongs to a small model: check what it says."}

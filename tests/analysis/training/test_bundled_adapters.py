@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,12 +14,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from analysis.inference.prompt import build_prompt
 from analysis.models.collection import AdapterEntry, PromptForm
 from analysis.models.manifest import load_collection
+from analysis.training.card import WHAT_QUIET_MEANS
 from analysis.training.loop import mean_loss
 from analysis.training.texts.batches import encode
 from analysis.training.texts.examples import TextExample
 from analysis.training.texts.word_problems import word_problems
 from tests.tiny import FORM
 
+ROOT = Path(__file__).parents[3]
 ENTRIES = load_collection().adapters
 
 
@@ -60,8 +63,24 @@ def test_a_card_names_sources_licences_results_and_limits(entry: AdapterEntry) -
     of_its_run, _, _ = card.partition("## The run it went on from")
     assert (share in of_its_run) == ("start" in quiet)
     assert ("so that it keeps its task" in card) == (quiet.get("keep", 0) > 0)
+    assert WHAT_QUIET_MEANS in card
     config = json.loads((entry.folder / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["base_model_name_or_path"] == "gemma-3-270m"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_a_card_has_the_readmes_own_score(entry: AdapterEntry) -> None:
+    card = (entry.folder / "README.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"^## Its own score\n(?:.+\n)+\n\| \|.*\n\|.*\n\| (.*) \|$", card, re.MULTILINE
+    )
+    assert found is not None
+    what, of, base, own = found[1].split(" | ")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| {re.escape(what)} \| (.*) \|$", readme, re.MULTILINE)
+    assert row is not None, what
+    cells = row[1].split(" | ")
+    assert [of, base, own] == [*cells[:2], cells[-1].partition(":")[0]]
 
 
 @pytest.mark.base

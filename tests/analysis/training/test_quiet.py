@@ -19,7 +19,7 @@ from analysis.training.adapter import (
     add_start,
     start_adapter,
 )
-from analysis.training.card import earlier
+from analysis.training.card import WHAT_QUIET_MEANS, earlier
 from analysis.training.quiet import (
     ForeignRows,
     foreign_rows,
@@ -331,6 +331,7 @@ def test_the_command_continues_an_adapter_quietly_and_its_card_tells(tmp_path: P
     card = (second / "README.md").read_text(encoding="utf-8")
     own, foreign_part = card.partition("Foreign rows")[::2]
     assert "| own | CC0-1.0 |" in own and "| other | MIT |" in foreign_part
+    assert WHAT_QUIET_MEANS in card
     assert "60 times how far the adapter at weight 1 moves" in card
     assert "25% of it is for the prompts' last tokens." in card
     assert "| layer | own rows, before | own rows, after | foreign rows, before |" in card
