@@ -65,7 +65,7 @@ def goals_sentence(runs: Sequence[BenchmarkResult], names: Names) -> str:
     for one in found:
         if not one.met:
             missed.setdefault(one.goal, []).append(names.tag(one.lang))
-    count = f"{sum(one.met for one in found)} of {len(found)} goals are met"
+    count = f"{sum(one.met for one in found)} of the {len(found)} goals set before are met"
     if not missed:
         return f"{count}."
     told = "; ".join(f"{_words(goal)} ({', '.join(langs)})" for goal, langs in missed.items())
@@ -89,7 +89,7 @@ def _words(goal: str) -> str:
 def _cell(one: Judged | None) -> Cell:
     if one is None:
         return Cell(figures.UNKNOWN)
-    return Cell("✓ met" if one.met else "✗ missed", _value(one))
+    return Cell("✓ met", _value(one)) if one.met else Cell("✗ missed", _value(one), "missed")
 
 
 def _value(one: Judged) -> str:

@@ -13,12 +13,12 @@ class Cell:
     Attributes:
         text: The number, or a heading.
         detail: Its interval, or a line below the heading.
-        mark: `best`, `tied` (with the best) or empty.
+        mark: `best`, `tied` (with the best), `missed` (a goal) or empty.
     """
 
     text: str
     detail: str = ""
-    mark: Literal["best", "tied", ""] = ""
+    mark: Literal["best", "tied", "missed", ""] = ""
 
 
 @dataclass(frozen=True)
