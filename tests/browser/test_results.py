@@ -50,7 +50,9 @@ def test_a_visitor_reads_the_results(
     _open(page)
     finding = page.locator("#results-findings .finding")
     expect(finding).to_contain_text("With all five adapters on, qa-FLoRA gives")
-    expect(page.locator("#results-findings .goals")).to_contain_text("goals set before are met. Missed:")
+    expect(page.locator("#results-findings .goals")).to_contain_text(
+        "goals set before are met. Missed:"
+    )
     expect(page.locator("#results-goals tbody")).to_contain_text("✗ missed")
     scores = page.locator("#results-scores")
     # Four methods that fuse, five adapters alone, two for reference, under three headings.

@@ -73,7 +73,8 @@ def test_the_goals_say_what_is_met_and_what_is_missed(results: JoinedResults, na
     assert {cell.text for cell in cells} == {"✓ met", "✗ missed"}
     sentence = goals_sentence(results.runs, names)
     assert all((cell.mark == "missed") == (cell in missed) for cell in cells)
-    assert sentence.startswith(f"{len(cells) - len(missed)} of the {len(cells)} goals set before are met.")
+    met = len(cells) - len(missed)
+    assert sentence.startswith(f"{met} of the {len(cells)} goals set before are met. Missed:")
     for row in table.rows:
         words = row.heading.text[:1].lower() + row.heading.text[1:]
         told = any(cell.text == "✗ missed" for cell in row.cells)
