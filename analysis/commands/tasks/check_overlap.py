@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -82,20 +82,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(files: Sequence[Path], recipes: Sequence[Path], data: Path, drawn: int) -> Iterator[str]:
-    from analysis.training.recipe import read_recipe
+    from analysis.training.recipe import SourceSpec, read_recipe
     from analysis.training.texts.examples import read_rows
     from analysis.training.texts.sources import open_source
 
     for path in files:
         for row in read_rows(path, max_characters=1_000_000):
             yield f"{row.instruction} {row.output}"
-    specs = {}
+    specs: dict[SourceSpec, int] = {}
     for path in recipes:
         recipe = read_recipe(path, {})
         quiet = recipe.quiet.sources if recipe.quiet else ()
         # The same source with another weight has the same rows.
-        specs |= {(one.rows, one.tasks, one.everyday, one.drills): (one, recipe.seed)
-                  for one in (*recipe.sources, *quiet)}  # fmt: skip
-    for spec, seed in specs.values():
+        specs |= {replace(one, weight=1.0): recipe.seed for one in (*recipe.sources, *quiet)}
+    for spec, seed in specs.items():
         for row in islice(open_source(spec, data, seed).rows, drawn):
             yield f"{row.instruction} {row.output}"
