@@ -212,7 +212,10 @@ def launch_options(content: Content, loader: Loader | None = None) -> dict[str, 
         "theme": theme(),
         "css_paths": panels.styles(),
         "head": panels.head(content.glossary, content.dictionaries),
-        "app_kwargs": {"routes": [*panels.routes(), *DOWNLOADS.routes()], "middleware": middleware},
+        "app_kwargs": {
+            "routes": [*panels.routes(content.dictionaries), *DOWNLOADS.routes()],
+            "middleware": middleware,
+        },
         "footer_links": [],
         # Each request in the queue holds a thread; changes of view settings need free threads.
         "max_threads": SERVED + WAITING + 32,

@@ -94,14 +94,14 @@ def adapter_card(
                 say("Effective rank"),
                 say(
                     "{rank} on average, of {ranks}",
-                    rank=f"{found.effective_rank:.1f}",
+                    rank=text.fixed(found.effective_rank, 1),
                     ranks=_range(found.ranks),
                 ),
             )
         )
     if found.norm is not None:
         compared = beside(found.norm, others)
-        strength = joined(" ", [one for one in (f"{found.norm:.3g}.", compared) if one])
+        strength = joined(" ", [one for one in (text.digits(found.norm, 3) + ".", compared) if one])
         facts.append((say("Strength ‖ΔW‖"), strength))
     relation = _RELATIONS[found.relation]
     trained = joined("", (found.trained_on, " (", relation, ")")) if found.trained_on else ""
@@ -144,13 +144,17 @@ def beside(norm: float, others: Sequence[tuple[str, float]]) -> str:
     if weaker:
         label, times = max(weaker, key=lambda one: one[1])
         said = say(
-            "At ½ ½ it would outweigh {adapter} {times} to 1.", adapter=label, times=f"{times:.2g}"
+            "At ½ ½ it would outweigh {adapter} {times} to 1.",
+            adapter=label,
+            times=text.digits(times, 2),
         )
         parts.append(said)
     if stronger:
         label, times = max(stronger, key=lambda one: one[1])
         said = say(
-            "At ½ ½ {adapter} would outweigh it {times} to 1.", adapter=label, times=f"{times:.2g}"
+            "At ½ ½ {adapter} would outweigh it {times} to 1.",
+            adapter=label,
+            times=text.digits(times, 2),
         )
         parts.append(said)
     if not parts and norm and any(size for _, size in others):
@@ -181,5 +185,5 @@ def _caption(found: Inspection) -> str:
 def _range(values: Sequence[float]) -> str:
     if not values:
         return say("not known")
-    first, last = f"{values[0]:.3g}", f"{values[-1]:.3g}"
+    first, last = text.digits(values[0], 3), text.digits(values[-1], 3)
     return first if first == last else say("{first} to {last}", first=first, last=last)

@@ -10,6 +10,7 @@ from analysis.catalogue.groups import Group
 from analysis.catalogue.markdown import HEADINGS, address_of
 from analysis.methods import Method
 from analysis.methods._absent import AbsentMethod
+from app.widgets.words.said import joined, say
 
 State: TypeAlias = Literal["runs", "lacks", "unknown"]
 
@@ -102,8 +103,8 @@ def methods_panel(
     """
     entries = tuple(
         MethodGroup(
-            group.title,
-            group.summary,
+            say(group.title),
+            say(group.summary),
             tuple(_entry(method, reasons) for method in group.methods),
         )
         for group in groups
@@ -112,8 +113,9 @@ def methods_panel(
         sentence=_sentence([entry for group in entries for entry in group.methods]),
         groups=entries,
         absent=tuple(_absent(one) for one in absent),
-        absent_sentence="Each fuses LoRA adapters too. It says what it needs, and why it is not "
-        "here.",
+        absent_sentence=say(
+            "Each fuses LoRA adapters too. It says what it needs, and why it is not here."
+        ),
         fault=fault,
     )
 
@@ -122,12 +124,14 @@ def _sentence(entries: Sequence[MethodEntry]) -> str:
     count = len(entries)
     run = sum(entry.state == "runs" for entry in entries)
     if any(entry.state == "unknown" for entry in entries):
-        able = "Which of them can run with these adapters is known once the model is loaded."
+        able = say("Which of them can run with these adapters is known once the model is loaded.")
     elif run == count:
-        able = "All of them can run with these adapters."
+        able = say("All of them can run with these adapters.")
     else:
-        able = f"{run} of them can run with these adapters; the others say what they lack."
-    return f"{count} ways to weigh the adapters. {able}"
+        able = say(
+            "{run} of them can run with these adapters; the others say what they lack.", run=run
+        )
+    return joined(" ", (say("{count} ways to weigh the adapters.", count=count), able))
 
 
 def _entry(method: Method, reasons: Mapping[str, str] | None) -> MethodEntry:
@@ -136,9 +140,11 @@ def _entry(method: Method, reasons: Mapping[str, str] | None) -> MethodEntry:
     if reasons is not None:
         reason = reasons.get(method.name)
         state = "runs" if reason is None else "lacks"
-        status = "Can run here" if reason is None else f"Cannot run here: {reason}"
+        status = say("Can run here")
+        if reason is not None:
+            status = say("Cannot run here: {reason}", reason=reason)
     facts = [
-        Fact(heading, _sentence_case(text), address_of(text) if part == "paper" else "")
+        Fact(say(heading), _sentence_case(text), address_of(text) if part == "paper" else "")
         for part, heading in HEADINGS.items()
         if method.about is not None and (text := getattr(method.about, part))
     ]
@@ -148,11 +154,11 @@ def _entry(method: Method, reasons: Mapping[str, str] | None) -> MethodEntry:
 
 
 def _absent(one: AbsentMethod) -> MethodEntry:
-    facts = [Fact("Needs", _sentence_case(one.needs)), Fact("Why not here", one.why)]
+    facts = [Fact(say("Needs"), _sentence_case(one.needs)), Fact(say("Why not here"), one.why)]
     if one.paper:
-        facts.insert(0, Fact("Paper", one.paper, address_of(one.paper)))
+        facts.insert(0, Fact(say("Paper"), one.paper, address_of(one.paper)))
     return MethodEntry("", "", one.name, one.summary, tuple(facts))
 
 
 def _sentence_case(text: str) -> str:
-    return "Nothing." if text == "nothing" else text
+    return say("Nothing.") if text == "nothing" else text

@@ -11,6 +11,7 @@ from analysis.methods import methods
 from analysis.methods._absent import absent_methods
 from app.methods.methods_panel import MethodsPanel, methods_panel
 from app.server.loader import Loader
+from app.widgets.words.said import say
 
 _QUERY = "?"
 """A look at what methods need reads no prompt, but a context has one."""
@@ -44,7 +45,7 @@ class MethodsService:
             fault: Why it is not known which methods can run, if something failed.
         """
         if not fault and self._loader.now.state == "failed":
-            fault = "The model could not be loaded, so it is not known which methods can run."
+            fault = say("The model could not be loaded, so it is not known which methods can run.")
         return methods_panel(groups(), self._absent, self._reasons, fault)
 
     def look(self) -> None:

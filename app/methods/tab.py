@@ -12,6 +12,7 @@ from app.server.event_options import AT_ONCE
 from app.server.guard import guarded
 from app.services.tabs import Tab, TabContext
 from app.widgets.panels import encode, panel
+from app.widgets.words.said import say
 
 _POLL_SECONDS = 1.0
 
@@ -27,7 +28,9 @@ class Handlers:
         timer: Looks again while the model is being loaded.
     """
 
-    fault: ClassVar[str] = "It is not known which methods can run. The server log gives the reason."
+    fault: ClassVar[str] = say(
+        "It is not known which methods can run. The server log gives the reason."
+    )
 
     service: MethodsService
     panel: gr.HTML

@@ -29,6 +29,7 @@ from app.views.charts_panel import ChartsPanel
 from app.views.export_panel import SavedFile
 from app.widgets.labels import labels_of
 from app.widgets.status import StatusPanel
+from app.widgets.text import fixed
 from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class ProfileService:
                 state.run = run
                 yield from give_way(session, ticket, self._request_queue, done.seconds)
             seconds = time.monotonic() - began
-            yield {"status": StatusPanel("done", _done(run), 1.0, f"{seconds:.1f} s")}
+            yield {"status": StatusPanel("done", _done(run), 1.0, fixed(seconds, 1) + " s")}
 
         drawn = time.monotonic()
         for update in run_request(session, ticket, self._request_queue, steps()):

@@ -79,9 +79,7 @@ def weights_panel(run: ProfileRun, labels: Mapping[str, str], places: Sequence[i
 
 
 def _cell(one: Estimate) -> str:
-    return (
-        _UNKNOWN if one.mean != one.mean else f"{text.fixed(one.mean)} ± {text.fixed(one.spread)}"
-    )
+    return _UNKNOWN if one.mean != one.mean else text.spread(one.mean, one.spread)
 
 
 def _described(one: Estimate) -> str:

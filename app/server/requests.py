@@ -17,7 +17,7 @@ from app.server.loader import Loader
 from app.server.request_queue import Entry, RequestQueue
 from app.state.session import Session, Stopped
 from app.widgets.status import StatusPanel
-from app.widgets.text import plain
+from app.widgets.text import fixed, plain
 from app.widgets.words.said import say
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Outcome(Generic[T]):
         """The cost in words."""
         if self.cached:
             return say("{what}: from the cache", what=what)
-        return say("{what}: {seconds} s", what=what, seconds=f"{self.seconds:.1f}")
+        return say("{what}: {seconds} s", what=what, seconds=fixed(self.seconds, 1))
 
 
 def _working(what: str, share: float, seconds: float) -> RequestUpdate:

@@ -18,7 +18,7 @@ from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
 from app.state.session import Session, Stopped
 from app.views.rule_weights_panel import rule_weights_panel
 from app.widgets.status import StatusPanel
-from app.widgets.text import listed
+from app.widgets.text import fixed, listed
 from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def answer(
 
     def new_tokens(what: str, share: float, _: float) -> Update:
         status = StatusPanel(
-            "working", say("Answering"), share, f"{answer_stream.speed:.1f} tokens/s"
+            "working", say("Answering"), share, fixed(answer_stream.speed, 1) + " tokens/s"
         )
         return {"answers": answer_stream.update(), "status": status}
 

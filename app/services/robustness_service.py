@@ -19,6 +19,7 @@ from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import frozen
 from app.views import robustness_panels
 from app.widgets.status import StatusPanel
+from app.widgets.text import fixed
 from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def check_variants(
         }
         facts = {"variants": variants}
         _keep(session, snapshot, Check("variants", snapshot.adapters, numbers, facts))
-        seconds = f"{sum(done.seconds for done in weights):.1f}"
+        seconds = fixed(sum(done.seconds for done in weights), 1)
         detail = say("{count} variants in {seconds} s", count=len(variants), seconds=seconds)
         yield {
             "variants": robustness_panels.variants_panel(snapshot, spread, variants),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.state.answer import Answer, Heading, Missing, Verdict
 from app.state.answers_panel import AnswersPanel, answers_panel
-from app.widgets.text import visible
+from app.widgets.text import fixed, visible
 from app.widgets.words.said import say
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ class AnswerStream:
             return say("answers: from the cache")
         return say(
             "answers: {seconds} s, {count} tokens, {speed} per second",
-            seconds=f"{self._seconds:.1f}",
+            seconds=fixed(self._seconds, 1),
             count=self._decoded,
-            speed=f"{self.speed:.1f}",
+            speed=fixed(self.speed, 1),
         )
 
     def panel(self) -> AnswersPanel:

@@ -10,7 +10,7 @@ from app.state.snapshot import Numbers, Snapshot, frozen
 from app.views.grid.grid_views import GridView
 from app.widgets import line_charts, text, token_heatmap
 from app.widgets.heatmaps import Figure
-from app.widgets.words.said import capital, say
+from app.widgets.words.said import capital, joined, say
 
 if TYPE_CHECKING:
     from analysis.measure.every_token import EveryToken
@@ -189,7 +189,8 @@ def _hover(
 ) -> list[list[str]]:
     return [
         [
-            say("{row} at “{token}”", row=row, token=token) + f"\n{text.number(value)}{unit}"
+            say("{row} at “{token}”", row=row, token=token)
+            + joined("\n", ("", text.number(value) + unit))
             for token, value in zip(tokens, line, strict=True)
         ]
         for row, line in zip(rows, values, strict=True)

@@ -91,5 +91,5 @@ def parting_panel(run: int, parting: Parting, found: Sequence[Sequence[NextToken
 
 def _percent(probability: float) -> str:
     if probability < 0.0005:
-        return f"< {text.percent(0.001, 1)}"
+        return "< " + text.percent(0.001, 1)
     return text.percent(probability, 1)

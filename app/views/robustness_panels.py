@@ -41,13 +41,13 @@ def variants_panel(
         for layer, row in zip(layers, noisy, strict=True)
     ]
     cells = [
-        [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in zip(*both, strict=True)]
+        [text.spread(mean, deviation) for mean, deviation in zip(*both, strict=True)]
         for both in zip(means, deviations, strict=True)
     ]
     hover = [
         [
             say("layer {layer} · {adapter}", layer=layer, adapter=label)
-            + f"\n{cell}"
+            + joined("\n", ("", cell))
             + (say("\nwithin the noise") if is_noise else "")
             for label, cell, is_noise in zip(snapshot.labels, written, noisy_row, strict=True)
         ]
@@ -121,7 +121,10 @@ def copies_panel(snapshot: Snapshot, comparison: CopyComparison) -> ChartsPanel:
         *(say(copy.capitalize()) + f" (×{by:.0f})" for copy, by in COPY_FACTORS.items()),
     ]
     cells = [
-        [f"{weight:.2f}  ({text.number(value)})" for weight, value in zip(*both, strict=True)]
+        [
+            joined("  (", (text.fixed(weight), text.number(value))) + ")"
+            for weight, value in zip(*both, strict=True)
+        ]
         for both in zip(weights, divergence, strict=True)
     ]
     hover = [
@@ -130,8 +133,9 @@ def copies_panel(snapshot: Snapshot, comparison: CopyComparison) -> ChartsPanel:
                 "\n",
                 (
                     say("layer {layer} · {adapter}", layer=layer, adapter=column),
-                    say("weight {weight}", weight=f"{weight:.4f}"),
-                    say("divergence") + f" {text.number(value)}{snapshot.view_settings.unit}",
+                    say("weight {weight}", weight=text.fixed(weight, 4)),
+                    joined(" ", (say("divergence"), text.number(value)))
+                    + snapshot.view_settings.unit,
                 ),
             )
             for column, weight, value in zip(columns, *both, strict=True)
@@ -185,7 +189,7 @@ def _findings(snapshot: Snapshot, comparison: CopyComparison, label: str) -> lis
             "weight is {weight}: a divergence measures the size of an adapter as well as its "
             "relevance.",
             times=times,
-            weight=f"{doubled:.2f}",
+            weight=text.fixed(doubled),
         )
         if float(ratio_L.median()) > 1
         else say(
@@ -199,14 +203,14 @@ def _findings(snapshot: Snapshot, comparison: CopyComparison, label: str) -> lis
             "The zero copy adds nothing: its divergence is {divergence} in every layer, and its "
             "mean weight is {weight}.",
             divergence=text.number(comparison.zero_divergence),
-            weight=f"{zero:.2f}",
+            weight=text.fixed(zero),
         ),
         say(
             "The duplicate has {same}. Adapter and duplicate together get a mean weight of {both}, "
             "{own} each.",
             same=same,
-            both=f"{own + twin:.2f}",
-            own=f"{own:.2f}",
+            both=text.fixed(own + twin),
+            own=text.fixed(own),
         ),
         size,
     ]

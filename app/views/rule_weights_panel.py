@@ -53,12 +53,12 @@ def _chart(
     )
     columns = [labels[name] for name in answer.adapters]
     cells = [
-        [f"{text.fixed(value)} ± {spread:.2f}" for value, spread in zip(*rows, strict=True)]
+        [text.spread(value, spread) for value, spread in zip(*rows, strict=True)]
         for rows in zip(mean, deviation, strict=True)
     ]
     hover = [
         [
-            say("layer {layer} · {adapter}", layer=layer, adapter=label) + f"\n{cell}"
+            say("layer {layer} · {adapter}", layer=layer, adapter=label) + joined("\n", ("", cell))
             for label, cell in zip(columns, row, strict=True)
         ]
         for layer, row in zip(layers, cells, strict=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.widgets.colours import HATCH, SCALES, Scale, colour, colour_number, ink
-from app.widgets.text import number, safe, short, signed
+from app.widgets.text import fixed, number, safe, short, signed
 from app.widgets.words.said import Said, joined, say
 
 Numbers = Sequence[Sequence[float]]
@@ -165,7 +165,7 @@ def _legend(scale: str, low: float, high: float, unit: str) -> dict[str, Any]:
     elif scale == "difference":
         marks = [signed(low), "0", signed(high)]
     else:
-        marks = ["0", "1", "2"] if scale == "painted" else ["0", "0.5", "1"]
+        marks = ["0", "1", "2"] if scale == "painted" else ["0", fixed(0.5, 1), "1"]
     return {"colours": SCALES[scale], "marks": marks, "unit": unit}
 
 

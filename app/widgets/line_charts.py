@@ -8,8 +8,8 @@ from typing import Any
 
 from app.widgets.colours import LINES
 from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled
-from app.widgets.text import number, power, safe, short
-from app.widgets.words.said import say
+from app.widgets.text import digits, number, power, safe, short
+from app.widgets.words.said import joined, say
 
 
 def profile(
@@ -55,7 +55,7 @@ def profile(
                 "customdata": [
                     safe_lines(
                         say("layer {layer} · {adapter}", layer=layer, adapter=label)
-                        + f"\n{number(value)}"
+                        + joined("\n", ("", number(value)))
                     )
                     for layer, value in enumerate(line, start=first)
                 ],
@@ -121,7 +121,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 def _tick(value: float) -> str:
     """The text of a tick at a power of ten, or at 2 or 5 times a power of ten."""
     if 1e-3 <= value < 1e4:
-        return f"{value:g}"
+        return digits(value, 6)
     exponent = math.floor(math.log10(value) + 1e-9)
     step = round(value / 10.0**exponent)
     return power(exponent) if step == 1 else f"{step}·{power(exponent)}"

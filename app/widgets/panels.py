@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 CSS = ASSETS / "css" / "page.css"
 _PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _PLOTLY_ADDRESS = "fusion-lens/plotly.js"
+_WORDS_ADDRESS = "fusion-lens/words"
+# Their addresses name the content, so browsers may keep them.
+_KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 _FIRST = ("core.js", "words.js", "tips.js", "terms.js")
 
 
@@ -70,8 +74,12 @@ def encode(value: object) -> str:
     return text.replace("<", "\\u003c")
 
 
-def routes() -> list[Route]:
-    """The routes that the panels need: Plotly's script, from its Python package."""
+def routes(dictionaries: Mapping[str, Dictionary] | None = None) -> list[Route]:
+    """The routes that the panels need: Plotly's script, and the words of other languages.
+
+    Args:
+        dictionaries: The page's words in other languages than English, by the language's code.
+    """
     # Compressed once, while the server starts: Gradio would compress it for every visitor, and
     # other requests would wait for that.
     executor = ThreadPoolExecutor(1)
@@ -79,23 +87,45 @@ def routes() -> list[Route]:
     executor.shutdown(wait=False)
 
     async def plotly_script(request: Request) -> Response:
-        headers = {
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "Vary": "Accept-Encoding",
-        }
         if "gzip" not in request.headers.get("accept-encoding", ""):
-            return FileResponse(_PLOTLY, media_type="text/javascript", headers=headers)
+            return FileResponse(_PLOTLY, media_type="text/javascript", headers=_KEPT)
         body = await asyncio.wrap_future(compressed)
         return Response(
-            body, headers=headers | {"Content-Encoding": "gzip"}, media_type="text/javascript"
+            body, headers=_KEPT | {"Content-Encoding": "gzip"}, media_type="text/javascript"
         )
 
-    return [Route(f"/{_PLOTLY_ADDRESS}", plotly_script)]
+    return [
+        Route(f"/{_PLOTLY_ADDRESS}", plotly_script),
+        *(_words_route(code, one) for code, one in (dictionaries or {}).items()),
+    ]
+
+
+def _words_route(code: str, dictionary: Dictionary) -> Route:
+    """The words of a language, which the page asks for when a visitor speaks it."""
+    plain = encode(dictionary).encode()
+    packed = gzip.compress(plain)
+
+    def words(request: Request) -> Response:
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(plain, headers=_KEPT, media_type="application/json")
+        headers = _KEPT | {"Content-Encoding": "gzip"}
+        return Response(packed, headers=headers, media_type="application/json")
+
+    return Route(f"/{_WORDS_ADDRESS}/{code}.json", words)
 
 
 def styles() -> list[Path]:
     """The style sheets of the page; the page's own comes first."""
     return sorted(CSS.parent.glob("*.css"), key=lambda path: (path != CSS, path))
+
+
+def _languages(dictionaries: Mapping[str, Dictionary]) -> dict[str, dict[str, str]]:
+    """The own name of each language, and the address of its words."""
+    found = {}
+    for code, one in dictionaries.items():
+        digest = hashlib.sha256(encode(one).encode()).hexdigest()[:12]
+        found[code] = {"name": one.language, "words": f"{_WORDS_ADDRESS}/{code}.json?{digest}"}
+    return found
 
 
 def head(glossary: Mapping[str, Term], dictionaries: Mapping[str, Dictionary]) -> str:
@@ -114,7 +144,7 @@ def head(glossary: Mapping[str, Term], dictionaries: Mapping[str, Dictionary]) -
     core, *scripts = (path.read_text(encoding="utf-8") for path in paths)
     terms = (
         f"FusionLens.glossary = {encode(tips(glossary))};\n"
-        f"FusionLens.dictionaries = {encode(dictionaries)};"
+        f"FusionLens.languages = {encode(_languages(dictionaries))};"
     )
     script = "\n".join((core, terms, *scripts))
     return (

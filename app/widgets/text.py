@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from app.widgets.words.said import Said, joined, say
+from app.widgets.words.said import Numeral, Said, joined, say
 
 # What Plotly reads as markup in labels and hover text.
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -66,26 +66,35 @@ def number(value: float) -> str:
         return "0"
     sign = "−" if value < 0 else ""
     if 0.01 <= abs(value) < 1000:
-        return sign + (f"{abs(value):.3f}" if abs(value) < 1 else f"{abs(value):.3g}")
+        return Numeral(sign + (f"{abs(value):.3f}" if abs(value) < 1 else f"{abs(value):.3g}"))
     mantissa, exponent = f"{abs(value):.1e}".split("e")
-    return f"{sign}{mantissa}·{power(int(exponent))}"
+    return Numeral(f"{sign}{mantissa}·{power(int(exponent))}")
+
+
+def digits(value: float, most: int) -> str:
+    """A number with at most some significant digits, and no zeros at its end."""
+    return Numeral(f"{value:.{most}g}".replace("-", "−"))
 
 
 def fixed(value: float, digits: int = 2) -> str:
     """A number with a fixed number of digits, a true minus, and no sign where it rounds to 0."""
-    written = signed(value, digits)
-    return written.removeprefix("+")
+    return Numeral(signed(value, digits).removeprefix("+"))
 
 
 def signed(value: float, digits: int = 2) -> str:
     """A difference with its sign, a true minus; no sign where it rounds to 0."""
     written = f"{value:+.{digits}f}"
-    return written[1:] if float(written) == 0 else written.replace("-", "−")
+    return Numeral(written[1:] if float(written) == 0 else written.replace("-", "−"))
 
 
 def percent(share: float, digits: int = 0) -> str:
     """A share from 0 to 1 as a percentage, the same way everywhere and without a space."""
-    return f"{100 * share:.{digits}f}%"
+    return Numeral(f"{100 * share:.{digits}f}%")
+
+
+def spread(mean: float, deviation: float) -> str:
+    """A mean and its standard deviation: `0.35 ± 0.02`."""
+    return joined(" ± ", (fixed(mean), fixed(deviation)))
 
 
 def power(exponent: int) -> str:
@@ -167,7 +176,9 @@ def mean_weights(weights: Sequence[Sequence[float]], labels: Sequence[str]) -> s
     """The mean weight of each adapter over some layers, the largest first."""
     means = averages(weights)
     order = sorted(range(len(labels)), key=lambda adapter: -means[adapter])
-    shares = ", ".join(f"{labels[adapter]} {percent(means[adapter])}" for adapter in order)
+    shares = joined(
+        ", ", (joined(" ", (labels[adapter], percent(means[adapter]))) for adapter in order)
+    )
     return say("Mean weight over the layers: {shares}.", shares=shares)
 
 

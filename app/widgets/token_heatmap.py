@@ -8,7 +8,7 @@ from typing import Any
 
 from app.widgets.colours import SCALES
 from app.widgets.heatmaps import Figure, Numbers, safe_lines, scaled
-from app.widgets.text import power, safe, short
+from app.widgets.text import digits, power, safe, short
 
 
 def tokens(
@@ -88,5 +88,5 @@ def _legend(low: float, high: float, measure: str) -> dict[str, Any]:
         "xpad": 0,
         "title": {"text": measure, "side": "top", "font": {"size": 14}},
         "tickvals": list(ticks),
-        "ticktext": [power(tick) if abs(tick) > 1 else f"{10.0**tick:g}" for tick in ticks],
+        "ticktext": [power(tick) if abs(tick) > 1 else digits(10.0**tick, 6) for tick in ticks],
     }

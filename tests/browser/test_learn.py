@@ -172,7 +172,7 @@ def test_a_class_by_keyboard_then_its_teacher(site: Site, visit: Open, tmp_path:
     expect(page.locator("#lesson .class tbody tr")).to_have_count(24)
     with page.expect_download() as table:
         page.get_by_role("button", name="Download the table").click()
-    rows = list(csv.DictReader(io.StringIO(Path(table.value.path()).read_text("utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(Path(table.value.path()).read_text("utf-8-sig"))))
     of_weights = [row for row in rows if row["Lesson"] == "From differences to weights"]
     assert [row["Student"] for row in of_weights] == ["Ada", "Bo", "'=1+1", "Student 4"]
     assert {(row["Attempts"], row["Hints"]) for row in of_weights} == {("2", "2")}

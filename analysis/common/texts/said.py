@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 _NAMES = re.compile(r"\{(\w+)\}")
 
@@ -28,7 +28,7 @@ class Said(str):
 
     def __new__(
         cls, pattern: str, facts: Mapping[str, str] | None = None, parts: tuple[str, ...] = ()
-    ) -> Said:
+    ) -> Self:
         """Makes the text; `say` and `joined` are shorter."""
         own = dict(facts or {})
         text = "".join(parts) if parts else filled(pattern, own)
@@ -52,6 +52,26 @@ class Said(str):
     def __radd__(self, other: str) -> str:
         """Both texts, one after the other."""
         return joined("", (other, self))
+
+
+class Numeral(Said):
+    """A number as English writes it; a reader may write it as another language does.
+
+    Args:
+        written: The number, such as `0.25` or `12%`.
+    """
+
+    def __new__(cls, written: str) -> Self:
+        """Makes the number."""
+        return super().__new__(cls, written)
+
+    def __getnewargs__(self) -> Any:
+        """Copies are made of the same text."""
+        return (str(self),)
+
+    def mapped(self, change: Callable[[str], str]) -> Said:
+        """The number changed as a whole, such as escaped."""
+        return Numeral(change(str(self)))
 
 
 def say(pattern: str, **facts: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.common.texts.said import joined, say
+from analysis.common.texts.said import Numeral, joined, say
 from analysis.measure.profile.profile import Band, Estimate, Move, Profile
 
 
@@ -100,9 +100,9 @@ def _moved(move: Move, name: str, queries: int) -> str:
 
 
 def _spread(estimate: Estimate) -> str:
-    return f"{estimate.mean:.2f} ± {estimate.spread:.2f}"
+    return joined(" ± ", (Numeral(f"{one:.2f}") for one in (estimate.mean, estimate.spread)))
 
 
 def _signed(value: float) -> str:
     written = f"{value:+.2f}"
-    return written[1:] if float(written) == 0 else written.replace("-", "−")
+    return Numeral(written[1:] if float(written) == 0 else written.replace("-", "−"))

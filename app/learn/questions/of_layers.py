@@ -75,9 +75,16 @@ def _readable(tokens: Sequence[TokenChange]) -> bool:
 
 def _word_of(layer: int, tokens: Sequence[TokenChange]) -> Outcome:
     word = text.visible(tokens[0].text)
-    facts = {"layer": str(layer), "word": word, "share": text.percent(tokens[0].base)}
+    facts = {"layer": str(layer), "word": word}
     right = (str(tokens[0].id),)
-    return Outcome("layer-word", right, _options(tokens), facts=facts, cell=(layer, 0))
+    return Outcome(
+        "layer-word",
+        right,
+        _options(tokens),
+        facts=facts,
+        numbers={"share": str(text.percent(tokens[0].base))},
+        cell=(layer, 0),
+    )
 
 
 def _options(tokens: Sequence[TokenChange]) -> tuple[Option, ...]:
@@ -104,13 +111,14 @@ def _most(run: LessonRun, ask: str, means: list[float]) -> Outcome:
     unit = snapshot.view_settings.unit
     facts = {
         "leader": ", ".join(snapshot.labels[place] for place in ties),
-        "value": f"{text.number(abs(most))}{unit}",
         "layer": str(max(run.clear, key=lambda layer: snapshot.divergence[layer][ties[0]])),
     }
     options = tuple(Option(name, label) for name, label in
                     zip(snapshot.adapters, snapshot.labels, strict=True))  # fmt: skip
     right = tuple(snapshot.adapters[place] for place in ties)
-    return Outcome(ask, right, options, facts=facts, cell=(int(facts["layer"]), ties[0]))
+    numbers = {"value": f"{text.number(abs(most))}{unit}"}
+    cell = (int(facts["layer"]), ties[0])
+    return Outcome(ask, right, options, facts=facts, numbers=numbers, cell=cell)
 
 
 def _share(run: LessonRun) -> Outcome | None:
@@ -136,10 +144,15 @@ def _share(run: LessonRun) -> Outcome | None:
             "layer": str(layer),
             "adapter_of_cell": snapshot.labels[place],
             "word": words[0],
-            "share": text.percent(tokens[0].share),
         }
-        right = (str(tokens[0].id),)
-        return Outcome("share", right, _options(tokens), facts=facts, cell=(layer, place))
+        return Outcome(
+            "share",
+            (str(tokens[0].id),),
+            _options(tokens),
+            facts=facts,
+            numbers={"share": str(text.percent(tokens[0].share))},
+            cell=(layer, place),
+        )
     return None
 
 

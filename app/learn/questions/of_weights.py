@@ -50,14 +50,22 @@ def _weight(run: LessonRun) -> Outcome | None:
     facts = {
         "layer": str(layer),
         "leader": snapshot.labels[place],
-        "divergences": ", ".join(f"{label} {value}" for label, value in named),
+    }
+    numbers = {
+        # Not parted by commas, which other languages have in the numbers.
+        "divergences": "; ".join(f"{label} {value}" for label, value in named),
         "sum": " + ".join(values),
         "own": values[place],
         "total": f"{total:.{digits}f}",
         "weight": f"{row[place]:.2f}",
     }
     return Outcome(
-        "weight", number=row[place], tolerance=_TOLERANCE, facts=facts, cell=(layer, place)
+        "weight",
+        number=row[place],
+        tolerance=_TOLERANCE,
+        facts=facts,
+        numbers=numbers,
+        cell=(layer, place),
     )
 
 
@@ -67,16 +75,21 @@ def _above_static(run: LessonRun) -> Outcome | None:
     above = [place for place, mean in enumerate(means) if mean > static]
     if not above or any(text.percent(mean) == text.percent(static) for mean in means):
         return None  # the page cannot show who is above
-    facts = {
-        "static": text.percent(static),
-        "leader": ", ".join(snapshot.labels[place] for place in above),
-    }
+    facts = {"leader": ", ".join(snapshot.labels[place] for place in above)}
     options = tuple(Option(name, label) for name, label in
                     zip(snapshot.adapters, snapshot.labels, strict=True))  # fmt: skip
     most = max(above, key=means.__getitem__)
     layer = max(run.clear, key=lambda one: snapshot.weights[one][most])
     right = tuple(snapshot.adapters[place] for place in above)
-    return Outcome("above-static", right, options, several=True, facts=facts, cell=(layer, most))
+    return Outcome(
+        "above-static",
+        right,
+        options,
+        several=True,
+        facts=facts,
+        numbers={"static": str(text.percent(static))},
+        cell=(layer, most),
+    )
 
 
 def _copy_means(run: LessonRun) -> list[float] | None:
@@ -99,13 +112,13 @@ def _doubled(run: LessonRun) -> Outcome | None:
     ratio = doubled / own
     bounds = (("less", _LESS), ("same", _SAME), ("twice", _TWICE))
     key = next((key for key, bound in bounds if ratio < bound), "more")
-    facts = {
-        "copied": _copied(run),
-        "own": text.percent(own),
-        "doubled": text.percent(doubled),
+    numbers = {
+        "own": str(text.percent(own)),
+        "doubled": str(text.percent(doubled)),
         "ratio": f"{ratio:.1f}",
     }
-    return Outcome("doubled", (key,), fixed(*_RATIOS), facts=facts)
+    facts = {"copied": _copied(run)}
+    return Outcome("doubled", (key,), fixed(*_RATIOS), facts=facts, numbers=numbers)
 
 
 def _pair_share(run: LessonRun) -> Outcome | None:
@@ -113,13 +126,14 @@ def _pair_share(run: LessonRun) -> Outcome | None:
     if means is None:
         return None
     own, zero, twin, _ = means
-    facts = {
-        "copied": _copied(run),
-        "own": text.percent(own),
-        "pair": text.percent(own + twin),
-        "zero": text.percent(zero),
-    }
-    return Outcome("pair-share", number=100 * (own + twin), tolerance=2.0, facts=facts)
+    shares = {"own": own, "pair": own + twin, "zero": zero}
+    return Outcome(
+        "pair-share",
+        number=100 * (own + twin),
+        tolerance=2.0,
+        facts={"copied": _copied(run)},
+        numbers={name: str(text.percent(share)) for name, share in shares.items()},
+    )
 
 
 QUESTIONS = (

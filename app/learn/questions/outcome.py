@@ -33,6 +33,8 @@ class Outcome:
         tolerance: How far a number may be from it.
         several: Whether several choices may be right, and all are asked for.
         facts: What the texts may name, by its name in braces.
+        numbers: Facts that are numbers as English writes them; the page writes them as the
+            student's language does.
         said: The key of the sentence that says what happened.
         cell: The place in the grid that shows it: layer and the adapter's index.
     """
@@ -44,6 +46,7 @@ class Outcome:
     tolerance: float = 0.0
     several: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
     said: str = "any"
     cell: tuple[int, int] | None = None
 

@@ -10,7 +10,7 @@ from analysis.measure.normalisation import NEGLIGIBLE, NORMALISATIONS
 from analysis.measure.signals import signals
 from analysis.measure.trace import BOTH, MEAN
 from app.widgets import text
-from app.widgets.words.said import say
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.measure.cell_explanation import CellExplanation, TokenChange
@@ -114,14 +114,14 @@ def explanation_panel(
 
 def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
     """The weight of a cell, step by step."""
-    values, weight = snapshot.divergence[layer], f"{snapshot.weights[layer][adapter]:.3f}"
+    values, weight = snapshot.divergence[layer], text.fixed(snapshot.weights[layer][adapter], 3)
     view_settings = snapshot.view_settings
     rule = NORMALISATIONS[view_settings.normalisation]
     metric = metrics()[view_settings.metric]
     mean = view_settings.position in (BOTH, MEAN)
     signal = signals()[view_settings.signal]
     usual = snapshot.usual[layer][adapter] if snapshot.usual else 1.0
-    found = f"{text.number(values[adapter] * usual)}{view_settings.signal_unit}"
+    found = text.number(values[adapter] * usual) + view_settings.signal_unit
     if signal.of_trace:
         label, formula = (
             (signal.label, signal.formula) if signal.formula else (metric.label, metric.formula)
@@ -159,19 +159,20 @@ def arithmetic(snapshot: Snapshot, layer: int, adapter: int) -> list[str]:
 
         (terms,) = rule.terms_of(torch.tensor([values]), view_settings.temperature).tolist()
     if rule.name != "sum":
-        at = f", T = {view_settings.temperature:g}" if rule.uses_temperature else ""
+        at = ", T = " + text.digits(view_settings.temperature, 6) if rule.uses_temperature else ""
         remark = f" {rule.remark}" if rule.remark else ""
-        lines.append(say(rule.label.lower()) + f": {rule.formula}{at}.{remark}")
+        lines.append(say(rule.label.lower()) + f": {rule.formula}" + at + f".{remark}")
     named = [
-        f"{text.short(label, 16)} {_written(term)}"
+        joined(" ", (text.short(label, 16), _written(term)))
         for label, term in zip(snapshot.labels, terms, strict=True)
     ]
     total = _written(sum(terms))
-    lines.append(say("sum: {terms} = {total}", terms=" + ".join(named), total=total))
-    share = f"{_written(terms[adapter])} / {total}"
+    lines.append(say("sum: {terms} = {total}", terms=joined(" + ", named), total=total))
+    share = joined(" / ", (_written(terms[adapter]), total))
     if rule.uniform_share:
-        share = f"{1 - rule.uniform_share:g} · {share} + {rule.uniform_share:g} / {len(values)}"
-    return [*lines, f"{share} = {weight}"]
+        own, even = (text.digits(one, 3) for one in (1 - rule.uniform_share, rule.uniform_share))
+        share = joined(" + ", (joined(" · ", (own, share)), even)) + f" / {len(values)}"
+    return [*lines, joined(" = ", (share, weight))]
 
 
 def _found(label: str, formula: str, found: str, *, mean: bool) -> str:
@@ -183,7 +184,7 @@ def _found(label: str, formula: str, found: str, *, mean: bool) -> str:
 
 def _written(term: float) -> str:
     """A term with four digits, so that a reader who repeats the sum gets the same weight."""
-    return f"{term:.4g}" if term == 0 or term >= 1e-3 else text.number(term)
+    return text.digits(term, 4) if term == 0 or term >= 1e-3 else text.number(term)
 
 
 def _tokens(cell: CellExplanation) -> tuple[TokenRow, ...]:
@@ -217,7 +218,7 @@ def _shares(cell: CellExplanation) -> tuple[ShareRow, ...]:
 
 def _percent(probability: float) -> str:
     if probability < 0.0005:
-        return f"< {text.percent(0.001, 1)}"
+        return "< " + text.percent(0.001, 1)
     return text.percent(probability, 0 if probability >= 0.0995 else 1)
 
 

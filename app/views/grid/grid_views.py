@@ -153,10 +153,10 @@ def _painted(snapshot: Snapshot, painted: Numbers) -> GridView:
     def steps(layer: int, place: int) -> list[str]:
         weight = painted[layer][place]
         same = weight == snapshot.weights[layer][place]
-        return [] if same else [say("painted weight: {weight}", weight=f"{weight:.2f}")]
+        return [] if same else [say("painted weight: {weight}", weight=text.fixed(weight))]
 
     def hover(layer: int, place: int) -> list[str]:
-        weight = f"{painted[layer][place]:.2f}"
+        weight = text.fixed(painted[layer][place])
         own = [say("painted {weight}", weight=weight)] if steps(layer, place) else []
         return [*own, _weight(snapshot, layer, place), _moved(snapshot, layer, place)]
 
@@ -194,15 +194,16 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
         # With rounded numbers, so that a reader who repeats the sum gets the same result.
         new, before = round(snapshot.weights[layer][place], 3), round(old(layer, place), 3)
         return [
-            say("pinned: {weight}", weight=f"{before:.3f}"),
-            f"{new:.3f} − {before:.3f} = {text.signed(new - before, 3)}",
+            say("pinned: {weight}", weight=text.fixed(before, 3)),
+            joined(" − ", (text.fixed(new, 3), text.fixed(before, 3)))
+            + joined(" = ", ("", text.signed(new - before, 3))),
         ]
 
     def hover(layer: int, place: int) -> list[str]:
         new, before = snapshot.weights[layer][place], old(layer, place)
         return [
             say("change {change}", change=text.signed(new - before, 4)),
-            say("weight {new}, pinned {old}", new=f"{new:.4f}", old=f"{before:.4f}"),
+            say("weight {new}, pinned {old}", new=text.fixed(new, 4), old=text.fixed(before, 4)),
         ]
 
     return GridView(
@@ -264,7 +265,7 @@ def _greyed(*snapshots: Snapshot) -> tuple[list[int], str]:
 
 
 def _weight(snapshot: Snapshot, layer: int, place: int) -> str:
-    return say("weight {weight}", weight=f"{snapshot.weights[layer][place]:.4f}")
+    return say("weight {weight}", weight=text.fixed(snapshot.weights[layer][place], 4))
 
 
 def _title(view_settings: ViewSettings) -> str:

@@ -2,7 +2,8 @@
 
 A `Said` is its English text, and everything that reads text takes it for that. To the browser it
 goes as the English pattern with what stands in its braces; `assets/js/page/words.js` looks the
-pattern up in the dictionary of the visitor's language. So the server knows no visitor's language,
+pattern up in the dictionary of the visitor's language. A `Numeral` goes as its English form, and
+gets the decimal sign of that language there. So the server knows no visitor's language,
 and a visitor changes it without a request.
 """
 
@@ -12,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from analysis.common.texts.said import Said, capital, filled, joined, names, say
+from analysis.common.texts.said import Numeral, Said, capital, filled, joined, names, say
 
-__all__ = ["Said", "capital", "filled", "joined", "names", "say", "sent"]
+__all__ = ["Numeral", "Said", "capital", "filled", "joined", "names", "say", "sent"]
 
 
 def sent(value: object) -> Any:
@@ -23,6 +24,8 @@ def sent(value: object) -> Any:
     Args:
         value: Plain data; frozen dataclasses become objects with their fields.
     """
+    if isinstance(value, Numeral):
+        return {"numeral": str(value)}
     if isinstance(value, Said):
         if value.parts:
             return {"said": [sent(part) for part in value.parts]}

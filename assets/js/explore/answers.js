@@ -164,7 +164,7 @@ FusionLens.define("answers", (root, trigger, events) => {
         const fresh = count < row.start ? [] : row.tokens.slice(count - row.start);
         fresh.forEach(([delta, probability, token]) => {
           const span = el("span", { className: "t", textContent: delta, data: { token } });
-          span.title = `${token}  ${(100 * probability).toFixed(1)}%`;
+          span.title = `${token}  ${FusionLens.numeral(`${(100 * probability).toFixed(1)}%`)}`;
           text.append(span);
         });
         drawn[index].count += fresh.length;

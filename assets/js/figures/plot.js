@@ -10,7 +10,7 @@ FusionLens.fitted = ({ text, meta }, width) => {
   return text.map((label) => {
     const [first] = label.split(" ");
     if (first.length <= room) return first;
-    return /^[+\u2212-]?[\d.]/.test(first) || room < 3 ? "" : `${first.slice(0, room - 1)}…`;
+    return /^[+\u2212-]?\d/.test(first) || room < 3 ? "" : `${first.slice(0, room - 1)}…`;
   });
 };
 
@@ -22,6 +22,7 @@ FusionLens.themed = ({ data, layout }, width) => {
   const themed = {
     ...layout,
     autosize: true,
+    separators: FusionLens.speech.point === "," ? ",." : ".,",
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { ...layout.font, color: ink, family: getComputedStyle(document.querySelector(".gradio-container")).fontFamily },

@@ -46,9 +46,10 @@
     );
   };
 
-  // A spreadsheet must not take a student's text for a formula.
+  // For spreadsheets: where numbers have a comma, they expect fields apart by semicolons, and the mark
+  // at the beginning says that this is UTF-8. None may take a student's text for a formula.
   const field = (value) => `"${(/^[=+\-@\t\r]/.test(value) ? `'${value}` : value).replaceAll('"', '""')}"`;
-  lessons.csv = (head, body) => [head, ...body].map((row) => row.map(field).join(",")).join("\r\n") + "\r\n";
+  lessons.csv = (head, body) => [head, ...body].map((row) => row.map(field).join(FusionLens.speech.point === "," ? ";" : ",")).reduce((text, row) => `${text}${row}\r\n`, "\ufeff");
 
   lessons.classTable = (page) => {
     const { words } = page;

@@ -48,7 +48,7 @@
 
   // The outcome of a question in words.
   lessons.said = (page, outcome, texts = page.texts(), facts = page.lesson.facts) =>
-    lessons.fill(texts.ask[outcome.ask].said[outcome.said], { ...facts, ...lessons.localised(outcome.facts, page.words.language) });
+    lessons.fill(texts.ask[outcome.ask].said[outcome.said], { ...facts, ...lessons.facts(outcome) });
 
   // Notes the outcome of a run beside the prediction.
   lessons.score = (page, run) => {

@@ -22,7 +22,7 @@
   const hints = (page, outcome, check) => {
     const { words } = page;
     const texts = page.texts().ask[outcome.ask].hints ?? [];
-    const facts = { ...page.lesson.facts, ...lessons.localised(outcome.facts, words.language) };
+    const facts = { ...page.lesson.facts, ...lessons.facts(outcome) };
     const shown = texts.slice(0, check.hints).map((hint) => el("li", { tabIndex: -1 }, lessons.fill(hint, facts)));
     const free = check.hints <= check.attempts.length;
     const next = lessons.button(words("lesson.hint", { number: check.hints + 1, all: texts.length }), () => {
@@ -45,7 +45,7 @@
     const outcome = live.check;
     if (!outcome) return { title: words("steps.check"), body: [el("p", { className: "words" }, words("lesson.no_check"))], actions: [next("primary")] };
     const texts = page.texts();
-    const facts = { ...lesson.facts, ...lessons.localised(outcome.facts, words.language) };
+    const facts = { ...lesson.facts, ...lessons.facts(outcome) };
     const done = { attempts: [], hints: 0, passed: false, ...(record.check?.ask === outcome.ask ? record.check : {}), ask: outcome.ask };
     const { title, body } = lessons.question(texts.ask[outcome.ask].question, facts);
     const warning = el("p", { className: "warning", at: { role: "alert" } });

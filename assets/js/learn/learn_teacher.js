@@ -92,7 +92,7 @@
       const found = run ? [run.predict, run.check].filter(Boolean).map((outcome) => lessons.said(page, outcome, texts, entry.facts)) : [];
       const work = lessons.keyed(lessons.button(words("teacher.work_out"), () => page.workOut(entry), "", { disabled: page.working }), `work-${entry.id}`);
       // Beside a run, its own words; otherwise the names of what the run will fill in stay hidden.
-      const facts = { ...entry.facts, ...lessons.localised({ ...run?.predict?.facts, ...run?.check?.facts }, words.language) };
+      const facts = { ...entry.facts, ...[run?.predict, run?.check].filter(Boolean).reduce((all, outcome) => ({ ...all, ...lessons.facts(outcome) }), {}) };
       const plain = (text) => lessons.fill(text, facts).replace(/\{\w+\}/g, "…");
       const wrong = asks(entry, texts).flatMap(([, ask]) => {
         const right = run?.predict?.right ?? [];

@@ -19,11 +19,8 @@
     return words;
   };
 
-  // Other languages have a space before the sign of a percentage, and a comma in "3.4 times".
-  lessons.localised = (facts, language) => {
-    const own = (value) => value.replace(/^([\d.]+)%$/, "$1\u00a0%").replace(/^(\d+)\.(\d)$/, "$1,$2");
-    return language === "en" ? facts : Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, own(value)]));
-  };
+  // What the texts of an outcome may name.
+  lessons.facts = ({ facts, numbers }) => ({ ...facts, ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, FusionLens.numeral(value)])) });
 
   // Text with **strong** parts, without any other markup. Facts come in last: a label may hold the marks.
   const strong = (text, facts) => text.split("**").map((part, at) => (at % 2 ? el("strong", {}, lessons.fill(part, facts)) : lessons.fill(part, facts)));

@@ -48,8 +48,10 @@ FusionLens.define("masthead", (root, trigger) => {
   // One language for the whole page: short in the bar, named in its list.
   const { speech } = FusionLens;
   const languages = el("select", { className: "language", at: { "aria-label": words("Language") } });
-  const names = { en: "English", ...Object.fromEntries(Object.entries(FusionLens.dictionaries).map(([code, { language }]) => [code, language])) };
-  for (const code of speech.known) languages.append(el("option", { value: code, lang: code, title: names[code], at: { "aria-label": names[code] } }, code.toUpperCase()));
+  for (const code of speech.known) {
+    const name = FusionLens.languages[code]?.name ?? "English";
+    languages.append(el("option", { value: code, lang: code, title: name, at: { "aria-label": name } }, code.toUpperCase()));
+  }
   const spoken = () => (root.dataset.language = languages.value = speech.now);
   spoken();
   FusionLens.listen("language", spoken);

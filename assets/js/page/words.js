@@ -1,9 +1,27 @@
 // The page's words in the visitor's language. English stands in the code; the dictionaries of other
-// languages are data. Texts from the server come as patterns with facts, and are said here.
+// languages are fetched when they are needed. Texts from the server come as patterns with facts, and
+// are said here.
 (() => {
-  const { dictionaries } = FusionLens;
-  const known = ["en", ...Object.keys(dictionaries)];
+  const { languages } = FusionLens;
+  const dictionaries = {};
+  const known = ["en", ...Object.keys(languages)];
   let language = FusionLens.language(known);
+  // At the start the page waits for its words, since it would be drawn in English without them. What
+  // cannot be fetched stays English.
+  if (languages[language]) {
+    try {
+      const request = new XMLHttpRequest();
+      request.open("GET", languages[language].words, false);
+      request.send();
+      dictionaries[language] = JSON.parse(request.responseText);
+    } catch {}
+  }
+  const fetched = async (code) => {
+    if (!languages[code] || dictionaries[code]) return;
+    try {
+      dictionaries[code] = await (await fetch(languages[code].words)).json();
+    } catch {}
+  };
 
   const translated = (english) => {
     const { words } = dictionaries[language] ?? {};
@@ -24,8 +42,15 @@
   };
   FusionLens.words = (english, facts) => new FusionLens.Words(english, facts);
 
-  // The content of a panel: each text of the server in the visitor's language.
+  // A number as the visitor's language writes it: "0,25" and "12 %" for "0.25" and "12%".
+  const point = () => (1.5).toLocaleString(language).slice(1, -1);
+  const percent = () => (0.5).toLocaleString(language, { style: "percent" }).replace("50", "");
+  const numeral = (english) => english.replace(/(?<=\d)\.(?=\d)/g, point()).replace(/(?<=\d)%/g, percent());
+  FusionLens.numeral = numeral;
+
+  // The content of a panel: each text and number of the server in the visitor's language.
   const said = (key, value) => {
+    if (typeof value?.numeral === "string") return numeral(value.numeral);
     if (typeof value?.say === "string") return say(value.say, value.facts);
     return Array.isArray(value?.said) ? value.said.join("") : value;
   };
@@ -34,10 +59,14 @@
   // What the terms of the page mean.
   FusionLens.terminology = () => dictionaries[language] ?? FusionLens.glossary;
 
-  FusionLens.speech = { known, get now() { return language; } };
+  FusionLens.speech = { known, get now() { return language; }, get point() { return point(); } };
   const begin = () => (document.documentElement.lang = language);
   // Changes the language of the whole page, and remembers it.
-  FusionLens.speak = (next) => {
+  let wished = language;
+  FusionLens.speak = async (next) => {
+    wished = next;
+    await fetched(next);
+    if (wished !== next) return; // another choice came in the meantime
     FusionLens.stored((storage) => storage.setItem(FusionLens.LANGUAGE, next));
     const here = new URL(location.href);
     here.searchParams.set("language", next);

@@ -1,18 +1,19 @@
 // The list of methods. It is drawn once; afterwards only the states change.
 FusionLens.define("methods", (root) => {
-  root.lang = "en"; // these texts are in English alone
-  const { el } = FusionLens;
+  const { el, say, words } = FusionLens;
   const sentence = el("p", { className: "sentence" });
   const fault = el("p", { className: "fault", at: { role: "status" } });
-  const index = el("nav", { className: "index", at: { "aria-label": "Methods on this page" } });
+  const index = el("nav", { className: "index", at: { "aria-label": words("Methods on this page") } });
   const body = el("div", { className: "groups" });
   const absent = el("section", { className: "absent" });
-  root.append(el("h2", {}, "Fusion methods"), sentence, fault, index, body, absent);
+  // What a method does and needs stands in its file, in English alone.
+  const foreign = el("p", { className: "note", textContent: words("The methods are described in English.") });
+  root.append(el("h2", {}, words("Fusion methods")), sentence, foreign, fault, index, body, absent);
   let drawn = "";
 
   const fact = ({ heading, text, address }) => {
     const link = () => el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, text);
-    return el("div", {}, el("dt", {}, heading), el("dd", {}, address ? link() : text));
+    return el("div", {}, el("dt", {}, heading), el("dd", { lang: "en" }, address ? link() : text));
   };
   const entry = (method, level) => {
     const heading = el(level, { tabIndex: -1 }, method.title);
@@ -20,7 +21,7 @@ FusionLens.define("methods", (root) => {
     const head = el("header", {}, heading, method.written ? el("code", {}, method.written) : null);
     const state = method.name ? el("p", { className: "state", data: { method: method.name } }) : null;
     const facts = el("dl", {}, ...method.facts.map(fact));
-    return el("article", { className: "method" }, head, el("p", { className: "summary" }, method.summary), state, facts);
+    return el("article", { className: "method" }, head, el("p", { className: "summary", lang: "en" }, method.summary), state, facts);
   };
   const group = ({ title, summary, methods }) =>
     el(
@@ -41,7 +42,7 @@ FusionLens.define("methods", (root) => {
     );
     body.replaceChildren(...value.groups.map(group));
     absent.replaceChildren(
-      el("h2", {}, "Methods of the field that are not here"),
+      el("h2", {}, words("Methods of the field that are not here")),
       el("p", { className: "sentence" }, value.absent_sentence),
       el("div", { className: "entries" }, ...value.absent.map((method) => entry(method, "h3"))),
     );
@@ -54,7 +55,8 @@ FusionLens.define("methods", (root) => {
       fault.textContent = value.fault;
       fault.hidden = !value.fault;
       const methods = value.groups.flatMap((one) => one.methods);
-      const names = methods.map((method) => method.name).join();
+      foreign.hidden = FusionLens.speech.now === "en";
+      const names = [FusionLens.speech.now, ...methods.map((method) => method.name)].join();
       if (names !== drawn) draw(value);
       drawn = names;
       for (const { name, state, status } of methods) {

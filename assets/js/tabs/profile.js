@@ -123,7 +123,7 @@ FusionLens.define("query-rows", (root) => {
       el("th", { scope: "row", className: "query" }, query, row.query.length <= LONGEST_QUERY ? button : null),
       el("td", { className: "leader" }, ...leads),
       el("td", { className: "bands" }, bands(row)),
-      ...row.weights.map((weight, at) => el("td", { data: at === row.leader ? { mark: "best" } : {} }, weight === null ? "–" : weight.toFixed(2))),
+      ...row.weights.map((weight, at) => el("td", { data: at === row.leader ? { mark: "best" } : {} }, weight === null ? "–" : FusionLens.numeral(weight.toFixed(2)))),
     );
   };
   const draw = () => {

@@ -51,7 +51,7 @@ def _run(*answers: AnswerCard, copies: Check | None = None, cell: Any = None) ->
 def _outcome(name: str, run: LessonRun) -> Outcome:
     outcome = QUESTIONS[name].outcome(run)
     assert outcome is not None and outcome.ask == name
-    assert set(outcome.facts) <= set(QUESTIONS[name].facts)
+    assert {*outcome.facts, *outcome.numbers} <= set(QUESTIONS[name].facts)
     assert outcome.said in QUESTIONS[name].said
     if outcome.number is None:
         assert outcome.right and set(outcome.right) <= {one.key for one in outcome.options}
@@ -113,12 +113,13 @@ def test_adapters_are_compared_without_the_saturated_layer() -> None:
 def test_the_weight_of_a_layer_is_asked_as_a_number() -> None:
     outcome = _outcome("weight", _run())
     assert outcome.number == 0.6 and outcome.cell == (1, 0)
-    assert outcome.facts["sum"] == "0.300 + 0.100 + 0.100" and outcome.facts["total"] == "0.500"
+    assert outcome.numbers["sum"] == "0.300 + 0.100 + 0.100"
+    assert outcome.numbers["total"] == "0.500"
     # Small divergences are written out.
     small = replace(_run().snapshot, divergence=tuple(
         tuple(value / 23 for value in row) for row in DIVERGENCE))  # fmt: skip
     outcome = _outcome("weight", replace(_run(), snapshot=small))
-    assert outcome.facts["divergences"] == "Mathematics 0.0130, Spanish 0.0043, Code 0.0043"
+    assert outcome.numbers["divergences"] == "Mathematics 0.0130; Spanish 0.0043; Code 0.0043"
     nothing = replace(small, divergence=((0.0, 0.0, 0.0),) * 3)
     assert QUESTIONS["weight"].outcome(replace(_run(), snapshot=nothing)) is None
 
@@ -155,7 +156,7 @@ def test_the_largest_share_is_asked_of_another_cell_than_the_shown_one() -> None
     run = _run(cell=lambda layer, place: SimpleNamespace(contributors=cells[layer, place]))
     outcome = _outcome("share", run)
     assert outcome.right == (str(ord("a")),) and outcome.cell == (0, 2)
-    assert outcome.facts["adapter_of_cell"] == "Code" and outcome.facts["share"] == "70%"
+    assert outcome.facts["adapter_of_cell"] == "Code" and outcome.numbers["share"] == "70%"
     # Where two tokens have the same share, the next adapter is asked about.
     cells = {(0, 2): cells[2, 1], (2, 1): cells[0, 2]}
     assert _outcome("share", replace(run, cell=lambda layer, place: SimpleNamespace(
@@ -188,7 +189,8 @@ def test_where_a_model_settles_on_its_word(tops: str, third: str, settled: int) 
 def test_a_layer_is_asked_about_whose_word_nobody_has_told() -> None:
     # The run's sentence tells the words of layers 0 and 4; the page shows the cell of layer 0.
     outcome = _outcome("layer-word", _layers("a", "b", "c", "d", "d"))
-    assert outcome.cell == (2, 0) and outcome.facts == {"layer": "2", "word": "c", "share": "60%"}
+    assert outcome.cell == (2, 0) and outcome.facts == {"layer": "2", "word": "c"}
+    assert outcome.numbers == {"share": "60%"}
     assert [option.label for option in outcome.options] == ["c", "z"]
     # Where there is no such word, a layer between.
     assert _outcome("layer-word", _layers("a", "a", "a", "a", "a")).cell == (3, 0)
@@ -234,9 +236,9 @@ def test_each_lesson_is_scored_against_its_own_run(visit: Visit, name: str) -> N
     assert "q=Say+hello." in news.link
     for texts in entry.texts.values():
         said = texts["ask"][outcome.ask]["said"][outcome.said]
-        assert said.format(**entry.facts, **outcome.facts)
+        assert said.format(**entry.facts, **outcome.facts, **outcome.numbers)
         check_texts = texts["ask"][check.ask]
-        assert check_texts["question"].format(**entry.facts, **check.facts)
+        assert check_texts["question"].format(**entry.facts, **check.facts, **check.numbers)
     if check.cell is not None:
         assert session.select(*check.cell)
     match check.ask:

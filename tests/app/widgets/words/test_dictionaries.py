@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.catalogue.groups import groups
 from analysis.common.errors import InputError
 from app.widgets.glossary import load_glossary
 from app.widgets.panels import ASSETS
@@ -34,7 +35,7 @@ def _constants(path: Path) -> Iterator[tuple[str, bool]]:
 
 def test_every_word_is_in_every_language_and_every_entry_is_a_word_of_the_page() -> None:
     own_modules = [one for path in (ROOT / "app").rglob("*.py") for one in _constants(path)]
-    rooms = (ROOT / "analysis" / name for name in ("measure", "methods", "inference"))
+    rooms = (ROOT / "analysis" / name for name in ("measure", "methods", "inference", "catalogue"))
     of_analysis = [one for room in rooms for path in room.rglob("*.py") for one in _constants(path)]
     # The scripts of the Learn tab have texts of their own, by keys.
     paths = [path for path in (ASSETS / "js").rglob("*.js") if not path.name.startswith("learn")]
@@ -44,7 +45,8 @@ def test_every_word_is_in_every_language_and_every_entry_is_a_word_of_the_page()
     said |= {one[1] for one in re.finditer(r'\b(?:say|words)\("([^"]+)"', scripts)}
     assert len(said) > 150
     texts = (text for text, _ in (*own_modules, *of_analysis))
-    page = "\n".join((drawn, *GRADIO, *texts)).lower()
+    titles = (group.title for group in groups())
+    page = "\n".join((drawn, *GRADIO, *titles, *texts)).lower()
     glossary = load_glossary()
     dictionaries = load_dictionaries(glossary)
     assert set(dictionaries) == set(LANGUAGES)

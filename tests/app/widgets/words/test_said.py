@@ -55,3 +55,17 @@ def test_copies_and_escaped_texts_are_said_too() -> None:
     assert isinstance(said, Said) and said.facts == {"query": "<b>"}
     safe = text.safe(said)
     assert safe == "for &lt;b&gt;" and isinstance(safe, Said) and safe.pattern == said.pattern
+
+
+def test_numbers_keep_their_kind_in_texts_and_go_to_the_browser_as_numbers() -> None:
+    said = say("weight {weight}", weight=text.fixed(-0.25))
+    assert said == "weight −0.25"
+    assert json.loads(encode(said)) == {
+        "say": "weight {weight}", "facts": {"weight": {"numeral": "−0.25"}}
+    }  # fmt: skip
+    assert json.loads(encode(text.number(0.5) + " nats")) == {
+        "said": [{"numeral": "0.500"}, " nats"]
+    }
+    escaped = text.safe("< " + text.percent(0.001, 1))
+    assert escaped == "&lt; 0.1%"
+    assert json.loads(encode(copy.deepcopy(escaped))) == {"said": ["&lt; ", {"numeral": "0.1%"}]}
