@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.commands import add_json, check_count
-from analysis.common.console import markdown_table, note
+from analysis.common.console import markdown_table, note, one_line
 from analysis.common.errors import InputError
 
 _SHOWN = 20
+_LONGEST = 160
 
 
 def add(subparsers: Any) -> None:
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"rows": len(rows), "items": [asdict(one) for one in found]}))
     else:
         lines = (
-            [one.task, one.item, f"{100 * one.share:.0f}", one.text, one.row]
+            [one.task, one.item, f"{100 * one.share:.0f}", _cell(one.text), _cell(one.row)]
             for one in found[:_SHOWN]
         )
         print(markdown_table(["task", "item", "in a row, %", "question", "row"], lines))
@@ -79,6 +80,12 @@ def run(args: argparse.Namespace) -> int:
         f"question in one of {len(rows)} rows."
     )
     return 1 if alike else 0
+
+
+def _cell(text: str) -> str:
+    """A text as one cell of a table, cut where it is long."""
+    line = one_line(" ".join(text.split())).replace("|", "\\|")
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _rows(files: Sequence[Path], recipes: Sequence[Path], data: Path, drawn: int) -> Iterator[str]:

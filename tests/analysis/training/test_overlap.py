@@ -52,7 +52,7 @@ def test_the_command_ends_with_1_where_an_item_was_trained_on(
     items = [
         {"id": name, "lang": "en", "domain": "math", "type": "numeric", "answer": 7,
          "instruction": text}
-        for name, text in (("known", "Tom has 3 pears and buys 4."), ("new", "A hen lays one egg."))
+        for name, text in (("known", "Tom has 3 pears\nand buys 4."), ("new", "A hen lays eggs."))
     ]  # fmt: skip
     asked = tmp_path / "asked.jsonl"
     asked.write_text("\n".join(map(json.dumps, items)), encoding="utf-8")
@@ -72,7 +72,8 @@ def test_the_command_ends_with_1_where_an_item_was_trained_on(
     assert result["rows"] == 51 and "1 of 2 items have 80 % or more" in shown.err
     rows = ["--rows", str(tmp_path / "rows.jsonl")]
     assert main([*command, *rows]) == 1
-    assert "| asked | known | 100 |" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and lines[2].startswith("| asked | known | 100 | Tom has 3 pears")
     asked.write_text(json.dumps(items[1]), encoding="utf-8")
     assert main([*command, *rows]) == 0
     for wrong, reason in (([], "no rows"), ([*rows, "--most", "2"], "--most is 2")):
