@@ -112,6 +112,15 @@ def run_benchmark(
         ) from error
     with _alone(folder) if group.first else nullcontext():
         engine = Engine.load(collection, tell, request.dtype, request.device or group.device)
+        # It reads every question, so that a fault is named with its item.
+        answerer = Answerer(
+            engine,
+            collection,
+            tasks,
+            request.selection,
+            request.weight_settings,
+            request.shortlist,
+        )
         chosen = (request.selection, collection)
         names, left_out = runnable(request.methods, tasks, *chosen, engine, request.weight_settings)
         for name, reason in left_out.items():
@@ -136,14 +145,6 @@ def run_benchmark(
             taken = reuse(journal, settings, request.reuse, tasks, entries, collection)
             if note is not None:
                 note(f"{taken} answers are taken from {request.reuse}")
-        answerer = Answerer(
-            engine,
-            collection,
-            tasks,
-            request.selection,
-            request.weight_settings,
-            request.shortlist,
-        )
         # All processes must see the same results before one of them adds to them.
         group.wait()
         batches = _batches(tasks, entries, answerer)

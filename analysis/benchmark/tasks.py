@@ -158,7 +158,7 @@ def _read_task(path: Path, limit: int | None, check: ItemCheck | None, faults: F
         except InputError:
             # Not of this line: the check itself cannot run here.
             raise
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             faults.add_line(path, number, str(error))
         else:
             lines[item.id] = number
@@ -179,8 +179,8 @@ def _item(line: dict[str, Any], task: str) -> Item:
     choices = fields.texts(line, "choices")
     item = Item(
         id=fields.name_of(line, "id"),
-        lang=fields.text(line, "lang"),
-        domain=fields.text(line, "domain"),
+        lang=fields.language(line, "lang"),
+        domain=fields.label(line, "domain"),
         type=cast(ItemType, kind),
         instruction=fields.text(line, "instruction"),
         # An id is of its own file: item 1 of two files is not one cluster.

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
+
+from analysis.common.console import one_line
+
+_LONGEST = 60
+_LANGUAGE = re.compile(r"[^\W\d_]+([-_]\w+)*")
 
 
 def read_json(line: str) -> dict[str, Any]:
@@ -16,9 +22,16 @@ def read_json(line: str) -> dict[str, Any]:
         found = json.loads(line)
     except json.JSONDecodeError as error:
         # The decoder would count lines within this line.
-        raise ValueError(f"it is not JSON ({error.msg} at character {error.pos + 1})") from error
+        raise ValueError(
+            f"it is not JSON ({error.msg} at character {error.pos + 1}; each line must be a whole "
+            "object)"
+        ) from error
+    except ValueError as error:
+        raise ValueError("it holds a number with thousands of digits") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is no JSON object; each line must be one")
     return found
 
 
@@ -28,16 +41,34 @@ def text(line: dict[str, Any], name: str) -> str:
         raise ValueError(f"{name} is missing")
     value = line[name]
     if not isinstance(value, str):
-        raise ValueError(f"{name} is {json.dumps(value, ensure_ascii=False)}, which is not text")
+        raise ValueError(f"{name} is {_shown(value)}, which is not text")
     if not value.strip():
         raise ValueError(f"{name} is empty")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{name} holds half a character (a lone surrogate)")
+    return value
+
+
+def label(line: dict[str, Any], name: str) -> str:
+    """A text that is printed: one line without characters that steer a terminal."""
+    value = text(line, name)
+    if one_line(value) != value:
+        raise ValueError(f"{name} is {_shown(value)}, which holds control characters")
+    return value
+
+
+def language(line: dict[str, Any], name: str) -> str:
+    """The code of a language, such as `es` or `pt-BR`."""
+    value = text(line, name)
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError(f"{name} is {_shown(value)}: write a code such as es or pt-BR")
     return value
 
 
 def name_of(line: dict[str, Any], name: str) -> str:
     """A name, which may be written as a whole number."""
     value = line.get(name)
-    return str(value) if type(value) is int else text(line, name)
+    return str(value) if type(value) is int else label(line, name)
 
 
 def optional_text(line: dict[str, Any], name: str) -> str | None:
@@ -57,7 +88,7 @@ def number(line: dict[str, Any], name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{name} is {value!r}, which is no number")
+        raise ValueError(f"{name} is {_shown(value)}, which is no number such as 3.5")
     return found
 
 
@@ -72,7 +103,7 @@ def texts(line: dict[str, Any], name: str) -> tuple[str, ...]:
         raise ValueError(f"{name} holds an empty text")
     if len(set(value)) < len(value):
         raise ValueError(f"{name} holds the same text twice")
-    return tuple(value)
+    return tuple(text({name: one}, name) for one in value)
 
 
 def index(line: dict[str, Any], name: str, count: int) -> int | None:
@@ -81,5 +112,11 @@ def index(line: dict[str, Any], name: str, count: int) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < count:
-        raise ValueError(f"{name} is {value!r}, which is no index of the {count} choices")
+        raise ValueError(f"{name} is {_shown(value)}, which is no index of the {count} choices")
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value as the line has it, cut where it is long."""
+    written = json.dumps(value, ensure_ascii=False)
+    return written if len(written) <= _LONGEST else f"{written[: _LONGEST - 1]}…"

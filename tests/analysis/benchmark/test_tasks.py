@@ -13,6 +13,7 @@ from analysis.benchmark.tasks import read_task, read_tasks
 from analysis.common.errors import InputError, InputErrors
 from analysis.engine import Engine
 from analysis.training.texts.sources import ASSETS
+from tests.tiny import tiny_collection
 
 NUMERIC = {
     "id": "a", "lang": "es", "domain": "math", "type": "numeric", "instruction": "¿1 + 1?",
@@ -65,6 +66,22 @@ def test_items_of_two_files_share_no_cluster_by_their_ids(tmp_path: Path) -> Non
     assert {read_task(path).items[0].cluster for path in shared} == {"k"}
 
 
+@pytest.mark.parametrize("lang", ["sw", "pt-BR", "zh_Hant_TW", "es-419", "Quechua"])
+def test_any_language_may_be_named(tmp_path: Path, lang: str) -> None:
+    (item,) = read_task(write(tmp_path, {**NUMERIC, "lang": lang})).items
+    assert item.lang == lang and item.language == lang.replace("_", "-").split("-")[0].lower()
+
+
+def test_a_question_that_is_too_long_is_named_with_its_item(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tiny_collection(tmp_path / "tiny", ("math",))
+    path = write(tmp_path, NUMERIC, {**NUMERIC, "id": "long", "instruction": "word " * 9000})
+    command = ["benchmark", "--tasks", str(path), "--collection", str(manifest)]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 2
+    assert "error: Task task, item long: The query has" in capsys.readouterr().err
+
+
 def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
     path = write(tmp_path, NUMERIC, CHOICE, FUNCTION)
     checked: list[str] = []
@@ -75,7 +92,17 @@ def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("{", "it is not JSON (Expecting property name enclosed in double quotes at character 2)"),
+        ("{", "it is not JSON (Expecting property name enclosed in double quotes at character 2; "),
+        pytest.param('{"a":' * 100_000, "it is nested too deeply", id="deep"),
+        pytest.param('{"a":' + "9" * 5000 + "}", "a number with thousands of digits", id="digits"),
+        ({**NUMERIC, "answer": 10**400}, "answer is 1000"),
+        ({**NUMERIC, "answer": "3,5"}, 'answer is "3,5", which is no number such as 3.5'),
+        ({**NUMERIC, "instruction": "half \ud800"}, "half a character"),
+        ({**CHOICE, "choices": ["x", "\udfff"]}, "half a character"),
+        ({**NUMERIC, "lang": "in Spanish"}, "write a code such as es"),
+        ({**NUMERIC, "lang": "es\u202e"}, "write a code such as es"),
+        ({**NUMERIC, "domain": "a\u001b[31m"}, "control characters"),
+        ({**NUMERIC, "id": "a\nb"}, "control characters"),
         ("[1]", "no JSON object"),
         ({**NUMERIC, "lang": ""}, "lang is empty"),
         ({**NUMERIC, "lang": 3}, "lang is 3, which is not text"),
@@ -85,10 +112,10 @@ def test_a_limit_takes_the_first_items(tmp_path: Path) -> None:
         ({**NUMERIC, "answer": None}, "answer is missing"),
         ({**CHOICE, "answer": " "}, "answer is empty."),
         ({**CHOICE, "choices": ["x", ""]}, "choices holds an empty text"),
-        ({**NUMERIC, "answer": "two"}, "answer is 'two'"),
-        ({**NUMERIC, "answer": True}, "answer is True"),
+        ({**NUMERIC, "answer": "two"}, 'answer is "two"'),
+        ({**NUMERIC, "answer": True}, "answer is true"),
         ('{"id":"a","lang":"es","domain":"m","type":"numeric","instruction":"q","answer":NaN}',
-         "answer is nan"),
+         "answer is NaN"),
         ({**CHOICE, "choices": ["x"], "gold": 0}, "at least two choices"),
         ({**CHOICE, "choices": ["x", "x"]}, "the same text twice"),
         ({**CHOICE, "choices": "xy"}, "no list of texts"),
@@ -106,6 +133,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: Any, reason: str) -> No
         read_task(path)
     message = str(caught.value)
     assert f"{path}, line 2" in message and reason in message and "\n" not in message
+    assert len(message) < len(str(path)) + 250
 
 
 def test_all_malformed_lines_of_all_files_are_named_at_once(tmp_path: Path) -> None:
