@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.benchmark.comparisons.comparison import Comparison, Difference
+from analysis.benchmark.fusion.signals import TaskRouting
 from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
 from analysis.benchmark.statistics import Interval, Share
 from analysis.common.console import markdown_table
@@ -20,12 +21,13 @@ def report(result: BenchmarkResult) -> str:
     for group in result.groups:
         name = f"{group.group} ({len(group.tasks)} tasks, each with the same weight)"
         parts += [_comparison(name, found, pooled=True) for found in group.comparisons]
-    if routing := _routing(result.tasks):
+    if routing := routing_table(result.tasks):
         parts.append(routing)
     return "\n\n".join(parts)
 
 
-def _routing(tasks: Sequence[TaskResult]) -> str:
+def routing_table(tasks: Sequence[TaskResult | TaskRouting]) -> str:
+    """How often signals lead to the right adapters; "" where nothing was routed."""
     rows = [
         [task.task, one.signal, str(one.items), *map(_routed, (one.pair, one.language, one.task))]
         for task in tasks

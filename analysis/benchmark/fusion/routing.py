@@ -1,8 +1,8 @@
-"""Routing: how often the largest divergences belong to an item's own adapters."""
+"""Routing: how often the largest signals belong to an item's own adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.benchmark.adapter_pairs import find_pair
@@ -11,6 +11,9 @@ from analysis.benchmark.statistics import Share, share
 from analysis.benchmark.tasks import Item
 from analysis.measure.trace import KEPT, POSITIONS
 from analysis.models.collection import AdapterEntry
+
+Values = Mapping[str, Mapping[str, float]]
+"""A signal's means over layers: for an item's id, by adapter."""
 
 
 @dataclass(frozen=True)
@@ -46,34 +49,41 @@ def routings(
 
     Args:
         items: The items of a task.
-        fusions: Fusions of the task, by any method; those without divergences are left out, and
-            those of fewer than three adapters, of which the two largest are no choice.
+        fusions: Fusions of the task, by any method; those without divergences are left out.
         adapters: The collection's.
     """
-    measured = {
-        fusion.item: fusion for fusion in fusions if fusion.divergences and len(fusion.adapters) > 2
-    }
-    routed = [
-        (measured[item.id], pair)
-        for item in items
-        if item.id in measured
-        and (pair := find_pair(item, adapters)) is not None
-        and {entry.name for entry in pair} <= set(measured[item.id].adapters)
-    ]
-    if not routed:
-        return ()
-    return tuple(_routing(position, routed, adapters) for position in POSITIONS)
+    found = []
+    for position in POSITIONS:
+        values = {
+            fusion.item: dict(zip(fusion.adapters, fusion.divergences[position], strict=True))
+            for fusion in fusions
+            if fusion.divergences
+        }
+        one = routing(signal_at(position), items, values, adapters)
+        if one is not None:
+            found.append(one)
+    return tuple(found)
 
 
-_Routed = tuple[ItemFusion, tuple[AdapterEntry, ...]]
+def routing(
+    signal: str, items: Sequence[Item], values: Values, adapters: Sequence[AdapterEntry]
+) -> Routing | None:
+    """The routing of one signal; None where no item can be routed.
 
-
-def _routing(position: str, routed: Sequence[_Routed], adapters: Sequence[AdapterEntry]) -> Routing:
+    Args:
+        signal: Its name.
+        items: The items of a task.
+        values: The signal; items of fewer than three adapters are left out, of which the two
+            largest are no choice, and so are those whose own pair is not among them.
+        adapters: The collection's.
+    """
     pairs: list[bool] = []
     leaders: dict[str, list[bool]] = {"language": [], "task": []}
-    for fusion, pair in routed:
-        signals = dict(zip(fusion.adapters, fusion.divergences[position], strict=True))
-        ranked = sorted(signals, key=lambda name: -signals[name])
+    for item in items:
+        of_item, pair = values.get(item.id, {}), find_pair(item, adapters)
+        if len(of_item) < 3 or pair is None or not {one.name for one in pair} <= set(of_item):
+            continue
+        ranked = sorted(of_item, key=lambda name: -of_item[name])
         pairs.append(set(ranked[:2]) == {entry.name for entry in pair})
         for kind, found in leaders.items():
             alike = [entry.name for entry in adapters if entry.kind == kind]
@@ -81,9 +91,11 @@ def _routing(position: str, routed: Sequence[_Routed], adapters: Sequence[Adapte
             right = next(entry.name for entry in pair if entry.kind == kind)
             if len(first) > 1:
                 found.append(first[0] == right)
+    if not pairs:
+        return None
     return Routing(
-        signal=signal_at(position),
-        items=len(routed),
+        signal=signal,
+        items=len(pairs),
         pair=share(pairs),
         language=share(leaders["language"]) if leaders["language"] else None,
         task=share(leaders["task"]) if leaders["task"] else None,

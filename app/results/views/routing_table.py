@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import comb
 from typing import TYPE_CHECKING
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult
     from analysis.benchmark.statistics import Share
 
-_COLUMNS = (Cell("Pair"), Cell("Language"), Cell("Task"))
+_PARTS = (
+    ("The two largest are the right pair", "pair"),
+    ("The right language leads the languages", "language"),
+    ("The right task leads the tasks", "task"),
+)
+"""What is counted: the heading of a section, and the field of `Routing`."""
 
 
 def routing_table(
     runs: Sequence[BenchmarkResult], collection: Collection, names: Names, tag: str
 ) -> ScoreTable:
-    """How often each signal names the right adapters, task by task.
+    """How often each signal names the right adapters: signals down, tasks across.
 
     Args:
         runs: The benchmarks; the first one that chose among three adapters or more is shown.
@@ -36,38 +42,40 @@ def routing_table(
         return ScoreTable.empty()
     tasks = [task for task in run.tasks if task.routing]
     signals = list(dict.fromkeys(one.signal for task in tasks for one in task.routing))
-    rows = []
-    for task in tasks:
-        by_signal = {one.signal: one for one in task.routing}
-        cells = [cell for signal in signals for cell in _cells(by_signal.get(signal))]
-        items = max(one.items for one in task.routing)
-        rows.append(ScoreRow(Cell(names.task(task), figures.items(items)), tuple(cells)))
+    by_place = {(one.signal, task.task): one for task in tasks for one in task.routing}
+    rows = [
+        ScoreRow(
+            Cell(_heading(signal)),
+            tuple(_cell(by_place.get((signal, task.task)), part) for task in tasks),
+        )
+        for _, part in _PARTS
+        for signal in signals
+    ]
+    columns = (
+        Cell(names.task(task), figures.items(max(one.items for one in task.routing)))
+        for task in tasks
+    )
     return ScoreTable(
         title="Does the signal find the right adapters? In %",
         tag=tag,
-        sentence="Share of the items, with its 95 % interval (Wilson), in which the two adapters "
-        "with the largest signal are the right pair, and in which the right adapter leads among "
-        "the language adapters and among the task adapters.",
-        corner="Task",
-        groups=tuple((_heading(signal), len(_COLUMNS)) for signal in signals),
-        columns=_COLUMNS * len(signals),
+        sentence="Share of the items, with its 95 % interval (Wilson). A signal counts as its mean "
+        "over the layers.",
+        corner="Signal",
+        groups=(),
+        columns=tuple(columns),
         rows=tuple(rows),
         note=_by_chance(run, collection),
+        sections=tuple((heading, len(signals)) for heading, _ in _PARTS),
     )
 
 
-def _cells(routing: Routing | None) -> list[Cell]:
-    if routing is None:
-        return [Cell(figures.UNKNOWN)] * len(_COLUMNS)
-    return [_cell(share) for share in (routing.pair, routing.language, routing.task)]
-
-
-def _cell(share: Share | None) -> Cell:
+def _cell(routing: Routing | None, part: str) -> Cell:
+    share: Share | None = None if routing is None else getattr(routing, part)
     return Cell(figures.UNKNOWN) if share is None else Cell(*figures.percent(share))
 
 
 def _heading(signal: str) -> str:
-    named = f"{signal} tokens" if signal.endswith(", both") else signal
+    named = re.sub(r", both(?=,|$)", ", both tokens", signal)
     return text.plain(named[:1].upper() + named[1:])
 
 

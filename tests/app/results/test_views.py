@@ -222,8 +222,16 @@ def test_routing_is_shown_of_the_run_that_chose(
     results: JoinedResults, collection: Collection, names: Names
 ) -> None:
     table = routing_table(results.runs[::-1], collection, names, "")
-    assert len(table.groups) == 3 and len(table.columns) == 9
-    assert table.groups[0][0] == "Mean divergence, query's last token"
+    # 12 medical items, 40 of mathematics in each language, one of code.
+    assert [column.detail for column in table.columns] == ["40 items"] * 2 + ["12 items", "1 item"]
+    assert [count for _, count in table.sections] == [3, 3, 3]
+    assert table.rows[0].heading.text == "Mean divergence, query's last token"
+    assert table.rows[2].heading.text == "Mean divergence, both tokens"
+    task = results.runs[0].tasks[0]
+    pair, right_task = task.routing[0].pair, task.routing[0].task
+    assert right_task is not None
+    assert table.rows[0].cells[0].text == f"{100 * pair.value:.0f}"
+    assert table.rows[6].cells[0].text == f"{100 * right_task.value:.0f}"
     assert table.note == "By chance: pair 10 %, language 50 %, task 33 %."
     assert routing_table(results.runs[1:], collection, names, "").rows == ()
 
