@@ -84,7 +84,8 @@ def run_benchmark(
         folder: The folder; made if it is not there.
         progress: Told how far the work is and how long the rest will take.
         processes: The processes that share the work; this one alone by default.
-        note: Told, in a sentence each, which methods of `all` are left out and why.
+        note: Told, in a sentence each, which methods of `all` are left out and why, and what an
+            earlier run has left.
 
     Returns:
         The result; None in all processes but the first.
@@ -140,6 +141,8 @@ def run_benchmark(
         journal = Journal(folder)
         if group.first:
             journal.open(settings)
+            if note is not None and (there := len(journal.read())):
+                note(f"{there} answers of an earlier run are in {folder}: it goes on after them")
         entries = {task.name: entries_of(task, names, *chosen) for task in tasks}
         if group.first and request.reuse is not None:
             taken = reuse(journal, settings, request.reuse, tasks, entries, collection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,6 +20,7 @@ from app.server.connections import (
     client_of_event,
     connections_of_event,
 )
+from app.server.guard import text_of
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import FAILED
@@ -29,7 +29,6 @@ from app.state.session import Session, Stopped
 if TYPE_CHECKING:
     from analysis.engine import Engine
 
-_log = logging.getLogger(__name__)
 # Seconds between two looks at the queue, and at the loading of the model.
 _TICK = 0.2
 
@@ -161,5 +160,4 @@ def told() -> Iterator[None]:
         )
         raise gr.Error(why, print_exception=False) from error
     except Exception as error:
-        _log.exception("A program's request failed")
-        raise gr.Error(FAILED, print_exception=False) from error
+        raise gr.Error(text_of(error, FAILED), print_exception=False) from error

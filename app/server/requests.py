@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -11,13 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypedDict, TypeVar
 
-from analysis.common.errors import InputError
 from analysis.common.progress import Progress
+from app.server.guard import text_of
 from app.server.loader import Loader
 from app.server.request_queue import Entry, RequestQueue
 from app.state.session import Session, Stopped
 from app.widgets.status import StatusPanel
-from app.widgets.text import fixed, plain
+from app.widgets.text import fixed
 from app.widgets.words.said import say
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ class RequestUpdate(TypedDict, total=False):
 
 RequestUpdates: TypeAlias = Generator[RequestUpdate, None, None]
 
-_log = logging.getLogger(__name__)
 # Seconds between two updates of the page.
 _TICK = 0.05
 # So often the page is told of work without news: Gradio notices then that a visitor has gone.
@@ -207,13 +205,10 @@ def run_request(
                         done = {**done, **update}
                     else:
                         yield update
-    except InputError as error:
-        ended = {"status": StatusPanel("error", plain(str(error)))}
     except Stopped:
         ended = {"status": StatusPanel("stopped", say("Stopped. Ask again whenever you like."))}
-    except Exception:
-        _log.exception("A request failed")
-        ended = {"status": StatusPanel("error", FAILED)}
+    except Exception as error:
+        ended = {"status": StatusPanel("error", text_of(error, FAILED))}
     finally:
         # Also when the visitor has left: work in a thread then ends at its next step.
         newest = session.end(ticket)

@@ -83,9 +83,18 @@ def load_base(
             f"The base model {location} cannot be loaded: {line.rstrip('.')}. Give the folder or "
             "the hub id of a causal language model, with its tokenizer and safetensors."
         ) from error
-    if base.source != "embedded" or changed_files(Path(location)):
-        check_loading(info, model, config.get_text_config().num_hidden_layers)
-        check_finite(model)
+    changed = changed_files(Path(location)) if base.source == "embedded" else ()
+    if base.source != "embedded" or changed:
+        try:
+            check_loading(info, model, config.get_text_config().num_hidden_layers)
+            check_finite(model)
+        except InputError as error:
+            if not changed:
+                raise
+            raise InputError(
+                f"{' and '.join(changed)} of the prepared base: changed and of no use ({error}) "
+                f"{bundled_base.as_it_was(Path(location))}"
+            ) from error
     _check_tokenizer(tokenizer, location)
     return text_model(model.eval()).requires_grad_(False), tokenizer
 

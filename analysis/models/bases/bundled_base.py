@@ -21,7 +21,12 @@ from filelock import FileLock, Timeout
 from analysis.common.errors import InputError, is_full
 from analysis.common.progress import Progress
 from analysis.models.bases.bundled import DEFAULT_BASE, BundledBase, bundled_base
-from analysis.models.bases.prepared_files import damaged_files, record, record_earlier
+from analysis.models.bases.prepared_files import (
+    changed_files,
+    damaged_files,
+    record,
+    record_earlier,
+)
 from analysis.models.bases.silence import silent_transformers
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -54,7 +59,7 @@ def prepare(progress: Progress | None = None, name: str = DEFAULT_BASE) -> Path:
     one step.
 
     Args:
-        progress: told each phase; not called when the base is ready already.
+        progress: told each phase; not called when the base is ready already, and as it was made.
         name: one of `bundled_bases`.
 
     Returns:
@@ -70,6 +75,9 @@ def prepare(progress: Progress | None = None, name: str = DEFAULT_BASE) -> Path:
     if _is_ready(folder):
         damaged = damaged_files(folder)
         if not damaged:
+            if changed := changed_files(folder):
+                names = " and ".join(changed)
+                report(f"{names} of the prepared base: changed, and used. {as_it_was(folder)}", 0.0)
             record_earlier(folder, BASE_FILES)
             return folder
         report(f"{' and '.join(damaged)} of the prepared base: damaged, so it is made anew", 0.0)
@@ -79,6 +87,11 @@ def prepare(progress: Progress | None = None, name: str = DEFAULT_BASE) -> Path:
             if not _is_ready(folder) or damaged_files(folder):
                 _make(base, folder, report)
     return folder
+
+
+def as_it_was(folder: Path) -> str:
+    """What to do to get a prepared base as it was made."""
+    return f"Delete {folder} to have it made anew."
 
 
 def _is_ready(folder: Path) -> bool:

@@ -64,5 +64,9 @@ class FileHandlers(TabHandlers):
         engine = run.engine if run is not None else self.context.loader.loaded
         assert session.snapshot is not None
         path, address = DOWNLOADS.place(f"{files.name_of(session.snapshot.query)}.zip")
-        write_adapter(path, self.context.collection, session, cast("Engine", engine))
+        try:
+            write_adapter(path, self.context.collection, session, cast("Engine", engine))
+        except BaseException:
+            path.unlink(missing_ok=True)  # half of it may have filled the disk
+            raise
         return address

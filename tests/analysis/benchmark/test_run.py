@@ -341,7 +341,10 @@ def test_a_killed_process_goes_on_with_the_same_result(
     killed.join(120)
     assert killed.exitcode == -signal.SIGKILL
     assert not (tmp_path / "items-0.jsonl").read_bytes().endswith(b"\n")
-    run_benchmark(collection, request_, tmp_path)
+    there, said = len(Journal(tmp_path).read()), list[str]()
+    run_benchmark(collection, request_, tmp_path, note=said.append)
+    assert there > 0
+    assert said == [f"{there} answers of an earlier run are in {tmp_path}: it goes on after them"]
     assert saved(tmp_path) == saved(whole[1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
+from analysis.models.bases import bundled_base
 from analysis.models.bases.base_model import load_base
+from analysis.models.bases.prepared_files import record
 from analysis.models.collection import Base
 from analysis.models.manifest import load_collection
 from analysis.training.run import base_to_train_on
@@ -38,6 +41,26 @@ def test_an_engine_says_what_it_computes_in_and_where(manifest: Path) -> None:
     for dtype in ("float32", "bfloat16"):
         computation = Engine.load(load_collection(manifest), dtype=dtype).computation
         assert (computation.dtype, computation.device) == (dtype, "cpu")
+
+
+def test_damage_inside_the_weights_of_a_prepared_base_is_named_with_the_remedy(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(base.location, tmp_path / "prepared"))
+    monkeypatch.setattr(bundled_base, "prepare", lambda *_: folder)
+    record(folder, ("config.json", "model.safetensors"))
+    load_base(Base("embedded"))
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    # A block of a disk that was lost: the file is as long as it was and has a header.
+    weights.write_bytes(content[:-400] + b"\xff" * 400)
+    with pytest.raises(InputError) as refusal:
+        load_base(Base("embedded"))
+    said = str(refusal.value)
+    assert said.startswith("model.safetensors of the prepared base") and "NaN" in said
+    assert said.endswith(f"Delete {folder} to have it made anew.")
+    weights.write_bytes(content)
+    load_base(Base("embedded"))
 
 
 @pytest.mark.parametrize("dtype", ["auto", "float16", "", "int8"])

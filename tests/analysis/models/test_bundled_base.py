@@ -281,8 +281,14 @@ def test_a_damaged_file_of_a_ready_base_is_said_and_made_anew(small):
     told = []
     prepare(lambda phase, share: told.append(phase))
     assert is_whole(small) and told[0].startswith("tokenizer.json of the prepared base: damaged")
-    (small / "config.json").write_text("{}")  # somebody's own change can be read
     prepare(lambda phase, share: pytest.fail(phase))
+    (small / "config.json").write_text("{}")  # somebody's own change can be read
+    told.clear()
+    prepare(lambda phase, share: told.append(phase))
+    assert told == [
+        f"config.json of the prepared base: changed, and used. Delete {small} to have it made anew."
+    ]
+    assert (small / "config.json").read_text() == "{}"
 
 
 def test_other_faults_are_not_dressed_up_as_the_users(small, monkeypatch):
