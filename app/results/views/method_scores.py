@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _MARKS = (
     "● is the best of its column, also where several methods share it. ○ is a tie with the best: a "
     "paired test, corrected for the number of methods, does not tell the two apart. Few items "
-    "leave many ties; the means over several tasks, in the last columns, rest on more. Rows for "
-    "reference have no rank."
+    "leave many ties; the means over several tasks, in the last columns, rest on more. P(best) is "
+    "the share of bootstrap samples in which a method has the best mean. Rows for reference have "
+    "no rank."
 )
 _REFERENCES = {
     "oracle-pair": "knows each item's adapters",
@@ -174,7 +175,11 @@ def _means(
         heading = Cell(names.group(group.group), f"mean of {len(members)} tasks")
         values = {name: _mean(members, name, loss=loss) for name in methods}
         cells = (
-            Cell(_number(value, loss=loss), "", _mark(name, values, comparison))
+            Cell(
+                _number(value, loss=loss),
+                _first(name, comparison),
+                _mark(name, values, comparison),
+            )
             for name, value in values.items()
         )
         columns.append(_Column(heading, tuple(cells)))
@@ -197,6 +202,12 @@ def _value(score: MethodScore, *, loss: bool) -> float | None:
     if loss:
         return None if score.loss is None else score.loss.value
     return (score.both or score.right).value
+
+
+def _first(method: str, comparison: Comparison) -> str:
+    """The chance that a method is the best; empty for one without rank."""
+    share = comparison.first.get(method)
+    return "" if share is None else f"P(best) {share:.2f}"
 
 
 def _mark(

@@ -147,7 +147,10 @@ def test_the_last_columns_are_means_over_tasks_of_several_languages(
     right = [next(one.both.value for one in task.scores if one.method == "qa-flora" and one.both)
              for task in run.tasks[:2]]  # fmt: skip
     assert cells[2].text == f"{100 * sum(right) / 2:.0f}"
-    assert cells[2].mark == "best" and not cells[2].detail
+    group = next(one for one in run.groups if one.group == "math: es, ru")
+    assert cells[2].mark == "best"
+    assert cells[2].detail == f"P(best) {group.comparisons[0].first['qa-flora']:.2f}"
+    assert not _row(table, "Copy").cells[len(run.tasks)].detail
 
 
 def test_losses_are_shown_for_tasks_with_options_alone(run: BenchmarkResult, names: Names) -> None:
