@@ -34,7 +34,7 @@ from analysis.models.collection import Collection
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchmarkRequest:
     """The request for a benchmark.
 
     Attributes:
@@ -66,7 +66,7 @@ class Request:
 
 def run_benchmark(
     collection: Collection,
-    request: Request,
+    request: BenchmarkRequest,
     folder: Path,
     progress: Progress | None = None,
     processes: Processes | None = None,

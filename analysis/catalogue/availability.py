@@ -1,4 +1,4 @@
-"""Whether methods can run: a look at what each needs, which computes nothing."""
+"""Whether methods can run: finds out what each needs, and computes nothing."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from analysis.methods import Unavailable, named
 if TYPE_CHECKING:
     from analysis.measure.context import Context
 
-_LOOKED_UP = ("adapters", "layers", "fitted", "kind")
+_FREE = ("adapters", "layers", "fitted", "kind")
 """The parts of an engine, and of its facts, that cost nothing."""
 
 
-class _Computes(Exception):
+class _NeedsComputation(Exception):
     """A method asked for a fact that has to be computed."""
 
 
-class _Looking:
-    """An object whose costly parts raise `_Computes`.
+class _WithoutComputation:
+    """An object whose costly parts raise `_NeedsComputation`.
 
     Args:
-        looked_at: The object.
+        whole: The object.
     """
 
-    def __init__(self, looked_at: object) -> None:
-        self._looked_at = looked_at
+    def __init__(self, whole: object) -> None:
+        self._whole = whole
 
     def __getattr__(self, name: str) -> Any:
         if name == "facts":
-            return _Looking(self._looked_at.facts)  # type: ignore[attr-defined]
-        if name not in _LOOKED_UP:
-            raise _Computes(name)
-        return getattr(self._looked_at, name)
+            return _WithoutComputation(self._whole.facts)  # type: ignore[attr-defined]
+        if name not in _FREE:
+            raise _NeedsComputation(name)
+        return getattr(self._whole, name)
 
 
 def unavailable(names: Sequence[str], context: Context) -> dict[str, Unavailable]:
@@ -50,13 +50,13 @@ def unavailable(names: Sequence[str], context: Context) -> dict[str, Unavailable
     Raises:
         InputError: There is no such method or adapter.
     """
-    looking = replace(context, engine=cast("Any", _Looking(context.engine)), trace=None)
+    free = replace(context, engine=cast("Any", _WithoutComputation(context.engine)), trace=None)
     reasons: dict[str, Unavailable] = {}
     for name, (method, adapter) in zip(names, named(names, context.available), strict=True):
         try:
-            method.policy(looking, adapter)
+            method.policy(free, adapter)
         except InputError as reason:  # also of a file that was made for other adapters
             reasons[name] = Unavailable(str(reason))
-        except _Computes:
+        except _NeedsComputation:
             continue
     return reasons

@@ -89,13 +89,13 @@ def run(args: argparse.Namespace) -> int:
     from analysis.benchmark.execution.processes import launched_processes
     from analysis.benchmark.joined import join_results, write_results
     from analysis.benchmark.report import report
-    from analysis.benchmark.run import Request, run_benchmark
+    from analysis.benchmark.run import BenchmarkRequest, run_benchmark
 
     if args.join:
         write_results(join_results(args.join, note), args.out)
         return 0
     collection = collection_named(args)
-    request = Request(
+    request = BenchmarkRequest(
         tasks=tuple(args.tasks),
         methods=tuple(names_of(",".join(args.methods)) or ()),
         selection=selection(collection, args.pair, names_of(args.adapters)),

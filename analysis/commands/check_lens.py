@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from analysis.commands import add_dtype, add_json, collection_named
 from analysis.commands.fit_lens import add_lens_arguments, check_fitted
+from analysis.common.console import note
 from analysis.common.errors import InputError
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         dtype=args.dtype,
         device=args.device,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        log=note,
     )
     if args.figure:
         args.figure.write_text(figure(found), encoding="utf-8")

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from analysis.commands import add_collection, add_dtype, add_json, collection_named
+from analysis.common.console import note
 
 
 def add(subparsers: Any) -> None:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     result = evaluate(
         collection_named(args),
         args.data,
-        lambda line: print(line, file=sys.stderr, flush=True),
+        note,
         rows=args.rows,
         problems=args.problems,
         own_only=args.own_only,

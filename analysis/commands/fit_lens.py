@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from analysis.commands import add_collection, add_dtype, add_json, collection_named
+from analysis.common.console import note
 from analysis.common.errors import InputError
 from analysis.measure.lenses.jacobian import LENS
 
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         out=args.out,
         work=args.work,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        log=note,
     )
     if args.json:
         print(json.dumps(result))

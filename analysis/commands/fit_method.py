@@ -50,9 +50,9 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit, and print the name of the file."""
     # Imported here, so that the other subcommands start without it.
-    from analysis.fitting.run import Request, run_fit
+    from analysis.fitting.run import FitRequest, run_fit
 
-    request = Request(
+    request = FitRequest(
         method=args.name,
         tasks=tuple(args.tasks),
         data=args.data,

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from analysis.commands import add_json
+from analysis.common.console import note
 from analysis.common.errors import InputError
 from analysis.models.bases.bundled import DEFAULT_BASE, bundled_bases
 from analysis.training.recipe import Recipe, make_recipe, read_recipe
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         command=_command(args),
         start=args.start,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        log=note,
     )
     if args.json:
         print(json.dumps(asdict(recipe) | result))

@@ -21,7 +21,7 @@ from analysis.models.fitted import Origin, origin_of, write_fitted
 
 
 @dataclass(frozen=True)
-class Request:
+class FitRequest:
     """What is fitted, and from which data.
 
     Attributes:
@@ -75,7 +75,7 @@ def fit_of(name: str) -> Fit:
     return fits[name]
 
 
-def run_fit(collection: Collection, request: Request, progress: Progress) -> Path:
+def run_fit(collection: Collection, request: FitRequest, progress: Progress) -> Path:
     """Fits a method and writes its file.
 
     An interrupted fit goes on if it is asked for again with the same data and settings.
@@ -122,7 +122,7 @@ def run_fit(collection: Collection, request: Request, progress: Progress) -> Pat
     return out
 
 
-def _data(collection: Collection, fit: Fit, request: Request) -> _Data:
+def _data(collection: Collection, fit: Fit, request: FitRequest) -> _Data:
     tasks: tuple[Task, ...] = ()
     if request.tasks:
         tasks = read_tasks(request.tasks, request.limit)
@@ -152,7 +152,7 @@ def _data(collection: Collection, fit: Fit, request: Request) -> _Data:
     return _Data(words, {name: samples.questions for name, samples in found.items()}, ())
 
 
-def _key(fit: Fit, data: _Data, origin: Origin, request: Request) -> str:
+def _key(fit: Fit, data: _Data, origin: Origin, request: FitRequest) -> str:
     """Digest of all that the numbers of a fit follow from."""
     parts = (fit.name, sorted(data.samples.items()), list(data.pairs), origin.base_digest)
     settings = (sorted(origin.adapters.items()), request.seed, request.dtype)

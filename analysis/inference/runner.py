@@ -25,7 +25,7 @@ from analysis.inference.passes.forward_passes import ForwardPasses, PassStates
 from analysis.inference.passes.token_passes import TokenPasses
 from analysis.inference.scheduling.admission import Admission
 from analysis.inference.scheduling.scheduler import Scheduler
-from analysis.inference.sharing.running_rows import AskedRows, RunningRows
+from analysis.inference.sharing.running_rows import RequestedRows, RunningRows
 from analysis.inference.sharing.shared_decoding import SharedDecoding
 from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import Adapter
@@ -221,7 +221,7 @@ class ModelRunner:
             An iterator over steps, which run in one batch with those of other requests.
         """
         ids = tuple(tuple(prompt) for prompt in prompts)
-        asked = AskedRows(ids, tuple(policies), new_tokens, sampling, stop)
+        asked = RequestedRows(ids, tuple(policies), new_tokens, sampling, stop)
         return SharedDecoding(self._running, asked, wanted)
 
     def answer_losses(

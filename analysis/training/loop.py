@@ -46,7 +46,7 @@ def train(
     examples: list[TokenExample],
     dev: dict[str, list[TokenExample]],
     work: Path,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     evaluations: int = 3,
     checkpoint_seconds: float = 120.0,
     start: dict[str, Tensor] | None = None,
@@ -60,7 +60,7 @@ def train(
         examples: the rows, in the order they were drawn.
         dev: named sets whose loss is measured `evaluations` times on the way and at the end.
         work: folder for the checkpoint; a checkpoint of the same run found there is resumed.
-        say: takes a line of progress.
+        log: takes a line of progress.
         evaluations: how often dev loss is measured.
         checkpoint_seconds: time between checkpoints.
         start: tensors of an adapter to go on from, under PEFT's names.
@@ -89,10 +89,10 @@ def train(
     some = whole.restricted(targets, recipe.head_vocabulary)
     step, progress = resume(model, optimizer, origin, work)
     if step:
-        say(f"resumed at step {step} of {len(batches)}")
+        log(f"resumed at step {step} of {len(batches)}")
     measured_at = {round(len(batches) * i / evaluations) for i in range(1, evaluations + 1)}
     if foreign is not None and not progress.change:
-        progress = _measure_change(model, foreign, step, progress, say)
+        progress = _measure_change(model, foreign, step, progress, log)
     started = saved = time.monotonic()
     tokens = 0
     while step < len(batches):
@@ -107,7 +107,7 @@ def train(
         recent = [value for _, value in progress.train[-20:]]
         speed = tokens / (time.monotonic() - started)
         quietness = "" if change is None else f"  change on foreign rows {change:.4f}"
-        say(
+        log(
             f"step {step}/{len(batches)}  loss {loss:.3f}  mean of last {len(recent)} "
             f"{sum(recent) / len(recent):.3f}{quietness}  {speed:.0f} tokens/s"
         )
@@ -115,9 +115,9 @@ def train(
             for name, rows in dev.items():
                 value = mean_loss(model, rows)
                 progress = replace(progress, dev=(*progress.dev, (step, name, value)))
-                say(f"step {step}  dev loss on {name} {value:.4f}")
+                log(f"step {step}  dev loss on {name} {value:.4f}")
         if foreign is not None and step == len(batches):
-            progress = _measure_change(model, foreign, step, progress, say)
+            progress = _measure_change(model, foreign, step, progress, log)
         if time.monotonic() - saved > checkpoint_seconds or step == len(batches):
             save(model, optimizer, origin, work, step, progress)
             saved = time.monotonic()
@@ -129,13 +129,13 @@ def _measure_change(
     foreign: ForeignRows,
     step: int,
     progress: TrainingHistory,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> TrainingHistory:
     for kind, rows in foreign.samples.items():
         change_L = tuple(mean_change(model, rows))
         progress = replace(progress, change=(*progress.change, (step, kind, change_L)))
         layers = " ".join(f"{value:.4f}" for value in change_L)
-        say(f"step {step}  change on {kind} rows {mean(change_L):.4f}, by layer {layers}")
+        log(f"step {step}  change on {kind} rows {mean(change_L):.4f}, by layer {layers}")
     return progress
 
 

@@ -90,13 +90,13 @@ def run_recipe(
     device: str,
     command: str,
     start: Path | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, Any]:
     """Draw rows, train, and write adapter and card to `out`; returns the facts in the card."""
     model, tokenizer = base_to_train_on(base, dtype, device)
     rows, examples = draw(recipe.sources, data, tokenizer, recipe, recipe.tokens)
     foreign, foreign_drawn = _foreign(recipe, data, tokenizer, examples)
-    say(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
+    log(f"{len(rows)} rows, {sum(map(len, examples))} tokens, base in {model.dtype}")
     sets: dict[str, list[TokenExample]] = {}
     for path in dev:
         sets[path.stem] = [
@@ -108,7 +108,7 @@ def run_recipe(
             encode(tokenizer, next(problems), recipe.prompt_form) for _ in range(dev_rows)
         ]
     trained, progress = train(
-        model, recipe, examples, sets, work, say, start=_start(start), foreign=foreign
+        model, recipe, examples, sets, work, log, start=_start(start), foreign=foreign
     )
     tensors = adapter_tensors(trained)
     facts = {

@@ -59,7 +59,7 @@ class AdaptersPanel:
     Attributes:
         sentence: What the tab shows, or why it shows nothing yet.
         cards: The adapters of the collection.
-        looked: The adapter that was looked into last; None without.
+        inspected: The adapter that was inspected last; None without.
         message: What became of the last action.
         failed: Whether the message is of a failure.
         open: An address to go to; empty to stay.
@@ -68,7 +68,7 @@ class AdaptersPanel:
 
     sentence: str
     cards: tuple[AdapterCard, ...] = ()
-    looked: AdapterCard | None = None
+    inspected: AdapterCard | None = None
     message: str = ""
     failed: bool = False
     open: str = ""

@@ -1,4 +1,4 @@
-"""The adapters service: looks into adapters, and opens pages with more or fewer of them."""
+"""The adapters service: inspects adapters, and opens pages with more or fewer of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _Known:
     cards: tuple[AdapterCard, ...]
     norms: tuple[tuple[str, float], ...]
 
@@ -42,13 +42,13 @@ class AdaptersService:
         self._collection = collection
         self._loader = loader
         self._pages = pages
-        self._looked: _Looked | None = None
+        self._known: _Known | None = None
         self._lock = threading.Lock()
 
     @property
     def waits(self) -> bool:
         """Whether the adapters are not loaded yet, but soon will be."""
-        return self._looked is None and self._loader.now.state != "failed"
+        return self._known is None and self._loader.now.state != "failed"
 
     def panel(self, message: str = "", *, failed: bool = False) -> AdaptersPanel:
         """The adapters, as far as they are known.
@@ -58,7 +58,7 @@ class AdaptersService:
             failed: Whether the message is of a failure.
         """
         count = len(self._collection.adapters)
-        if self._looked is None:
+        if self._known is None:
             state = self._loader.now.state
             sentence = (
                 say("The model could not be loaded, so its adapters are not known.")
@@ -73,21 +73,21 @@ class AdaptersService:
                 if count == 1
                 else say("{count} adapters for {base}.", count=count, base=title)
             )
-        cards = self._looked.cards if self._looked else ()
+        cards = self._known.cards if self._known else ()
         return AdaptersPanel(sentence, cards, None, message, failed, number=next(_NUMBERS))
 
-    def look(self) -> None:
-        """Looks into the page's adapters, if they are loaded and nobody has looked before."""
+    def inspect_all(self) -> None:
+        """Inspects the adapters of the page, once, as soon as they are loaded."""
         engine = self._loader.engine
         with self._lock:
-            if engine is None or self._looked is not None:
+            if engine is None or self._known is not None:
                 return
             base = self._collection.base.public_name
             found = [engine.inspect(one.entry, base) for one in engine.loaded]
             labels = {one.name: one.label for one in self._collection.adapters}
             norms = tuple((labels[one.name], one.norm or 0.0) for one in found)
             removable = self._pages.may_add and self._pages.can_open and len(found) > 1
-            self._looked = _Looked(
+            self._known = _Known(
                 tuple(
                     adapter_card(
                         one,
@@ -111,14 +111,14 @@ class AdaptersService:
         Raises:
             InputError: This server does not allow it, or there is no such place.
         """
-        entry, found = self._inspected(place, name)
+        entry, found = self._inspection(place, name)
         said = (
             say("It cannot be mixed.")
             if found.refused
             else say("It can be mixed: add it with the button.")
         )
         card = self._card(entry, found)
-        return replace(self.panel(said, failed=bool(found.refused)), looked=card)
+        return replace(self.panel(said, failed=bool(found.refused)), inspected=card)
 
     def add(self, place: str, name: str) -> AdaptersPanel:
         """Opens a page with one adapter more; the page that shows it now stays as it is.
@@ -126,10 +126,10 @@ class AdaptersService:
         Raises:
             InputError: This server does not allow it, or there is no such place.
         """
-        entry, found = self._inspected(place, name)
+        entry, found = self._inspection(place, name)
         if found.refused:
             said = say("It cannot be mixed, so it is not added.")
-            return replace(self.panel(said, failed=True), looked=self._card(entry, found))
+            return replace(self.panel(said, failed=True), inspected=self._card(entry, found))
         address = self._pages.open(of_choice(with_entries(self._collection, [entry])))
         return replace(
             self.panel(say("Added {name}: opening its page.", name=entry.name)), open=address
@@ -158,7 +158,7 @@ class AdaptersService:
             )
         return self._loader.loaded
 
-    def _inspected(self, place: str, name: str) -> tuple[AdapterEntry, Inspection]:
+    def _inspection(self, place: str, name: str) -> tuple[AdapterEntry, Inspection]:
         engine = self._check_allowed()
         if not place.strip():
             raise InputError("Give a folder, or a hub id such as owner/name.")
@@ -166,6 +166,6 @@ class AdaptersService:
         return entry, engine.inspect(entry, self._collection.base.public_name)
 
     def _card(self, entry: AdapterEntry, found: Inspection) -> AdapterCard:
-        self.look()
-        norms = self._looked.norms if self._looked else ()
+        self.inspect_all()
+        norms = self._known.norms if self._known else ()
         return adapter_card(found, entry.label, -1, norms, False)

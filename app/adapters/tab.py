@@ -44,7 +44,7 @@ class Handlers:
     @guarded
     def show(self) -> dict[Any, Any]:
         """Says what each adapter is."""
-        self.service.look()
+        self.service.inspect_all()
         timer = gr.Timer(active=self.service.waits)
         return {self.panel: encode(self.service.panel()), self.timer: timer}
 

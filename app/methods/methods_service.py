@@ -14,7 +14,7 @@ from app.server.loader import Loader
 from app.widgets.words.said import say
 
 _QUERY = "?"
-"""A look at what methods need reads no prompt, but a context has one."""
+"""What methods need depends on no prompt, but a context has one."""
 
 
 class MethodsService:
@@ -48,8 +48,8 @@ class MethodsService:
             fault = say("The model could not be loaded, so it is not known which methods can run.")
         return methods_panel(groups(), self._absent, self._reasons, fault)
 
-    def look(self) -> None:
-        """Looks which methods can run, if the model is there and nobody has looked before."""
+    def find_available(self) -> None:
+        """Finds out which methods can run, once, as soon as the model is there."""
         engine = self._loader.engine
         with self._lock:
             if engine is None or self._reasons is not None:

@@ -43,7 +43,7 @@ class Handlers:
     @guarded
     def show_methods(self) -> dict[Any, Any]:
         """Says which methods can run."""
-        self.service.look()
+        self.service.find_available()
         waits = self.service.waits
         return {self.panel: encode(self.service.panel()), self.timer: gr.Timer(active=waits)}
 

@@ -115,7 +115,7 @@ def answer(
         labels: The adapters' labels by name.
         example: The example question that it is, which may know what is right.
     """
-    from analysis.inference.decoding.kept_answers import Asked, KeptAnswer
+    from analysis.inference.decoding.kept_answers import AnswerRequest, KeptAnswer
 
     if not rows:
         detail = joined(" · ", costs)
@@ -131,7 +131,8 @@ def answer(
         return
     reading = settings.weight_settings(engine.settings)
     asked = [
-        Asked(run.prompt, row, settings.new_tokens, settings.sampling, reading) for row, _ in rows
+        AnswerRequest(run.prompt, row, settings.new_tokens, settings.sampling, reading)
+        for row, _ in rows
     ]
     kept = [engine.kept_answers.get(one) for one in asked]
     new = [place for place, one in enumerate(kept) if one is None]

@@ -200,7 +200,7 @@ def frozen(values: Sequence[Sequence[float]]) -> Numbers:
 
 
 @dataclass(frozen=True)
-class Difference:
+class WeightDifference:
     """The change of weights from one snapshot to another.
 
     Attributes:
@@ -214,7 +214,7 @@ class Difference:
     values: Numbers
 
 
-def difference(first: Snapshot, second: Snapshot) -> Difference | None:
+def difference(first: Snapshot, second: Snapshot) -> WeightDifference | None:
     """The second's weights less the first's; None where they share no adapter."""
     shared = [name for name in second.adapters if name in first.adapters]
     if not shared or first.layers != second.layers:
@@ -225,4 +225,4 @@ def difference(first: Snapshot, second: Snapshot) -> Difference | None:
         tuple(new[b] - old[a] for a, b in zip(before, after, strict=True))
         for old, new in zip(first.weights, second.weights, strict=True)
     )
-    return Difference(tuple(shared), tuple(after), values)
+    return WeightDifference(tuple(shared), tuple(after), values)

@@ -16,7 +16,7 @@ from analysis.inference.prompt import Prompt
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerRequest:
     """All that an answer depends on.
 
     Attributes:
@@ -61,29 +61,29 @@ class KeptAnswers:
         self._kept = ByteCache(most_bytes)
         self._adapters = adapters
 
-    def get(self, asked: Asked) -> KeptAnswer | None:
+    def get(self, request: AnswerRequest) -> KeptAnswer | None:
         """The answer, or None where it is not kept."""
-        kept: KeptAnswer | None = self._kept.get(self._key(asked))
-        policy = asked.row.policy
+        kept: KeptAnswer | None = self._kept.get(self._key(request))
+        policy = request.row.policy
         if kept is None or not isinstance(policy, ConstantWeights):
             return kept
         # Equal weights may be written over other adapters.
         return KeptAnswer(kept.tokens, PolicyWeights.of(policy))
 
-    def put(self, asked: Asked, answer: KeptAnswer) -> None:
+    def put(self, request: AnswerRequest, answer: KeptAnswer) -> None:
         """Keeps an answer."""
-        key = self._key(asked)
+        key = self._key(request)
         self._kept.put(key, answer, size_of(key, answer))
 
     def clear(self) -> None:
         """Forgets all answers."""
         self._kept = ByteCache(self._most_bytes)
 
-    def _key(self, asked: Asked) -> Hashable:
-        row, policy, sampling = asked.row, asked.row.policy, asked.sampling
-        rule: Hashable = (row.name, policy.adapters, asked.reading)
+    def _key(self, request: AnswerRequest) -> Hashable:
+        row, policy, sampling = request.row, request.row.policy, request.sampling
+        rule: Hashable = (row.name, policy.adapters, request.reading)
         if isinstance(policy, ConstantWeights):
             rule = policy.over(self._adapters).numpy().tobytes()
         if sampling.temperature == 0.0:
             sampling = Sampling()  # nothing is drawn
-        return asked.prompt, rule, asked.new_tokens, sampling
+        return request.prompt, rule, request.new_tokens, sampling

@@ -15,7 +15,7 @@ from analysis.inference.mixing.policy_weights import PolicyWeights
 
 
 @dataclass(frozen=True)
-class AskedRows:
+class RequestedRows:
     """Rows that are to answer.
 
     Attributes:
@@ -32,7 +32,7 @@ class AskedRows:
     sampling: Sampling
     stop: tuple[str, ...]
 
-    def some(self, rows: Sequence[int]) -> AskedRows:
+    def some(self, rows: Sequence[int]) -> RequestedRows:
         """Some of the rows."""
         return replace(
             self,
@@ -63,7 +63,7 @@ def _key(policy: Policy, adapters: tuple[str, ...]) -> Hashable:
     return policy
 
 
-class Run:
+class SharedRun:
     """Rows that are decoded together, and the steps that they have made.
 
     Attributes:
@@ -90,7 +90,7 @@ class Run:
         self.changed = threading.Condition(lock)
 
 
-Place = tuple[Run, int]
+Place = tuple[SharedRun, int]
 """A run, and the number of a row in it."""
 
 
@@ -113,7 +113,9 @@ class RunningRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def join(self, asked: AskedRows, *, alone: bool = False) -> tuple[list[Place], Run | None]:
+    def join(
+        self, asked: RequestedRows, *, alone: bool = False
+    ) -> tuple[list[Place], SharedRun | None]:
         """Begins to read rows: those that run already, and the others in a new run.
 
         Args:
@@ -133,7 +135,7 @@ class RunningRows:
             decoding = Decoding(
                 self.parts, rows.prompts, rows.policies, rows.new_tokens, rows.sampling, rows.stop
             )
-            run = Run(decoding, list(missing), self.lock)
+            run = SharedRun(decoding, list(missing), self.lock)
             made = {key: (run, row) for row, key in enumerate(run.keys)}
             for key in keys:
                 if key in made:
@@ -168,14 +170,14 @@ class RunningRows:
         for run in unread:
             run.decoding.close()
 
-    def fail(self, run: Run) -> None:
+    def fail(self, run: SharedRun) -> None:
         """Lets nobody join a run any more."""
         with self.lock:
             run.failed = True
             for row in range(len(run.keys)):
                 self._forget(run, row)
 
-    def _forget(self, run: Run, row: int) -> None:
+    def _forget(self, run: SharedRun, row: int) -> None:
         key = run.keys[row]
         if self._rows.get(key) == (run, row):
             del self._rows[key]

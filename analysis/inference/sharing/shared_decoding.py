@@ -16,7 +16,7 @@ from analysis.inference.mixing.policy_weights import (
     PolicyWeights,
     recorder_of,
 )
-from analysis.inference.sharing.running_rows import AskedRows, Place, Run, RunningRows
+from analysis.inference.sharing.running_rows import Place, RequestedRows, RunningRows, SharedRun
 
 # So often a reader that waits for another's step asks whether it is still wanted.
 _LOOK_SECONDS = 0.2
@@ -38,7 +38,7 @@ class SharedDecoding(Iterator[Step]):
     def __init__(
         self,
         running: RunningRows,
-        asked: AskedRows,
+        asked: RequestedRows,
         wanted: Callable[[], object] = lambda: None,
     ) -> None:
         self.over = False
@@ -50,7 +50,7 @@ class SharedDecoding(Iterator[Step]):
         # The rows that go on.
         self._places: dict[int, Place] = {}
         # Runs whose next step was asked for, to be taken for all their readers.
-        self._taking: list[Run] = []
+        self._taking: list[SharedRun] = []
         self._weights: dict[int, PolicyWeights] = {}
         self._index = -1
 
@@ -183,7 +183,7 @@ class SharedDecoding(Iterator[Step]):
             else:
                 self._step(run)
 
-    def _free(self, run: Run) -> bool:
+    def _free(self, run: SharedRun) -> bool:
         """Whether this reader is to take a run's next step."""
         with self._running.lock:
             if run.taken or run.failed or len(run.steps) > self._index + 1:
@@ -191,7 +191,7 @@ class SharedDecoding(Iterator[Step]):
             run.taken = True
             return True
 
-    def _step(self, run: Run) -> None:
+    def _step(self, run: SharedRun) -> None:
         """Takes a run's next step, for all its readers."""
         with self._failing(run):
             run.decoding.begin(self._look)
@@ -203,7 +203,7 @@ class SharedDecoding(Iterator[Step]):
                 self._released(run)
 
     @contextmanager
-    def _failing(self, run: Run) -> Iterator[None]:
+    def _failing(self, run: SharedRun) -> Iterator[None]:
         """Tells a run's readers of an error; the error is raised where there is but this one.
 
         A reader who is not wanted any more leaves the run to the others.
@@ -227,7 +227,7 @@ class SharedDecoding(Iterator[Step]):
             self._unwanted = True
             raise
 
-    def _released(self, run: Run) -> None:
+    def _released(self, run: SharedRun) -> None:
         """Lets another reader take a run's next step."""
         with self._running.lock:
             run.taken = False

@@ -20,7 +20,7 @@ CURVE = (0.25, 0.5, 0.75, 1.0, 1.5)
 def evaluate(
     collection: Collection,
     data: Path,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     rows: int = 100,
     problems: int = 100,
     own_only: bool = False,
@@ -32,7 +32,7 @@ def evaluate(
     Args:
         collection: Its adapters, whose `kind` and `tag` say which files and scores are theirs.
         data: Folder of the dev files, named after adapters; see `dev_sets`.
-        say: Takes a line of progress.
+        log: Takes a line of progress.
         rows: The most rows of each dev file.
         problems: Held-out one-step word problems.
         own_only: Score only the base and the adapter that a score belongs to.
@@ -44,7 +44,7 @@ def evaluate(
     """
     began = time.monotonic()
     names = list(collection.names)
-    sets = dev_sets(data, collection.adapters, rows, say)
+    sets = dev_sets(data, collection.adapters, rows, log)
     scores = own_scores(sets, collection.adapters, problems, rows)
     engine = Engine.load(collection, dtype=dtype, device=device)
     runner = SubjectRunner(engine)
@@ -54,7 +54,7 @@ def evaluate(
     for found in sets:
         losses = {subject.name: _loss(runner, subject, found.rows) for subject in subjects}
         set_losses.append(_set_losses(found, losses))
-        say(f"loss on {found.name}: {_line(losses)}")
+        log(f"loss on {found.name}: {_line(losses)}")
     own: list[AdapterScore] = []
     curves: dict[str, tuple[CurvePoint, ...]] = {}
     for score in scores:
@@ -65,14 +65,14 @@ def evaluate(
         ]
         shares = {subject.name: score.score(runner, subject) for subject in measured}
         own.append(AdapterScore(score.adapter, score.counted, shares))
-        say(f"{score.counted}: {_line({name: one.value for name, one in shares.items()})}")
+        log(f"{score.counted}: {_line({name: one.value for name, one in shares.items()})}")
         rows_of_own = [
             row for found in sets if found.adapter == score.adapter for row in found.rows
         ]
         curve = _curve(runner, score, rows_of_own, shares[score.adapter])
         curves[score.adapter] = curve
         by_weight = {str(point.weight): point.score.value for point in curve}
-        say(f"{score.adapter} by weight: {_line(by_weight)}")
+        log(f"{score.adapter} by weight: {_line(by_weight)}")
     return Evaluation(
         collection=collection.name,
         base=collection.base.title,

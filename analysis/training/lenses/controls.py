@@ -76,7 +76,7 @@ def check(
     queries: Sequence[tuple[Sequence[int], Sequence[int]]],
     lenses: Mapping[str, BoundLens],
     controls: Mapping[str, BoundLens],
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> LensCheck:
     """Reads the base's states through lenses and their controls.
 
@@ -88,7 +88,7 @@ def check(
         queries: Token ids of prompts with the positions that are read, for the saturation.
         lenses: Lenses by the names that the result uses.
         controls: Further lenses; only their ranks are read.
-        say: Takes a line of progress.
+        log: Takes a line of progress.
     """
     head = Head.of(model)
     hidden_LND = _states(model, blocks, [(ids, places) for ids in windows])
@@ -96,13 +96,13 @@ def check(
     own_N = torch.cat([logits_NV.argmax(1) for logits_NV in _own(head, hidden_LND[-1])])
     ranks, saturated = {}, {}
     for name, lens in {**lenses, **controls}.items():
-        say(f"reading through {name}")
+        log(f"reading through {name}")
         ranks[name] = tuple(
             float(_ranks(head, lens, layer, hidden_ND, own_N).median())
             for layer, hidden_ND in enumerate(hidden_LND)
         )
     for name, lens in lenses.items():
-        say(f"saturation of {name}")
+        log(f"saturation of {name}")
         saturated[name] = tuple(
             float((_peaks(head, lens, layer, hidden_ND) > SATURATED).double().mean())
             for layer, hidden_ND in enumerate(asked_LND)

@@ -47,7 +47,7 @@ def fit_jacobians(
     settings: FitSettings,
     base: str,
     work: Path,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
     checkpoint_seconds: float = 60.0,
 ) -> tuple[Tensor, Sums]:
     """The mean Jacobians, `[layers, width, width]`; the last layer's is the identity.
@@ -61,7 +61,7 @@ def fit_jacobians(
         settings: The settings.
         base: Digest of the base, as in `Origin`.
         work: The checkpoint's file.
-        say: Takes a line of progress.
+        log: Takes a line of progress.
         checkpoint_seconds: Time between checkpoints.
 
     Raises:
@@ -87,7 +87,7 @@ def fit_jacobians(
         sums.add(ids, outputs, rows_LND.to(sums.rows_LDD))
         now = time.monotonic()
         left = (now - began) / (number + 1 - done) * (settings.prompts - number - 1)
-        say(f"prompt {number + 1} of {settings.prompts}, {left / 60:.0f} min left")
+        log(f"prompt {number + 1} of {settings.prompts}, {left / 60:.0f} min left")
         if now - saved > checkpoint_seconds or number + 1 == settings.prompts:
             sums.save(work)
             saved = now

@@ -36,7 +36,7 @@ def fit_lens(
     device: str | None,
     out: Path | None,
     work: Path | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, Any]:
     """Fits the Jacobian lens to the base of a collection and writes its file.
 
@@ -49,7 +49,7 @@ def fit_lens(
         device: Of the base.
         out: The fitted file; in the collection's folder by default.
         work: The checkpoint; beside the fitted file by default.
-        say: Takes a line of progress.
+        log: Takes a line of progress.
 
     Raises:
         InputError: The collection, a text or a setting cannot be used.
@@ -59,7 +59,7 @@ def fit_lens(
     out = out or collection.folder / LENS.fitted
     work = work or out.with_suffix(".work")
     read = read_texts(texts, settings.seed)
-    say("loading the base model")
+    log("loading the base model")
     model, tokenizer = load_base(collection.base, dtype=dtype, device=device)
     began = time.monotonic()
     jacobians_LDD, sums = fit_jacobians(
@@ -68,7 +68,7 @@ def fit_lens(
         settings,
         base_digest(collection.base),
         work,
-        say,
+        log,
     )
     given = {
         # Without folders of this machine.
@@ -120,7 +120,7 @@ def check_fitted_lens(
     seed: int,
     dtype: str,
     device: str | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> tuple[LensCheck, str]:
     """Checks the Jacobian lens of a collection against other lenses and its controls.
 
@@ -135,7 +135,7 @@ def check_fitted_lens(
         seed: Of the texts and the controls.
         dtype: Of the base.
         device: Of the base.
-        say: Takes a line of progress.
+        log: Takes a line of progress.
 
     Returns:
         The check, and what the texts say of themselves.
@@ -148,7 +148,7 @@ def check_fitted_lens(
     files = FittedFiles(collection.folder, collection.base)
     bound = {name: bind_lens(name, files.read) for name in ("norm", "raw", LENS.name)}
     read = read_texts(texts, seed)
-    say("loading the base model")
+    log("loading the base model")
     model, tokenizer = load_base(collection.base, dtype=dtype, device=device)
     vocabulary = Vocabulary(tokenizer)
     prompts = [
@@ -163,6 +163,6 @@ def check_fitted_lens(
         [(prompt.ids, sorted({prompt.query_last, prompt.last})) for prompt in prompts],
         bound,
         controls_of(bound[LENS.name], seed),
-        say,
+        log,
     )
     return found, _data(texts, read)

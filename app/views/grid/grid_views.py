@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.state.settings.view_settings import ViewSettings
 from app.state.settings.wording import differences
-from app.state.snapshot import Difference, Numbers, Snapshot, difference
+from app.state.snapshot import Numbers, Snapshot, WeightDifference, difference
 from app.widgets import text
 from app.widgets.words.said import joined, say
 
@@ -222,7 +222,7 @@ def _changed(snapshot: Snapshot, pinned: Snapshot) -> GridView:
     )
 
 
-def _compared(snapshot: Snapshot, pinned: Snapshot, changed: Difference | None) -> str:
+def _compared(snapshot: Snapshot, pinned: Snapshot, changed: WeightDifference | None) -> str:
     """The change in words, or why there is none to show."""
     before = f"“{text.short(text.plain(pinned.query), 60)}”"
     if changed is None:

@@ -3,9 +3,9 @@ FusionLens.define("adapters", (root, trigger) => {
   const { el, say, words } = FusionLens;
   const sentence = el("p", { className: "sentence" });
   const message = el("p", { className: "message", at: { role: "status" } });
-  const looked = el("div", { className: "looked" });
+  const inspected = el("div", { className: "inspected" });
   const cards = el("div", { className: "entries" });
-  root.append(el("h2", {}, words("Adapters")), sentence, message, looked, cards);
+  root.append(el("h2", {}, words("Adapters")), sentence, message, inspected, cards);
 
   const picture = ({ picture: rows, caption, title }) => {
     const grid = el("div", { className: "picture", at: { role: "img", "aria-label": `${title}: ${caption}` } });
@@ -45,7 +45,7 @@ FusionLens.define("adapters", (root, trigger) => {
       message.textContent = value.message;
       message.hidden = !value.message;
       message.classList.toggle("fault", value.failed);
-      looked.replaceChildren(...(value.looked ? [card(value.looked)] : []));
+      inspected.replaceChildren(...(value.inspected ? [card(value.inspected)] : []));
       const next = JSON.stringify([value.cards, FusionLens.speech.now]);
       if (next !== drawn) cards.replaceChildren(...value.cards.map(card));
       drawn = next;

@@ -17,7 +17,7 @@ from analysis.benchmark.entries import Selection, selection
 from analysis.benchmark.joined import JoinedResults, join_results, read_results, write_results
 from analysis.benchmark.merged import merged
 from analysis.benchmark.results import BenchmarkResult
-from analysis.benchmark.run import Request, run_benchmark
+from analysis.benchmark.run import BenchmarkRequest, run_benchmark
 from analysis.benchmark.tasks import read_tasks
 from analysis.common.errors import InputError
 from analysis.models.manifest import load_collection
@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     collection = load_collection(tiny_collection(folder / "tiny", ("math", "spanish", "code")))
     task = folder / "sums.jsonl"
     task.write_text("".join(json.dumps(line) + "\n" for line in LINES), encoding="utf-8")
-    request = Request((task,), ("static", "qa-flora"), selection(collection, False, None))
+    request = BenchmarkRequest((task,), ("static", "qa-flora"), selection(collection, False, None))
     run_benchmark(collection, request, folder / "all")
     of_pair = replace(request, selection=selection(collection, True, None))
     run_benchmark(collection, of_pair, folder / "pair")

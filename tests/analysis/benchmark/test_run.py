@@ -28,7 +28,7 @@ from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
 from analysis.benchmark.results import BenchmarkResult
-from analysis.benchmark.run import Request, run_benchmark
+from analysis.benchmark.run import BenchmarkRequest, run_benchmark
 from analysis.benchmark.tasks import read_task
 from analysis.common.errors import InputError
 from analysis.common.schema import check_schema
@@ -110,13 +110,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 
 @pytest.fixture(scope="module")
-def request_(collection: Collection, files: tuple[Path, ...]) -> Request:
-    return Request(files, METHODS, selection(collection, False, None))
+def request_(collection: Collection, files: tuple[Path, ...]) -> BenchmarkRequest:
+    return BenchmarkRequest(files, METHODS, selection(collection, False, None))
 
 
 @pytest.fixture(scope="module")
 def whole(
-    collection: Collection, request_: Request, tmp_path_factory: pytest.TempPathFactory
+    collection: Collection, request_: BenchmarkRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[BenchmarkResult, Path]:
     folder = tmp_path_factory.mktemp("whole")
     result = run_benchmark(collection, request_, folder)
@@ -293,7 +293,7 @@ class Enough(Exception):
 @pytest.mark.parametrize("steps", [9])
 def test_a_run_that_was_interrupted_ends_with_the_same_result(
     collection: Collection,
-    request_: Request,
+    request_: BenchmarkRequest,
     whole: tuple[BenchmarkResult, Path],
     tmp_path: Path,
     steps: int,
@@ -331,7 +331,7 @@ def test_a_killed_process_goes_on_with_the_same_result(
     manifest: Path,
     files: tuple[Path, ...],
     collection: Collection,
-    request_: Request,
+    request_: BenchmarkRequest,
     whole: tuple[BenchmarkResult, Path],
     tmp_path: Path,
 ) -> None:
@@ -422,7 +422,7 @@ def test_processes_share_whole_batches(files: tuple[Path, ...], processes: int) 
 )
 def test_other_settings_are_not_mixed_in(
     collection: Collection,
-    request_: Request,
+    request_: BenchmarkRequest,
     whole: tuple[BenchmarkResult, Path],
     change: dict[str, Any],
     named: str,
@@ -433,7 +433,7 @@ def test_other_settings_are_not_mixed_in(
 
 
 def test_a_folder_is_used_by_one_run_at_a_time(
-    collection: Collection, request_: Request, tmp_path: Path
+    collection: Collection, request_: BenchmarkRequest, tmp_path: Path
 ) -> None:
     refused: list[str] = []
 
@@ -450,7 +450,7 @@ def test_a_folder_is_used_by_one_run_at_a_time(
 
 
 def test_damaged_results_are_named(
-    collection: Collection, request_: Request, tmp_path: Path
+    collection: Collection, request_: BenchmarkRequest, tmp_path: Path
 ) -> None:
     short = replace(request_, tasks=request_.tasks[:1], methods=("base",), limit=1)
     run_benchmark(collection, short, tmp_path)
@@ -464,7 +464,7 @@ def test_damaged_results_are_named(
 
 
 def test_only_the_first_process_has_a_result(
-    collection: Collection, request_: Request, tmp_path: Path
+    collection: Collection, request_: BenchmarkRequest, tmp_path: Path
 ) -> None:
     short = replace(request_, tasks=request_.tasks[:1], methods=("base",), limit=1)
     assert run_benchmark(collection, short, tmp_path, None, Processes(1, 2)) is None
@@ -475,7 +475,7 @@ def test_a_language_and_a_domain_without_adapters_run_with_all(
     collection: Collection, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "odd.jsonl", [line(1, lang="xx", domain="law")])
-    request = Request((path,), ("base", "static"), selection(collection, False, None))
+    request = BenchmarkRequest((path,), ("base", "static"), selection(collection, False, None))
     result = run_benchmark(collection, request, tmp_path / "out")
     assert result is not None
     (score, _, _) = result.tasks[0].scores
@@ -491,7 +491,7 @@ def test_functions_are_scored_by_their_tests_and_not_copied(
         "reference": "def f():\n    return 1", "answer": "def f():\n    return 1",
     }  # fmt: skip
     path = write(tmp_path / "functions.jsonl", [line(1, **function)])
-    request = Request((path,), ("base", "static"), selection(collection, False, None))
+    request = BenchmarkRequest((path,), ("base", "static"), selection(collection, False, None))
     result = run_benchmark(collection, request, tmp_path / "out")
     assert result is not None
     assert [score.method for score in result.tasks[0].scores] == ["base", "static"]
@@ -513,7 +513,7 @@ def test_pairs_follow_the_item(manifest: Path, tmp_path: Path, capsys: Any) -> N
 
 def test_an_earlier_run_gives_the_answers_that_would_be_the_same(
     collection: Collection,
-    request_: Request,
+    request_: BenchmarkRequest,
     whole: tuple[BenchmarkResult, Path],
     tmp_path: Path,
 ) -> None:
@@ -555,7 +555,7 @@ def test_entries_with_the_same_weights_are_answered_once(
 
     monkeypatch.setattr(Engine, "answer_all", counted)
     names = ("static", "oracle-pair", "sum")
-    request = Request(files[:1], names, selection(collection, True, None), limit=3)
+    request = BenchmarkRequest(files[:1], names, selection(collection, True, None), limit=3)
     result = run_benchmark(collection, request, tmp_path)
     assert result is not None and asked == [3, 3]
     static, oracle = (
@@ -651,7 +651,7 @@ def test_all_leaves_out_and_names_the_methods_that_cannot_run(
     with pytest.raises(InputError, match="'lacking' cannot run: It needs"):
         runnable(["all", "lacking"], *chosen)
     told: list[str] = []
-    request = Request((files[1],), ("base", "static", "lacking", "sum"), every, limit=1)
+    request = BenchmarkRequest((files[1],), ("base", "static", "lacking", "sum"), every, limit=1)
     with pytest.raises(InputError, match="'lacking' cannot run"):
         run_benchmark(collection, request, tmp_path / "out", note=told.append)
     assert told == []

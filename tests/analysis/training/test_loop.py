@@ -122,9 +122,9 @@ def test_a_control_token_in_a_row_is_text() -> None:
         make_recipe({"name": "a", "form": "User:"}, "recipe.toml")
 
 
-def run(tmp_path: Path, name: str, recipe: Recipe = RECIPE, say: Any = str) -> Any:
+def run(tmp_path: Path, name: str, recipe: Recipe = RECIPE, log: Any = str) -> Any:
     return loop.train(
-        tiny_model(), recipe, examples(), {"own": examples()}, tmp_path / name, say, evaluations=2
+        tiny_model(), recipe, examples(), {"own": examples()}, tmp_path / name, log, evaluations=2
     )
 
 
@@ -156,7 +156,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
             evaluations=2, checkpoint_seconds=-1.0,
         )  # fmt: skip
     lines: list[str] = []
-    rest, resumed = run(tmp_path, "cut", say=lines.append)
+    rest, resumed = run(tmp_path, "cut", log=lines.append)
     assert lines[0].startswith("resumed at step 3 of")
     assert resumed == progress
     for one, two in zip(

@@ -168,9 +168,9 @@ def foreign(weight: float = 60.0, every: int = 2) -> ForeignRows:
     return foreign_rows(Quiet(weight=weight, every=every), FOREIGN[:-4], samples, 40, 0)
 
 
-def run(folder: Path, rows: ForeignRows | None, say: Any = str, **more: Any) -> Any:
+def run(folder: Path, rows: ForeignRows | None, log: Any = str, **more: Any) -> Any:
     return loop.train(
-        tiny_model(), RECIPE, examples(), {"own": examples()}, folder, say,
+        tiny_model(), RECIPE, examples(), {"own": examples()}, folder, log,
         evaluations=1, foreign=rows, **more,
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def make(collection: Collection, loader: Loader) -> Callable[..., tuple[Adapters
 def test_each_adapter_has_a_card(make: Any) -> None:
     service, _ = make()
     assert "once the model is loaded" in service.panel().sentence and service.waits
-    service.look()
+    service.inspect_all()
     panel = service.panel()
     assert not service.waits and panel.sentence.startswith("2 adapters for")
     math, code = panel.cards
@@ -93,8 +93,8 @@ def test_a_comparison_names_the_extremes() -> None:
 def test_an_adapter_is_looked_into_and_added(make: Any, tmp_path: Path) -> None:
     service, pages = make()
     folder = tiny.write_adapter(tmp_path / "mine", tiny.model("gemma3"), rank=3, seed=9)
-    looked = service.inspect(str(folder), "sums")
-    assert looked.looked is not None and looked.looked.name == "sums" and not looked.failed
+    found = service.inspect(str(folder), "sums")
+    assert found.inspected is not None and found.inspected.name == "sums" and not found.failed
     assert pages.opened == []
     added = service.add(f" {folder} ", "sums")
     (opened,) = pages.opened
@@ -103,7 +103,7 @@ def test_an_adapter_is_looked_into_and_added(make: Any, tmp_path: Path) -> None:
     assert re.fullmatch(r"tiny\.own-[0-9a-f]{8}", opened.name)
     configured(peft_type="IA3")(folder)
     refused = service.add(str(folder), "")
-    assert refused.failed and "IA3" in refused.looked.refused and len(pages.opened) == 1
+    assert refused.failed and "IA3" in refused.inspected.refused and len(pages.opened) == 1
 
 
 def test_an_adapter_is_removed_but_not_the_last(make: Any, collection: Collection) -> None:
@@ -116,7 +116,7 @@ def test_an_adapter_is_removed_but_not_the_last(make: Any, collection: Collectio
 
 def test_what_is_not_allowed_is_refused_with_the_way_to_do_it(make: Any, tmp_path: Path) -> None:
     service, pages = make(may_add=False)
-    service.look()
+    service.inspect_all()
     assert not any(card.removable for card in service.panel().cards)
     for act in (lambda: service.add("x", ""), lambda: service.inspect("x", ""),
                 lambda: service.remove("math")):  # fmt: skip

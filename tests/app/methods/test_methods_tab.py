@@ -71,11 +71,11 @@ def test_absent_methods_say_what_they_need_and_why() -> None:
 @pytest.mark.usefixtures("lacking")
 def test_once_the_model_is_loaded_each_method_says_whether_it_can_run(tmp_path: Path) -> None:
     waiting = _service(None, "loading")
-    waiting.look()
+    waiting.find_available()
     assert waiting.waits and set(_states(waiting.panel()).values()) == {"unknown"}
     engine, _, _ = tiny.tiny_engine(tmp_path)
     service = _service(engine, "ready")
-    service.look()
+    service.find_available()
     assert not service.waits
     panel = service.panel()
     states = _states(panel)
@@ -90,7 +90,7 @@ def test_once_the_model_is_loaded_each_method_says_whether_it_can_run(tmp_path: 
 
 def test_a_model_that_could_not_be_loaded_is_named() -> None:
     service = _service(None, "failed")
-    service.look()
+    service.find_available()
     assert not service.waits
     assert "The model could not be loaded" in service.panel().fault
 
