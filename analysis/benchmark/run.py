@@ -72,7 +72,7 @@ def run_benchmark(
     processes: Processes | None = None,
     note: Callable[[str], None] | None = None,
 ) -> BenchmarkResult | None:
-    """Runs a benchmark, or goes on with one, and writes its result.
+    """Runs a benchmark, or continues one, and writes its result.
 
     The folder gets `settings.json`, the results of each item as `items-*.jsonl` while they are
     made, and `result.json`. A run that was interrupted goes on after its last whole step and ends

@@ -8,12 +8,12 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
-# So often a thread that waits for another's work asks whether it is still wanted.
+# Seconds after which a thread that waits for another's work asks again whether it is still wanted.
 _LOOK_SECONDS = 0.1
 
 
 class _Work:
-    """Work that a thread is at; its result, where there is one once it is done."""
+    """Work that a thread does, and its result; None where it failed or was stopped."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -34,7 +34,7 @@ class InFlight:
         make: Callable[[], T],
         wanted: Callable[[], object] = lambda: None,
     ) -> T:
-        """The result of work, done by this thread unless another is at it.
+        """The result of work, which this thread does unless another one does it already.
 
         Args:
             key: The same for the same work.

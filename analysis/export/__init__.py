@@ -1,1 +1,1 @@
-"""A fused adapter to take home: one PEFT adapter with the weights of a query in it."""
+"""Export of a fused adapter: one PEFT adapter that holds the weights of a query."""

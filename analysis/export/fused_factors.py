@@ -76,9 +76,7 @@ def fused(
             if weight != 0:
                 used.setdefault(name, []).append((weight, factor))
     if not used:
-        raise InputError(
-            "All weights are 0, so there is no change to take home: choose another method."
-        )
+        raise InputError("All weights are 0, so there is nothing to export: choose another method.")
     dora = any(factor.rows for parts in used.values() for _, factor in parts)
     return {
         name: _module(name, used[name], modules[name], dora)
@@ -100,7 +98,7 @@ def _module(
             factor_O += weight * factor.rows.scale_O.double().cpu()
     if not bool(factor_O.all()):
         raise InputError(
-            f"With these weights an output of {name} is 0 whatever comes in, which no DoRA can "
+            f"With these weights an output of {name} is 0 for every input, which no DoRA can "
             "say: change the weights a little."
         )
     b_Or = (b_Or.double() / factor_O.unsqueeze(1)).to(b_Or.dtype)

@@ -28,7 +28,7 @@ from analysis.models.adapter_facts import AdapterFacts
 
 T = TypeVar("T")
 
-# So many requests read layers at a time. For the largest vocabularies each holds 150 MB.
+# The most requests that read layers at a time: for the largest vocabularies each holds 150 MB.
 _READERS = 2
 
 

@@ -48,7 +48,7 @@ class About:
 class Unavailable(InputError):
     """A method needs something that is not there; the message names it and the remedy.
 
-    A method raises it before it computes anything, so that a look at the catalogue costs nothing.
+    A method raises it before it computes anything, so that the catalogue can ask it at no cost.
     """
 
 

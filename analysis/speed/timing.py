@@ -45,7 +45,7 @@ def timed(way: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def take(steps: Iterator[object], count: int) -> None:
-    """Goes some steps on."""
+    """Takes some steps of an iterator."""
     for _ in range(count):
         next(steps)
 

@@ -103,7 +103,7 @@ def resume(model: Any, optimizer: Any, origin: Origin, work: Path) -> tuple[int,
     set_adapter_tensors(model, state["adapter"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"])
-    # Whatever was a tuple has come back as one.
+    # JSON has no tuples: lists become tuples again.
     return state["step"], TrainingHistory(**state["progress"])
 
 

@@ -96,8 +96,7 @@ def train(
     started = saved = time.monotonic()
     tokens = 0
     while step < len(batches):
-        # Without a look at the whole vocabulary now and then, probability leaks to the tokens left
-        # out.
+        # Without steps over the whole vocabulary, probability leaks to the tokens left out.
         head = some if step % recipe.whole_head_every else whole
         loss, change, seen = _step(model, optimizer, trained, recipe, batches, step, head, foreign)
         step, tokens = step + 1, tokens + seen

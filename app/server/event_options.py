@@ -6,7 +6,7 @@ from typing import Any
 
 from app.server.request_queue import SERVED, WAITING
 
-# So many more get their refusal at once when the queue of the page is full.
+# Threads beside those of the queue: requests beyond a full queue get their refusal at once.
 _REFUSED = 16
 
 AT_ONCE: dict[str, Any] = {"show_progress": "hidden", "queue": False}

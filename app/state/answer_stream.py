@@ -17,9 +17,9 @@ from app.widgets.words.said import say
 if TYPE_CHECKING:
     from analysis.inference.decoding.steps import Step, Token
 
-# Each update repeats the tokens of so many updates before it.
+# Number of earlier updates whose tokens each update repeats.
 _REPEATED = 10
-# Every so many updates, all tokens are sent.
+# Number of updates after which all tokens are sent again.
 _WHOLE = 60
 
 

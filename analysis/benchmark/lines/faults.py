@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis.common.errors import InputErrors
 
 MOST = 20
-"""So many faults are told in full; the rest are counted."""
+"""The most faults that are told in full; the rest are counted."""
 
 
 class Faults:

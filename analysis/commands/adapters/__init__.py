@@ -1,1 +1,1 @@
-"""Subcommands on adapters: one to take home, and one to look into."""
+"""Subcommands on adapters: inspection and export."""

@@ -14,7 +14,7 @@ def add(subparsers: Any) -> None:
     """Add the parser of the subcommand."""
     parser = subparsers.add_parser(
         "inspect",
-        help="look into an adapter before it is mixed",
+        help="inspect an adapter before it is mixed",
         description="Say what an adapter is: its ranks and scalings, what it covers and how "
         "strongly, where it comes from, and what is refused or ignored, why, and the remedy. With "
         "--base or --collection it is read against that base and beside the other adapters. Ends "

@@ -129,7 +129,7 @@ class SelfCheck:
                     use_cache=True,
                 ).last_hidden_state
         except Exception:
-            # Whatever a family does that this cannot: its requests then run one after the other.
+            # Families that cannot share passes fail in any way: their requests run one by one.
             return False
         return self._error(self._logits(states_11D[0, -1]), plain_V) <= self._tolerance
 

@@ -62,7 +62,7 @@ class EqualRows:
             setattr(self, name, [values[row] for row in rows])
 
     def restorers(self) -> list[Callable[[], object]]:
-        """What takes recorders and generators back to here, should the next step fail."""
+        """Functions that restore recorders and generators if the next step fails."""
         found: list[Callable[[], object]] = [
             partial(one.restore, one.sums()) for one in self.recorders if one is not None
         ]
@@ -126,7 +126,7 @@ class Advance:
         return [[next(found) for _ in stream] for stream in streams]
 
     def forget(self) -> None:
-        """Lets go of the last batch."""
+        """Drops the last batch."""
         self._last = None
 
     @torch.inference_mode()
@@ -178,7 +178,7 @@ class Advance:
         policies = [one for group in groups for one in group.policies]
         recorders = [one for group in groups for one in group.recorders]
         named: list[object] = [*policies, *recorders]
-        last = self._last  # once: a reader's thread may let go of it meanwhile
+        last = self._last  # read once: a reader's thread may drop it meanwhile
         if last is not None and _same(last[0], named):
             return last[1]
         applied = self._mixture.rows_of(policies, recorders, one_token=True)

@@ -141,7 +141,7 @@ class Decoding(Iterator[Step]):
         return tuple(None if one is None else one.result() for one in self._recorders)
 
     def __del__(self) -> None:
-        # A reader that goes without a word.
+        # The reader was dropped without a call of `close`.
         if not getattr(self, "over", True):
             self.close()
 
@@ -212,7 +212,7 @@ class Decoding(Iterator[Step]):
         return chosen
 
     def _prefill(self, rows: Sequence[int], wanted: Callable[[], object]) -> tuple[Cache, Tensor]:
-        """Runs prompts of one length, in pieces that hold up nobody.
+        """Runs prompts of one length, in pieces between which other work runs.
 
         Returns:
             Their keys and values, and the states after their last tokens, `[rows, width]`.

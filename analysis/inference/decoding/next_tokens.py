@@ -1,4 +1,4 @@
-"""What rows would say next: the most probable tokens after the same text."""
+"""The most probable next tokens of rows after the same text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from analysis.inference.mixing.policies import Policy
 
 @dataclass(frozen=True)
 class NextToken:
-    """A token that a row might say next.
+    """A token that may come next in a row.
 
     Attributes:
         id: The token.

@@ -1,4 +1,4 @@
-"""Prompts run before their answers, in pieces that hold up nobody."""
+"""Runs prompts before their answers, in pieces between which other work runs."""
 
 from __future__ import annotations
 

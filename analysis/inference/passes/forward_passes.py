@@ -239,7 +239,7 @@ class _Pieces:
             )
 
     def _tell(self, tokens: range) -> Callable[[int], None]:
-        """What is told after each layer of a pass: the share of all rows' tokens that ran."""
+        """The function to call after each layer: it tells the share of all tokens that ran."""
         whole = len(self._weights_RLK) * len(self._ids)
         before = self._first * len(self._ids) + self._rows * tokens.start
         a_layer = self._rows * len(tokens) / len(self._passes.blocks)

@@ -80,7 +80,7 @@ class Prefixes:
         self._most_tokens = most_tokens
         self.usable = True
         """Whether the model continues kept states with several tokens at once as it should."""
-        # So many tokens, all rows together, were too large to keep.
+        # The fewest tokens, all rows together, that were too large to keep.
         self._too_large = float("inf")
 
     def worth_keeping(self, prefix: int, rows: int) -> bool:

@@ -72,7 +72,7 @@ class SharedRun:
         readers: How many read each row.
         steps: The steps so far.
         weights: The weights that rows with a rule had after each step; None for other rows.
-        taken: Whether a reader is at the next step.
+        taken: Whether a reader runs the next step.
         shared: Whether it has had several readers.
         failed: Whether it ended with an error.
         changed: Notified when one of these changes; all of them are guarded by its lock.
@@ -84,7 +84,7 @@ class SharedRun:
         self.readers = [0] * len(keys)
         self.steps: list[Step] = []
         self.weights: list[tuple[PolicyWeights | None, ...]] = []
-        # By whoever makes it.
+        # By the reader that makes the run.
         self.taken = True
         self.shared = self.failed = False
         self.changed = threading.Condition(lock)
@@ -159,7 +159,7 @@ class RunningRows:
         return place
 
     def leave(self, places: Sequence[Place]) -> None:
-        """Ends the reading of rows; those that nobody reads any more leave the model."""
+        """Ends the reading of rows; those without a reader leave the model."""
         with self.lock:
             for run, row in places:
                 run.readers[row] -= 1
@@ -171,7 +171,7 @@ class RunningRows:
             run.decoding.close()
 
     def fail(self, run: SharedRun) -> None:
-        """Lets nobody join a run any more."""
+        """Keeps new readers from a run."""
         with self.lock:
             run.failed = True
             for row in range(len(run.keys)):

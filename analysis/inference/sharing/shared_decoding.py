@@ -1,7 +1,7 @@
-"""A reader of rows that may run for others, too: each reader has its own place in their steps.
+"""Reads rows that may run for other readers, too: each reader has its own place in their steps.
 
-Whoever needs a step that is not there yet takes it, for all readers of the row: none waits for
-another's place. A row runs as long as somebody reads it.
+The first reader that needs a new step runs it for all readers of the row, so that none waits for a
+slower one. A row runs as long as it has a reader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from analysis.inference.mixing.policy_weights import (
 )
 from analysis.inference.sharing.running_rows import Place, RequestedRows, RunningRows, SharedRun
 
-# So often a reader that waits for another's step asks whether it is still wanted.
+# Seconds after which a reader that waits for another's step asks again whether it is still wanted.
 _LOOK_SECONDS = 0.2
 
 
@@ -26,7 +26,7 @@ class SharedDecoding(Iterator[Step]):
     """The answers of some rows; every iteration is one step of all rows that still run.
 
     Nothing runs until the first step is asked for. A row gets the answer that it would get alone,
-    whoever else reads it, and whatever fails for them.
+    also where other readers share it and where something fails for them.
 
     Args:
         running: The rows of the model that run for anybody.
@@ -104,7 +104,7 @@ class SharedDecoding(Iterator[Step]):
         return tuple(found)
 
     def __del__(self) -> None:
-        # A reader that goes without a word.
+        # The reader was dropped without a call of `close`.
         if hasattr(self, "_index"):
             self.close()
 
@@ -148,7 +148,7 @@ class SharedDecoding(Iterator[Step]):
         """A row's next token, at this reader's place."""
         place = self._index + 1
         while not self._reached(row, place):
-            # The run failed, for whatever reason: alone, a row meets its own errors only.
+            # The run failed, perhaps by another row: alone, a row meets its own errors only.
             run = self._places[row][0]
             with self._running.lock:
                 rows = [other for other, (its, _) in self._places.items() if its is run]
@@ -163,7 +163,7 @@ class SharedDecoding(Iterator[Step]):
         return replace(token, row=row)
 
     def _reached(self, row: int, place: int) -> bool:
-        """Whether a row has made its step at a place, which it makes now; not where it failed."""
+        """Runs a row up to its step at a place; False where its run failed before."""
         while True:
             with self._running.lock:
                 if self.over:
@@ -184,7 +184,7 @@ class SharedDecoding(Iterator[Step]):
                 self._step(run)
 
     def _free(self, run: SharedRun) -> bool:
-        """Whether this reader is to take a run's next step."""
+        """Reserves a run's next step for this reader; False where another one takes it."""
         with self._running.lock:
             if run.taken or run.failed or len(run.steps) > self._index + 1:
                 return False
@@ -204,9 +204,9 @@ class SharedDecoding(Iterator[Step]):
 
     @contextmanager
     def _failing(self, run: SharedRun) -> Iterator[None]:
-        """Tells a run's readers of an error; the error is raised where there is but this one.
+        """Tells a run's readers of an error, and raises it where this reader is the only one.
 
-        A reader who is not wanted any more leaves the run to the others.
+        A reader that is no longer wanted leaves the run to the other readers.
         """
         try:
             yield
@@ -218,7 +218,7 @@ class SharedDecoding(Iterator[Step]):
                 raise
 
     def _look(self) -> None:
-        """Ends the waiting of this reader where it is not wanted any more."""
+        """Raises what `wanted` raises, which ends this reading alone."""
         try:
             if self.over:
                 raise StopIteration

@@ -1,1 +1,1 @@
-"""What an adapter is, before anybody trusts it: an inspection, and its report."""
+"""Inspection of an adapter before it is used, and the report of it."""

@@ -1,4 +1,4 @@
-"""An adapter looked into: what it covers, how strong it is, where it comes from, what is wrong."""
+"""Inspection of an adapter: its modules, its strength, its origin and its faults."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Inspection:
-    """An adapter, looked into.
+    """The facts about an adapter.
 
     Attributes:
         name: Its name.
@@ -105,7 +105,7 @@ def inspect_adapter(
     base: str = "",
     others: Sequence[Adapter] = (),
 ) -> Inspection:
-    """Looks into an adapter; nothing of it runs, and nothing is changed.
+    """Inspects an adapter; none of its code runs, and nothing is changed.
 
     Args:
         entry: The adapter.
@@ -202,7 +202,7 @@ def effective_rank(factor: Factor) -> float:
 
 
 def _files(entry: AdapterEntry) -> Inspection:
-    """What the folder tells, whether or not the adapter can be read."""
+    """The facts in the folder, whether or not the adapter can be read."""
     folder = adapter_folder(entry.folder)
     names = own_files(entry.folder)
     brings = [name for name in names if name in (*_TOKENIZER, *_TEMPLATE)]

@@ -56,7 +56,7 @@ HELD_OUT = "word problems, held out"
 
 
 def dev_sets(
-    data: Path, adapters: Sequence[AdapterEntry], most: int, say: Callable[[str], None]
+    data: Path, adapters: Sequence[AdapterEntry], most: int, log: Callable[[str], None]
 ) -> list[DevSet]:
     """The dev files in a folder that belong to one of the adapters, and held-out word problems.
 
@@ -68,7 +68,7 @@ def dev_sets(
         data: The folder.
         adapters: The collection's.
         most: The most rows of each file.
-        say: Told which files belong to no adapter.
+        log: Told which files belong to no adapter.
 
     Raises:
         InputError: None of the files belongs to an adapter, or one cannot be read.
@@ -86,7 +86,7 @@ def dev_sets(
         names = ", ".join(f"{_usual_name(entry)}.jsonl" for entry in adapters)
         raise InputError(f"{str(data)!r} has no dev set: --data is the folder of {names}.")
     if others:
-        say(f"left out, of no adapter: {', '.join(others)}")
+        log(f"left out, of no adapter: {', '.join(others)}")
     mathematics = _named(adapters, "math")
     if mathematics is not None:
         sets.append(DevSet(HELD_OUT, mathematics.name, tuple(held_out(most))))

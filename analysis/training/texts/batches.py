@@ -52,7 +52,7 @@ def encode(
         tokenizer: The base model's.
         example: The example; control tokens that it spells stay text.
         form: The prompt form; None for the tokenizer's chat template. `<bos>` at its beginning
-            stands for the begin token of whatever base is trained on.
+            stands for the begin token of any base that is trained on.
     """
     if form is not None and form.form.startswith("<bos>"):
         begin = str(tokenizer.bos_token or "")

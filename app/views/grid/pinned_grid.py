@@ -48,7 +48,7 @@ def pinned_answers(session: Session) -> AnswersPanel:
     pin, shown = session.pinned, session.snapshot
     if pin is None or pin.answers is None or shown is None or pin.snapshot.run == shown.run:
         return AnswersPanel.empty()
-    # Finished, whatever they were when they were pinned, and each with a card from the first token.
+    # Shown as finished, also where they were pinned before their end, and from the first token on.
     answers = replace(
         pin.answers, caption=say("Pinned: {run}", run=_about(pin.snapshot)), state="done"
     )
