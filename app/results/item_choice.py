@@ -27,6 +27,13 @@ OUTCOMES: Mapping[str, str] = {
 """The outcomes to choose from, in words; the first is the default."""
 
 
+ORDERS: Mapping[str, str] = {
+    "file": "As in the files",
+    "loss": "Largest difference in loss",
+}
+"""The orders to choose from, in words; the first is the default."""
+
+
 @dataclass(frozen=True)
 class ItemChoice:
     """Which items are listed.
@@ -37,6 +44,7 @@ class ItemChoice:
         task: Name of a task, or `ALL`.
         language: Code of a language, or `ALL`.
         outcome: One of `OUTCOMES`.
+        order: One of `ORDERS`.
     """
 
     first: str
@@ -44,6 +52,7 @@ class ItemChoice:
     task: str = ALL
     language: str = ALL
     outcome: str = "differ"
+    order: str = "file"
 
     @classmethod
     def of(cls, run: BenchmarkResult, given: Mapping[str, str | None]) -> ItemChoice:
@@ -57,10 +66,18 @@ class ItemChoice:
             _known(given.get("task"), [task.task for task in run.tasks], ALL),
             _known(given.get("language"), languages(run), ALL),
             _known(given.get("outcome"), list(OUTCOMES), "differ"),
+            _known(given.get("order"), list(ORDERS), "file"),
         )
 
     def listed(self, run: BenchmarkResult) -> Iterator[Compared]:
-        """The items of this choice with the answers of both methods, in the tasks' order."""
+        """The items of this choice with the answers of both methods, in the chosen order."""
+        if self.order == "loss":
+            # Items without a loss, such as those with a number, stay in the files' order, last.
+            yield from sorted(self._fitting(run), key=lambda one: -one.loss_difference)
+        else:
+            yield from self._fitting(run)
+
+    def _fitting(self, run: BenchmarkResult) -> Iterator[Compared]:
         answers = {
             (answer.task, answer.method, answer.item): answer
             for answer in run.answers
@@ -103,6 +120,13 @@ class Compared:
         if first == second:
             return {"all", "right" if first else "wrong"}
         return {"all", "differ", "first" if first else "second"}
+
+    @property
+    def loss_difference(self) -> float:
+        """How far apart the losses of the right answer are, in nats; -1 where there are none."""
+        if self.first.loss is None or self.second.loss is None:
+            return -1.0
+        return abs(self.first.loss - self.second.loss)
 
 
 def is_right(answer: ItemResult) -> bool:

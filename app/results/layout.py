@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.results.item_choice import OUTCOMES
+from app.results.item_choice import ORDERS, OUTCOMES
 from app.results.views.findings_panel import FindingsPanel
 from app.results.views.items_panel import ItemsPanel
 from app.results.views.paper_table import paper_table
@@ -43,7 +43,7 @@ class Layout:
     shown: gr.State
 
 
-FILTERS = ("first", "second", "task", "language", "outcome")
+FILTERS = ("first", "second", "task", "language", "outcome", "order")
 """Names of the controls that choose items."""
 
 
@@ -92,6 +92,7 @@ def build(listed: int) -> Layout:
                     )
                     dropdown("task", "Task")
                     dropdown("language", "Language")
+                    dropdown("order", "Order", [(text, name) for name, text in ORDERS.items()])
                 panels["items"] = panel(
                     "items", ItemsPanel.empty(), events=("more",), elem_id="results-items"
                 )

@@ -162,6 +162,11 @@ def _answer(item: Item, answer: ItemResult) -> AnswerView:
 
 
 def _verdict(item: Item, answer: ItemResult) -> str:
+    loss = "" if answer.loss is None else f"; loss of the right answer {text.fixed(answer.loss)}"
+    return f"{_outcome(item, answer)}{loss}"
+
+
+def _outcome(item: Item, answer: ItemResult) -> str:
     if item.type == "function":
         return "passes the tests" if answer.right else "does not pass the tests"
     right = "right" if answer.right else "wrong" if answer.extracted else "no answer found"

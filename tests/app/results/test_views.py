@@ -211,6 +211,21 @@ def test_items_are_filtered_by_task_and_language(run: BenchmarkResult, names: Na
     assert none.items == () and none.sentence == "No item fits this choice."
 
 
+def test_items_can_be_sorted_by_the_difference_in_loss(run: BenchmarkResult, names: Names) -> None:
+    choice = ItemChoice.of(run, {"outcome": "all", "order": "loss"})
+    found = list(choice.listed(run))
+    apart = [one.loss_difference for one in found]
+    assert apart == sorted(apart, reverse=True) and apart[0] > 0
+    # Items without a loss come last, in the files' order.
+    plain = list(replace(choice, order="file").listed(run))
+    without = [one.item.id for one in plain if one.first.loss is None]
+    assert [one.item.id for one in found[-len(without) :]] == without
+    assert {one.item.id for one in found} == {one.item.id for one in plain}
+    answer = items_panel(run, choice, 1, names, no_link).items[0].answers[0]
+    assert answer.verdict.endswith(f"; loss of the right answer {found[0].first.loss:.2f}")
+    assert ItemChoice.of(run, {"order": "colour"}).order == "file"
+
+
 def test_only_methods_whose_weights_vary_have_a_profile(run: BenchmarkResult, names: Names) -> None:
     assert profiled_methods(run) == ("qa-flora",)
     panel = profiles_panel(run, "qa-flora", names, 0)
