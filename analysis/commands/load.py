@@ -21,7 +21,7 @@ from analysis.common.limits import Limits
 from analysis.methods import DEFAULT_METHODS
 
 if TYPE_CHECKING:
-    from analysis.speed.load import Load
+    from analysis.speed.crowd import Load
 
 MOST_VISITORS = 500
 

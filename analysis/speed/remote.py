@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
-from analysis.speed.load import TIE, Load, Visit, at_once, queries, summary
+from analysis.speed.crowd import Load, Visit, summary
+from analysis.speed.load import TIE, at_once, queries
 
 # Gradio sends a sign of life every 15 s.
 _SILENCE_SECONDS = 120.0

@@ -1,4 +1,8 @@
-"""Bodies of requests: one that is far too large is refused before it is in memory."""
+"""What requests may bring: no body that is far too large, and no file.
+
+Gradio takes files and snapshots of pages from anybody and keeps them on the disk. The page asks for
+none, so its server takes none.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,11 @@ MOST_BYTES = 8_000_000
 """The largest body; the largest that the page itself sends are lists of queries and links."""
 
 
+_TAKE_FILES = ("/gradio_api/upload", "/gradio_api/process_recording", "/gradio_api/deep_link")
+
+
 class BodyLimit:
-    """Middleware that refuses larger bodies.
+    """Middleware that refuses larger bodies, and files.
 
     Args:
         app: The application.
@@ -24,6 +31,9 @@ class BodyLimit:
         """Serves a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if str(scope["path"]).rstrip("/").endswith(_TAKE_FILES):
+            await PlainTextResponse("This page takes no files.", 404)(scope, receive, send)
             return
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if not told.isdigit() or int(told) > MOST_BYTES:

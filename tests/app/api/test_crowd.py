@@ -11,7 +11,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -179,3 +182,17 @@ def test_a_body_that_is_far_too_large_is_refused_before_it_is_read(
         # In chunks, whose number nobody knows.
         page._asked("POST", page._path, iter([b"x" * 600] * 3))  # type: ignore[arg-type]
     assert not page.visit("Who asks?", ["base"], 1).error
+
+
+@pytest.mark.parametrize("path", ["upload", "upload/", "upload?upload_id=a", "process_recording"])
+def test_files_that_the_page_never_asks_for_fill_no_disk(bare: SimpleNamespace, path: str) -> None:
+    address, stored = f"{bare.address}gradio_api/{path}", Path(bare.served.uploaded_file_dir)
+    before = sorted(stored.rglob("*"))
+    head = 'Content-Disposition: form-data; name="files"; filename="a.bin"'
+    parts = f"--x\r\n{head}\r\n\r\nfull\r\n--x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(Request(address, parts.encode(), kind), timeout=60)
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(f"{bare.address}gradio_api/deep_link?session_hash=a", timeout=60)
+    assert sorted(stored.rglob("*")) == before
