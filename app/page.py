@@ -16,7 +16,6 @@ import app
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from analysis.models.collection import Collection
-from analysis.models.manifest import load_collection
 from app import first_paint
 from app.api import endpoints
 from app.api.allowance import Allowance
@@ -162,7 +161,10 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
         def choose_collection(event: gr.EventData) -> str:
             loading, address, notice = loader.now, "", ""
             try:
-                address = pages.open(load_collection(str(event.name)))
+                # The name comes from the browser: a path of this machine is no name.
+                address = pages.address_of(str(event.name))
+                if not address:
+                    notice = f"This server has no collection {str(event.name)[:60]!r}."
             except InputError as error:
                 notice = str(error)
             choices = pages.choices(collection)

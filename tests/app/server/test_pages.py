@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from fastapi import FastAPI
 
 from analysis.common.errors import InputError
 from analysis.engine import Engine
@@ -156,3 +159,22 @@ def test_two_adapters_of_one_name_make_no_collection(collection: Collection) -> 
     entry = adapter_entry(str(collection.adapters[0].folder))
     with pytest.raises(InputError, match="Two adapters are called 'spanish'"):
         with_entries(collection, [entry])
+
+
+def test_a_visitor_chooses_a_collection_by_its_name_and_by_no_path(
+    collection: Collection, engine: Engine, tmp_path: Path
+) -> None:
+    other = tiny.tiny_collection(tmp_path, ("math",))
+    built: list[Collection] = []
+    pages = Pages(lambda *_: engine, lambda pages, page: built.append(page.collection))
+    page = pages.first(collection)
+    demo, _ = build_page(pages, page)
+    pages.attach(FastAPI())
+    choose = next(one.fn for one in demo.fns.values() if one.name == "choose_collection")
+    for name in (str(other), str(other.parent), "../" * 20 + str(other), "/etc/passwd", "\0"):
+        told = json.loads(choose(SimpleNamespace(name=name)))
+        assert told["state"] == "failed" and told["text"].startswith(
+            "This server has no collection"
+        )
+        assert told["open"] == "" and not built
+    assert json.loads(choose(SimpleNamespace(name=collection.name)))["open"] == "/"
