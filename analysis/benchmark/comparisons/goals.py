@@ -50,7 +50,7 @@ class Judged:
 
     Attributes:
         goal: Its name, from `GOALS`.
-        lang: Code of the language.
+        lang: Code of the language, without a region.
         value: What the benchmark found: a share, a difference of shares, or of losses in nats.
         low: Lower end of its 95 % interval; None where it has none.
         high: Upper end, or None.
@@ -83,7 +83,7 @@ def judged(runs: Sequence[BenchmarkResult]) -> tuple[Judged, ...]:
 
 
 def _of_language(run: BenchmarkResult, lang: str) -> Iterator[Judged]:
-    own = [task for task in run.tasks if {item.lang for item in task.items} == {lang}]
+    own = [task for task in run.tasks if {item.language for item in task.items} == {lang}]
     written = [task for task in own if is_written(task)]
     options = [task for task in own if task not in written]
     comparisons = {one.reference: one for one in _shares(run, written)}
@@ -163,4 +163,4 @@ def _judged(
 
 
 def _languages(run: BenchmarkResult) -> list[str]:
-    return list(dict.fromkeys(item.lang for task in run.tasks for item in task.items))
+    return list(dict.fromkeys(item.language for task in run.tasks for item in task.items))

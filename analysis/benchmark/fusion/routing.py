@@ -12,6 +12,9 @@ from analysis.benchmark.tasks import Item
 from analysis.measure.trace import KEPT, POSITIONS
 from analysis.models.collection import AdapterEntry
 
+_FEWEST = 3
+"""Of fewer adapters the two largest are no choice."""
+
 Values = Mapping[str, Mapping[str, float]]
 """A signal's means over layers: for an item's id, by adapter."""
 
@@ -49,7 +52,8 @@ def routings(
 
     Args:
         items: The items of a task.
-        fusions: Fusions of the task, by any method; those without divergences are left out.
+        fusions: Fusions of the task, by any method; those without divergences are left out, and
+            those of fewer than three adapters.
         adapters: The collection's.
     """
     found = []
@@ -57,7 +61,8 @@ def routings(
         values = {
             fusion.item: dict(zip(fusion.adapters, fusion.divergences[position], strict=True))
             for fusion in fusions
-            if fusion.divergences
+            # An oracle fuses the pair alone, which leaves no choice.
+            if fusion.divergences and len(fusion.adapters) >= _FEWEST
         }
         one = routing(signal_at(position), items, values, adapters)
         if one is not None:
@@ -73,15 +78,15 @@ def routing(
     Args:
         signal: Its name.
         items: The items of a task.
-        values: The signal; items of fewer than three adapters are left out, of which the two
-            largest are no choice, and so are those whose own pair is not among them.
+        values: The signal; items of fewer than three adapters are left out, and so are those whose
+            own pair is not among them.
         adapters: The collection's.
     """
     pairs: list[bool] = []
     leaders: dict[str, list[bool]] = {"language": [], "task": []}
     for item in items:
         of_item, pair = values.get(item.id, {}), find_pair(item, adapters)
-        if len(of_item) < 3 or pair is None or not {one.name for one in pair} <= set(of_item):
+        if len(of_item) < _FEWEST or pair is None or not {one.name for one in pair} <= set(of_item):
             continue
         ranked = sorted(of_item, key=lambda name: -of_item[name])
         pairs.append(set(ranked[:2]) == {entry.name for entry in pair})

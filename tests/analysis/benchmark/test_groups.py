@@ -88,6 +88,13 @@ def test_routing_counts_pairs_languages_and_tasks() -> None:
     assert (query.task.right, query.task.of) == (2, 3)
 
 
+def test_the_pair_of_an_oracle_hides_no_routing() -> None:
+    whole, pair = fusion("1", 3.0, 1.0, 4.0, 2.0), fusion("1", 3.0, 1.0)
+    for fusions in ([whole, pair], [pair, whole]):
+        found = routings([NUMBER], fusions, ADAPTERS)
+        assert [one.pair.right for one in found] == [1, 0, 1]
+
+
 @pytest.mark.parametrize("means", [(), (3.0, 1.0), (3.0, 1.0, 2.0)])
 def test_too_few_adapters_route_nothing_or_no_language(means: tuple[float, ...]) -> None:
     found = routings([NUMBER], [fusion("1", *means)], ADAPTERS)
