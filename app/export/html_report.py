@@ -12,7 +12,7 @@ from app.state.settings.view_settings import ViewSettings
 from app.state.settings.wording import described, in_words
 from app.state.snapshot import Numbers, Snapshot, difference
 from app.views.grid import grid_views
-from app.widgets import text
+from app.widgets import summaries, text
 
 if TYPE_CHECKING:
     from analysis.models.provenance import Provenance
@@ -57,10 +57,10 @@ def write(bundle: ExportBundle) -> str:
     divergence = grid_views.in_visible_layers(snapshot, snapshot.divergence)
     sentences = [
         grid_views.leaders(snapshot),
-        text.movers(divergence, snapshot.labels, view_settings.unit, visible_layers),
-        text.saturation(saturated, [view_settings.lens]),
+        summaries.movers(divergence, snapshot.labels, view_settings.unit, visible_layers),
+        summaries.saturation(saturated, [view_settings.lens]),
         described(view_settings),
-        text.focus(visible_layers, snapshot.layers),
+        summaries.focus(visible_layers, snapshot.layers),
     ]
     paragraphs = "".join(f"<p>{_escaped(sentence)}</p>\n" for sentence in sentences if sentence)
     most = max((value for row in divergence for value in row), default=0) or 1

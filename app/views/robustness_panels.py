@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.state.snapshot import Snapshot, frozen
 from app.views.charts_panel import Chart, ChartsPanel, Table
 from app.views.grid.grid_views import in_visible_layers
-from app.widgets import heatmaps, text
+from app.widgets import heatmaps, summaries, text
 from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def variants_panel(
         count=count,
         all=clear * snapshot.width,
     )
-    certainty = text.saturation(certain, [snapshot.view_settings.lens])
+    certainty = summaries.saturation(certain, [snapshot.view_settings.lens])
     title = say("Mean and spread over {count} variants", count=len(variants))
     figure = heatmaps.grid(
         means,

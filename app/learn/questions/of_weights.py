@@ -6,7 +6,7 @@ import math
 
 from app.learn.lesson_run import LessonRun
 from app.learn.questions.outcome import Option, Outcome, Question, fixed
-from app.widgets import text
+from app.widgets import summaries, text
 
 _COUNTS = ("one", "two", "more")
 _RATIOS = ("less", "same", "twice", "more")
@@ -96,7 +96,7 @@ def _copy_means(run: LessonRun) -> list[float] | None:
     """The mean weights of an adapter and of its zero, duplicate and doubled copies."""
     if run.copies is None or max(row[0] for row in run.copies.numbers["divergence"]) <= 0:
         return None
-    return text.averages(run.copies.numbers["weight"])
+    return summaries.averages(run.copies.numbers["weight"])
 
 
 def _copied(run: LessonRun) -> str:

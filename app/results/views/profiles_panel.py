@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.results.lookup import headline, method_order
 from app.results.names import Names
 from app.views.charts_panel import Chart, ChartsPanel, Table
-from app.widgets import heatmaps, text
+from app.widgets import heatmaps, summaries
 
 if TYPE_CHECKING:
     from analysis.benchmark.fusion.profiles import LayerProfile
@@ -49,7 +49,7 @@ def _chart(profile: LayerProfile, task: str, name: str, names: Names) -> Chart:
         for layer, row in zip(layers, cells, strict=True)
     ]
     title = f"Weights of {names.method(profile.method)}: {task}"
-    sentence = text.leaders(profile.mean_LK, labels, layers)
+    sentence = summaries.leaders(profile.mean_LK, labels, layers)
     figure = heatmaps.grid(profile.mean_LK, labels, hover, cells, scale="weights")
     table = Table.of("Layer", labels, [str(layer) for layer in layers], cells)
     return Chart(title, f"{title}. {sentence}", figure, table, name, task, sentence)

@@ -9,7 +9,7 @@ from app.state.painting.presets import presets
 from app.state.settings.wording import described
 from app.state.snapshot import Snapshot
 from app.views.grid.grid_views import WEIGHTS_TITLE, GridView
-from app.widgets import heatmaps, text
+from app.widgets import heatmaps, summaries, text
 from app.widgets.heatmaps import Figure
 from app.widgets.words.said import joined, say
 
@@ -133,7 +133,8 @@ def grid_panel(
         _shortlisted(snapshot),
         grid_view.note,
         described(snapshot.view_settings),
-        snapshot.view_settings.span_fault(snapshot.layers) or text.focus(layers, snapshot.layers),
+        snapshot.view_settings.span_fault(snapshot.layers)
+        or summaries.focus(layers, snapshot.layers),
     ]
     figure = heatmaps.grid(
         grid_view.values,

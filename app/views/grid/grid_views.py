@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.state.settings.view_settings import ViewSettings
 from app.state.settings.wording import differences
 from app.state.snapshot import Numbers, Snapshot, WeightDifference, difference
-from app.widgets import text
+from app.widgets import summaries, text
 from app.widgets.words.said import joined, say
 
 WEIGHTS_TITLE = say("How much each adapter changes the model, layer by layer")
@@ -98,15 +98,15 @@ def leaders(snapshot: Snapshot, *, with_means: bool = True) -> str:
     """The leading adapters in words, and their mean weights, without saturated layers."""
     clear = _clear(snapshot)
     weights = [snapshot.weights[layer] for layer in clear]
-    return text.leaders(weights, snapshot.labels, clear, with_means=with_means)
+    return summaries.leaders(weights, snapshot.labels, clear, with_means=with_means)
 
 
 def _weights(snapshot: Snapshot) -> GridView:
     greyed, note = _greyed(snapshot)
     clear = [snapshot.weights[layer] for layer in _clear(snapshot)]
-    means = text.averages(clear)
+    means = summaries.averages(clear)
     if clear and snapshot.width > 1:
-        means_said = text.mean_weights(clear, snapshot.labels)
+        means_said = summaries.mean_weights(clear, snapshot.labels)
         note = joined(" ", [one for one in (means_said, note) if one])
     return GridView(
         snapshot,
@@ -129,7 +129,7 @@ def _weights(snapshot: Snapshot) -> GridView:
 
 def _divergence(snapshot: Snapshot) -> GridView:
     values, view_settings = in_visible_layers(snapshot, snapshot.divergence), snapshot.view_settings
-    movers = text.movers(values, snapshot.labels, view_settings.unit, snapshot.visible_layers)
+    movers = summaries.movers(values, snapshot.labels, view_settings.unit, snapshot.visible_layers)
     return GridView(
         snapshot,
         title=_title(view_settings),
@@ -243,7 +243,7 @@ def _compared(snapshot: Snapshot, pinned: Snapshot, changed: WeightDifference | 
             else say("{before}, for the shared adapter {adapters}", before=before, adapters=shared)
         )
     clear = _clear(snapshot, pinned)
-    return text.changes([changed.values[layer] for layer in clear], labels, before, clear)
+    return summaries.changes([changed.values[layer] for layer in clear], labels, before, clear)
 
 
 def _clear(*snapshots: Snapshot) -> list[int]:
@@ -261,7 +261,7 @@ def _greyed(*snapshots: Snapshot) -> tuple[list[int], str]:
         for snapshot in snapshots
         if set(greyed).intersection(snapshot.saturated)
     ]
-    return greyed, text.saturation(greyed, lenses)
+    return greyed, summaries.saturation(greyed, lenses)
 
 
 def _weight(snapshot: Snapshot, layer: int, place: int) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.widgets import text
+from app.widgets import summaries, text
 
 
 @given(st.text(st.characters(exclude_categories=["Cn"])))
@@ -58,41 +58,44 @@ def test_ranges_are_put_together(numbers: list[int], shown: str) -> None:
 
 def test_leaders_are_named_with_their_layers_and_averages() -> None:
     weights = [[0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0.2, 0.8]]
-    assert text.leaders(weights, ["Math", "Code"], range(4)) == (
+    assert summaries.leaders(weights, ["Math", "Code"], range(4)) == (
         "Math leads in layers 0–1; Code leads in layer 3; no adapter leads clearly in layer 2. "
         "Mean weight over the layers: Math 60%, Code 40%."
     )
 
 
 def test_equal_weights_have_no_leader() -> None:
-    said = text.leaders([[0.5, 0.5]] * 3, ["Math", "Code"], range(3))
+    said = summaries.leaders([[0.5, 0.5]] * 3, ["Math", "Code"], range(3))
     assert said.startswith("No adapter leads clearly. Mean weight")
 
 
 def test_a_single_adapter_is_no_contest() -> None:
-    assert "only adapter" in text.leaders([[1.0]], ["Math"], [0])
+    assert "only adapter" in summaries.leaders([[1.0]], ["Math"], [0])
 
 
 def test_saturation_is_said_where_it_is() -> None:
-    said = text.saturation([1, 2], ["raw", "raw"])
+    said = summaries.saturation([1, 2], ["raw", "raw"])
     assert said.startswith(
         "Layers 1–2: the model is certain here, shares mean nothing. The raw lens"
     )
-    assert text.saturation([], ["norm"]) == ""
-    assert "every layer" in text.leaders([], ["Math", "Code"], [])
-    assert "means nothing" in text.changes([], ["Math", "Code"], "q", [])
+    assert summaries.saturation([], ["norm"]) == ""
+    assert "every layer" in summaries.leaders([], ["Math", "Code"], [])
+    assert "means nothing" in summaries.changes([], ["Math", "Code"], "q", [])
 
 
 def test_movers_are_named_with_their_layers() -> None:
-    said = text.movers([[0.5, 0.02], [0.25, 3.0]], ["Math", "Code"], " nats", [4, 5])
+    said = summaries.movers([[0.5, 0.02], [0.25, 3.0]], ["Math", "Code"], " nats", [4, 5])
     assert said.startswith("Code changes the base most: 3 nats in layer 5. Code changes it least: ")
     assert (
-        text.movers([[0.0, 0.0]], ["Math", "Code"], "", [0]) == "No adapter changes the base here."
+        summaries.movers([[0.0, 0.0]], ["Math", "Code"], "", [0])
+        == "No adapter changes the base here."
     )
 
 
 def test_layers_are_called_by_their_numbers_where_others_are_left_out() -> None:
-    assert text.leaders([[0.9, 0.1]], ["Math", "Code"], [7]).startswith("Math leads in layer 7.")
-    assert "Math +0.40 in layer 7" in text.changes([[0.4, -0.1]], ["Math", "Code"], "q", [7])
-    assert text.focus(range(2, 5), 9).startswith("Only layers 2–4 of 9 are shown")
-    assert text.focus(range(9), 9) == ""
+    assert summaries.leaders([[0.9, 0.1]], ["Math", "Code"], [7]).startswith(
+        "Math leads in layer 7."
+    )
+    assert "Math +0.40 in layer 7" in summaries.changes([[0.4, -0.1]], ["Math", "Code"], "q", [7])
+    assert summaries.focus(range(2, 5), 9).startswith("Only layers 2–4 of 9 are shown")
+    assert summaries.focus(range(9), 9) == ""
