@@ -26,6 +26,17 @@ class ByteCache:
         # Guards the order and the sum, which two threads would otherwise both change.
         self._lock = threading.Lock()
 
+    @property
+    def bytes(self) -> int:
+        """The bytes of all values together."""
+        return self._bytes
+
+    @property
+    def keys(self) -> list[Hashable]:
+        """The keys, the longest unused first."""
+        with self._lock:
+            return list(self._values)
+
     def get(self, key: Hashable) -> Any | None:
         """The value of a key, or None."""
         with self._lock:

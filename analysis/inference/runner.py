@@ -120,6 +120,16 @@ class ModelRunner:
         return self._model
 
     @property
+    def decoding(self) -> DecodingModel:
+        """The parts of the model that decoding needs."""
+        return self._decoding
+
+    @property
+    def running(self) -> RunningRows:
+        """The rows that are decoded for anybody."""
+        return self._running
+
+    @property
     def modules(self) -> Mapping[str, nn.Module]:
         """The linears that adapters cover, by name."""
         return self._mixture.modules

@@ -63,6 +63,11 @@ class TraceReader:
         self._places = Places(_READERS)
         self.background = BackgroundJobs()
 
+    @property
+    def kept(self) -> ByteCache:
+        """The results that are kept."""
+        return self._kept
+
     def kept_trace(self, prompt: Prompt, adapters: tuple[str, ...]) -> Trace | None:
         """The trace of a prompt, or None where it is not kept (any more); runs nothing.
 

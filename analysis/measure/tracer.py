@@ -58,6 +58,11 @@ class Tracer(TraceReader):
         self._owners = Owners(kept)
 
     @property
+    def runner(self) -> ModelRunner:
+        """Runs the model."""
+        return self._runner
+
+    @property
     def adapters(self) -> tuple[str, ...]:
         """Names of all adapters."""
         return self._runner.adapters

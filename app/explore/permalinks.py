@@ -92,11 +92,11 @@ class Permalinks:
         name: str = "",
         pages: Pages | None = None,
     ) -> None:
-        self._fields = fields
+        self.fields = fields
         self._pages = pages
         self._name = name
         self._collection = collection
-        self._view_service = view_service
+        self.view_service = view_service
 
     def export_panel(self, session: Session) -> ExportPanel:
         """The export panel with the link of what the page shows."""
@@ -118,7 +118,7 @@ class Permalinks:
                 note = note or _LONG_PIN
         if values["show"] in OF_PIN and (session.pinned is None or note):
             values["show"] = "weights"
-        link = Permalink(self._fields.encode(values), self._fields.keys)
+        link = Permalink(self.fields.encode(values), self.fields.keys)
         view = snapshot.view_settings
         painted = session.what_if.weights if session.what_if else None
         caption = (
@@ -146,7 +146,7 @@ class Permalinks:
             replace(snapshot.view_settings, show="weights"),
             run.answer_settings if run else None,
         )
-        return self._fields.encode(values)
+        return self.fields.encode(values)
 
     def open(
         self, session: Session, given: Mapping[str, str], *, new_page: bool = False
@@ -169,11 +169,11 @@ class Permalinks:
             The controls' new values by name, and the update of the page; both are empty for a
             link without settings.
         """
-        if not any(key in given for key in self._fields.keys):
+        if not any(key in given for key in self.fields.keys):
             return {}, {}
-        values, unusable = self._fields.decode(given)
+        values, unusable = self.fields.decode(given)
         if not new_page:
-            values = {**self._fields.defaults, **values}
+            values = {**self.fields.defaults, **values}
         made_with = values.pop("collection", "")
         other = made_with if self._name and made_with != self._name else ""
         address, full = self._page_of(other) if other else ("", "")
@@ -185,7 +185,7 @@ class Permalinks:
         asks = bool(values.get("query", "").strip())
         if show in OF_PIN:
             values["show"] = "weights"  # until there is a pin to compare with
-        pinned = {**self._fields.defaults, **self._fields.decode(pin)[0]} if pin and asks else None
+        pinned = {**self.fields.defaults, **self.fields.decode(pin)[0]} if pin and asks else None
         linked = LinkedRun(
             waits=asks,
             cell=_cell(values.pop("cell", "")),
@@ -200,7 +200,7 @@ class Permalinks:
             values.pop("query", None)  # the query box keeps its text
             with session.lock:
                 session.open_link(linked, controls.with_values(session.view_settings, values))
-            update = self._view_service.redraw(session)
+            update = self.view_service.redraw(session)
         notices = []
         if other:
             notices.append(

@@ -97,6 +97,11 @@ class Pages:
         self._app = app
 
     @property
+    def pages(self) -> tuple[Page, ...]:
+        """The pages that there are, the first one first."""
+        return tuple(self._pages)
+
+    @property
     def can_open(self) -> bool:
         """Whether more pages can be added."""
         return self._app is not None and self._build is not None

@@ -102,8 +102,16 @@ def test_a_public_server_takes_less_and_adds_nothing(
 
 
 def test_a_public_engine_keeps_no_answer() -> None:
-    from analysis.inference.decoding.kept_answers import KeptAnswers
+    import torch
+
+    from analysis.inference.decoding.kept_answers import AnswerRequest, KeptAnswer, KeptAnswers
+    from analysis.inference.decoding.sampling import Sampling
+    from analysis.inference.mixing.policies import ConstantWeights
+    from analysis.inference.mixing.policy_weights import PolicyWeights
+    from analysis.inference.mixing.rows import Row
 
     kept = KeptAnswers(PUBLIC.answer_bytes, ("math",))
-    kept._kept.put("asked", "answer", 1)
-    assert kept._kept.get("asked") is None
+    row = Row("base", ConstantWeights((), torch.zeros(2, 0)))
+    request = AnswerRequest(None, row, 4, Sampling(), None)  # type: ignore[arg-type]
+    kept.put(request, KeptAnswer((), PolicyWeights.of(row.policy)))  # type: ignore[arg-type]
+    assert kept.get(request) is None

@@ -138,7 +138,7 @@ class ForwardPasses:
 
     @property
     def _streams_wait(self) -> bool:
-        return self._on_cpu and self.scheduler.streaming
+        return self._on_cpu and self.scheduler.streams > 0
 
     @property
     def _most_tokens(self) -> int:

@@ -37,6 +37,11 @@ class Admission:
         """The bytes of all admitted requests."""
         return self._held
 
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait."""
+        return len(self._waiting)
+
     def enter(self, needed: int, wanted: Callable[[], object]) -> None:
         """Waits until a request fits.
 

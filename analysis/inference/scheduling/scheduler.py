@@ -117,9 +117,9 @@ class Scheduler:
             yield cast(T, item)
 
     @property
-    def streaming(self) -> bool:
-        """Whether streams are open, which wait while a piece runs."""
-        return len(self._streams) > 0
+    def streams(self) -> int:
+        """The number of open streams, which wait while a piece runs."""
+        return len(self._streams)
 
     @property
     def rested(self) -> float:

@@ -29,7 +29,7 @@ def peak_bytes(engine: Engine, work: Callable[[], object]) -> int:
 
     The profiler sees one thread alone, so all of the work runs in the model's.
     """
-    return engine._runner.scheduler.run(lambda: _peak_bytes(work))
+    return engine.runner.scheduler.run(lambda: _peak_bytes(work))
 
 
 def _peak_bytes(work: Callable[[], object]) -> int:

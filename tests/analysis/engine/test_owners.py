@@ -26,14 +26,14 @@ def test_results_are_kept_for_their_owner_and_forgotten_with_it(tmp_path: Path) 
     assert engine.kept_trace(theirs, engine.adapters) is None
     assert engine.kept_trace(shared, engine.adapters) is None
     assert torch.equal(engine.divergence(engine.trace(theirs)).values_LK, found)
-    both = engine._kept._bytes
+    both = engine.kept.bytes
     del one
     gc.collect()
     engine.forget_gone_owners()
     assert engine.kept_trace(mine, engine.adapters) is None
     assert engine.kept_trace(theirs, engine.adapters) is not None
-    assert engine._kept._bytes < both
-    assert not any(mine == key[0] for key in engine._kept._values if isinstance(key, tuple))
+    assert engine.kept.bytes < both
+    assert not any(mine == key[0] for key in engine.kept.keys if isinstance(key, tuple))
 
 
 def test_owners_who_ask_the_same_at_once_share_the_work(
@@ -75,7 +75,7 @@ def test_what_is_read_after_its_owner_has_gone_is_not_kept(tmp_path: Path) -> No
     engine.divergence(trace)
     engine.representation(prompt)
     assert engine.kept_trace(prompt, engine.adapters) is None
-    assert not any(prompt == key[0] for key in engine._kept._values if isinstance(key, tuple))
+    assert not any(prompt == key[0] for key in engine.kept.keys if isinstance(key, tuple))
     kept = engine.prompt(QUERY, owner=other)
     engine.trace(kept)
     assert engine.kept_trace(kept, engine.adapters) is not None

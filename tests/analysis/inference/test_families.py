@@ -101,7 +101,7 @@ def error(found: Tensor, expected: Tensor) -> float:
 @pytest.mark.parametrize("family", families.FAMILIES)
 def test_rows_are_the_base_peft_and_merged_weights(family: str) -> None:
     one, ids_1T = case(family), torch.tensor([IDS])
-    applied = one.runner._mixture.rows(WEIGHTS_RLK)
+    applied = one.runner.decoding.mixture.rows(WEIGHTS_RLK)
     with torch.inference_mode():
         with applied.on():
             found_RTV = one.model(ids_1T.expand(4, -1), use_cache=False).logits
@@ -177,7 +177,7 @@ def test_signals_and_shortlists_read_what_the_modules_see(family: str) -> None:
     # The adapter acts on the last token alone; on all where a base cannot continue kept states.
     found_RLD = one.runner.token_states(IDS, ("a1",), [place])[:, :, 0]
     expected_RLD = torch.stack([torch.stack(states[2:]), torch.stack(states[:2])])
-    if not one.runner._forward_passes.prefixes.usable:
+    if one.runner.decoding.piece_tokens is None:
         assert family == "jamba"
         expected_RLD = one.runner.hidden(IDS, ("a1",), [place])[:, :, 0]
     assert error(found_RLD, expected_RLD) <= exact
@@ -201,7 +201,7 @@ def test_signals_and_shortlists_read_what_the_modules_see(family: str) -> None:
 def test_float32_rows_are_the_base_peft_and_merged_weights(family: str) -> None:
     one, ids_1T = case(family, torch.float32), torch.tensor([IDS])
     with torch.inference_mode():
-        with one.runner._mixture.rows(WEIGHTS_RLK).on():
+        with one.runner.decoding.mixture.rows(WEIGHTS_RLK).on():
             found_RTV = one.model(ids_1T.expand(4, -1), use_cache=False).logits
         alone = [model(ids_1T, use_cache=False).logits[0] for model in (one.model, *one.alone)]
     expected = [*alone, one.logits(WEIGHTS_RLK[3], ids_1T)[0]]
@@ -227,7 +227,7 @@ def test_rows_that_end_early_leave_the_others_as_they_are(family: str) -> None:
     ]
     ended = [[token.id for token in tokens] for tokens in alone]
     # The second row ends with its second token.
-    parts = dataclasses.replace(one.runner._decoding, ends=frozenset([ended[1][1]]))
+    parts = dataclasses.replace(one.runner.decoding, ends=frozenset([ended[1][1]]))
     found: list[list[int]] = [[], [], []]
     for step in Decoding(parts, prompts, policies, 5, Sampling(), ()):
         for token in step.tokens:

@@ -23,7 +23,7 @@ def with_added(*, special: bool) -> PreTrainedTokenizerFast:
 
 
 def ends(engine: Engine) -> set[str]:
-    return {engine._vocabulary.token(id_) for id_ in engine._runner._decoding.ends}
+    return {engine.token(id_) for id_ in engine.runner.decoding.ends}
 
 
 def test_a_token_without_an_embedding_is_refused_at_load() -> None:

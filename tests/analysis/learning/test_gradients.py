@@ -114,9 +114,9 @@ def test_learning_leaves_the_model_as_it_was(engine: Engine) -> None:
     weights_LK = torch.zeros(tiny.LAYERS, 2, dtype=torch.float64, requires_grad=True)
     context.loss(context.examples, [LayerWeights(NAMES, weights_LK)] * 2).backward()
     first, end = prompt.query_first, prompt.query_last + 1
-    after = engine._runner.base.mean_state(prompt.ids[:end], slice(first, end))
+    after = engine.runner.base.mean_state(prompt.ids[:end], slice(first, end))
     assert torch.equal(before, after)
-    assert all(parameter.grad is None for parameter in engine._runner._model.parameters())
+    assert all(parameter.grad is None for parameter in engine.runner.model.parameters())
 
 
 def descended(context: FitContext, epochs: int = 6) -> dict[str, torch.Tensor]:

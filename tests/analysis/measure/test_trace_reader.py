@@ -108,7 +108,7 @@ def test_the_widest_trace_serves_its_parts_whatever_is_traced_after_it(tmp_path:
         engine.trace(QUERY)
         engine.trace(QUERY, ("a", "c"))
         assert len(calls) == 2, "a wider trace takes its place"
-        engine._kept.drop(lambda key: isinstance(key, tuple) and key[-1] == tuple("abc"))
+        engine.kept.drop(lambda key: isinstance(key, tuple) and key[-1] == tuple("abc"))
         engine.trace(QUERY, ("c", "b"))
         engine.trace(QUERY, ("c",))
         assert len(calls) == 3, "one that is gone gives its place to a smaller one"

@@ -221,7 +221,7 @@ def test_a_base_spread_over_two_places_gives_the_same_rows(whole: Path, tmp_path
     ids_RT, weights_RLK = torch.arange(40, 50)[None], torch.zeros(2, tiny.LAYERS, 1)
     weights_RLK[1] = 1.0
     with torch.inference_mode():
-        with runner._mixture.rows(weights_RLK).on():
+        with runner.decoding.mixture.rows(weights_RLK).on():
             found_RTV = spread(ids_RT.expand(2, -1)).logits
         torch.testing.assert_close(found_RTV[0], plain(ids_RT).logits[0], rtol=0, atol=1e-5)
         torch.testing.assert_close(found_RTV[1], peft(ids_RT).logits[0], rtol=0, atol=1e-5)

@@ -67,16 +67,16 @@ def called(page: SimpleNamespace, query: str) -> http.client.HTTPConnection:
 def test_calls_do_not_end_each_other_and_one_that_nobody_waits_for_ends_at_once(
     mcp: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, connections = mcp.engine._runner._decoding.admission, mcp.served.state.connections
+    room, connections = mcp.engine.runner.decoding.admission, mcp.served.state.connections
     monkeypatch.setattr(admission, "_STALLED_SECONDS", math.inf)
     room.enter(room.most_bytes, lambda: None)
     try:
         calls = [called(mcp, f"Who calls as number {number}?") for number in range(3)]
-        await_(lambda: len(room._waiting) == 3)
+        await_(lambda: room.waiting == 3)
         assert set(connections._calls.values()) == {"127.0.0.1"}
         assert "forged" not in connections._calls
         calls[1].close()
-        await_(lambda: len(room._waiting) == 2)
+        await_(lambda: room.waiting == 2)
     finally:
         room.leave(room.most_bytes)
     for call in (calls[0], calls[2]):

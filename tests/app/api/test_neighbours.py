@@ -144,7 +144,7 @@ def sends_garbage(page: RemotePage, query: str, go_on: Act, end: Act) -> None:
 def test_a_neighbour_changes_no_token(
     misbehaves: Callable[..., None], bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page, running = RemotePage(bare.address), bare.engine._runner._running
+    page, running = RemotePage(bare.address), bare.engine.runner.running
     stays, goes = f"Who stays while one {misbehaves.__name__}?", f"Who {misbehaves.__name__}?"
     (*_, alone) = page._answers(ASKED | {"query": stays})
     pace, found = Pace(bare.engine, (stays, goes), monkeypatch), list[dict[str, Any]]()

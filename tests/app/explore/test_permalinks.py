@@ -121,7 +121,7 @@ def test_a_link_brings_the_pinned_run_and_the_collection(permalinks: Permalinks)
     session.pin()
     session.view_settings = ViewSettings(show="difference")
     session.show(replace(SNAPSHOT, query="And now?", view_settings=session.view_settings))
-    named = Permalinks(permalinks._fields, permalinks._view_service, name="tiny")
+    named = Permalinks(permalinks.fields, permalinks.view_service, name="tiny")
     link = _link(named, session)
     assert link["show"] == "difference" and link["collection"] == "tiny"
     again = Session()
@@ -133,7 +133,7 @@ def test_a_link_brings_the_pinned_run_and_the_collection(permalinks: Permalinks)
     assert pin["query"] == "How many?" and view_settings_of(pin) == ViewSettings("raw", metric="js")
     assert answer_settings_of(pin).methods == ANSWERS.methods
     # Another collection has other numbers, and the page says so where the server lacks it.
-    _, update = Permalinks(permalinks._fields, permalinks._view_service, name="other").open(
+    _, update = Permalinks(permalinks.fields, permalinks.view_service, name="other").open(
         Session(), link
     )
     assert "made with the collection “tiny”, which this server does not have" in (
@@ -150,7 +150,7 @@ def test_a_link_of_another_collection_leads_to_its_page(permalinks: Permalinks) 
         return places.get(name, "")
 
     pages: Any = SimpleNamespace(address_of=address_of)
-    here = Permalinks(permalinks._fields, permalinks._view_service, name="here", pages=pages)
+    here = Permalinks(permalinks.fields, permalinks.view_service, name="here", pages=pages)
     session = Session()
     link = {"q": "a&b=c?", "collection": "tiny", "__theme": "dark"}
     values, update = here.open(session, link, new_page=True)
@@ -166,7 +166,7 @@ def test_a_link_of_another_collection_leads_to_its_page(permalinks: Permalinks) 
 
 def test_a_link_tells_collections_on_one_base_apart(permalinks: Permalinks) -> None:
     own, other = (
-        Permalinks(permalinks._fields, permalinks._view_service, name=f"base.own-{digest}")
+        Permalinks(permalinks.fields, permalinks.view_service, name=f"base.own-{digest}")
         for digest in ("0a0a0a0a", "1b1b1b1b")
     )
     link = _link(own, _session())

@@ -22,7 +22,7 @@ from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection, with_adapters
 from analysis.models.own_collection import adapter_entry, with_entries
 from app.page import build_page
-from app.server.pages import MOST_PAGES, Page, Pages
+from app.server.pages import MOST_PAGES, Pages
 from tests import tiny
 
 QUERIES = [f"How many are {number} and 3?" for number in range(10)]
@@ -115,12 +115,12 @@ def test_each_collection_has_a_page_at_its_own_address(
     served: tuple[Pages, str], collection: Collection
 ) -> None:
     pages, address = served
-    (first,) = pages._pages
+    (first,) = pages.pages
     place = pages.open(collection)
     assert re_key(place, collection)
     assert pages.open(replace(collection)) == place  # the same content, the same page
     assert pages.open(first.collection) == "/"
-    loader = next(page.loader for page in pages._pages if page.address == place)
+    loader = next(page.loader for page in pages.pages if page.address == place)
     wider = loader.wait(120)
     assert wider is not None and wider.adapters == ("spanish", "math", "code")
     with urllib.request.urlopen(f"{address.rstrip('/')}{place}", timeout=60) as answer:
@@ -134,7 +134,7 @@ def test_each_collection_has_a_page_at_its_own_address(
     assert here == [False, True]
     # A link names a collection: its page is found, but none is made of a name alone.
     assert pages.address_of(collection.name) in ("/", place)
-    assert pages.address_of("no-such") == "" and len(pages._pages) == 2
+    assert pages.address_of("no-such") == "" and len(pages.pages) == 2
 
 
 def re_key(place: str, collection: Collection) -> bool:
@@ -144,9 +144,7 @@ def re_key(place: str, collection: Collection) -> bool:
 def test_a_server_has_room_for_so_many_pages(collection: Collection) -> None:
     pages = Pages(lambda one, progress: pytest.fail("nothing is loaded"))
     for number in range(MOST_PAGES):
-        pages._pages.append(
-            Page(replace(collection, name=f"c{number}"), f"/c{number}/", pages._loader(collection))
-        )
+        pages.first(replace(collection, name=f"c{number}"))
     with pytest.raises(InputError, match=f"shows {MOST_PAGES} collections already"):
         pages.open(collection)
     alone = Pages(lambda one, progress: pytest.fail("nothing is loaded"))

@@ -807,15 +807,15 @@ def test_a_stroke_that_a_newer_one_has_overtaken_leaves_the_drawing_to_it(visit:
 def test_a_trace_that_is_too_large_to_keep_serves_its_own_request(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most = visit.engine._kept.most_bytes
-    monkeypatch.setattr(visit.engine._kept, "most_bytes", 0)
+    most = visit.engine.kept.most_bytes
+    monkeypatch.setattr(visit.engine.kept, "most_bytes", 0)
     query = f"{QUERY} {id(visit.session)}"
     shown = visit.ask(query, methods=("base", "qa-flora"))
     assert shown["status"].state == "done", shown["status"]
     assert _rows(shown) == ["base", "qa-flora"] and all(row.tokens for row in shown["answers"].rows)
     assert shown["explanation"].tokens
     # Afterwards the page says why the numbers are gone, and does not blame other visitors.
-    monkeypatch.setattr(visit.engine._kept, "most_bytes", most)
+    monkeypatch.setattr(visit.engine.kept, "most_bytes", most)
     changed = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
     assert "too large to keep" in changed["status"].text
     assert changed["grid"].cells == shown["grid"].cells

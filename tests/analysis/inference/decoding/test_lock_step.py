@@ -58,7 +58,7 @@ def ids_of(steps: Sequence[Step], row: int) -> list[int]:
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_answers_do_not_depend_on_neighbours_of_other_lengths(family: str, tmp_path: Path) -> None:
     engine, _, _ = tiny.tiny_engine(tmp_path, family=family, dtype=torch.float64)
-    assert engine._runner._decoding.advance.shares
+    assert engine.runner.decoding.advance.shares
     rows = policies(engine)
     prompts = [engine.prompt(query) for query in QUERIES for _ in rows]
     every = [row for _ in QUERIES for row in rows]

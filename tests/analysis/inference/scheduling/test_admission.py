@@ -59,12 +59,12 @@ def test_who_gives_up_while_it_waits_holds_nobody_up(now: list[float]) -> None:
     with pytest.raises(InterruptedError):
         room.enter(8, gone)
     small.join(30)
-    assert not small.is_alive() and room.held_bytes == 10 and not room._waiting
+    assert not small.is_alive() and room.held_bytes == 10 and not room.waiting
 
 
 def test_a_long_trace_is_no_stall(now: list[float], tmp_path: Path) -> None:
     engine, model, _ = tiny.tiny_engine(tmp_path, limits=Limits(cache_bytes=1, pass_tokens=16))
-    room, prompt = engine._runner._decoding.admission, engine.prompt("Paris")
+    room, prompt = engine.runner.decoding.admission, engine.prompt("Paris")
     room.enter(5, lambda: None)
     rows = fuse(["base"], engine.context(prompt))
     looks, found = threading.Semaphore(0), list[object]()

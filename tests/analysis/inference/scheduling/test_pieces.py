@@ -20,7 +20,7 @@ QUERY = "María tiene 3 manzanas y compra 5 más."
 def streaming(engine: Engine, method: str = "base") -> Answering:
     """An answer that waits for its next step."""
     # Random models end early.
-    object.__setattr__(engine._runner._decoding, "ends", frozenset())
+    object.__setattr__(engine.runner.decoding, "ends", frozenset())
     prompt = engine.prompt("Paris")
     rows = fuse([method], engine.context(prompt))
     stream = engine.answer(prompt, rows, new_tokens=9, stop=())

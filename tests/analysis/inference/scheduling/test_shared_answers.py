@@ -76,7 +76,7 @@ def made() -> Engine:
     folder = Path(tempfile.mkdtemp())
     engine, _, _ = tiny.tiny_engine(folder, dtype=torch.float64, limits=limits)
     # Random models end early: here only length and stop strings end an answer.
-    object.__setattr__(engine._runner._decoding, "ends", frozenset())
+    object.__setattr__(engine.runner.decoding, "ends", frozenset())
     return engine
 
 
@@ -103,7 +103,7 @@ def decoding(
     chosen = [policies()[row] for row in rows]
     if fails is not None:
         chosen.append(Signs(fails))
-    return made()._runner.decode(
+    return made().runner.decode(
         [prompt.ids] * len(chosen), chosen, NEW_TOKENS, SAMPLINGS[sampling], (), wanted
     )
 
@@ -167,11 +167,11 @@ crowds = given(crowd=st.lists(visitors, min_size=2, max_size=6), shares=st.boole
 @contextmanager
 def sharing(shares: bool) -> Iterator[None]:
     """Whether the base's rows can share passes; where not, each request runs by itself."""
-    made()._runner._decoding.advance.shares = shares
+    made().runner.decoding.advance.shares = shares
     try:
         yield
     finally:
-        made()._runner._decoding.advance.shares = True
+        made().runner.decoding.advance.shares = True
 
 
 @settings(max_examples=25)
@@ -285,9 +285,9 @@ def check_answers(
 
 
 def check_nothing_is_left() -> None:
-    runner = made()._runner
-    assert not runner.scheduler._streams and not len(runner._running)
-    assert runner._decoding.admission.held_bytes == 0
+    runner = made().runner
+    assert not runner.scheduler.streams and not len(runner.running)
+    assert runner.decoding.admission.held_bytes == 0
 
 
 def test_rows_of_all_requests_advance_in_one_pass() -> None:
@@ -300,8 +300,8 @@ def test_rows_of_all_requests_advance_in_one_pass() -> None:
         for one in all_rows:
             one.ask()
 
-    with counted(engine._runner._model) as calls:
-        engine._runner.scheduler.run(ask)
+    with counted(engine.runner.model) as calls:
+        engine.runner.scheduler.run(ask)
         steps = [next(one) for one in all_rows]
     assert calls == [(12, 1)]
     for query, step in enumerate(steps):
@@ -313,7 +313,7 @@ def test_rows_of_all_requests_advance_in_one_pass() -> None:
 
 
 def test_what_is_asked_by_many_runs_once_and_each_reads_at_a_place_of_its_own() -> None:
-    engine, parts = made(), made()._runner._decoding
+    engine, parts = made(), made().runner.decoding
     ids: list[list[list[int]]] = []
 
     def read(one: SharedDecoding, steps: int) -> None:
@@ -325,7 +325,7 @@ def test_what_is_asked_by_many_runs_once_and_each_reads_at_a_place_of_its_own() 
     first = decoding(1, (0, 1, 3), 1, None)
     asked = [first]
     ids.append([[], [], []])
-    with counted(engine._runner._model) as calls:
+    with counted(engine.runner.model) as calls:
         read(first, 4)
         prompt = calls[:-3]
         held = parts.admission.held_bytes
@@ -376,7 +376,7 @@ def test_readers_in_threads_share_a_row_whoever_is_closed_meanwhile() -> None:
         assert not thread.is_alive()
     assert all(ids == expected[: len(ids)] for ids in found.values())
     assert all(found[number] == expected for number in (0, 2, 4))
-    assert not len(made()._runner._running)
+    assert not len(made().runner.running)
 
 
 def test_who_shares_rows_with_a_failing_one_meets_no_error() -> None:
@@ -403,7 +403,7 @@ def test_an_error_of_a_prompt_reaches_its_reader() -> None:
 def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
     shares: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = made()._runner._decoding
+    parts = made().runner.decoding
     monkeypatch.setattr(parts.advance, "shares", shares)
     first, second = decoding(1, (2, 3), 1, None), decoding(0, (1,), 0, None)
     ids = [[token.id for token in next(first).tokens]]
@@ -419,7 +419,7 @@ def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
         first.ask()
         second.ask()
 
-    made()._runner.scheduler.run(ask)
+    made().runner.scheduler.run(ask)
     ids.append([token.id for token in next(first).tokens])
     with pytest.raises(InputError, match="No token"):
         next(second)
@@ -429,7 +429,7 @@ def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
 
 def test_keys_and_values_are_counted_before_an_answer_begins() -> None:
     engine = made()
-    parts = engine._runner._decoding
+    parts = engine.runner.decoding
     running = decoding(1, (0, 2), 0, None)
     next(running)
     group = group_of(running)
@@ -446,7 +446,7 @@ def test_keys_and_values_are_counted_before_an_answer_begins() -> None:
 
 def test_a_request_waits_for_room_and_may_be_closed_while_it_waits() -> None:
     engine = made()
-    admission = engine._runner._decoding.admission
+    admission = engine.runner.decoding.admission
     first, second, third = (decoding(query, (0,), 0, None) for query in range(3))
     expected = alone(2, 0, 0)[0]
     most, admission.most_bytes = admission.most_bytes, 1
@@ -460,7 +460,7 @@ def test_a_request_waits_for_room_and_may_be_closed_while_it_waits() -> None:
         readers = [threading.Thread(target=read, args=(one,)) for one in (second, third)]
         for number, reader in enumerate(readers):
             reader.start()
-            while len(admission._waiting) <= number:
+            while admission.waiting <= number:
                 pass
         second.close()
         readers[0].join(30)
@@ -478,7 +478,7 @@ class Gone(Exception):
 
 
 def test_who_gives_up_while_it_waits_for_room_leaves_the_row_to_the_others() -> None:
-    room = made()._runner._decoding.admission
+    room = made().runner.decoding.admission
     expected = alone(2, 3, 0)
     gone = [threading.Event() for _ in range(3)]
     ended: list[type[BaseException] | list[int]] = [[], [], []]
@@ -507,13 +507,13 @@ def test_who_gives_up_while_it_waits_for_room_leaves_the_row_to_the_others() -> 
         for number, thread in enumerate(threads):
             thread.start()
             # The first waits for room, the others for the first.
-            await_(lambda number=number: room._waiting and readers[number]._places)
+            await_(lambda number=number: room.waiting and readers[number]._places)
         # One that waits for another, then the one that waits for room.
         for number in (1, 0):
             gone[number].set()
             threads[number].join(60)
             assert ended[number] is Gone and readers[number].over
-        await_(lambda: room._waiting)
+        await_(lambda: room.waiting)
         assert room.held_bytes == bytes_ and not ended[2]
         first.close()
         threads[2].join(60)
@@ -524,7 +524,7 @@ def test_who_gives_up_while_it_waits_for_room_leaves_the_row_to_the_others() -> 
 
 
 def test_who_gives_up_during_a_prompt_leaves_it_as_it_was() -> None:
-    room, looks = made()._runner._decoding.admission, 0
+    room, looks = made().runner.decoding.admission, 0
 
     def wanted() -> None:
         nonlocal looks
@@ -533,7 +533,7 @@ def test_who_gives_up_during_a_prompt_leaves_it_as_it_was() -> None:
             raise Gone
 
     leader, other = (decoding(3, (3,), 0, None, look) for look in (wanted, lambda: None))
-    places, run = made()._runner._running.join(other._asked)
+    places, run = made().runner.running.join(other._asked)
     assert run is not None
     other._places = dict(enumerate(places))
     run.taken = False

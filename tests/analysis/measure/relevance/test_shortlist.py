@@ -65,14 +65,14 @@ def test_an_adapter_acts_on_one_token_alone(pass_tokens: int, tmp_path: Path) ->
     engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, limits=limits)
     prompt = engine.prompt(QUERY)
     places, names = [prompt.query_last, prompt.last], ("middle", "loud")
-    found = engine._runner.token_states(prompt.ids, names, places)
+    found = engine.runner.token_states(prompt.ids, names, places)
     whole = engine.trace(QUERY, names).hidden_RLPD
     assert torch.allclose(found[0], whole[0]), "the base's row is the base"
     for number, place in enumerate(places):
         for row, name in enumerate(names, start=1):
             expected_LD = slow_states(engine, model, prompt.ids, name, place)
             assert torch.allclose(found[row, :, number], expected_LD, rtol=1e-9)
-    twice = engine._runner.token_states(prompt.ids[:1], names, [0, 0])
+    twice = engine.runner.token_states(prompt.ids[:1], names, [0, 0])
     assert torch.equal(twice[:, :, 0], twice[:, :, 1])
 
 
@@ -135,6 +135,6 @@ def test_many_families_can_be_shortlisted(family: str) -> None:
     adapters = many_adapters(make_adapters(base, 2, rank=2), 4)
     engine = Engine(base, tiny.tokenizer(), adapters, PromptForm(tiny.FORM))
     prompt, names = engine.prompt(QUERY), engine.adapters[:2]
-    found = engine._runner.token_states(prompt.ids, names, [prompt.query_last, prompt.last])
+    found = engine.runner.token_states(prompt.ids, names, [prompt.query_last, prompt.last])
     assert torch.allclose(found[0], engine.trace(QUERY, names).hidden_RLPD[0])
     assert len(engine.shortlist(prompt, count=2).adapters) == 2

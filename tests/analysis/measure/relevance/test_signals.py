@@ -106,8 +106,10 @@ def test_entropy_is_read_through_the_lens_and_at_the_position(tmp_path: Path) ->
             hidden_RLD = trace.at(position)
             value_LK = torch.zeros(engine.layers, 3).double()
             for layer in range(engine.layers):
-                states = bind_lens(lens).before_head(hidden_RLD[:, layer], engine._head, layer)
-                p_RV = engine._head.output(states).softmax(1)
+                states = bind_lens(lens).before_head(
+                    hidden_RLD[:, layer], engine.runner.head, layer
+                )
+                p_RV = engine.runner.head.output(states).softmax(1)
                 h_R = -(p_RV * p_RV.log()).sum(1)
                 value_LK[layer] = (h_R[1:] - h_R[0]).abs()
             values.append(value_LK)
