@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from analysis.inference.prompt import Prompt
     from analysis.measure.context import Context
 
-_TOGETHER = Limits().rows
+TOGETHER = Limits().rows
 """The most answers that are decoded in lock step."""
 
 
@@ -47,7 +47,7 @@ def add(subparsers: Any) -> None:
         "answer",
         help="answer a query with several methods side by side",
         description="Answer a query once for each method, in lock step. More than "
-        f"{_TOGETHER} answers are decoded in groups of {_TOGETHER}, one group after the other, "
+        f"{TOGETHER} answers are decoded in groups of {TOGETHER}, one group after the other, "
         "which changes no answer.",
     )
     add_query_arguments(parser)
@@ -160,12 +160,12 @@ def _answers(
     from analysis.inference.decoding.answers import GrowingAnswer
 
     answers: dict[str, Answer] = {}
-    for start in range(0, len(rows), _TOGETHER):
-        group = rows[start : start + _TOGETHER]
+    for start in range(0, len(rows), TOGETHER):
+        group = rows[start : start + TOGETHER]
         parts = [GrowingAnswer() for _ in group]
         steps = engine.answer(prompt, group, new_tokens=new_tokens, sampling=sampling)
         what = "answering"
-        if len(rows) > _TOGETHER:
+        if len(rows) > TOGETHER:
             what += f" {start + 1} to {start + len(group)} of {len(rows)}"
         for step in steps:
             report(what, (step.index + 1) / new_tokens)

@@ -12,7 +12,7 @@ from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-_ROWS = 1024
+READ_ROWS = 1024
 """How many columns of a weight are read at a time."""
 
 
@@ -55,9 +55,9 @@ def _by_its_outputs(linear: Any) -> Tensor:
     """
     size = linear.in_features
     parts = []
-    for start in range(0, size, _ROWS):
-        unit_NI = torch.zeros(min(_ROWS, size - start), size)
-        unit_NI[:, start : start + _ROWS].fill_diagonal_(1)
+    for start in range(0, size, READ_ROWS):
+        unit_NI = torch.zeros(min(READ_ROWS, size - start), size)
+        unit_NI[:, start : start + READ_ROWS].fill_diagonal_(1)
         found_NO = linear.forward(unit_NI).float()
         parts.append(found_NO if linear.bias is None else found_NO - linear.bias.float())
     return torch.cat(parts).T.clone()

@@ -35,7 +35,7 @@ MOST_ANSWERS = 6
 """The most answers of one request, as on the page."""
 
 # Seconds between two states of a stream.
-_TICK = 0.05
+TICK_SECONDS = 0.05
 
 
 class Endpoints:
@@ -169,7 +169,7 @@ class Endpoints:
                         own = [[token.id, token.probability]] if tokens else token.delta
                         # Made anew: what was sent may not be written yet.
                         answers[chosen[token.row]] = answers[chosen[token.row]] + own
-                    if time.monotonic() - sent >= _TICK:
+                    if time.monotonic() - sent >= TICK_SECONDS:
                         sent = time.monotonic()
                         yield dict(answers)
             yield dict(answers)

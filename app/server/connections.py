@@ -37,7 +37,7 @@ else knows, tells whose call it is and whether anybody still waits for it.
 """
 
 # Between two sweeps.
-_SWEEP_SECONDS = 30.0
+SWEEP_SECONDS = 30.0
 
 
 class Connections:
@@ -146,7 +146,7 @@ class Connections:
             finally:
                 self._sweep_later(app)
 
-        asyncio.get_running_loop().call_later(_SWEEP_SECONDS, again)
+        asyncio.get_running_loop().call_later(SWEEP_SECONDS, again)
 
 
 def connections_of_event() -> Connections | None:

@@ -42,7 +42,7 @@ RequestUpdates: TypeAlias = Generator[RequestUpdate, None, None]
 # Seconds between two updates of the page.
 _TICK = 0.05
 # So often the page is told of work without news: Gradio notices then that a visitor has gone.
-_SIGN_SECONDS = 1.0
+SIGN_SECONDS = 1.0
 # Seconds between two looks at a request's place in the queue.
 _QUEUE_TICK = 0.5
 # After so many seconds, the status line shows how long the work has taken.
@@ -117,7 +117,7 @@ def run_with_progress(
         if last is not None:
             told, said = now, last
             yield update(*said, now - start)
-        elif now - told >= _SIGN_SECONDS:
+        elif now - told >= SIGN_SECONDS:
             told = now
             yield update(*said, now - start)
     session.check(ticket)

@@ -29,7 +29,7 @@ from analysis.inference.scheduling.shared_pass import SharedPass, may_share_pass
 
 _TOKENS = 4
 # As many logits are computed and compared: those of a large head would cost as much as a pass.
-_LOGITS = 8192
+COMPARED_LOGITS = 8192
 # Rounding alone stays a factor of ten below these; what they are for is 0.1 and more.
 _TOLERANCE = {torch.float64: 1e-3, torch.float32: 1e-3}
 _LOW_PRECISION = 0.05
@@ -76,7 +76,7 @@ class SelfCheck:
             with self._any_fault("a pass without cache"), _short_head(self.model):
                 kept = {"logits_to_keep": 2} if _keeps_last_logits(self.model) else {}
                 plain_1TV = self.model(input_ids=ids_T[None], use_cache=False, **kept).logits
-                before_V, last_V = plain_1TV[0, -2:, :_LOGITS]
+                before_V, last_V = plain_1TV[0, -2:, :COMPARED_LOGITS]
             with self._any_fault("a pass with adapters"):
                 cache = self._rows(ids_T[:-1], before_V)
             with self._any_fault("decoding with a cache"):
@@ -157,8 +157,8 @@ class SelfCheck:
         bias_V = self.head.bias_V
         part = dataclasses.replace(
             self.head,
-            weight_VD=self.head.weight_VD[:_LOGITS],
-            bias_V=None if bias_V is None else bias_V[:_LOGITS],
+            weight_VD=self.head.weight_VD[:COMPARED_LOGITS],
+            bias_V=None if bias_V is None else bias_V[:COMPARED_LOGITS],
         )
         return part.output(state_D[None])[0]
 
@@ -225,7 +225,7 @@ def _short_head(model: PreTrainedModel) -> Iterator[None]:
     whole = dict(head.named_parameters(recurse=False))
     try:
         for name, one in whole.items():
-            setattr(head, name, nn.Parameter(one[:_LOGITS], requires_grad=False))
+            setattr(head, name, nn.Parameter(one[:COMPARED_LOGITS], requires_grad=False))
         yield
     finally:
         for name, one in whole.items():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 # With more states than this both orders take about as long.
 _FEW = 8
-_TIMED_ROWS = 32_768
+TIMED_ROWS = 32_768
 
 
 def product(states_ND: Tensor, weight_MD: Tensor, transposed: bool) -> Tensor:
@@ -35,9 +35,9 @@ def transposed_is_faster(weight_MD: Tensor) -> bool:
     Args:
         weight_MD: A large matrix; for a small one the answer is no.
     """
-    if weight_MD.device.type != "cpu" or len(weight_MD) < _TIMED_ROWS:
+    if weight_MD.device.type != "cpu" or len(weight_MD) < TIMED_ROWS:
         return False
-    part_MD = weight_MD[:_TIMED_ROWS]
+    part_MD = weight_MD[:TIMED_ROWS]
     states_ND = part_MD[:4]
 
     def seconds(transposed: bool) -> float:

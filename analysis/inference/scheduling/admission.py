@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 # Where the model has rested for so long, a request is admitted whatever others hold: they may wait
 # for it themselves.
-_STALLED_SECONDS = 10.0
-_LOOK_SECONDS = 0.2
+STALLED_SECONDS = 10.0
+LOOK_SECONDS = 0.2
 
 
 class Admission:
@@ -70,7 +70,7 @@ class Admission:
         """Enters if it is this one's turn, by the end of a short wait."""
         with self._changed:
             if not self._changed.wait_for(
-                lambda: self._waiting[0] is ticket and self._fits(needed), _LOOK_SECONDS
+                lambda: self._waiting[0] is ticket and self._fits(needed), LOOK_SECONDS
             ):
                 return False
             self._held += needed
@@ -79,7 +79,7 @@ class Admission:
 
     def _fits(self, needed: int) -> bool:
         since_entry = time.monotonic() - self._last_entry
-        stalled = min(since_entry, self._rested()) > _STALLED_SECONDS
+        stalled = min(since_entry, self._rested()) > STALLED_SECONDS
         return self._held == 0 or self._held + needed <= self.most_bytes or stalled
 
 
@@ -126,7 +126,7 @@ class Places:
         """Takes a place if it is this one's turn, by the end of a short wait."""
         with self._changed:
             if not self._changed.wait_for(
-                lambda: self._free > 0 and self._waiting[0] is ticket, _LOOK_SECONDS
+                lambda: self._free > 0 and self._waiting[0] is ticket, LOOK_SECONDS
             ):
                 return False
             self._waiting.popleft()

@@ -8,7 +8,7 @@ from transformers import Cache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 # Room for so many more tokens is made at a time.
-_ROOM = 64
+ROOM = 64
 
 
 def can_be_shared(cache: Cache) -> bool:
@@ -27,9 +27,9 @@ def row_bytes(cache: Cache, tokens: int) -> int:
     for layer in cache.layers:
         held = [value for value in vars(layer).values() if isinstance(value, Tensor)]
         if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
-            held = [layer.keys, layer.values] * (tokens + _ROOM)
+            held = [layer.keys, layer.values] * (tokens + ROOM)
             if isinstance(layer, DynamicSlidingWindowLayer):
-                held = held[: 2 * (layer.sliding_window + _ROOM)]
+                held = held[: 2 * (layer.sliding_window + ROOM)]
         total += sum(value.nbytes for value in held)
     return total
 
@@ -112,6 +112,6 @@ class _LayerCache:
 
 def _with_room(states_RHTD: Tensor) -> Tensor:
     rows, heads, tokens, width = states_RHTD.shape
-    roomy_RHCD = states_RHTD.new_empty(rows, heads, tokens + _ROOM, width)
+    roomy_RHCD = states_RHTD.new_empty(rows, heads, tokens + ROOM, width)
     roomy_RHCD[:, :, :tokens] = states_RHTD
     return roomy_RHCD

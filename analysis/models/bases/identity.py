@@ -20,7 +20,7 @@ _FILES = (
     "tekken.json", "*.model", "*.jinja", "chat_template.json",
 )  # fmt: skip
 # The digest of a smaller file takes less than a tenth of a second.
-_LARGE = 64 * 2**20
+LARGE_BYTES = 64 * 2**20
 
 
 def base_digest(base: Base) -> str:
@@ -57,7 +57,7 @@ def kept_digest(path: Path) -> str:
         OSError: The file cannot be read.
     """
     state = path.stat()
-    if state.st_size < _LARGE:
+    if state.st_size < LARGE_BYTES:
         return file_digest(path)
     from analysis.models.bases.bundled_base import home  # its imports take a while
 

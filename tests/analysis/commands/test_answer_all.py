@@ -85,7 +85,7 @@ def test_groups_change_no_answer(
 ) -> None:
     names = "base,static,sum,qa-flora,adapter:math"
     together = result(manifest, capsys, names)["answers"]
-    monkeypatch.setattr(answer, "_TOGETHER", 2)
+    monkeypatch.setattr(answer, "TOGETHER", 2)
     code, out, err = run(manifest, capsys, names, "--json")
     groups = [line for line in err.splitlines() if line.startswith("answering")]
     assert code == 0

@@ -249,7 +249,7 @@ def test_a_family_whose_cache_changes_it_is_refused_at_load() -> None:
 def test_the_check_at_load_shortens_the_head_and_gives_it_back(
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(self_check, "_LOGITS", 7)
+    monkeypatch.setattr(self_check, "COMPARED_LOGITS", 7)
     base = families.model(family, torch.float32)
     head: Any = base.get_output_embeddings()
     weight_VD, widths = head.weight, []

@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose every file counts as large, and a cache folder of its own."""
-    monkeypatch.setattr(identity, "_LARGE", 0)
+    monkeypatch.setattr(identity, "LARGE_BYTES", 0)
     monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
     place = tmp_path / "base"
     place.mkdir()

@@ -46,7 +46,7 @@ class Relaid(nn.Linear):
 def test_a_weight_in_another_order_is_read_by_its_outputs(
     bias: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.models.factors._ROWS", 3)
+    monkeypatch.setattr("analysis.models.factors.READ_ROWS", 3)
     weight_OI = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     linear = Relaid(weight_OI, bias)
     linear.register_forward_hook(lambda *given: given[2] + 1)  # as a pass with adapters does

@@ -62,7 +62,7 @@ def test_a_server_that_is_no_page_is_told(
 
 
 def test_sweeping_goes_on_after_a_sweep_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.0)
 
     async def sweeps() -> None:
         served, twice, count = connections.Connections(None), asyncio.Event(), 0  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_a_program_that_vanishes_while_it_waits_for_memory_leaves_the_queue_at_o
 ) -> None:
     page, engine, queue = RemotePage(bare.address), bare.engine, bare.demo._queue
     room = engine._runner._decoding.admission
-    monkeypatch.setattr(admission, "_STALLED_SECONDS", math.inf)
+    monkeypatch.setattr(admission, "STALLED_SECONDS", math.inf)
     room.enter(room.most_bytes, lambda: None)
     try:
         asked = {"query": "Who waits?", "methods": ["static"]}

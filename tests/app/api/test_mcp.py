@@ -68,7 +68,7 @@ def test_calls_do_not_end_each_other_and_one_that_nobody_waits_for_ends_at_once(
     mcp: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, connections = mcp.engine.runner.decoding.admission, mcp.served.state.connections
-    monkeypatch.setattr(admission, "_STALLED_SECONDS", math.inf)
+    monkeypatch.setattr(admission, "STALLED_SECONDS", math.inf)
     room.enter(room.most_bytes, lambda: None)
     try:
         calls = [called(mcp, f"Who calls as number {number}?") for number in range(3)]

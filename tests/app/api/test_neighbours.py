@@ -66,7 +66,7 @@ class Pace:
 
         monkeypatch.setattr(engine, "answer", paced)
         # Every step reaches its reader.
-        monkeypatch.setattr(endpoints, "_TICK", 0.0)
+        monkeypatch.setattr(endpoints, "TICK_SECONDS", 0.0)
 
     def go_on(self, *queries: str) -> None:
         """Lets answers make three steps more, and waits until they have."""

@@ -14,7 +14,7 @@ from app.state.session import Session, Stopped
 def test_work_without_news_gives_signs_so_that_a_closed_page_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(requests, "_SIGN_SECONDS", 0.0)
+    monkeypatch.setattr(requests, "SIGN_SECONDS", 0.0)
     session, goes_on, ended = Session(), threading.Event(), threading.Event()
 
     def work(progress: object) -> None:

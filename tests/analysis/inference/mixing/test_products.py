@@ -32,7 +32,7 @@ def test_few_states_are_transposed_where_that_was_clearly_faster(
 
     monkeypatch.setattr(analysis.inference.mixing.products, "perf_counter", lambda: clock)
     monkeypatch.setattr(analysis.inference.mixing.products, "product", timed)
-    monkeypatch.setattr(analysis.inference.mixing.products, "_TIMED_ROWS", len(WEIGHT_MD))
+    monkeypatch.setattr(analysis.inference.mixing.products, "TIMED_ROWS", len(WEIGHT_MD))
     assert transposed_is_faster(WEIGHT_MD) is faster
     # What is in the cache anyway is not worth the time.
     assert not transposed_is_faster(WEIGHT_MD[:-1])

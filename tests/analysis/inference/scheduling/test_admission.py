@@ -24,7 +24,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=time.perf_counter)
     for module in (admission, scheduler):
         monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(admission, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(admission, "LOOK_SECONDS", 0.001)
     return now
 
 

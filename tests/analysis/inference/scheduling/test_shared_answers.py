@@ -65,7 +65,7 @@ SIGNS = Signs()
 def little_room() -> Iterator[None]:
     """Room for so few tokens that every answer makes room several times."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_cache, "_ROOM", 2)
+        patch.setattr(rows_cache, "ROOM", 2)
         yield
 
 
