@@ -37,7 +37,7 @@ def test_fifty_visitors_get_their_solo_answers_through_the_page(
     assert (result["visitors"], result["answers"], result["errors"]) == (VISITORS, 1, 0)
     assert result["cross_talk"] == 0 and result["peak_memory_mb"] is None
     assert 0 < result["first_token_seconds"]["last"] <= result["total_seconds"]["last"]
-    assert bare.engine._runner._decoding.admission.held_bytes == 0
+    assert bare.engine.runner.decoding.admission.held_bytes == 0
     assert main([*arguments, "--new-tokens", "1000000"]) == 2
     assert "1000000" in capsys.readouterr().err
 
@@ -99,13 +99,13 @@ def test_connections_that_vanish_leave_nothing_behind(
             "running": queue.get_active_worker_count(),
             "messages": len(queue.pending_messages_per_session),
             "names of events": len(queue.pending_event_ids_session),
-            "streams": len(engine._runner.scheduler._open()),
-            "bytes of answers": engine._runner._decoding.admission.held_bytes,
-            "bytes kept": engine._kept._bytes,
+            "streams": engine.runner.scheduler.streams,
+            "bytes of answers": engine.runner.decoding.admission.held_bytes,
+            "bytes kept": engine.kept.bytes,
             "threads": sum(one.name.startswith("request") for one in threading.enumerate()),
         }
 
-    nothing = dict.fromkeys(held(), 0) | {"bytes kept": engine._kept._bytes}
+    nothing = dict.fromkeys(held(), 0) | {"bytes kept": engine.kept.bytes}
     stays = page._answers(asked)
     next(stays)
     gone = asked | {"query": "Who goes?"}
@@ -131,17 +131,17 @@ def test_a_program_that_vanishes_while_it_waits_for_memory_leaves_the_queue_at_o
     bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, engine, queue = RemotePage(bare.address), bare.engine, bare.demo._queue
-    room = engine._runner._decoding.admission
+    room = engine.runner.decoding.admission
     monkeypatch.setattr(admission, "STALLED_SECONDS", math.inf)
     room.enter(room.most_bytes, lambda: None)
     try:
         asked = {"query": "Who waits?", "methods": ["static"]}
         with page._asked("POST", page._path, json.dumps(asked)) as response:
             event = json.load(response)["event_id"]
-        await_(lambda: room._waiting)
+        await_(lambda: room.waiting)
         page._asked("GET", f"{page._path}/{event}").close()
         monkeypatch.setattr(connections, "LISTEN_SECONDS", 0.0)
-        await_(lambda: not room._waiting and not queue.get_active_worker_count())
+        await_(lambda: not room.waiting and not queue.get_active_worker_count())
         assert room.held_bytes == room.most_bytes
     finally:
         room.leave(room.most_bytes)
