@@ -21,7 +21,9 @@ from analysis.models.peft_files.folder import config_of, tensors_of
 OWN = ".own-"
 """What stands in a collection's name before the digest of a base and adapters of one's own."""
 _DIGEST = re.compile(re.escape(OWN) + r"[0-9a-f]{8}$")
-_CHOSEN = re.compile(r" — \d+ adapters? of your choice$")
+_CHOSEN = " — "
+_MOST_NAMED = 8
+"""The most adapters that a title names."""
 
 _LANGUAGES = {
     "arabic": "ar", "chinese": "zh", "czech": "cs", "dutch": "nl", "english": "en", "french": "fr",
@@ -89,10 +91,11 @@ def of_choice(collection: Collection) -> Collection:
     Links and files hold the name, so that numbers of other adapters are never taken for those of
     the manifest. The same base and adapters have the same name, however they were chosen.
     """
-    count = len(collection.adapters)
-    noun = "adapter" if count == 1 else "adapters"
-    title = f"{_CHOSEN.sub('', collection.title)} — {count} {noun} of your choice"
-    return replace(collection, name=_name_of(collection), title=title)
+    title, names = collection.title, collection.names
+    if _DIGEST.search(collection.name):  # the title of an earlier choice
+        title = title.rpartition(_CHOSEN)[0] or title
+    chosen = ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} adapters"
+    return replace(collection, name=_name_of(collection), title=f"{title}{_CHOSEN}{chosen}")
 
 
 def _name_of(collection: Collection) -> str:

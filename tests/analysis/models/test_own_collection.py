@@ -125,7 +125,7 @@ def test_a_collection_with_other_adapters_has_a_name_and_a_title_of_its_own(
     assert (plain.name, plain.title) == ("tiny", "A tiny random model")
     one = collection_of(Named(manifest, adapters=(f"mine={own / 'math'}",)))
     assert re.fullmatch(r"tiny\.own-[0-9a-f]{8}", one.name)
-    assert one.title == "A tiny random model — 3 adapters of your choice"
+    assert one.title == "A tiny random model — spanish, math, mine"
     # Known by content: the same files elsewhere are the same, other files of this name are not.
     elsewhere = shutil.copytree(own / "math", tmp_path / "elsewhere")
     assert collection_of(Named(manifest, adapters=(f"mine={elsewhere}",))).name == one.name
@@ -137,7 +137,9 @@ def test_a_collection_with_other_adapters_has_a_name_and_a_title_of_its_own(
     assert (again.name, again.title) == (one.name, one.title)
     more = collection_of(Named(str(tmp_path / "own.toml"), adapters=(str(elsewhere),)))
     assert re.fullmatch(r"tiny\.own-[0-9a-f]{8}", more.name) and more.name != one.name
-    assert more.title == "A tiny random model — 4 adapters of your choice"
+    assert more.title == "A tiny random model — spanish, math, mine, elsewhere"
+    named = [adapter_entry(f"a{number}={elsewhere}") for number in range(7)]
+    assert of_choice(with_entries(plain, named)).title == "A tiny random model — 9 adapters"
     # The way to it does not matter: a base of one's own, or a manifest and one adapter more.
     whole, part = (
         collection_of(Named(base=str(tiny_folder / "base"), adapters=tuple(map(str, given))))

@@ -99,7 +99,7 @@ def test_an_adapter_is_looked_into_and_added(make: Any, tmp_path: Path) -> None:
     added = service.add(f" {folder} ", "sums")
     (opened,) = pages.opened
     assert opened.names == ("math", "code", "sums") and added.open == "/collections/1/"
-    assert opened.title.endswith("3 adapters of your choice")
+    assert opened.title.endswith(" — math, code, sums")
     assert re.fullmatch(r"tiny\.own-[0-9a-f]{8}", opened.name)
     configured(peft_type="IA3")(folder)
     refused = service.add(str(folder), "")
