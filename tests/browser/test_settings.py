@@ -86,3 +86,12 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
     assert site.calls == []
     page.wait_for_function("location.search.includes('at=mean')")
     assert "layers=1" in page.url
+    # Another signal, over each adapter's usual one, is read anew and needs neither lens nor metric.
+    page.locator("#relative").get_by_label("Relative to each adapter's usual").check()
+    _choose(page, "#signal", "Size of the change")
+    note = page.locator("#grid .note")
+    expect(note).to_contain_text("size of the change over each adapter's usual")
+    expect(note).to_contain_text("mean over the tokens of the query")
+    expect(page.locator("#lens input").first).to_be_disabled()
+    page.wait_for_function("location.search.includes('signal=change')")
+    assert "relative=" in page.url
