@@ -6,6 +6,8 @@ probable tokens alone.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -24,40 +26,49 @@ LAYERS = 9
 
 
 def preview(
-    hidden_RLD: Tensor, head: Head, lens: BoundLens, metric: Metric, position: str
-) -> Divergence:
+    hidden_RLPD: Tensor, head: Head, lens: BoundLens, metric: Metric, positions: Sequence[str]
+) -> dict[str, Divergence]:
     """The estimated divergence of every adapter, in some layers.
 
     Args:
-        hidden_RLD: Hidden states at one token, the base's row first, `[1 + adapters, layers,
-            width]`.
+        hidden_RLPD: Hidden states at some tokens, the base's row first, `[1 + adapters, layers,
+            tokens, width]`.
         head: The model's head.
         lens: The lens.
         metric: Compares two distributions.
-        position: The kept position of the token.
+        positions: The kept position of each token.
+
+    Returns:
+        The divergence at each position, by its name.
     """
-    if hidden_RLD.dtype != torch.float64:
-        hidden_RLD = hidden_RLD.float()
-    hidden_RLD = hidden_RLD.to(head.weight_VD.device)
-    rows, count, _ = hidden_RLD.shape
+    if hidden_RLPD.dtype != torch.float64:
+        hidden_RLPD = hidden_RLPD.float()
+    hidden_RLPD = hidden_RLPD.to(head.weight_VD.device)
+    rows, count = hidden_RLPD.shape[:2]
     layers = range(0, count, max(1, count // LAYERS))
-    values_LK = torch.zeros(len(layers), rows - 1, dtype=torch.float64)
-    peak_L = torch.zeros(len(layers), dtype=torch.float64)
+    values_PLK = torch.zeros(len(positions), len(layers), rows - 1, dtype=torch.float64)
+    peak_PL = torch.zeros(len(positions), len(layers), dtype=torch.float64)
     with torch.inference_mode():
-        states_LRD = torch.stack(
-            [lens.before_head(hidden_RLD[:, layer], head, layer) for layer in layers]
-        )
-        base_LV = head.logits(states_LRD[:, 0])
-        for place, states_RD in enumerate(states_LRD):
+        cells = list(itertools.product(range(len(positions)), range(len(layers))))
+        states = [
+            lens.before_head(hidden_RLPD[:, layers[at], place], head, layers[at])
+            for place, at in cells
+        ]
+        # The head costs about as much for all these states as for one.
+        base_NV = head.logits(torch.stack([states_RD[0] for states_RD in states]))
+        for (place, at), states_RD, base_V in zip(cells, states, base_NV, strict=True):
             # Without a shift, only bias and cap of the base are left to apply.
-            whole_V, _ = head.finish(base_LV[place], base_LV.new_zeros(0, base_LV.shape[1]))
-            peak_L[place] = peak(whole_V)
+            whole_V, _ = head.finish(base_V, base_V.new_zeros(0, len(base_V)))
+            peak_PL[place, at] = peak(whole_V)
             few = whole_V.topk(min(TOP, len(whole_V))).indices
             part = _part_of(head, few)
             shift_KN = part.logits(states_RD[1:] - states_RD[:1])
-            base_N, shift_KN = part.finish(base_LV[place, few], shift_KN)
-            values_LK[place] = measure_pairs([metric], base_N, shift_KN)[0].cpu()
-    return Divergence(values_LK, peak_L, lens.name, position, metric.name)
+            base_N, shift_KN = part.finish(base_V[few], shift_KN)
+            values_PLK[place, at] = measure_pairs([metric], base_N, shift_KN)[0].cpu()
+    return {
+        position: Divergence(values_LK, peak_L, lens.name, position, metric.name)
+        for position, values_LK, peak_L in zip(positions, values_PLK, peak_PL, strict=True)
+    }
 
 
 def _part_of(head: Head, tokens_N: Tensor) -> Head:

@@ -68,11 +68,8 @@ class SignalReader(BaselineTracer):
                 prompt.ids, adapters, [places[position] for position in kept]
             )
 
-            def read(position: str, progress: Progress | None) -> Divergence:
-                states_RLD = states_RLPD[:, :, kept.index(position)]
-                return preview(states_RLD, self._head, self._lens(settings.lens), metric, position)
-
-            return at_position(settings.position, read)
+            found = preview(states_RLPD, self._head, self._lens(settings.lens), metric, kept)
+            return at_position(settings.position, lambda position, _: found[position])
 
     def module_mean(
         self,
