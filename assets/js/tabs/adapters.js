@@ -38,6 +38,13 @@ FusionLens.define("adapters", (root, trigger) => {
     }
     return article;
   };
+  // The question goes along, and is asked anew with the adapters of the other page.
+  const withQuestion = (address) => {
+    const here = new URLSearchParams(location.search);
+    const there = new URL(address, location.origin);
+    for (const key of ["q", "__theme", "language"]) if (here.has(key)) there.searchParams.set(key, here.get(key));
+    return there;
+  };
   let drawn = "";
   return {
     update(value) {
@@ -49,7 +56,7 @@ FusionLens.define("adapters", (root, trigger) => {
       const next = JSON.stringify([value.cards, FusionLens.speech.now]);
       if (next !== drawn) cards.replaceChildren(...value.cards.map(card));
       drawn = next;
-      if (value.open) location.assign(new URL(value.open, location.origin));
+      if (value.open) location.assign(withQuestion(value.open));
     },
   };
 });

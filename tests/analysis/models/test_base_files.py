@@ -163,9 +163,18 @@ def test_files_that_cannot_be_read_are_named(whole: Path, tmp_path: Path) -> Non
         load_base(Base("folder", str(folder)))
 
 
-def test_packed_weights_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packed_weights_need_their_package(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     packed = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     monkeypatch.setattr(base_files, "find_spec", lambda name: None)
+    folder = Path(shutil.copytree(whole, tmp_path / "base"))
+    config(quantization_config=packed)(folder)
+    with pytest.raises(
+        InputError, match=r"pip install bitsandbytes`, or give.*full precision"
+    ) as no:
+        load_base(Base("folder", str(folder)))
+    assert "\n" not in str(no.value)
     for quantization in (packed, {"load_in_8bit": True}):
         with pytest.raises(InputError, match=r"not installed: run `pip install bitsandbytes`"):
             check_quantization(quantization)
