@@ -22,7 +22,7 @@ from analysis.inference.head import Head
 from analysis.inference.mixing.policies import Policy
 from analysis.inference.mixing.policy_weights import PolicyWeights, WeightRecorder, recorder_of
 from analysis.inference.scheduling.rows_cache import RowsCache
-from analysis.inference.scheduling.scheduler import result_of
+from analysis.inference.scheduling.stream import result_of
 
 
 class Decoding(Iterator[Step]):

@@ -23,16 +23,15 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from analysis.common import background
+from analysis.inference.scheduling.stream import Asked, Given, Stream, Together, result_of
 
 T = TypeVar("T")
-Asked = TypeVar("Asked")
-Given = TypeVar("Given")
 
 # A step waits this part of the last step's time, or so many seconds, for streams whose readers are
 # still busy with the step before.
@@ -41,28 +40,6 @@ _PATIENCE, _LEAST_PATIENCE = 0.1, 0.005
 _LATER_SECONDS = 60.0
 # After so many seconds without work the thread ends; the next work starts a new one.
 _IDLE_SECONDS = 1.0
-
-
-class Stream(Generic[Asked, Given]):
-    """A request that takes part in one step after the other; from `Scheduler.stream`."""
-
-    def __init__(self, scheduler: Scheduler, together: Together[Asked, Given]) -> None:
-        self._scheduler = scheduler
-        self.together = together
-        self.asked: tuple[Asked, Future[Given]] | None = None
-        self.awaited = False
-
-    def ask(self, asked: Asked) -> Future[Given]:
-        """Asks for a step; its result comes once the step has run."""
-        return self._scheduler.ask(self, asked)
-
-    def close(self) -> None:
-        """Ends the stream: no step waits for it any more."""
-        self._scheduler.leave(self)
-
-
-Together = Callable[[Sequence[Asked]], Sequence[Given | Exception]]
-"""Advances some streams together; gives each its result, or the error that is its alone."""
 
 
 class Scheduler:
@@ -282,17 +259,6 @@ class Scheduler:
         self._streams.clear()
         for future in waiting:
             future.cancel()
-
-
-def result_of(future: Future[T]) -> T:
-    """Waits for a result; work that has not begun when the waiting is broken off never begins."""
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
-    finally:
-        del future  # its error knows this frame
 
 
 _instances: weakref.WeakSet[Scheduler] = weakref.WeakSet()

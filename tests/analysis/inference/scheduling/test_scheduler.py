@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.inference.scheduling.scheduler import Scheduler, Stream, result_of
+from analysis.inference.scheduling.scheduler import Scheduler
+from analysis.inference.scheduling.stream import Stream, result_of
 
 
 @pytest.fixture
