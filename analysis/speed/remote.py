@@ -26,6 +26,10 @@ class RemotePage:
     Args:
         url: Its address, such as `http://127.0.0.1:7860`.
 
+    Attributes:
+        url: Its address.
+        path: The path of its endpoint `answer`.
+
     Raises:
         InputError: It is no address of a page.
     """
@@ -40,7 +44,7 @@ class RemotePage:
             raise InputError(f"{url!r} is no address of a page: give one such as http://HOST:7860.")
         self.url = url
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
-        self._path = f"{parts.path.rstrip('/')}/gradio_api/call/v2/answer"
+        self.path = f"{parts.path.rstrip('/')}/gradio_api/call/v2/answer"
 
     def visit(self, query: str, methods: Sequence[str], new_tokens: int) -> Visit:
         """Asks for answers, and reads them as they grow.
@@ -54,7 +58,7 @@ class RemotePage:
         answers: dict[str, list[tuple[int, float]]] = {}
         asked = {"query": query, "methods": list(methods), "new_tokens": new_tokens, "tokens": True}
         try:
-            for answers in self._answers(asked):
+            for answers in self.answers(asked):
                 if math.isnan(first) and any(answers.values()):
                     first = time.perf_counter() - began
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -67,7 +71,7 @@ class RemotePage:
             probabilities=tuple(tuple(p for _, p in own) for own in told),
         )
 
-    def _answers(self, asked: dict[str, Any]) -> Iterator[dict[str, list[tuple[int, float]]]]:
+    def answers(self, asked: dict[str, Any]) -> Iterator[dict[str, list[tuple[int, float]]]]:
         """The tokens so far of each answer, again and again.
 
         Raises:
@@ -75,12 +79,12 @@ class RemotePage:
             ValueError: It refuses; the message is the page's.
         """
         body = json.dumps(asked)
-        with self._asked("POST", self._path, body) as response:
+        with self.request("POST", self.path, body) as response:
             told = json.load(response)
         event_id = told.get("event_id") if isinstance(told, dict) else None
         if not isinstance(event_id, str):
             raise ValueError(f"{self.url} takes no request as a page does")
-        with self._asked("GET", f"{self._path}/{event_id}") as response:
+        with self.request("GET", f"{self.path}/{event_id}") as response:
             kind = ""
             for line in response:
                 name, _, value = line.decode().rstrip("\r\n").partition(": ")
@@ -97,7 +101,7 @@ class RemotePage:
                     raise ValueError(told.get("error") if isinstance(told, dict) else told)
         raise ConnectionError("the answers broke off")
 
-    def _asked(self, method: str, path: str, body: str | None = None) -> http.client.HTTPResponse:
+    def request(self, method: str, path: str, body: str | None = None) -> http.client.HTTPResponse:
         """The response to a request; closing it closes its connection."""
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=_SILENCE_SECONDS)

@@ -80,23 +80,23 @@ def read_until(server: subprocess.Popen[str], text: str) -> None:
 
 def traced(page: RemotePage, query: str) -> str:
     """Asks for a trace; gives the address of its result."""
-    path = page._path.replace("answer", "trace")
-    with page._asked("POST", path, json.dumps({"query": query})) as response:
+    path = page.path.replace("answer", "trace")
+    with page.request("POST", path, json.dumps({"query": query})) as response:
         return f"{path}/{json.load(response)['event_id']}"
 
 
 def test_the_next_server_answers_what_the_killed_one_could_not(start: Any) -> None:
     server, page = start("stop")
-    assert len(next(page._answers(ASKED))["static"]) < ASKED["new_tokens"]
+    assert len(next(page.answers(ASKED))["static"]) < ASKED["new_tokens"]
     longer = "Who is asked while a trace of all layers runs, and for how long? " * 2
     traced(page, longer)
     read_until(server, "in a trace")
     server.send_signal(signal.SIGKILL)
     assert server.wait(60) == -signal.SIGKILL
     server, page = start()
-    (*_, whole) = page._answers(ASKED)
+    (*_, whole) = page.answers(ASKED)
     assert len(whole["static"]) == ASKED["new_tokens"]
-    with page._asked("GET", traced(page, longer)) as response:
+    with page.request("GET", traced(page, longer)) as response:
         said = response.read().decode()
     assert "event: complete" in said and "divergence" in said
     server.terminate()

@@ -50,7 +50,7 @@ def fit_context(engine: Any) -> FitContext:
 
 
 def with_files(engine: Any, folder: Path) -> Any:
-    loaded = list(engine.facts._adapters.values())
+    loaded = list(engine.loaded)
     engine.facts = AdapterFacts(loaded, FittedFiles(folder, BASE))
     return engine
 

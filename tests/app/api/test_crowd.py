@@ -57,7 +57,7 @@ def test_a_server_that_is_no_page_is_told(
 ) -> None:
     said = {"POST": json.dumps(told), "GET": events}
     page = RemotePage("http://127.0.0.1:1")
-    monkeypatch.setattr(page, "_asked", lambda method, *_: io.BytesIO(said[method].encode()))
+    monkeypatch.setattr(page, "request", lambda method, *_: io.BytesIO(said[method].encode()))
     assert page.visit("Who?", ["base"], 1).error.startswith("ValueError")
 
 
@@ -88,7 +88,7 @@ def test_connections_that_vanish_leave_nothing_behind(
 ) -> None:
     page, engine, queue = RemotePage(bare.address), bare.engine, bare.demo._queue
     asked = {"query": "Who stays?", "methods": ["static"], "new_tokens": 100, "tokens": True}
-    (*_, alone) = page._answers(asked)
+    (*_, alone) = page.answers(asked)
     served = bare.served.state.connections
 
     def held() -> dict[str, int]:
@@ -106,18 +106,18 @@ def test_connections_that_vanish_leave_nothing_behind(
         }
 
     nothing = dict.fromkeys(held(), 0) | {"bytes kept": engine.kept.bytes}
-    stays = page._answers(asked)
+    stays = page.answers(asked)
     next(stays)
     gone = asked | {"query": "Who goes?"}
     for place in range(VANISHING):
         if place % 4 == 0:  # a page whose tab is closed
-            page._asked("GET", f"/gradio_api/heartbeat/gone{place}").close()
+            page.request("GET", f"/gradio_api/heartbeat/gone{place}").close()
             continue
         garbage = {"seed": [[math.nan]]} if place % 4 == 1 else {}
-        with page._asked("POST", page._path, json.dumps(gone | garbage)) as response:
+        with page.request("POST", page.path, json.dumps(gone | garbage)) as response:
             event = json.load(response)["event_id"]
         if place % 4 == 2:  # the others never listen
-            page._asked("GET", f"{page._path}/{event}").close()
+            page.request("GET", f"{page.path}/{event}").close()
     (*_, last) = stays
     # The batch is of another size, so float32 rounds the probabilities otherwise.
     assert [token for token, _ in last["static"]] == [token for token, _ in alone["static"]]
@@ -136,10 +136,10 @@ def test_a_program_that_vanishes_while_it_waits_for_memory_leaves_the_queue_at_o
     room.enter(room.most_bytes, lambda: None)
     try:
         asked = {"query": "Who waits?", "methods": ["static"]}
-        with page._asked("POST", page._path, json.dumps(asked)) as response:
+        with page.request("POST", page.path, json.dumps(asked)) as response:
             event = json.load(response)["event_id"]
         await_(lambda: room.waiting)
-        page._asked("GET", f"{page._path}/{event}").close()
+        page.request("GET", f"{page.path}/{event}").close()
         monkeypatch.setattr(connections, "LISTEN_SECONDS", 0.0)
         await_(lambda: not room.waiting and not queue.get_active_worker_count())
         assert room.held_bytes == room.most_bytes
@@ -177,10 +177,10 @@ def test_a_body_that_is_far_too_large_is_refused_before_it_is_read(
     page = RemotePage(bare.address)
     monkeypatch.setattr(body_limit, "MOST_BYTES", 1000)
     with pytest.raises(ValueError, match=r"413 .*larger than"):
-        page._asked("POST", page._path, "x" * 1001)
+        page.request("POST", page.path, "x" * 1001)
     with pytest.raises((ValueError, OSError)):
         # In chunks, whose number nobody knows.
-        page._asked("POST", page._path, iter([b"x" * 600] * 3))  # type: ignore[arg-type]
+        page.request("POST", page.path, iter([b"x" * 600] * 3))  # type: ignore[arg-type]
     assert not page.visit("Who asks?", ["base"], 1).error
 
 

@@ -86,7 +86,7 @@ class Pace:
 
 
 def closes(page: RemotePage, query: str, go_on: Act, end: Act) -> None:
-    stream = page._answers(ASKED | {"query": query})
+    stream = page.answers(ASKED | {"query": query})
     next(stream)
     go_on()
     stream.close()
@@ -122,7 +122,7 @@ def stops(page: RemotePage, query: str, go_on: Act, end: Act) -> None:
 
 
 def sends_garbage(page: RemotePage, query: str, go_on: Act, end: Act) -> None:
-    stream = page._answers(ASKED | {"query": query})
+    stream = page.answers(ASKED | {"query": query})
     next(stream)
     go_on()
     garbage = [
@@ -132,9 +132,9 @@ def sends_garbage(page: RemotePage, query: str, go_on: Act, end: Act) -> None:
         "\x00",
     ]
     for body in garbage:
-        with suppress(ValueError, OSError), page._asked("POST", page._path, body) as response:
+        with suppress(ValueError, OSError), page.request("POST", page.path, body) as response:
             event = json.load(response)["event_id"]
-            with page._asked("GET", f"{page._path}/{event}") as answers:
+            with page.request("GET", f"{page.path}/{event}") as answers:
                 assert b"error" in answers.read()
     go_on()
     stream.close()
@@ -146,11 +146,11 @@ def test_a_neighbour_changes_no_token(
 ) -> None:
     page, running = RemotePage(bare.address), bare.engine.runner.running
     stays, goes = f"Who stays while one {misbehaves.__name__}?", f"Who {misbehaves.__name__}?"
-    (*_, alone) = page._answers(ASKED | {"query": stays})
+    (*_, alone) = page.answers(ASKED | {"query": stays})
     pace, found = Pace(bare.engine, (stays, goes), monkeypatch), list[dict[str, Any]]()
 
     def read() -> None:
-        found.extend(page._answers(ASKED | {"query": stays}))
+        found.extend(page.answers(ASKED | {"query": stays}))
 
     def both_go_on() -> None:
         assert len(running) == 2 * len(ASKED["methods"]), "both are in the middle of answers"
