@@ -39,7 +39,7 @@ def join_results(
     """Joins the results in the folders of finished benchmarks.
 
     Benchmarks that fused the same adapters with the same settings become one, whose methods are
-    compared anew.
+    compared anew. The order of the first one's tasks becomes that of all.
 
     Args:
         folders: The folders.
@@ -48,7 +48,8 @@ def join_results(
     Raises:
         InputError: A folder has no result, or the benchmarks do not belong together.
     """
-    runs = tuple(_finished(folder) for folder in folders)
+    first, *rest = (_finished(folder) for folder in folders)
+    runs = (first, *(_in_order_of(first, run) for run in rest))
     for folder, run in zip(folders[1:], runs[1:], strict=True):
         for name in ("tasks", "prompt_form", "stop", "new_tokens", "provenance"):
             if getattr(run.settings, name) != getattr(runs[0].settings, name):
@@ -139,6 +140,19 @@ def _finished(folder: Path) -> BenchmarkResult:
         return from_json(BenchmarkResult, content)
     except (TypeError, KeyError) as error:
         raise InputError(f"{path} is damaged ({error}): make the result again.") from error
+
+
+def _in_order_of(first: BenchmarkResult, run: BenchmarkResult) -> BenchmarkResult:
+    """A benchmark with its tasks in the order in which another has them."""
+    places = {file.name: place for place, file in enumerate(first.settings.tasks)}
+
+    def place(name: str) -> int:
+        return places.get(name, len(places))
+
+    files = sorted(run.settings.tasks, key=lambda file: place(file.name))
+    settings = replace(run.settings, tasks=tuple(files))
+    tasks = tuple(sorted(run.tasks, key=lambda task: place(task.task)))
+    return replace(run, settings=settings, settings_digest=settings.digest, tasks=tasks)
 
 
 def _compact(run: BenchmarkResult) -> BenchmarkResult:

@@ -16,7 +16,7 @@ from analysis.__main__ import main
 from analysis.benchmark.entries import Selection, selection
 from analysis.benchmark.joined import JoinedResults, join_results, read_results, write_results
 from analysis.benchmark.merged import merged
-from analysis.benchmark.results import BenchmarkResult
+from analysis.benchmark.results import RESULT, BenchmarkResult
 from analysis.benchmark.run import BenchmarkRequest, run_benchmark
 from analysis.benchmark.tasks import read_tasks
 from analysis.common.errors import InputError
@@ -112,6 +112,22 @@ def test_benchmarks_of_other_methods_become_one_and_are_compared_anew(tmp_path: 
     assert said == [
         f"static: {count} answers differ between two of the runs; the first run's count."
     ]
+
+
+def test_the_order_of_the_task_files_does_not_matter(tmp_path: Path) -> None:
+    collection = load_collection(tiny_collection(tmp_path, ("math", "spanish", "russian", "code")))
+    tasks = read_tasks(write_tasks(tmp_path)[:2], limit=8)
+    whole = make_result(collection, tasks, selection(collection, False, None))
+    first, second = of_methods(whole, METHODS[:3]), of_methods(whole, ("static", *METHODS[3:]))
+    settings = replace(second.settings, tasks=second.settings.tasks[::-1])
+    turned = replace(
+        second, settings=settings, settings_digest=settings.digest, tasks=second.tasks[::-1]
+    )
+    folders = [tmp_path / name for name in ("first", "second", "turned")]
+    for folder, run in zip(folders, (first, second, turned), strict=True):
+        folder.mkdir()
+        (folder / RESULT).write_text(json.dumps(run.as_json()), encoding="utf-8")
+    assert join_results([folders[0], folders[2]]).runs == join_results(folders[:2]).runs
 
 
 def of_methods(whole: BenchmarkResult, methods: tuple[str, ...]) -> BenchmarkResult:
