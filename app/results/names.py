@@ -10,15 +10,16 @@ from analysis.methods import methods
 from analysis.models.collection import Collection
 from app.widgets import text
 from app.widgets.labels import labels_of
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult, TaskResult
 
 _ALONE = "adapter:"
 _REFERENCES = {
-    "oracle-pair": "Right pair, static",
-    "best-single": "Best adapter alone",
-    "copy": "Copy",
+    "oracle-pair": say("Right pair, static"),
+    "best-single": say("Best adapter alone"),
+    "copy": say("Copy of the question"),
 }
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -53,9 +54,9 @@ class Names:
     def method(self, name: str) -> str:
         """The name of a method of the benchmark."""
         if name.startswith(_ALONE):
-            return f"{self.adapter(name.removeprefix(_ALONE))} alone"
+            return say("{adapter} alone", adapter=self.adapter(name.removeprefix(_ALONE)))
         known = methods().get(name)
-        return _REFERENCES.get(name) or (known.label if known else text.plain(name))
+        return _REFERENCES.get(name) or (say(known.label) if known else text.plain(name))
 
     def task(self, task: TaskResult) -> str:
         """The name of a task: its language and domain where all its items share them."""
@@ -69,17 +70,18 @@ class Names:
         """The name of a group of tasks, such as `es: math, code`."""
         head, _, parts = group.partition(": ")
         named = ", ".join(self.tag(part) for part in parts.split(", ") if part)
-        first = "All languages" if head == "all languages" else self.tag(head)
-        return f"{first}: {named}" if named else first
+        first = say("All languages") if head == "all languages" else self.tag(head)
+        return joined(": ", (first, named)) if named else first
 
     def selection(self, run: BenchmarkResult) -> str:
         """The adapters that a benchmark fused, in words that follow `with`."""
         chosen = run.settings.selection
         if chosen.mode == "pair":
-            return "the right pair"
+            return say("the right pair")
         if chosen.mode == "all":
             count = len(chosen.adapters)
-            return f"all {_COUNTS[count] if count < len(_COUNTS) else count} adapters on"
+            named = say(_COUNTS[count]) if count < len(_COUNTS) else str(count)
+            return say("all {count} adapters on", count=named)
         return text.listed([self.adapter(name) for name in chosen.adapters])
 
 

@@ -20,12 +20,13 @@ from app.results.views.routing_table import routing_table
 from app.results.views.score_table import ScoreTable
 from app.state.link_fields import LinkFields
 from app.views.charts_panel import ChartsPanel
+from app.widgets.words.said import capital, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult
     from analysis.benchmark.tasks import Item
 
-_OTHER = "of other adapters"
+_OTHER = say("of other adapters")
 
 
 class ResultsService:
@@ -146,4 +147,4 @@ class ResultsService:
 def run_choices(service: ResultsService) -> list[tuple[str, str]]:
     """Labels and places of the benchmarks in the file."""
     labels = [service.names.selection(run) for run in service.runs]
-    return [(label[:1].upper() + label[1:], str(place)) for place, label in enumerate(labels)]
+    return [(capital(label), str(place)) for place, label in enumerate(labels)]

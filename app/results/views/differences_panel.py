@@ -11,14 +11,22 @@ from app.results.names import Names
 from app.results.views import figures
 from app.views.charts_panel import Chart, ChartsPanel, Table
 from app.widgets.forest_plots import ForestRow, forest
-from app.widgets.text import signed
+from app.widgets.text import fixed, signed
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison, Difference
     from analysis.benchmark.results import BenchmarkResult
 
 _LEVEL = 0.05
-_COLUMNS = ("Difference", "95 % interval", "Better on", "Worse on", "p, corrected", "Detectable")
+_COLUMNS = (
+    say("Difference"),
+    say("95% interval"),
+    say("Better on"),
+    say("Worse on"),
+    say("p, corrected"),
+    say("Detectable"),
+)
 
 _Line = tuple[str, bool, "Comparison"]
 """A row before a method is chosen: its label, whether it is an average, and its comparison."""
@@ -46,12 +54,22 @@ def _panel(run: BenchmarkResult, names: Names, number: str, *, loss: bool) -> Ch
         for method in sorted(methods, key=lambda name: name != first)
         if any(_of(method, line[2]) for line in lines)
     )
-    better = "left" if loss else "right"
-    sentence = (
-        f"Each point is the mean over a task's items, less that of {names.method(reference)}; "
-        f"points to the {better} of 0 are better. Lines are 95 % intervals by paired bootstrap "
-        "over clusters of items. A filled point differs from 0 also after the correction for the "
-        "number of methods. Bold rows are averages in which each task has the same weight."
+    sentence = joined(
+        " ",
+        (
+            say(
+                "Each point is the mean over a task's items, less that of {reference}.",
+                reference=names.method(reference),
+            ),
+            say("Points to the left of 0 are better.")
+            if loss
+            else say("Points to the right of 0 are better."),
+            say(
+                "Lines are 95% intervals by paired bootstrap over clusters of items. A filled "
+                "point differs from 0 also after the correction for the number of methods. Bold "
+                "rows are averages in which each task has the same weight."
+            ),
+        ),
     )
     return ChartsPanel(number, charts, (sentence,)) if charts else ChartsPanel.empty()
 
@@ -76,7 +94,7 @@ def _chart(lines: Sequence[_Line], method: str, names: Names, *, loss: bool) -> 
         for label, average, comparison in lines
         if (difference := _of(method, comparison)) is not None
     ]
-    factor, decimals, unit = (1.0, 3, "nats") if loss else (100.0, 1, "points")
+    factor, decimals, unit = (1.0, 3, say("nats")) if loss else (100.0, 1, say("points"))
     rows, cells = [], []
     for label, average, _, difference in found:
         written = _cells(difference, factor, decimals)
@@ -89,19 +107,36 @@ def _chart(lines: Sequence[_Line], method: str, names: Names, *, loss: bool) -> 
                 high=None if interval.high is None else factor * interval.high,
                 settled=is_settled(difference),
                 average=average,
-                hover=f"{label}\n{written[0]} {unit}, 95 % interval {written[1] or 'not known'}\n"
-                f"better on {written[2]} items, worse on {written[3]}\np {written[4]}",
+                hover=joined("\n", (label, *_hover(written, unit))),
             )
         )
         cells.append(written)
     reference = names.method(found[0][2].reference)
-    measure = "loss of the right answer" if loss else "right answers"
-    title = f"{names.method(method)} less {reference}: {measure}"
-    figure = forest(rows, axis="nats per token" if loss else "percentage points")
-    table = Table.of("Task", _COLUMNS, [row.label for row in rows], cells)
-    settled = sum(row.settled for row in rows)
-    label = f"{title}. {settled} of {len(rows)} differences are told from 0."
+    title = say(
+        "{method} less {reference}: {measure}",
+        method=names.method(method),
+        reference=reference,
+        measure=say("loss of the right answer") if loss else say("right answers"),
+    )
+    figure = forest(rows, axis=say("nats per token") if loss else say("percentage points"))
+    table = Table.of(say("Task"), _COLUMNS, [row.label for row in rows], cells)
+    told = say(
+        "{settled} of {count} differences are told from 0.",
+        settled=sum(row.settled for row in rows),
+        count=len(rows),
+    )
+    label = joined(". ", (title, told))
     return Chart(title, label, figure, table, method, names.method(method))
+
+
+def _hover(written: Sequence[str], unit: str) -> tuple[str, ...]:
+    value, interval, better, worse, chance, _ = written
+    return (
+        joined(" ", (value, unit)),
+        say("95% interval {interval}", interval=interval) if interval else figures.UNKNOWN_INTERVAL,
+        say("better on {better} items, worse on {worse}", better=better, worse=worse),
+        joined(" ", ("p", chance)),
+    )
 
 
 def _cells(difference: Difference, factor: float, decimals: int) -> list[str]:
@@ -113,7 +148,7 @@ def _cells(difference: Difference, factor: float, decimals: int) -> list[str]:
         str(difference.better),
         str(difference.worse),
         figures.chance(corrected),
-        figures.UNKNOWN if detectable is None else f"{factor * detectable:.{decimals}f}",
+        figures.UNKNOWN if detectable is None else fixed(factor * detectable, decimals),
     ]
 
 

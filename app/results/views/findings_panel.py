@@ -19,6 +19,7 @@ from app.results.views import figures
 from app.results.views.differences_panel import is_settled
 from app.results.views.goals_table import goals_sentence
 from app.widgets import text
+from app.widgets.words.said import capital, joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison, Difference
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 _ORACLE = "oracle-pair"
 _METHODS = "base,adapter:*,static,sum,qa-flora"
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _TASKS = COLLECTIONS.parent / "tasks"
 
 
@@ -55,7 +60,7 @@ class FindingsPanel:
     @classmethod
     def empty(cls) -> FindingsPanel:
         """The panel before the file is read."""
-        return cls("reading", "Reading the results.")
+        return cls("reading", say("Reading the results."))
 
 
 def findings_panel(file: ResultFile, collection: Collection, names: Names) -> FindingsPanel:
@@ -63,10 +68,12 @@ def findings_panel(file: ResultFile, collection: Collection, names: Names) -> Fi
     if file.results is None:
         return FindingsPanel(
             "failed" if file.problem else "missing",
-            f"The results of this collection cannot be shown. {file.problem}"
+            say("The results of this collection cannot be shown.") + f" {file.problem}"
             if file.problem
-            else "There are no results for this collection yet. These commands make them; then "
-            "load this page again.",
+            else say(
+                "There are no results for this collection yet. These commands make them; then "
+                "load this page again."
+            ),
             commands=_commands(collection),
         )
     runs = file.results.runs
@@ -82,10 +89,10 @@ def findings_panel(file: ResultFile, collection: Collection, names: Names) -> Fi
 
 def finding(runs: Sequence[BenchmarkResult], names: Names) -> str:
     """The result in one sentence, from the numbers: one clause for each benchmark."""
-    clauses = "; ".join(clause for run in runs if (clause := _clause(run, names)))
+    clauses = [clause for run in runs if (clause := _clause(run, names))]
     if not clauses:
-        return "One method alone was measured, so there is nothing to compare."
-    return f"{clauses[0].upper()}{clauses[1:]}."
+        return say("One method alone was measured, so there is nothing to compare.")
+    return joined("; ", (capital(clauses[0]), *clauses[1:])) + "."
 
 
 def _clause(run: BenchmarkResult, names: Names) -> str:
@@ -98,13 +105,19 @@ def _clause(run: BenchmarkResult, names: Names) -> str:
         method = comparison.best
     difference = next((one for one in comparison.differences if one.method == method), None)
     if difference is None:
-        return f"with {names.selection(run)}, no method is better than {names.method(method)}"
+        return say(
+            "with {selection}, no method is better than {method}",
+            selection=names.selection(run),
+            method=names.method(method),
+        )
     # With the right pair on, the oracle is static fusion itself.
     of_pair = run.settings.selection.mode == "pair"
     oracle = None if of_pair else next((c for c in comparisons if c.reference == _ORACLE), None)
-    return (
-        f"with {names.selection(run)}, {names.method(method)} gives "
-        f"{_more(difference, names.method(comparison.reference))}{_beside(oracle, method)}"
+    return say(
+        "with {selection}, {method} gives {difference}",
+        selection=names.selection(run),
+        method=names.method(method),
+        difference=_more(difference, names.method(comparison.reference)) + _beside(oracle, method),
     )
 
 
@@ -125,13 +138,13 @@ def _scope(run: BenchmarkResult, names: Names) -> tuple[str, Sequence[Comparison
 def _more(difference: Difference, reference: str) -> str:
     interval = difference.difference
     value = 100 * interval.value
-    word = "more" if value >= 0 else "fewer"
-    ends = figures.between(interval, 100, 1)
-    doubt = "" if is_settled(difference) else ", which may be chance"
-    return (
-        f"{abs(value):.1f} points {word} right answers than {reference} "
-        f"({ends or 'interval not known'}{doubt})"
-    )
+    ends = figures.between(interval, 100, 1) or figures.UNKNOWN_INTERVAL
+    if not is_settled(difference):
+        ends = say("{interval}, which may be chance", interval=ends)
+    facts = {"points": text.fixed(abs(value), 1), "reference": reference, "interval": ends}
+    if value >= 0:
+        return say("{points} points more right answers than {reference} ({interval})", **facts)
+    return say("{points} points fewer right answers than {reference} ({interval})", **facts)
 
 
 def _beside(oracle: Comparison | None, method: str) -> str:
@@ -140,7 +153,8 @@ def _beside(oracle: Comparison | None, method: str) -> str:
     )
     if found is None:
         return ""
-    return f" and {_more(found, 'the right pair fused statically')}"
+    more = _more(found, say("the right pair fused statically"))
+    return say(" and {difference}", difference=more)
 
 
 def _facts(results: JoinedResults, names: Names) -> tuple[str, ...]:
@@ -148,15 +162,22 @@ def _facts(results: JoinedResults, names: Names) -> tuple[str, ...]:
     items = sum(len(task.items) for task in run.tasks)
     computation = run.settings.provenance.computation
     facts = [
-        f"Average, {_scope(run, names)[0]}; brackets hold 95 % intervals",
-        f"{items:,} items in {len(run.tasks)} task{'' if len(run.tasks) == 1 else 's'}".replace(
-            ",", "\u202f"
-        ),
+        say("Average, {tasks}; brackets hold 95% intervals", tasks=_scope(run, names)[0]),
+        _size(items, len(run.tasks)),
         _base(run),
-        f"{computation.dtype} on {computation.device.upper()}" if computation else "",
+        say("{dtype} on {device}", dtype=computation.dtype, device=computation.device.upper())
+        if computation
+        else "",
         _day(results.date),
     ]
     return tuple(text.plain(fact) for fact in facts if fact)
+
+
+def _size(items: int, tasks: int) -> str:
+    written = f"{items:,}".replace(",", "\u202f")
+    if tasks == 1:
+        return say("{items} items in 1 task", items=written)
+    return say("{items} items in {tasks} tasks", items=written, tasks=tasks)
 
 
 def _base(run: BenchmarkResult) -> str:
@@ -169,50 +190,72 @@ def _day(iso: str) -> str:
         day = date.fromisoformat(iso)
     except ValueError:
         return ""
-    return f"{day.day} {day:%B %Y}"
+    return say(
+        "{day} {month} {year}", day=day.day, month=say(_MONTHS[day.month - 1]), year=day.year
+    )
 
 
 def _warning(differing: Sequence[str]) -> str:
     if not differing:
         return ""
-    return (
-        f"These results were made with other files of the {text.listed(differing)} than this page "
-        "has, so they do not describe its answers."
+    return say(
+        "These results were made with other files of the {parts} than this page has, so they do "
+        "not describe its answers.",
+        parts=text.listed([say(part) for part in differing]),
     )
 
 
 def _details(results: JoinedResults) -> tuple[tuple[str, str], ...]:
     settings = results.runs[0].settings
     made, weights = settings.provenance, settings.weight_settings
-    chosen = "; ".join(_chosen(run) for run in results.runs)
+    chosen = joined("; ", (_chosen(run) for run in results.runs))
     rule = (weights.lens, weights.metric, weights.position, weights.normalisation)
     longest = ", ".join(f"{kind} {most}" for kind, most in settings.new_tokens.items())
     rows = [
-        ("Fused adapters", chosen),
-        ("Methods", ", ".join(settings.methods)),
-        ("Lens, metric, position, normalisation", ", ".join(rule)),
-        ("Prompt form", text.visible(settings.prompt_form or "the tokenizer's chat template")),
-        ("Longest answers", f"{longest} tokens"),
-        ("Bootstrap", f"{settings.resamples} samples of clusters, seed {settings.seed}"),
-        ("Items of a task", "all" if settings.limit is None else f"the first {settings.limit}"),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
-        *((f"Task {task.name}", f"SHA-256 {task.sha256}") for task in settings.tasks),
-        *((f"Base {file.name}", f"SHA-256 {file.sha256}") for file in made.base_files),
-        *((f"Adapter {place}", _digests(file))
+        (say("Fused adapters"), chosen),
+        (say("Methods"), ", ".join(settings.methods)),
+        (say("Lens, metric, position, normalisation"), ", ".join(rule)),
+        (
+            say("Prompt form"),
+            text.visible(settings.prompt_form)
+            if settings.prompt_form
+            else say("the tokenizer's chat template"),
+        ),
+        (say("Longest answers"), say("{count} tokens", count=longest)),
+        (
+            say("Bootstrap"),
+            say(
+                "{count} samples of clusters, seed {seed}",
+                count=settings.resamples,
+                seed=settings.seed,
+            ),
+        ),
+        (
+            say("Items of a task"),
+            say("all")
+            if settings.limit is None
+            else say("the first {count}", count=settings.limit),
+        ),
+        (say("Versions"), ", ".join(f"{name} {one}" for name, one in made.versions.items())),
+        *((say("Task {name}", name=one.name), f"SHA-256 {one.sha256}") for one in settings.tasks),
+        *((say("Base {name}", name=one.name), f"SHA-256 {one.sha256}") for one in made.base_files),
+        *((say("Adapter {name}", name=place), _digests(file))
           for place, file in enumerate(made.adapters, start=1)),
     ]  # fmt: skip
     return tuple((text.plain(name), text.plain(value)) for name, value in rows)
 
 
 def _digests(file: AdapterFile) -> str:
-    configured = f", of its configuration {file.config_sha256}" if file.config_sha256 else ""
-    return f"SHA-256 {file.sha256}{configured}"
+    own = f"SHA-256 {file.sha256}"
+    if not file.config_sha256:
+        return own
+    return own + say(", of its configuration {digest}", digest=file.config_sha256)
 
 
 def _chosen(run: BenchmarkResult) -> str:
     selection = run.settings.selection
     if selection.mode == "pair":
-        return "each item's language adapter and task adapter"
+        return say("each item's language adapter and task adapter")
     return ", ".join(selection.adapters)
 
 

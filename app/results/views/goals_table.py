@@ -9,6 +9,7 @@ from app.results.names import Names
 from app.results.views import figures
 from app.results.views.score_table import Cell, ScoreRow, ScoreTable
 from app.widgets import text
+from app.widgets.words.said import capital, joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.goals import Judged
@@ -20,8 +21,8 @@ _WORDS = {
     "near-pair": "at most {points} points below the right pair fused statically",
     "pair-above-static": "with the right pair alone, not below static fusion",
     "loss": "loss of the right answer below the base's and each single adapter's",
-    "routing": "right pair found in at least {points} % of the items",
-    "routing-options": "right pair found in at least {points} % of the items with options",
+    "routing": "right pair found in at least {points}% of the items",
+    "routing-options": "right pair found in at least {points}% of the items with options",
 }
 """Each goal; `{points}` stands for its bound in percent."""
 
@@ -36,7 +37,7 @@ def goals_table(runs: Sequence[BenchmarkResult], names: Names, tag: str) -> Scor
     by_place = {(one.goal, one.lang): one for one in found}
     rows = [
         ScoreRow(
-            Cell(_first_up(_words(goal))),
+            Cell(capital(_words(goal))),
             tuple(_cell(by_place.get((goal, lang))) for lang in languages),
         )
         for goal in dict.fromkeys(one.goal for one in found)
@@ -44,12 +45,14 @@ def goals_table(runs: Sequence[BenchmarkResult], names: Names, tag: str) -> Scor
     if not rows:
         return ScoreTable.empty()
     return ScoreTable(
-        title="Goals, set before the benchmark of the bundled adapters",
+        title=say("Goals, set before the benchmark of the bundled adapters"),
         tag=tag,
-        sentence="For qa-FLoRA with all adapters on, where nothing else is said. Right answers are "
-        "those with a number or a function, each task of a language with the same weight. Brackets "
-        "hold 95 % intervals: a goal may be met or missed by chance.",
-        corner="Goal",
+        sentence=say(
+            "For qa-FLoRA with all adapters on, where nothing else is said. Right answers are "
+            "those with a number or a function, each task of a language with the same weight. "
+            "Brackets hold 95% intervals: a goal may be met or missed by chance."
+        ),
+        corner=say("Goal"),
         groups=(),
         columns=tuple(Cell(names.tag(lang)) for lang in languages),
         rows=tuple(rows),
@@ -65,11 +68,15 @@ def goals_sentence(runs: Sequence[BenchmarkResult], names: Names) -> str:
     for one in found:
         if not one.met:
             missed.setdefault(one.goal, []).append(names.tag(one.lang))
-    count = f"{sum(one.met for one in found)} of the {len(found)} goals set before are met"
+    said = say(
+        "{met} of the {count} goals set before are met.",
+        met=sum(one.met for one in found),
+        count=len(found),
+    )
     if not missed:
-        return f"{count}."
-    told = "; ".join(f"{_words(goal)} ({', '.join(langs)})" for goal, langs in missed.items())
-    return f"{count}. Missed: {told}."
+        return said
+    told = (_words(goal) + f" ({', '.join(langs)})" for goal, langs in missed.items())
+    return said + say(" Missed: {goals}.", goals=joined("; ", told))
 
 
 def _judged(runs: Sequence[BenchmarkResult]) -> Sequence[Judged]:
@@ -83,26 +90,25 @@ def _words(goal: str) -> str:
     from analysis.benchmark.comparisons.goals import GOALS
 
     bounds = {str(name): bound for name, bound in GOALS.items()}
-    return _WORDS[goal].format(points=f"{100 * abs(bounds[goal]):.0f}")
+    return say(_WORDS[goal], points=f"{100 * abs(bounds[goal]):.0f}")
 
 
 def _cell(one: Judged | None) -> Cell:
     if one is None:
         return Cell(figures.UNKNOWN)
-    return Cell("✓ met", _value(one)) if one.met else Cell("✗ missed", _value(one), "missed")
+    if one.met:
+        return Cell(say("✓ met"), _value(one))
+    return Cell(say("✗ missed"), _value(one), "missed")
 
 
 def _value(one: Judged) -> str:
     unit = _UNITS.get(one.goal, "points")
     if unit == "%":
-        return f"{100 * one.value:.1f} %"
+        return text.percent(one.value, 1)
     if unit == "nats":
-        return f"{text.signed(one.value)} nats"
+        return text.signed(one.value) + " nats"
+    points = text.signed(100 * one.value, 1)
     if one.low is None or one.high is None:
-        return f"{text.signed(100 * one.value, 1)}"
+        return points
     low, high = (text.fixed(100 * end, 1) for end in (one.low, one.high))
-    return f"{text.signed(100 * one.value, 1)} ({low} to {high})"
-
-
-def _first_up(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return points + " (" + say("{low} to {high}", low=low, high=high) + ")"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.results.item_choice import Compared, ItemChoice, is_right
 from app.results.names import Names
 from app.widgets import text
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.results import BenchmarkResult, ItemResult
@@ -120,12 +121,18 @@ def items_panel(
 
 def _sentence(shown: int, count: int, choice: ItemChoice) -> str:
     if not count and choice.first == choice.second:
-        return "The two methods are the same: choose another to see where they disagree."
+        return say("The two methods are the same: choose another to see where they disagree.")
     if not count:
-        return "No item fits this choice."
+        return say("No item fits this choice.")
     if shown < count:
-        return f"{count} items fit this choice; the first {shown} are listed."
-    return f"{count} item{' fits' if count == 1 else 's fit'} this choice."
+        return say(
+            "{count} items fit this choice; the first {shown} are listed.",
+            count=count,
+            shown=shown,
+        )
+    if count == 1:
+        return say("1 item fits this choice.")
+    return say("{count} items fit this choice.", count=count)
 
 
 def _view(compared: Compared, names: Names, link_of: Callable[[Item], str]) -> ItemView:
@@ -144,7 +151,7 @@ def _view(compared: Compared, names: Names, link_of: Callable[[Item], str]) -> I
 
 def _gold(item: Item) -> str:
     if item.type == "function":
-        return f"{item.entry_point}() passes its tests"
+        return say("{name} passes its tests", name=f"{item.entry_point}()")
     if item.gold is not None:
         return item.choices[item.gold]
     return f"{item.answer:g}" if isinstance(item.answer, float) else item.answer or ""
@@ -153,7 +160,7 @@ def _gold(item: Item) -> str:
 def _answer(item: Item, answer: ItemResult) -> AnswerView:
     outcome = "right" if is_right(answer) else "wrong" if answer.extracted else "unread"
     return AnswerView(
-        extracted=answer.extracted or "no answer found",
+        extracted=answer.extracted or say("no answer found"),
         outcome=outcome,
         mark=_MARKS[outcome],
         verdict=_verdict(item, answer),
@@ -162,13 +169,21 @@ def _answer(item: Item, answer: ItemResult) -> AnswerView:
 
 
 def _verdict(item: Item, answer: ItemResult) -> str:
-    loss = "" if answer.loss is None else f"; loss of the right answer {text.fixed(answer.loss)}"
-    return f"{_outcome(item, answer)}{loss}"
+    outcome = _outcome(item, answer)
+    if answer.loss is None:
+        return outcome
+    return outcome + say("; loss of the right answer {loss}", loss=text.fixed(answer.loss))
 
 
 def _outcome(item: Item, answer: ItemResult) -> str:
     if item.type == "function":
-        return "passes the tests" if answer.right else "does not pass the tests"
-    right = "right" if answer.right else "wrong" if answer.extracted else "no answer found"
-    language = {True: ", in the language", False: ", not recognised as the language", None: ""}
-    return right + language[answer.in_language]
+        return say("passes the tests") if answer.right else say("does not pass the tests")
+    right = say("no answer found")
+    if answer.right or answer.extracted:
+        right = say("right") if answer.right else say("wrong")
+    if answer.in_language is None:
+        return right
+    language = (
+        say("in the language") if answer.in_language else say("not recognised as the language")
+    )
+    return joined(", ", (right, language))

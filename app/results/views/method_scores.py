@@ -11,12 +11,14 @@ from app.results.lookup import compared, method_order
 from app.results.names import Names, is_alone
 from app.results.views import figures
 from app.results.views.score_table import Cell, ScoreRow, ScoreTable
+from app.widgets.text import fixed
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison
     from analysis.benchmark.results import BenchmarkResult, MethodScore, TaskResult
 
-_MARKS = (
+_MARKS = say(
     "● is the best of its column, also where several methods share it. ○ is a tie with the best: a "
     "paired test, corrected for the number of methods, does not tell the two apart. Few items "
     "leave many ties; the means over several tasks, in the last columns, rest on more. P(best) is "
@@ -24,25 +26,31 @@ _MARKS = (
     "no rank."
 )
 _REFERENCES = {
-    "oracle-pair": "knows each item's adapters",
-    "best-single": "known afterwards, not found",
-    "copy": "repeats a part of the question",
+    "oracle-pair": say("knows each item's adapters"),
+    "best-single": say("known afterwards, not found"),
+    "copy": say("repeats a part of the question"),
 }
 
 
 def shares(run: BenchmarkResult, names: Names, tag: str) -> ScoreTable:
     """The share of right answers of each method on each task."""
     known = all(score.both is not None for task in run.tasks for score in task.scores)
-    where = "in the item's language" if known else "(in some tasks in any language)"
     return _table(
         run,
         list(run.tasks),
         names,
         tag,
         loss=False,
-        title="Right answers, in %",
-        sentence=f"Share of the items that are answered right and {where}, with its 95 % interval "
-        "(Wilson). A function is right if it passes its tests.",
+        title=say("Right answers, in %"),
+        sentence=say(
+            "Share of the items that are answered right and in the item's language, with its 95% "
+            "interval (Wilson). A function is right if it passes its tests."
+        )
+        if known
+        else say(
+            "Share of the items that are answered right (in some tasks in any language), with its "
+            "95% interval (Wilson). A function is right if it passes its tests."
+        ),
     )
 
 
@@ -61,10 +69,12 @@ def losses(run: BenchmarkResult, names: Names, tag: str) -> ScoreTable:
         names,
         tag,
         loss=True,
-        title="Loss of the right answer, in nats per token",
-        sentence="Lower is better. Where a domain is hard for the base model, shares of right "
-        "options hardly differ, and this loss still tells the methods apart. The interval is by "
-        "bootstrap over clusters of items.",
+        title=say("Loss of the right answer, in nats per token"),
+        sentence=say(
+            "Lower is better. Where a domain is hard for the base model, shares of right options "
+            "hardly differ, and this loss still tells the methods apart. The interval is by "
+            "bootstrap over clusters of items."
+        ),
     )
 
 
@@ -87,9 +97,9 @@ def _table(
     sections = tuple(
         (heading, len(members))
         for heading, members in (
-            ("Methods", fusing),
-            ("One adapter alone", alone),
-            ("For reference", reference),
+            (say("Methods"), fusing),
+            (say("One adapter alone"), alone),
+            (say("For reference"), reference),
         )
         if members
     )
@@ -99,8 +109,8 @@ def _table(
         title=title,
         tag=tag,
         sentence=sentence,
-        corner="Method",
-        groups=(("Tasks", len(tasks)), ("Means", len(means))) if means else (),
+        corner=say("Method"),
+        groups=((say("Tasks"), len(tasks)), (say("Means"), len(means))) if means else (),
         columns=tuple(column.heading for column in columns),
         rows=tuple(
             ScoreRow(_heading(name, names), tuple(column.cells[place] for column in columns))
@@ -172,7 +182,7 @@ def _means(
         comparison = compared(group.comparisons, loss=loss)
         if len(members) < len(group.tasks) or len(spoken) < 2 or comparison is None:
             continue
-        heading = Cell(names.group(group.group), f"mean of {len(members)} tasks")
+        heading = Cell(names.group(group.group), say("mean of {count} tasks", count=len(members)))
         values = {name: _mean(members, name, loss=loss) for name in methods}
         cells = (
             Cell(
@@ -195,7 +205,7 @@ def _mean(tasks: Sequence[TaskResult], method: str, *, loss: bool) -> float | No
 def _number(value: float | None, *, loss: bool) -> str:
     if value is None:
         return figures.UNKNOWN
-    return f"{value:.2f}" if loss else f"{100 * value:.0f}"
+    return fixed(value) if loss else f"{100 * value:.0f}"
 
 
 def _value(score: MethodScore, *, loss: bool) -> float | None:
@@ -207,7 +217,7 @@ def _value(score: MethodScore, *, loss: bool) -> float | None:
 def _first(method: str, comparison: Comparison) -> str:
     """The chance that a method is the best; empty for one without rank."""
     share = comparison.first.get(method)
-    return "" if share is None else f"P(best) {share:.2f}"
+    return "" if share is None else joined(" ", (say("P(best)"), fixed(share)))
 
 
 def _mark(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from app.results.lookup import headline, method_order
 from app.results.names import Names
 from app.views.charts_panel import Chart, ChartsPanel, Table
-from app.widgets import heatmaps, summaries
+from app.widgets import heatmaps, summaries, text
+from app.widgets.words.said import joined, say
 
 if TYPE_CHECKING:
     from analysis.benchmark.fusion.profiles import LayerProfile
@@ -41,18 +42,21 @@ def _chart(profile: LayerProfile, task: str, name: str, names: Names) -> Chart:
     labels = [names.adapter(adapter) for adapter in profile.adapters]
     layers = range(len(profile.mean_LK))
     cells = [
-        [f"{mean:.2f} ± {spread:.2f}" for mean, spread in zip(*rows, strict=True)]
+        [text.spread(mean, spread) for mean, spread in zip(*rows, strict=True)]
         for rows in zip(profile.mean_LK, profile.spread_LK, strict=True)
     ]
     hover = [
-        [f"layer {layer} · {label}\n{cell}" for label, cell in zip(labels, row, strict=True)]
+        [
+            joined("\n", (say("layer {layer} · {adapter}", layer=layer, adapter=label), cell))
+            for label, cell in zip(labels, row, strict=True)
+        ]
         for layer, row in zip(layers, cells, strict=True)
     ]
-    title = f"Weights of {names.method(profile.method)}: {task}"
+    title = say("Weights of {method}: {task}", method=names.method(profile.method), task=task)
     sentence = summaries.leaders(profile.mean_LK, labels, layers)
     figure = heatmaps.grid(profile.mean_LK, labels, hover, cells, scale="weights")
-    table = Table.of("Layer", labels, [str(layer) for layer in layers], cells)
-    return Chart(title, f"{title}. {sentence}", figure, table, name, task, sentence)
+    table = Table.of(say("Layer"), labels, [str(layer) for layer in layers], cells)
+    return Chart(title, joined(". ", (title, sentence)), figure, table, name, task, sentence)
 
 
 def _varies(profile: LayerProfile) -> bool:

@@ -12,6 +12,7 @@ from app.results.names import Names
 from app.results.views import figures
 from app.results.views.score_table import Cell, ScoreRow, ScoreTable
 from app.widgets import text
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.benchmark.fusion.routing import Routing
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from analysis.benchmark.statistics import Share
 
 _PARTS = (
-    ("The two largest are the right pair", "pair"),
-    ("The right language leads the languages", "language"),
-    ("The right task leads the tasks", "task"),
+    (say("The two largest are the right pair"), "pair"),
+    (say("The right language leads the languages"), "language"),
+    (say("The right task leads the tasks"), "task"),
 )
 """What is counted: the heading of a section, and the field of `Routing`."""
 
@@ -56,11 +57,13 @@ def routing_table(
         for task in tasks
     )
     return ScoreTable(
-        title="Does the signal find the right adapters? In %",
+        title=say("Does the signal find the right adapters? In %"),
         tag=tag,
-        sentence="Share of the items, with its 95 % interval (Wilson). A signal counts as its mean "
-        "over the layers.",
-        corner="Signal",
+        sentence=say(
+            "Share of the items, with its 95% interval (Wilson). A signal counts as its mean over "
+            "the layers."
+        ),
+        corner=say("Signal"),
         groups=(),
         columns=tuple(columns),
         rows=tuple(rows),
@@ -87,6 +90,11 @@ def _by_chance(run: BenchmarkResult, collection: Collection) -> str:
     if len(fused) != len(run.settings.selection.adapters) or not languages or not tasks:
         return ""
     pair, language, task = (
-        f"{100 / choices:.0f} %" for choices in (comb(len(fused), 2), languages, tasks)
+        text.percent(1 / choices) for choices in (comb(len(fused), 2), languages, tasks)
     )
-    return f"By chance: pair {pair}, language {language}, task {task}."
+    return say(
+        "By chance: pair {pair}, language {language}, task {task}.",
+        pair=pair,
+        language=language,
+        task=task,
+    )

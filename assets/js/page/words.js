@@ -80,18 +80,18 @@
   begin();
 
   // The labels of Gradio's own components are texts on the page: each is looked up as a whole. What
-  // visitors and adapters write is left alone, and so are panels, which say their words themselves, and
-  // the Results tab, which is in English.
-  const LEFT = ".fl, .button-reason, script, style, #adapters .wrap, #profile-adapters .wrap, .results";
+  // visitors and adapters write is left alone, and so are panels, which say their words themselves.
+  const LEFT = ".fl, .button-reason, script, style, #adapters .wrap, #profile-adapters .wrap";
   const ATTRIBUTES = ["placeholder", "aria-label", "title"];
   // Labels with a part that changes; some parts are words of the page themselves.
-  const PARTS = ["cost", "remedy", "label"];
+  const PARTS = ["cost", "count", "remedy", "label"];
   const CHANGING = [
     "Show every token ({cost})",
     "The mean reads every token: {cost}.",
     "about {seconds} s",
     "Type to search {count} methods. At most {most} answers fit.",
     "{adapter} alone",
+    "All {count} adapters on",
     "Token {index}",
     "{adapters} was not traced with this question: press Ask to add.",
     "{adapters} were not traced with this question: press Ask to add.",

@@ -1,15 +1,14 @@
 // The head of the Results tab: the finding in one sentence, and how the results were made.
 FusionLens.define("findings", (root) => {
-  root.lang = "en"; // these texts are in English alone
-  const { el } = FusionLens;
-  const title = el("h2", {}, "What the benchmark found");
+  const { el, words } = FusionLens;
+  const title = el("h2", {}, words("What the benchmark found"));
   const sentence = el("p", { className: "finding", at: { role: "status" } });
   const goals = el("p", { className: "goals" });
   const warning = el("p", { className: "warning" });
   const facts = el("p", { className: "facts" });
   const details = el("dl", { className: "made" });
-  const box = el("details", {}, el("summary", {}, "How the results were made"), details);
-  const commands = el("pre", { className: "mono", tabIndex: 0, at: { role: "region", "aria-label": "Commands" } });
+  const box = el("details", {}, el("summary", {}, words("How the results were made")), details);
+  const commands = el("pre", { className: "mono", tabIndex: 0, at: { role: "region", "aria-label": words("Commands") } });
   root.append(title, sentence, goals, warning, facts, box, commands);
   return {
     update(value) {

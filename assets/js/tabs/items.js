@@ -1,12 +1,12 @@
 // Items with the answers of two methods. A button in each row opens the whole answers side by side.
 FusionLens.define("items", (root, trigger) => {
-  root.lang = "en"; // these texts are in English alone
-  const { el } = FusionLens;
+  const { el, say, words } = FusionLens;
   const sentence = el("p", { className: "sentence", at: { role: "status" } });
-  const table = el("div", { className: "table", tabIndex: 0, at: { role: "region", "aria-label": "Items" } });
+  const table = el("div", { className: "table", tabIndex: 0, at: { role: "region", "aria-label": words("Items") } });
   const more = el("button", { type: "button", className: "quiet more" });
   root.append(sentence, table, more);
   let value = null;
+  let language = "";
   let count = 0;
   // The items that are open stay open when more items are added.
   let open = new Set();
@@ -28,12 +28,12 @@ FusionLens.define("items", (root, trigger) => {
     const facts = el(
       "dl",
       {},
-      ...line("Question", item.question),
-      ...line("Options", item.options.join(" · ")),
-      ...line("Right answer", item.solution || item.gold, item.solution ? "solution" : ""),
+      ...line(say("Question"), item.question),
+      ...line(say("Options"), item.options.join(" · ")),
+      ...line(say("Right answer"), item.solution || item.gold, item.solution ? "solution" : ""),
     );
-    const link = el("a", { href: `?${item.link}`, target: "_blank", rel: "noopener" }, "Open in Explore ↗");
-    link.append(el("span", { className: "sr-only" }, " (opens a new page)"));
+    const link = el("a", { href: `?${item.link}`, target: "_blank", rel: "noopener" }, `${say("Open in Explore")} ↗`);
+    link.append(el("span", { className: "sr-only" }, say(" (opens a new page)")));
     return el("div", { className: "opened" }, facts, el("div", { className: "pair" }, ...item.answers.map(answer)), link);
   };
 
@@ -69,16 +69,18 @@ FusionLens.define("items", (root, trigger) => {
   return {
     update(next) {
       const same = value?.id === next.id;
+      const spoken = language === FusionLens.speech.now;
+      language = FusionLens.speech.now;
       value = next;
       sentence.textContent = value.sentence;
       table.hidden = !value.items.length;
       more.hidden = !value.more;
-      more.textContent = `Show ${value.more} more`;
+      more.textContent = say("Show {count} more", { count: value.more });
       if (!same) open = new Set();
-      const names = ["Item", "Right answer", ...value.methods];
+      const names = [say("Item"), say("Right answer"), ...value.methods];
       const heads = names.map((name) => el("th", { scope: "col", dir: "auto" }, name));
       const body = table.querySelector("tbody");
-      if (same && body && value.items.length >= count) {
+      if (same && spoken && body && value.items.length >= count) {
         body.append(...value.items.slice(count).flatMap((item, place) => rows(item, count + place)));
         // The button may be gone now: the keyboard goes on at the first new item.
         if (document.activeElement === document.body || document.activeElement === more)

@@ -1,7 +1,6 @@
 // A table of scores: each number stands over its interval; the best number has a mark.
 FusionLens.define("scores", (root) => {
-  root.lang = "en"; // these texts are in English alone
-  const { el } = FusionLens;
+  const { el, say } = FusionLens;
   const title = el("h2", {});
   const tag = el("span", { className: "tag" });
   const sentence = el("p", { className: "sentence" });
@@ -9,13 +8,13 @@ FusionLens.define("scores", (root) => {
   const note = el("p", { className: "note" });
   root.append(el("div", { className: "bar" }, title, tag), sentence, table, note);
   // Signs are for the eye; screen readers get words.
-  const MARKS = { best: ["●", "best"], tied: ["○", "tie with the best"] };
+  const MARKS = { best: ["●", "best in its column"], tied: ["○", "tie with the best"] };
 
   const mark = ({ mark }) => {
     if (!MARKS[mark]) return [];
     const [sign, words] = MARKS[mark];
     const shown = el("span", { className: "mark", at: { "aria-hidden": "true" } }, sign);
-    return [shown, el("span", { className: "sr-only" }, ` ${words} `)];
+    return [shown, el("span", { className: "sr-only" }, ` ${say(words)} `)];
   };
   const content = (cell) => [
     el("span", { className: "value" }, ...mark(cell), cell.text),

@@ -127,7 +127,10 @@ def test_rows_stand_in_sections_and_those_for_reference_say_what_they_know(
     assert table.sections == (("Methods", 4), ("One adapter alone", 5), ("For reference", 2))
     assert sum(count for _, count in table.sections) == len(table.rows)
     single, copy = table.rows[-2:]
-    assert (single.heading.text, copy.heading.text) == ("Best adapter alone", "Copy")
+    assert (single.heading.text, copy.heading.text) == (
+        "Best adapter alone",
+        "Copy of the question",
+    )
     assert single.heading.detail == "known afterwards, not found"
     alone = [row.cells[0] for row in table.rows[4:9]]
     assert single.cells[0].text == str(max(int(cell.text) for cell in alone))
@@ -150,7 +153,7 @@ def test_the_last_columns_are_means_over_tasks_of_several_languages(
     group = next(one for one in run.groups if one.group == "math: es, ru")
     assert cells[2].mark == "best"
     assert cells[2].detail == f"P(best) {group.comparisons[0].first['qa-flora']:.2f}"
-    assert not _row(table, "Copy").cells[len(run.tasks)].detail
+    assert not _row(table, "Copy of the question").cells[len(run.tasks)].detail
 
 
 def test_losses_are_shown_for_tasks_with_options_alone(run: BenchmarkResult, names: Names) -> None:
@@ -250,7 +253,7 @@ def test_routing_is_shown_of_the_run_that_chose(
     assert right_task is not None
     assert table.rows[0].cells[0].text == f"{100 * pair.value:.0f}"
     assert table.rows[6].cells[0].text == f"{100 * right_task.value:.0f}"
-    assert table.note == "By chance: pair 10 %, language 50 %, task 33 %."
+    assert table.note == "By chance: pair 10%, language 50%, task 33%."
     assert routing_table(results.runs[1:], collection, names, "").rows == ()
 
 

@@ -47,6 +47,7 @@ def test_every_word_is_in_every_language_and_every_entry_is_a_word_of_the_page()
     texts = (text for text, _ in (*own_modules, *of_analysis))
     titles = (group.title for group in groups())
     page = "\n".join((drawn, *GRADIO, *titles, *texts)).lower()
+    page += "\n" + " ".join(page.split())  # Markdown, as the browser shows it
     glossary = load_glossary()
     dictionaries = load_dictionaries(glossary)
     assert set(dictionaries) == set(LANGUAGES)
