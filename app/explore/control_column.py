@@ -176,7 +176,7 @@ def _reading(controls: Controls, collection: Collection, stored: bool) -> None:
         "layers",
         gr.Textbox(
             label="Layers",
-            placeholder="all, or for example 6–11",
+            placeholder="all, or 6–11",
             max_lines=1,
             elem_id="layers",
         ),

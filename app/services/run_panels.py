@@ -72,7 +72,7 @@ class RunPanels:
             **self.explanation(session, trace),
             **self.tokens(session),
             "pinned_answers": pinned_answers(session),
-            "pinned_grid": pinned_grid(session),
+            "pinned_grid": replace(pinned_grid(session), moment=session.moment),
         }
         source = session.run or self._example
         if source is not None:
@@ -83,7 +83,7 @@ class RunPanels:
                 cost = session.run.every_token_cost(*view_settings.reading)
                 most = engine.limits.every_token
                 panel = readable(panel, cost, len(panel.tokens) <= most)
-            update["prompt"] = panel
+            update["prompt"] = replace(panel, moment=session.moment)
         return update
 
     def _answer_note(self, session: Session, snapshot: Snapshot) -> tuple[str, bool]:
@@ -115,8 +115,10 @@ class RunPanels:
         note, others = self._answer_note(session, snapshot)
         stored = session.run is None
         grid = grid_panel(grid_view, session.cell, session.pinned_snapshot, stored, note)
+        strokes = session.what_if.next_number - 1 if session.what_if else 0
+        grid = replace(grid, strokes=strokes, other_adapters=others, moment=session.moment)
         return {
-            "grid": replace(grid, other_adapters=others, moment=session.moment),
+            "grid": grid,
             "profile": replace(charts_panel.profile(grid_view), moment=session.moment),
         }
 
@@ -125,10 +127,11 @@ class RunPanels:
         """The divergence of the selected cell at every token, if every token has been read."""
         run, snapshot = session.run, session.snapshot
         every_token = run.every_token(*snapshot.view_settings.reading) if run and snapshot else None
-        if every_token is None or snapshot is None:
-            return {"tokens": ChartsPanel.empty()}
-        cell = session.cell or (snapshot.visible_layers.start, 0)
-        return {"tokens": charts_panel.every_token(snapshot, cell, every_token)}
+        panel = ChartsPanel.empty()
+        if every_token is not None and snapshot is not None:
+            cell = session.cell or (snapshot.visible_layers.start, 0)
+            panel = charts_panel.every_token(snapshot, cell, every_token)
+        return {"tokens": replace(panel, moment=session.moment)}
 
     def explanation(self, session: Session, trace: Trace | None = None) -> Update:
         """The explanation of the selected cell."""

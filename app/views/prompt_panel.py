@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from analysis.measure.trace import BOTH
@@ -46,6 +46,7 @@ class PromptPanel:
             query.
         readable: Whether a click on a token reads the model there.
         hint: What such a click costs.
+        moment: The page drops contents of an earlier moment than those that it shows.
     """
 
     tokens: tuple[PromptToken, ...]
@@ -53,6 +54,7 @@ class PromptPanel:
     read: tuple[int, ...]
     readable: bool = False
     hint: str = ""
+    moment: int = field(default=0, compare=False)
 
     @classmethod
     def empty(cls) -> PromptPanel:

@@ -68,6 +68,7 @@ def grid(
         joined("<br>", [one for one in (safe(short(label, 16)), safe(average)) if one])
         for label, average in zip(labels, averages or [""] * width, strict=True)
     ]
+    above = 42 if averages else 26  # two lines of headings, or one
     grey = {(layer, place) for layer in greyed for place in range(width)} | set(greyed_cells)
 
     def heatmap(scale: str, cells: Collection[tuple[int, int]]) -> dict[str, Any]:
@@ -109,8 +110,8 @@ def grid(
             "rows": count,
             "legend": _legend(scale, low, high, unit) | {"hatched": hatched if grey else ""},
         },
-        "height": 56 + heights * count,
-        "margin": {"l": 44, "r": 2, "t": 52, "b": 4},
+        "height": above + 4 + heights * count,
+        "margin": {"l": 44, "r": 2, "t": above, "b": 4},
         "xaxis": {
             "side": "top",
             "tickvals": list(range(width)),

@@ -216,9 +216,15 @@ def test_answers_are_compared_and_asked_again_and_tokens_read(site: Site, page: 
     page.get_by_role("button", name="More view settings").click()
     expect(page.locator("#position input")).to_have_value("Token 1")
     assert violations(page) == []
-    # Another reading has other numbers: what was read before would be wrong beside it.
+    # Another reading has other numbers: what was read before would be wrong beside it, and goes
+    # before the model has read the tokens anew.
+    site.layers.hold()
     page.locator("#lens").get_by_label("Normalised").check()
     expect(tokens).to_be_hidden()
+    site.layers.free()
+    expect(tokens).to_be_visible()
+    expect(page.locator("#grid .note")).to_contain_text("norm lens, KL divergence, token 1")
+    settled(page)
     assert site.calls == []
 
 

@@ -40,6 +40,7 @@ class GridPanel:
         answer_note: How answers from divergences differ from the grid; empty if they do not.
         other_adapters: Whether the answers were given with other adapters.
         presets: The texts of the buttons that paint presets.
+        strokes: The largest number of a stroke that is painted; the page numbers its own above it.
         moment: The page drops contents of an earlier moment than those that it shows.
     """
 
@@ -64,6 +65,7 @@ class GridPanel:
     answer_note: str = ""
     other_adapters: bool = False
     presets: Sequence[str] = ()
+    strokes: int = 0
     moment: int = field(default=0, compare=False)
 
     @classmethod

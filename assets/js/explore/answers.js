@@ -24,10 +24,13 @@ FusionLens.define("answers", (root, trigger, events) => {
   };
   // An answer that does not fit fades at its end and offers the rest.
   const fit = () => {
-    for (const { text, more, was } of drawn) {
-      const cut = text.scrollHeight > text.clientHeight + 2 || was.scrollWidth > was.clientWidth + 1;
+    for (const { text, more, was, verdict, facts } of drawn) {
+      const cut = text.scrollHeight > text.clientHeight + 2;
+      // So does a verdict, or why an answer ended, that has no room in its line or falls below it.
+      const { top } = facts.parentElement.getBoundingClientRect();
+      const lost = [was, verdict, facts.firstElementChild].some((line) => line?.scrollWidth > line?.clientWidth + 1 || (line !== was && line?.getBoundingClientRect().top > top + 10));
       text.dataset.cut = cut ? "1" : "";
-      more.hidden = !cut && !grown;
+      more.hidden = !cut && !lost && !grown;
       more.textContent = grown ? "▴" : "▾";
       more.title = grown ? say("Show the beginnings of the answers") : say("Show the whole answers");
       more.setAttribute("aria-label", more.title);
@@ -55,6 +58,9 @@ FusionLens.define("answers", (root, trigger, events) => {
     answerNote = next;
     showNote();
   }, root);
+
+  // While another question is traced, these are the answers to the question before.
+  if (events.includes("again")) FusionLens.listen("old", (on) => (root.dataset.before = on ? "1" : ""), root);
 
   const card = (row, index) => {
     const label = el("span", { dir: "auto" }, row.label);

@@ -6,14 +6,18 @@ FusionLens.define("examples", (root, trigger) => {
   root.append(list, gloss);
   let buttons = [];
   let shown = "";
-  const show = (query) => {
-    shown = query;
+  const explain = (query) => {
     const own = buttons.find((one) => one.gloss && one.query.trim() === (query ?? "").trim());
     gloss.hidden = !own;
     gloss.textContent = own ? say("In English: {gloss}", { gloss: own.gloss }) : "";
   };
-  // Of the question that the grid and the answers are about.
+  const show = (query) => {
+    shown = query;
+    explain(query);
+  };
+  // Of the question that the grid and the answers are about; while the next is traced, of that one.
   FusionLens.listen("question", show, root);
+  FusionLens.listen("old", (on) => explain(on ? document.querySelector("#query textarea")?.value : shown), root);
   return {
     update(value) {
       ({ buttons } = value);

@@ -62,21 +62,23 @@ FusionLens.define("grid", (root, trigger) => {
   // While a question is traced, the grid is that of the question before: it steps back and says so.
   const old = el("p", { className: "old", hidden: true, at: { role: "status" } });
   root.querySelector(".lead").after(old);
-  let asked = false;
+  // A link asks its question once the page is there.
+  let asked = new URLSearchParams(location.search).has("q");
   const dim = (on) => {
+    if (on !== (root.dataset.old === "1")) FusionLens.send("old", on, root);
     root.dataset.old = on ? "1" : "";
     old.hidden = !on;
     old.textContent = on && value ? say("These are still the numbers from before. The new ones follow.") : "";
   };
   const expects = () => {
     asked = true;
-    dim(value?.layers > 0 && root.dataset.working === "1");
+    dim(Boolean(value?.layers) && root.dataset.working === "1");
   };
   document.addEventListener("click", ({ target }) => target.closest?.("#ask, .example, .runs a, #answer-shown, .drift button") && expects(), true);
   document.addEventListener("keydown", ({ key, target }) => key === "Enter" && target.closest?.("#query") && expects(), true);
   FusionLens.listen("status", (state) => {
     root.dataset.working = state === "working" ? "1" : "";
-    if (state === "working") dim(asked && value?.layers > 0);
+    if (state === "working") dim(asked && Boolean(value?.layers));
     else if (asked && state !== "idle") {
       asked = false;
       dim(false);
@@ -234,12 +236,14 @@ FusionLens.define("grid", (root, trigger) => {
   return {
     update(next) {
       const same = value?.run === next.run;
-      if (!same) {
+      if (!same && value) {
         asked = false;
         dim(false);
       }
       const columns = value?.columns.join("|");
       value = next;
+      // Presets and links paint, too: a stroke of the brush comes after them.
+      strokes = Math.max(strokes, value.strokes);
       // Within one run, the selection here may be newer than the one that the server knows.
       if (!same || columns !== value.columns.join("|") || !selected || !holds(selected)) selected = value.selected;
       const seen = new Set();

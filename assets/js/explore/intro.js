@@ -44,7 +44,7 @@ FusionLens.define("intro", (root) => {
     const label = FusionLens.tour.label();
     const tour = el("button", { type: "button", className: "tour", lang: label.language }, label.text);
     tour.addEventListener("click", () => FusionLens.send("start-tour"));
-    const got = el("button", { type: "button", className: "close", at: { "aria-label": words("Close the introduction") } }, words("Got it"));
+    const got = el("button", { type: "button", className: "close", title: words("Close the introduction") }, words("Got it"));
     got.addEventListener("click", () => {
       close();
       document.querySelector("#grid .figure")?.focus({ preventScroll: true });

@@ -44,7 +44,7 @@ FusionLens.themed = ({ data, layout }, width) => {
     // The last name reaches beyond its column: half of the column is its own.
     const reach = (heads.at(-1).length + 2) * 6.2 + 4 - (width - 44) / heads.length / 2;
     themed.margin = { ...layout.margin, t: 92, r: Math.max(34, Math.ceil(reach)) };
-    themed.height = layout.height + 40;
+    themed.height = layout.height + 92 - layout.margin.t;
   }
   const rows = layout.meta?.narrow_rows;
   if (rows && width < 520) themed.yaxis = { ...themed.yaxis, ticktext: rows };

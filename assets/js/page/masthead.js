@@ -9,7 +9,15 @@ FusionLens.define("masthead", (root, trigger) => {
   let choices = [];
   // What of the address goes along to the page of another collection.
   let along = "";
-  const go = (address) => location.assign(new URL(`${address}${along}`, location.origin));
+  const go = (address) => {
+    const to = new URL(`${address}${along}`, location.origin);
+    // The page looks and speaks there as it does here.
+    for (const key of ["__theme", "language"]) {
+      const here = new URLSearchParams(location.search).get(key);
+      if (here && !to.searchParams.has(key)) to.searchParams.set(key, here);
+    }
+    location.assign(to);
+  };
   const choose = (chosen) => {
     if (chosen.address) go(chosen.address);
     else trigger("choose", { name: chosen.name });

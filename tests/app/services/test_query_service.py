@@ -804,6 +804,16 @@ def test_a_stroke_that_a_newer_one_has_overtaken_leaves_the_drawing_to_it(visit:
     assert drawn[1] == {} and [row[0] for row in drawn[2]["grid"].cells[1:]] == ["0.25", "0.25"]
 
 
+def test_panels_of_an_older_moment_can_be_told_from_those_of_a_newer_one(visit: Visit) -> None:
+    visit.ask(QUERY, ViewSettings(position="mean"))
+    one, other = (visit.view_service.panels(visit.session) for _ in range(2))
+    selected = visit.view_service.select(visit.session, 1, 1)
+    for name in ("grid", "profile", "explanation", "tokens", "prompt", "pinned_grid"):
+        assert 0 < one[name].moment < other[name].moment
+    for name in ("explanation", "tokens"):
+        assert other[name].moment < selected[name].moment
+
+
 def test_a_trace_that_is_too_large_to_keep_serves_its_own_request(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
