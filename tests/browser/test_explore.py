@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -81,7 +82,15 @@ def test_cells_are_explained_and_other_readings_are_instant(site: Site, page: Pa
     # Other readings are instant, and say how the paper reads.
     note = page.locator("#grid .note")
     expect(note).to_contain_text("The paper uses the raw lens.")
-    page.locator("#lens").get_by_label("Raw · paper").check()
+    # Where a lens takes long to be read, the grid says that it still shows the numbers before.
+    go, kept = threading.Event(), site.engine.kept_relevance
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(site.engine, "kept_relevance", lambda *given: go.wait(300) and kept(*given))
+        page.locator("#lens").get_by_label("Raw · paper").check()
+        expect(page.locator("#grid .old")).to_contain_text("still the numbers from before")
+        expect(page.locator('#answers .fl-panel[data-before="1"]')).to_have_count(0)
+        go.set()
+        expect(page.locator("#grid .old")).to_be_hidden()
     expect(note).to_contain_text("These are the paper's settings.")
     page.get_by_role("button", name="More view settings").click()
     _choose(page, "#metric", "Jensen–Shannon")

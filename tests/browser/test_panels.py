@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from analysis.inference.decoding.steps import Step, Token
-from app.state.answer import Heading
+from app.state.answer import Heading, Verdict
 from app.state.answer_stream import AnswerStream
 from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
@@ -76,6 +76,19 @@ def test_panels_show_what_they_are_given(site: Site, visit: Open) -> None:
     # What a method is comes on hover, focus and tap.
     panel.locator("h3 .term").first.focus()
     expect(page.locator("#fl-tip")).to_have_text("No adapter.")
+
+    # A verdict without room can be read in the grown card.
+    panel.evaluate("root => (root.style.width = '240px')")
+    wrong = _stream(2, first, then)
+    wrong.finish("done")
+    wrong.judge(lambda answer: Verdict(False, "wrong number and not in Spanish"))
+    _give(page, wrong.panel())
+    more = panel.locator(".card .more").first
+    more.click()
+    verdict = panel.locator(".card .verdict").first
+    assert verdict.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
+    more.click()
+    panel.evaluate("root => (root.style.width = '')")
 
     # What a newer request has replaced does not come back; another session's beginning does.
     late = _stream(1, first)

@@ -42,6 +42,15 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
     settled(page)
     expect(page.locator("#every-token")).to_be_enabled()
     assert page.locator("#every-token").get_attribute("title") is None
+    # The times have a place of their own below the bar, and a tablet shows all tabs.
+    page.locator("#status .times summary").click()
+    times = page.locator("#status .detail").bounding_box()
+    model = page.locator("#masthead .model").bounding_box()
+    assert times and model and times["y"] >= model["y"] + model["height"]
+    page.locator("#status .times summary").click()
+    page.set_viewport_size({"width": 820, "height": 900})
+    expect(page.get_by_role("tab", name="Learn")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
     site.calls.clear()
     # Copies of the selected adapter are tried on request.
     page.get_by_role("button", name="Robustness checks").click()

@@ -64,8 +64,10 @@ FusionLens.define("grid", (root, trigger) => {
   root.querySelector(".lead").after(old);
   // A link asks its question once the page is there.
   let asked = new URLSearchParams(location.search).has("q");
+  // The answers step back only for another question.
+  let before = false;
   const dim = (on) => {
-    if (on !== (root.dataset.old === "1")) FusionLens.send("old", on, root);
+    if (before !== (on && asked)) FusionLens.send("old", (before = on && asked), root);
     root.dataset.old = on ? "1" : "";
     old.hidden = !on;
     old.textContent = on && value ? say("These are still the numbers from before. The new ones follow.") : "";
@@ -82,8 +84,22 @@ FusionLens.define("grid", (root, trigger) => {
     else if (asked && state !== "idle") {
       asked = false;
       dim(false);
-    }
+    } else if (state === "error") read();
   }, root);
+  // Another lens may take seconds to be read on a slow machine.
+  let reading;
+  const read = () => {
+    clearTimeout(reading);
+    if (!asked) dim(false);
+  };
+  document.addEventListener("change", ({ target }) => {
+    if (!target.closest?.("#lens") || !value?.layers) return;
+    clearTimeout(reading);
+    reading = setTimeout(() => {
+      dim(true);
+      reading = setTimeout(read, 30_000); // a reply may be lost
+    }, 400);
+  });
 
   // paint: by a click or Enter, and not only by an arrow key.
   const select = (layer, column, paint) => {
@@ -236,10 +252,11 @@ FusionLens.define("grid", (root, trigger) => {
   return {
     update(next) {
       const same = value?.run === next.run;
-      if (!same && value) {
+      if (!same && next.run !== "stored") {
         asked = false;
         dim(false);
       }
+      read();
       const columns = value?.columns.join("|");
       value = next;
       // Presets and links paint, too: a stroke of the brush comes after them.
