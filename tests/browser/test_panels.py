@@ -78,6 +78,7 @@ def test_panels_show_what_they_are_given(site: Site, visit: Open) -> None:
     expect(page.locator("#fl-tip")).to_have_text("No adapter.")
 
     # A verdict without room can be read in the grown card.
+    panel = _panel(page, "answers")
     panel.evaluate("root => (root.style.width = '240px')")
     wrong = _stream(2, first, then)
     wrong.finish("done")
