@@ -1,5 +1,6 @@
 """Starts the page: `python app.py` serves it, and Spaces runs the same file."""
 
+import importlib
 import os
 import sys
 
@@ -20,10 +21,19 @@ from app.options import read_options
 from app.page import build_page
 from app.server.pages import Pages
 
+# ZeroGPU refuses a Space that has no function for its GPU when the server starts. The import takes
+# seconds.
+zero_gpu = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+if zero_gpu:
+    importlib.import_module("app.server.zero_gpu")
+
 
 def _load(collection: Collection, progress: Progress):
     # The import takes seconds, and the page does not need it to start.
-    from analysis.engine import Engine
+    if zero_gpu:
+        from app.server.zero_gpu import ZeroGpuEngine as Engine
+    else:
+        from analysis.engine import Engine
 
     limits = PUBLIC if options.public else None
     return Engine.load(collection, progress, options.dtype, options.device, limits)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
-from typing import cast
+import copy
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -13,7 +16,7 @@ from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
 from analysis.inference.checks.prompt_check import check_prompts, check_stop_texts
-from analysis.inference.decoding.answering import Answering
+from analysis.inference.decoding.answering import Answering, Decoding
 from analysis.inference.decoding.answers import Answer, answer_all
 from analysis.inference.decoding.kept_answers import KeptAnswers
 from analysis.inference.decoding.next_tokens import NextToken
@@ -154,6 +157,32 @@ class Engine(RelevanceTracer):
             beside=self,
         )
 
+    def equal_on(self, device: str) -> Callable[[], Engine]:
+        """What makes an equal engine, which keeps no results, in a process that is forked later.
+
+        Args:
+            device: The device of its model.
+        """
+        # Modules of its own around the same tensors: the fork may meet the hooks of a pass that
+        # this engine runs just then.
+        model = self._runner.model
+        tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+        own = copy.deepcopy(model, cast(dict[int, Any], tensors))
+
+        def make() -> Engine:
+            own.to(device)  # type: ignore[arg-type]
+            return Engine(
+                own,
+                self._tokenizer,
+                self.loaded,
+                self._prompt,
+                replace(self.limits, kept_bytes=0, answer_bytes=0),
+                self.settings,
+                self.facts.fitted_files,
+            )
+
+        return make
+
     def inspect(self, entry: AdapterEntry, base: str = "") -> Inspection:
         """Looks into an adapter, which need not be loaded, against this base.
 
@@ -241,15 +270,30 @@ class Engine(RelevanceTracer):
         """
         self.limits.check_answer(len(prompt.ids), len(rows), new_tokens)
         check_stop_texts(self._vocabulary, stop or ())
-        decoding = self._runner.decode(
-            [prompt.ids] * len(rows),
+        decoding = self._with_model(
+            self._decode,
+            prompt.ids,
             self._policies(rows),
             new_tokens,
             sampling or Sampling(),
             self._stop(prompt) if stop is None else tuple(stop),
-            lambda: progress and progress("waiting to answer", 0.0),
+            progress=progress,
         )
         return Answering(decoding, self.background)
+
+    def _decode(
+        self,
+        ids: tuple[int, ...],
+        policies: Sequence[Policy],
+        new_tokens: int,
+        sampling: Sampling,
+        stop: tuple[str, ...],
+        progress: Progress | None,
+    ) -> Decoding:
+        """Runs the model for answers, from the first step that is asked for."""
+        prompts = [ids] * len(policies)
+        told = partial(_wait, progress, "waiting to answer")
+        return self._runner.decode(prompts, policies, new_tokens, sampling, stop, told)
 
     def next_tokens(
         self,
@@ -279,13 +323,22 @@ class Engine(RelevanceTracer):
         self.limits.check_answer(len(prompt.ids), len(rows), len(said) + 1)
         policies = self._policies(rows)
         with self.background.paused():
-            return self._runner.next_tokens(
-                [*prompt.ids, *said],
-                policies,
-                count,
-                also,
-                lambda: progress and progress("waiting for the next tokens", 0.0),
+            ids = (*prompt.ids, *said)
+            return self._with_model(
+                self._next_tokens, ids, policies, count, tuple(also), progress=progress
             )
+
+    def _next_tokens(
+        self,
+        ids: tuple[int, ...],
+        policies: Sequence[Policy],
+        count: int,
+        also: tuple[int, ...],
+        progress: Progress | None,
+    ) -> list[tuple[NextToken, ...]]:
+        """Runs the model for the next tokens."""
+        told = partial(_wait, progress, "waiting for the next tokens")
+        return self._runner.next_tokens(ids, policies, count, also, told)
 
     def answer_all(
         self,
@@ -358,3 +411,8 @@ class Engine(RelevanceTracer):
 
     def _stop(self, prompt: Prompt) -> tuple[str, ...]:
         return self._prompt.stop if self._prompt and prompt.frame == "form" else ()
+
+
+def _wait(progress: Progress | None, what: str) -> None:
+    if progress is not None:
+        progress(what, 0.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 from torch import Tensor
 
@@ -25,6 +26,9 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.collection import PromptForm
 from analysis.models.manifest import choose_adapters
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Tracer(TraceReader):
@@ -162,7 +166,12 @@ class Tracer(TraceReader):
             return kept
 
         def make() -> Trace:
-            return self._traced(prompt, names, adapters, scales, progress, keep=keep)
+            trace = self._with_model(
+                self._traced, prompt, names, adapters, scales, progress=progress
+            )
+            if keep:
+                self._keep_made(trace, scales)
+            return trace
 
         if not keep:
             return make()
@@ -185,10 +194,8 @@ class Tracer(TraceReader):
         adapters: tuple[str, ...],
         scales: tuple[float, ...] | None,
         progress: Progress | None,
-        *,
-        keep: bool,
     ) -> Trace:
-        """Runs the model for a trace, and keeps it."""
+        """Runs the model for a trace."""
         began = time.perf_counter()
         places = [prompt.query_last, prompt.last]
         with self.background.paused():
@@ -202,10 +209,7 @@ class Tracer(TraceReader):
                 scales=scales,
             )
         seconds = time.perf_counter() - began
-        trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
-        if keep:
-            self._keep_made(trace, scales)
-        return trace
+        return Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
 
     def _keep_made(self, trace: Trace, scales: tuple[float, ...] | None) -> None:
         if scales is None:
@@ -235,6 +239,19 @@ class Tracer(TraceReader):
         kept = self.kept_every_token(prompt, chosen, lens, metric)
         if kept is not None:
             return kept
+        every = self._with_model(self._read_every, prompt, chosen, lens, metric, progress=progress)
+        self._keep((prompt, chosen, lens, metric, "every token"), every)
+        return every
+
+    def _read_every(
+        self,
+        prompt: Prompt,
+        chosen: tuple[str, ...],
+        lens: str,
+        metric: str,
+        progress: Progress | None,
+    ) -> EveryToken:
+        """Runs the model and the LM head for the divergence at every token."""
         bound = self._lens(lens)
         check_metrics((metric,))
         part = max(1, self.limits.state_bytes // self._runner.token_bytes(1 + len(chosen)))
@@ -244,7 +261,7 @@ class Tracer(TraceReader):
             return self._runner.hidden(prompt.ids[: places.stop], chosen, places, told)
 
         with self.background.paused(), self._reading(progress):
-            every = read_every(
+            return read_every(
                 prompt,
                 chosen,
                 states,
@@ -255,8 +272,6 @@ class Tracer(TraceReader):
                 progress,
                 self._scheduler.each,
             )
-        self._keep((prompt, chosen, lens, metric, "every token"), every)
-        return every
 
     def representation(self, prompt: Prompt) -> Tensor:
         """What the base makes of a query: the mean last-layer state over the query's tokens.
@@ -276,6 +291,14 @@ class Tracer(TraceReader):
             mean_D = self._runner.base.mean_state(prompt.ids[:end], slice(first, end))
         self._kept.put(key, mean_D, mean_D.nbytes)
         return mean_D
+
+    def _with_model(self, method: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Calls a method of this tracer that runs the model, and keeps nothing.
+
+        A subclass may have an equal tracer call it in another process: arguments and result can be
+        pickled, but for the progress, which is named.
+        """
+        return method(*arguments, **named)
 
     def _chosen(self, adapters: Sequence[str] | None) -> tuple[str, ...]:
         chosen = choose_adapters(adapters, self.adapters)

@@ -19,12 +19,15 @@ class AdapterFacts:
     Args:
         adapters: The adapters.
         fitted_files: The fitted files of their collection; none by default.
+
+    Attributes:
+        fitted_files: The fitted files of their collection.
     """
 
     def __init__(
         self, adapters: Sequence[Adapter], fitted_files: FittedFiles | None = None
     ) -> None:
-        self._fitted_files = fitted_files or FittedFiles()
+        self.fitted_files = fitted_files or FittedFiles()
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._derived: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
@@ -46,7 +49,7 @@ class AdapterFacts:
         Raises:
             InputError: It is damaged, or was made for another base or with other adapters.
         """
-        return self.derived(("fitted", name), lambda: self._fitted_files.read(name))
+        return self.derived(("fitted", name), lambda: self.fitted_files.read(name))
 
     def delta_norm(self, adapter: str) -> float:
         """`‖ΔW‖` of an adapter, the Frobenius norm over all its modules."""

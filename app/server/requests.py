@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypedDict, TypeVar
 
@@ -105,7 +106,8 @@ def run_with_progress(
 
     start, cached = time.perf_counter(), True
     told, said = start, ("waiting for the model", 0.0)
-    thread = threading.Thread(target=run, name="request", daemon=True)
+    # ZeroGPU asks the context for the visitor, whose share of its time the work takes.
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="request", daemon=True)
     thread.start()
     while thread.is_alive() or not news.empty():
         thread.join(_TICK)

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Protocol
 
 from analysis.common.background import BackgroundJobs
 from analysis.inference.decoding.steps import Step
 from analysis.inference.mixing.policy_weights import PolicyWeights
-from analysis.inference.sharing.shared_decoding import SharedDecoding
+
+
+class Decoding(Protocol):
+    """Rows that answer; every iteration is one step of all rows that still run.
+
+    Attributes:
+        over: Whether no more steps follow.
+    """
+
+    over: bool
+
+    def __next__(self) -> Step: ...
+
+    def close(self) -> None:
+        """Ends the answers. Another thread may call it."""
+
+    def policy_weights(self) -> tuple[PolicyWeights, ...]:
+        """The weights that each row had so far, over all tokens of prompt and answer."""
 
 
 class Answering(Iterator[Step]):
@@ -19,7 +37,7 @@ class Answering(Iterator[Step]):
         background: The work that pauses meanwhile.
     """
 
-    def __init__(self, decoding: SharedDecoding, background: BackgroundJobs) -> None:
+    def __init__(self, decoding: Decoding, background: BackgroundJobs) -> None:
         self._decoding = decoding
         self._background = background
         self._pause = ExitStack()

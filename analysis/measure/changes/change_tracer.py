@@ -64,7 +64,7 @@ class ChangeTracer(Tracer):
         chosen = self._chosen(adapters)
         kept: NeutralChanges | None = self._kept.get(_NEUTRAL_KEY)
         if kept is None:
-            kept = self._neutral(progress)
+            kept = self._with_model(self._neutral, progress=progress)
             self._keep(_NEUTRAL_KEY, kept)
         return kept.of(chosen)
 

@@ -42,14 +42,27 @@ class BaselineTracer(ChangeTracer):
         kept = self.kept_baseline(chosen, lens, position, metric)
         if kept is not None:
             return kept
+        baseline = self._with_model(
+            self._read_baseline, chosen, lens, position, metric, progress=progress
+        )
+        self._keep_baseline(("baseline", lens, position, metric), chosen, baseline)
+        return baseline
+
+    def _read_baseline(
+        self,
+        adapters: tuple[str, ...],
+        lens: str,
+        position: str,
+        metric: str | Metric,
+        progress: Progress | None,
+    ) -> Baseline:
+        """Runs the model and the LM head for the usual divergence."""
         found = []
         for query, told in each_neutral_query(progress):
             # Not kept: only the baseline is asked for again, and visitors' traces are worth more.
             prompt = self.prompt(query)
-            found.append(self.compared_once(prompt, chosen, lens, position, metric, told))
-        baseline = baseline_of(found)
-        self._keep_baseline(("baseline", lens, position, metric), chosen, baseline)
-        return baseline
+            found.append(self.compared_once(prompt, adapters, lens, position, metric, told))
+        return baseline_of(found)
 
     def kept_baseline(
         self, adapters: tuple[str, ...], lens: str, position: str, metric: str | Metric

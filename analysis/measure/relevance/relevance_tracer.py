@@ -104,18 +104,24 @@ class RelevanceTracer(SignalReader):
             return self.baseline(
                 adapters, settings.lens, settings.position, settings.metric, progress
             )
-        signal, found = signals()[settings.signal], []
         # One pass of the base serves all adapters.
-        wide = adapters if signal.of_trace else self.adapters
+        wide = adapters if signals()[settings.signal].of_trace else self.adapters
+        usual = self._with_model(self._read_usual, wide, settings, progress=progress)
+        self._keep_baseline(_usual_key(settings), wide, usual)
+        return usual.among([wide.index(name) for name in adapters])
+
+    def _read_usual(
+        self, adapters: tuple[str, ...], settings: WeightSettings, progress: Progress | None
+    ) -> Baseline:
+        """Runs the model for the usual signal."""
+        signal, found = signals()[settings.signal], []
         for query, told in each_neutral_query(progress):
             # Not kept: only the usual signal is asked for again.
             prompt = self.prompt(query)
-            source = _Source(self, prompt, wide, settings, progress=told, keep=False)
+            source = _Source(self, prompt, adapters, settings, progress=told, keep=False)
             found.append(signal.read(source).values_LK)
         values_QLK = torch.stack(found).double()
-        usual = Baseline(values_QLK.mean(dim=0), values_QLK.std(dim=0), len(found))
-        self._keep_baseline(_usual_key(settings), wide, usual)
-        return usual.among([wide.index(name) for name in adapters])
+        return Baseline(values_QLK.mean(dim=0), values_QLK.std(dim=0), len(found))
 
     def kept_usual(self, adapters: tuple[str, ...], settings: WeightSettings) -> Baseline | None:
         """The usual signal of some adapters, or None where it is not kept; runs nothing."""
