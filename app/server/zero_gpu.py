@@ -122,7 +122,7 @@ def _call(name: str, arguments: object, progress: Progress | None) -> Generator[
     Raises:
         InputError: The method refuses its arguments, or no GPU is lent.
     """
-    tell, said = progress or (lambda what, share: None), ("waiting for a GPU", 0.0)
+    tell, said = progress or (lambda what, share: None), ("waiting for a graphics processor", 0.0)
     tell(*said)
     try:
         with closing(_with_gpu(pickle.dumps((name, arguments)))) as messages:

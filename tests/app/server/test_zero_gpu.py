@@ -81,7 +81,7 @@ def test_a_trace_is_the_plain_engines_and_is_kept_by_the_server(
     torch.testing.assert_close(trace.hidden_RLPD, expected.hidden_RLPD)
     for name, inputs_PI in expected.module_inputs.items():
         torch.testing.assert_close(trace.module_inputs[name], inputs_PI)
-    assert told[0] == "waiting for a GPU" and len(set(told)) > 1
+    assert told[0] == "waiting for a graphics processor" and len(set(told)) > 1
     (process,) = spaces.processes
     assert process.exitcode == 0
     assert lent.trace(prompt) is trace
@@ -140,7 +140,7 @@ def test_stop_ends_the_process(lent: Engine, spaces: Spaces) -> None:
     ticket = session.begin()
 
     def stop(what: str, share: float) -> None:
-        if what != "waiting for a GPU":
+        if what != "waiting for a graphics processor":
             session.stop()
 
     with pytest.raises(Stopped):
