@@ -11,7 +11,6 @@ the GPU, the Space is refused.
 
 from __future__ import annotations
 
-import importlib
 import pickle
 import queue
 import threading
@@ -23,6 +22,7 @@ from functools import cache
 from typing import Any, ParamSpec, TypeVar, cast
 
 import gradio as gr
+import spaces
 import torch
 
 from analysis.common.errors import InputError
@@ -113,7 +113,7 @@ def _serve(called: bytes) -> Iterator[bytes]:
 
 
 _with_gpu: Callable[[bytes], Generator[bytes, None, None]]
-_with_gpu = importlib.import_module("spaces").GPU(_serve)
+_with_gpu = spaces.GPU(_serve)
 
 
 def _call(name: str, arguments: object, progress: Progress | None) -> Generator[Any, None, None]:
