@@ -87,13 +87,19 @@ def resume(model: Any, optimizer: Any, origin: Origin, work: Path) -> tuple[int,
     """Puts back the checkpoint in `work`, if any; the step that it was made after, and its history.
 
     Raises:
-        InputError: The checkpoint is of a run of another origin.
+        InputError: The checkpoint is damaged, or of a run of another origin.
     """
     path = work / STATE
     if not path.is_file():
         return 0, TrainingHistory()
-    state = torch.load(path, weights_only=True)
-    known = state.get("origin", {})
+    try:
+        state = torch.load(path, weights_only=True)
+        known = state.get("origin", {})
+    except Exception as error:  # files that are cut off raise errors of many types
+        raise InputError(
+            f"The checkpoint {str(path)!r} is damaged ({type(error).__name__}): delete it to train "
+            "from the beginning, or name another folder with --work."
+        ) from error
     other = [name for name, digest in origin.items() if known.get(name) != digest]
     if other:
         raise InputError(

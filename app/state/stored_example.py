@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from app.widgets.labels import labels_of
 if TYPE_CHECKING:
     from analysis.inference.prompt import Prompt
     from analysis.measure.cell_explanation import CellExplanation
+
+_log = logging.getLogger(__name__)
 
 FILE = "stored_example.json"
 """The stored run's file, beside the manifest of its collection."""
@@ -74,11 +77,27 @@ def weights_of(collection: Collection) -> dict[str, list[str]]:
 
 
 def load(collection: Collection, path: Path | None = None) -> StoredExample | None:
-    """The stored run of a collection; None where the collection has none."""
+    """The stored run of a collection; None where the collection has none.
+
+    A damaged file is named in the log: the page starts without it.
+    """
     path = path or collection.folder / FILE
     if not path.is_file():
         return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _read(json.loads(path.read_text(encoding="utf-8")), collection)
+    except InputError:
+        raise  # of the collection's other files
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        _log.warning(
+            "%s is damaged (%s: %s): the page starts without its stored run. Make it anew with "
+            "python -m app.explore.make_stored_example.", path, type(error).__name__, error,
+        )  # fmt: skip
+        return None
+
+
+def _read(stored: dict[str, Any], collection: Collection) -> StoredExample | None:
+    """A stored run; None where it is of other weights than the collection's."""
     names = [adapter.name for adapter in collection.adapters]
     if stored.get("weights") != weights_of(collection) or stored["snapshot"]["adapters"] != names:
         return None

@@ -82,3 +82,12 @@ def test_a_checkpoint_that_does_not_say_its_origin_is_refused(tmp_path: Path) ->
     torch.save({"recipe": repr(RECIPE), "steps": 9, "step": 3}, tmp_path / STATE)
     with pytest.raises(InputError, match=r"another run: its recipe, base, .*--work"):
         run(tmp_path)
+
+
+@pytest.mark.parametrize("left", [0, 100, 0.5])
+def test_a_checkpoint_that_is_cut_off_is_named(work: Path, tmp_path: Path, left: float) -> None:
+    content = (work / STATE).read_bytes()
+    cut = content[: int(left * len(content)) if left < 1 else int(left)]
+    (tmp_path / STATE).write_bytes(cut)
+    with pytest.raises(InputError, match=r"is damaged .*delete it"):
+        run(tmp_path)

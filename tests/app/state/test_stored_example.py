@@ -92,6 +92,23 @@ def test_made_example_comes_back_as_it_was_shown(tmp_path: Path) -> None:
         assert files.export(kind, collection, session, stored).text
 
 
+@pytest.mark.parametrize("content", [b"", b'{"weights"', b"\xff\xfe", b"[]", b"{}", b"7", b"null"])
+def test_the_page_starts_without_a_damaged_example_and_says_so(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    collection = load_collection(tiny_collection(tmp_path, ("math",)))
+    path = collection.folder / stored_example.FILE
+    path.write_bytes(content)
+    assert stored_example.load(collection) is None
+    assert content == b"{}" or f"{path} is damaged" in caplog.text
+    # What is whole as far as its digests, and no further.
+    weights = stored_example.weights_of(collection)
+    path.write_text(json.dumps({"weights": weights, "snapshot": {"adapters": ["math"]}}))
+    caplog.clear()
+    assert stored_example.load(collection) is None
+    assert "KeyError" in caplog.text and "make_stored_example" in caplog.text
+
+
 @pytest.mark.base
 def test_stored_example_equals_a_fresh_run(bundled_engine: Engine, tmp_path: Path) -> None:
     collection = load_collection()
