@@ -68,6 +68,7 @@ _FAMILIES: dict[str, dict[str, Any]] = {
     # Attention beside linear attention, state spaces or convolutions.
     "lfm2": {**_SIZES, "layer_types": ["conv", "full_attention"], "conv_L_cache": 3},
     "qwen3_next": {**_SIZES, **_SHARED, **_LINEAR, "head_dim": 8},
+    "qwen3_5_text": {**_SIZES, **_LINEAR, "head_dim": 8},
     "bamba": {**_SIZES, **_MAMBA, "attn_layer_indices": [1]},
     "falcon_h1": {
         **_SIZES, **_MAMBA, "mamba_d_ssm": 64, "head_dim": 8, "lm_head_multiplier": 0.3

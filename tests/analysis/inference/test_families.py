@@ -48,7 +48,10 @@ WEIGHTS_RLK = torch.tensor(
     dtype=torch.float64,
 )
 # Their blocks compute in float32 whatever the weights are in, and rounding may fall either way.
-ROUNDED = {**dict.fromkeys(("qwen3_next", "falcon_h1", "bamba", "jamba"), 1e-5), "bloom": 1e-7}
+ROUNDED = {
+    **dict.fromkeys(("qwen3_next", "qwen3_5_text", "falcon_h1", "bamba", "jamba"), 1e-5),
+    "bloom": 1e-7,
+}
 
 
 @dataclass(frozen=True)
