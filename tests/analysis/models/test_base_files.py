@@ -15,9 +15,11 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
+    CONFIG_MAPPING,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     Gemma3Config,
+    LlavaConfig,
     PaliGemmaConfig,
 )
 
@@ -189,12 +191,32 @@ VISION = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("family", ["gemma3_text", "gemma2"])
-def test_the_text_model_of_a_wrapper_is_the_base(family: str, tmp_path: Path) -> None:
+QWEN_VISION = {
+    "hidden_size": 16, "intermediate_size": 24, "depth": 1, "num_heads": 2, "patch_size": 4,
+    "out_hidden_size": 32, "num_position_embeddings": 16,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        ("gemma3_text", "Gemma3ForCausalLM"),
+        ("gemma2", "Gemma2ForCausalLM"),
+        ("qwen3_5_text", "Qwen3_5ForCausalLM"),
+        ("llama", "LlamaForCausalLM"),
+    ],
+)
+def test_the_text_model_of_a_wrapper_is_the_base(family: str, name: str, tmp_path: Path) -> None:
     text = families.config(family).to_dict()
+    made: Any
     if family == "gemma2":
         vision = {**VISION, "model_type": "siglip_vision_model"}
-        made: Any = PaliGemmaConfig(text_config=text, vision_config=vision, projection_dim=32)
+        made = PaliGemmaConfig(text_config=text, vision_config=vision, projection_dim=32)
+    elif family == "qwen3_5_text":
+        made = CONFIG_MAPPING["qwen3_5"](text_config=text, vision_config=QWEN_VISION)
+    elif family == "llama":
+        vision = {**VISION, "model_type": "clip_vision_model", "projection_dim": 16}
+        made = LlavaConfig(text_config=text, vision_config=vision)
     else:
         made = Gemma3Config(text_config=text, vision_config=VISION, mm_tokens_per_image=4)
     wrapper = AutoModelForImageTextToText.from_config(made).eval()
@@ -202,7 +224,7 @@ def test_the_text_model_of_a_wrapper_is_the_base(family: str, tmp_path: Path) ->
     wrapper.save_pretrained(tmp_path / "base")
     tiny.tokenizer().save_pretrained(tmp_path / "base")
     base, tokenizer = load_base(Base("folder", str(tmp_path / "base")))
-    assert type(base).__name__ in ("Gemma3ForCausalLM", "Gemma2ForCausalLM")
+    assert type(base).__name__ == name
     ids_RT = torch.arange(40, 60)[None]
     with torch.inference_mode():
         expected = wrapper(input_ids=ids_RT).logits
@@ -210,7 +232,13 @@ def test_the_text_model_of_a_wrapper_is_the_base(family: str, tmp_path: Path) ->
     path = tiny.write_adapter(tmp_path / "a", base, targets=["q_proj", "down_proj"])
     adapter = load_adapter(base, AdapterEntry("a", "", "other", path))
     assert all(name.startswith("model.layers.") for name in adapter.factors)
-    ModelRunner(base, Vocabulary(tokenizer), [adapter])
+    # Trained inside the wrapper, its modules have the wrapper's names.
+    inside = tiny.write_adapter(
+        tmp_path / "b", wrapper, targets=r".*language_model.*\.(q_proj|down_proj)"
+    )
+    other = load_adapter(base, AdapterEntry("b", "", "other", inside))
+    assert other.factors.keys() == adapter.factors.keys() and "renamed" in other.remarks[0]
+    ModelRunner(base, Vocabulary(tokenizer), [adapter, other])
 
 
 def test_a_base_spread_over_two_places_gives_the_same_rows(whole: Path, tmp_path: Path) -> None:
