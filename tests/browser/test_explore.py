@@ -106,6 +106,10 @@ def test_cells_are_explained_and_other_readings_are_instant(site: Site, page: Pa
 def test_weights_are_painted_by_dragging_and_by_keys_and_answer(site: Site, page: Page) -> None:
     page.locator("#show").get_by_label("What-if").check()
     expect(page.locator("#grid h2")).to_have_text("What-if weights by layer")
+    # What explains a choice goes with the pointer.
+    expect(page.locator("#fl-tip")).to_contain_text("paint yourself")
+    page.mouse.move(640, 10)
+    expect(page.locator("#fl-tip")).to_be_hidden()
     page.locator("#grid .nsewdrag").scroll_into_view_if_needed()
     box = page.locator("#grid .nsewdrag").bounding_box()
     assert box is not None

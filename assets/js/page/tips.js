@@ -59,7 +59,8 @@
     const term = termOf(event);
     if (term) show(term);
     else if (box.contains(event.target)) clearTimeout(leaving);
-    else if (shown && !shown.contains(document.activeElement)) {
+    else if (shown && !shown.contains(document.querySelector(":focus-visible"))) {
+      // A choice that was clicked keeps the focus; its explanation would lie over the grid.
       clearTimeout(leaving);
       leaving = setTimeout(hide, 200);
     }
