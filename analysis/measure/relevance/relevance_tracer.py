@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -25,7 +25,7 @@ from analysis.measure.relevance.shortlist import (
 )
 from analysis.measure.relevance.signal_reader import MapOf, SignalReader
 from analysis.measure.signals import CHANGE, DIVERGENCE, signals
-from analysis.measure.trace import Trace
+from analysis.measure.trace import BOTH, KEPT, Trace
 from analysis.measure.weight_settings import WeightSettings
 
 _CHANGES = WeightSettings(signal=CHANGE, relative=True)
@@ -140,9 +140,9 @@ class RelevanceTracer(SignalReader):
         """The adapters that are worth a row of their own.
 
         A signal of the base alone is read as it is. For the divergence and its like, an adapter's
-        score is its share of the squared relative changes of modules, in the base alone; times its
-        estimated mean weight, where the signal is not relative. The estimate runs each adapter on
-        one token for each position that is read; see `preview`.
+        score is its estimated mean weight. The estimate runs each adapter on one token alone, the
+        last of those that are read; see `preview`. Where the signal is relative, the score is the
+        adapter's share of the squared relative changes of modules, in the base alone.
 
         Args:
             prompt: The prompt.
@@ -164,14 +164,17 @@ class RelevanceTracer(SignalReader):
         if not signal.of_trace:
             found = self.relevance(prompt, chosen, settings, progress)
             return shortlist_of(chosen, mean_weights(found, settings), count)
-        changes = self.relevance(prompt, chosen, _CHANGES, progress)
-        # A divergence grows about with the square of a change.
-        score_K = normalise(changes.values_LK.square()).mean(dim=0)
-        if not settings.relative:
-            if progress is not None:
-                progress(f"choosing {count} of {len(chosen)} adapters", 0.5)
-            reading = signal.read(_Source(self, prompt, chosen, settings, estimate=True))
-            score_K = score_K * mean_weights(relevance_of(reading, None), settings)
+        if settings.relative:
+            changes = self.relevance(prompt, chosen, _CHANGES, progress)
+            # A divergence grows about with the square of a change.
+            return shortlist_of(chosen, normalise(changes.values_LK.square()).mean(dim=0), count)
+        if progress is not None:
+            progress(f"choosing {count} of {len(chosen)} adapters", 0.0)
+        if settings.position == BOTH:
+            # The larger divergences, which lead in the mean, are those where the answer begins.
+            settings = replace(settings, position=KEPT[-1])
+        reading = signal.read(_Source(self, prompt, chosen, settings, estimate=True))
+        score_K = mean_weights(relevance_of(reading, None), settings)
         return shortlist_of(chosen, score_K, count)
 
 
