@@ -36,7 +36,7 @@
     if (!given) return { title: words("steps.predict"), body: [el("p", {}, words("lesson.unscored"))], actions: [lessons.button(words("lesson.next"), () => page.go("run"), "primary")] };
     const { title, body } = lessons.question(texts.ask[given.ask].question, lesson.facts);
     const options = given.options.map((option) => ({ key: option.key, label: lessons.label(texts, given.ask, option, lesson.facts) }));
-    let chosen = record.prediction?.ask === given.ask ? record.prediction.key : null;
+    const chosen = record.prediction?.ask === given.ask ? record.prediction.key : null;
     const warning = el("p", { className: "warning", at: { role: "alert" } });
     const tiles = lessons.choice({
       legend: title,
@@ -44,15 +44,16 @@
       options,
       chosen: chosen ? [chosen] : [],
       disabled: Boolean(record.locked),
+      // The choice stays when the step is drawn anew, such as in another language.
       change: ([key]) => {
-        chosen = key;
+        const { label } = options.find((one) => one.key === key);
+        page.save({ prediction: { ask: given.ask, key, label } });
         warning.textContent = "";
       },
     });
     const lock = lessons.button(words("lesson.lock"), () => {
-      if (!chosen) return (warning.textContent = words("lesson.choose"));
-      const { label } = options.find(({ key }) => key === chosen);
-      page.save({ prediction: { ask: given.ask, key: chosen, label }, locked: true });
+      if (page.record.prediction?.ask !== given.ask) return (warning.textContent = words("lesson.choose"));
+      page.save({ locked: true });
       page.go("run");
     }, "primary");
     const next = lessons.button(words("lesson.next"), () => page.go("run"), "primary");
