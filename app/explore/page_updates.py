@@ -89,7 +89,7 @@ class PageUpdates:
             changes[controls["layers"]] = gr.update(info=fault)
             changes[controls["adapters"]] = gr.update(info=controls.by_name["adapters"].info)
         if "grid" in update and session.run is not None:
-            cost = session.run.every_token_cost(*session.view_settings.reading)
+            cost = session.run.every_token_cost(*session.view_settings.lens_and_metric)
             # The stored example has one setting of these controls only; a run has all.
             for control, info in controls.locked.items():
                 changes[control] = gr.update(interactive=True, info=info)

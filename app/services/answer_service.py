@@ -129,9 +129,9 @@ def answer(
         status = StatusPanel("done", said, 1.0, detail)
         yield {"answers": answers.panel(), "status": status}
         return
-    reading = settings.weight_settings(engine.settings)
+    weight_settings = settings.weight_settings(engine.settings)
     asked = [
-        AnswerRequest(run.prompt, row, settings.new_tokens, settings.sampling, reading)
+        AnswerRequest(run.prompt, row, settings.new_tokens, settings.sampling, weight_settings)
         for row, _ in rows
     ]
     kept = [engine.kept_answers.get(one) for one in asked]

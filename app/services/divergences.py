@@ -28,7 +28,7 @@ def read(engine: Engine, trace: Trace, view_settings: ViewSettings, progress: Pr
     if view_settings.reads_every_token:
         _check_token(trace.prompt, view_settings)
         every_token = engine.every_token(
-            trace.prompt, trace.adapters, *view_settings.reading, progress
+            trace.prompt, trace.adapters, *view_settings.lens_and_metric, progress
         )
         return _of(every_token, view_settings)
     return engine.relevance(trace, settings=view_settings.trace_settings, progress=progress)
@@ -50,7 +50,7 @@ def cached_relevance(
     """
     if view_settings.reads_every_token:
         _check_token(run.prompt, view_settings)
-        every_token = run.every_token(*view_settings.reading)
+        every_token = run.every_token(*view_settings.lens_and_metric)
         return _of(every_token, view_settings) if every_token else None
     return engine.kept_relevance(
         run.trace if trace is None else trace, view_settings.trace_settings
@@ -60,7 +60,7 @@ def cached_relevance(
 def needs_model(engine: Engine, run: Run, view_settings: ViewSettings) -> bool:
     """Whether the relevance under view settings needs the model; computes nothing."""
     if view_settings.reads_every_token:
-        return run.every_token(*view_settings.reading) is None
+        return run.every_token(*view_settings.lens_and_metric) is None
     return not engine.reads_without_model(run.prompt, run.adapters, view_settings.trace_settings)
 
 

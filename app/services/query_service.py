@@ -168,7 +168,7 @@ class QueryService:
         """
 
         def read(engine: Engine, run: Run, settings: ViewSettings, told: Progress) -> object:
-            return engine.every_token(run.prompt, run.adapters, *settings.reading, told)
+            return engine.every_token(run.prompt, run.adapters, *settings.lens_and_metric, told)
 
         yield from self._read_shown(
             session,

@@ -80,7 +80,7 @@ class RunPanels:
             panel = prompt_panel(source.prompt, view_settings.position)
             engine = self._loader.engine
             if session.run is not None and engine is not None:
-                cost = session.run.every_token_cost(*view_settings.reading)
+                cost = session.run.every_token_cost(*view_settings.lens_and_metric)
                 most = engine.limits.every_token
                 panel = readable(panel, cost, len(panel.tokens) <= most)
             update["prompt"] = replace(panel, moment=session.moment)
@@ -126,7 +126,9 @@ class RunPanels:
     def tokens(session: Session) -> Update:
         """The divergence of the selected cell at every token, if every token has been read."""
         run, snapshot = session.run, session.snapshot
-        every_token = run.every_token(*snapshot.view_settings.reading) if run and snapshot else None
+        every_token = (
+            run.every_token(*snapshot.view_settings.lens_and_metric) if run and snapshot else None
+        )
         panel = ChartsPanel.empty()
         if every_token is not None and snapshot is not None:
             cell = session.cell or (snapshot.visible_layers.start, 0)

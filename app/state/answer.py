@@ -102,14 +102,14 @@ class Answer:
 
 
 def heading_of(
-    name: str, labels: Mapping[str, str], reading: WeightSettings | None = None
+    name: str, labels: Mapping[str, str], settings: WeightSettings | None = None
 ) -> Heading:
     """The heading of a method's answer.
 
     Args:
         name: The method's name, with an adapter after a colon where the method takes one.
         labels: The adapters' labels by name.
-        reading: How the method reads divergences, if it does.
+        settings: How the method reads divergences, if it does.
     """
     rule, _, adapter = name.partition(":")
     method = methods()[rule]
@@ -120,8 +120,8 @@ def heading_of(
     )
     colour = colour_number(list(labels).index(adapter)) if adapter else None
     summary = say(method.summary)
-    if method.of_divergence and reading is not None:
-        how = in_words(ViewSettings.with_weights(reading))
+    if method.of_divergence and settings is not None:
+        how = in_words(ViewSettings.with_weights(settings))
         summary = joined(" ", (summary, say("Answered with: {settings}.", settings=how)))
     return Heading(name, label, summary, method.of_divergence, method.name, colour)
 

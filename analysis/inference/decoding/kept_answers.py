@@ -24,7 +24,7 @@ class AnswerRequest:
         row: The row that answers.
         new_tokens: The longest that the answer may get.
         sampling: How its tokens are chosen; a seed draws the same tokens again.
-        reading: What the rule of the row depends on, beside prompt and adapters; constant weights
+        settings: What the rule of the row depends on, beside prompt and adapters; constant weights
             depend on nothing else.
     """
 
@@ -32,7 +32,7 @@ class AnswerRequest:
     row: Row
     new_tokens: int
     sampling: Sampling
-    reading: Hashable = None
+    settings: Hashable = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class KeptAnswers:
 
     def _key(self, request: AnswerRequest) -> Hashable:
         row, policy, sampling = request.row, request.row.policy, request.sampling
-        rule: Hashable = (row.name, policy.adapters, request.reading)
+        rule: Hashable = (row.name, policy.adapters, request.settings)
         if isinstance(policy, ConstantWeights):
             rule = policy.over(self._adapters).numpy().tobytes()
         if sampling.temperature == 0.0:

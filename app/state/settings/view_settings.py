@@ -122,8 +122,8 @@ class ViewSettings:
         return self.position not in POSITIONS and self.plain
 
     @property
-    def reading(self) -> tuple[str, str]:
-        """Lens and metric, the settings of a reading at every token."""
+    def lens_and_metric(self) -> tuple[str, str]:
+        """The settings that divergences at every token depend on."""
         return self.lens, self.metric
 
     @property
