@@ -13,7 +13,6 @@ from analysis.common.progress import Progress
 from analysis.models.adapter_files import CONFIG, TENSORS, adapter_folder
 from analysis.models.collection import AdapterEntry
 from analysis.models.factors import Factor, delta_norm
-from analysis.models.own_collection import content_digest
 from analysis.models.peft_files.contents import Contents, read_contents
 from analysis.models.peft_files.faults import refusal
 from analysis.models.peft_files.reading import read_adapter
@@ -32,11 +31,15 @@ class Adapter:
         entry: Its place in the collection; its folder is the one that holds the files.
         factors: Module name in the base → factor.
         remarks: Sentences on what people should know of it.
+        sha256: Digest of its weights' file as it was read; empty of one that no file holds.
+        config_sha256: That of its configuration's file.
     """
 
     entry: AdapterEntry
     factors: Mapping[str, Factor]
     remarks: tuple[str, ...] = ()
+    sha256: str = ""
+    config_sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -67,11 +70,15 @@ def load_adapter(model: PreTrainedModel, entry: AdapterEntry) -> Adapter:
     Raises:
         InputError: It is not there, damaged, unsafe, or nothing that can be mixed.
     """
-    contents = check_files(entry)
-    read = read_adapter(contents, model)
     folder = adapter_folder(entry.folder)
+    before = _states(folder)
+    read = read_adapter(check_files(entry), model)
+    digests = _digests(folder)
+    # A training that goes on may save into the same folder.
+    if _states(folder) != before:
+        raise refusal(entry.name, "its files changed while they were read: give it again.")
     remarks = (*_place_remarks(entry, folder), *read.remarks)
-    return Adapter(replace(entry, folder=folder), read.factors, remarks)
+    return Adapter(replace(entry, folder=folder), read.factors, remarks, *digests)
 
 
 def load_adapters(
@@ -91,21 +98,40 @@ def load_adapters(
     Raises:
         InputError: As `load_adapter`.
     """
-    here = {content_digest(one.entry): one for one in loaded}
+    # By what was read then: a training may have saved into the same folder since.
+    here = {(one.sha256, one.config_sha256): one for one in loaded}
     adapters = []
     for index, entry in enumerate(entries):
         progress(f"loading adapter {entry.name}", index / len(entries))
-        same = here.get(content_digest(entry)) if here else None
+        folder = adapter_folder(entry.folder)
+        if here:
+            check_files(entry)
+        same = here.get(_digests(folder)) if here else None
         if same is None:
             adapters.append(load_adapter(model, entry))
         else:
-            check_files(entry)
-            folder = adapter_folder(entry.folder)
             # The content is the same, and the place may be another.
             of_content = [one for one in same.remarks if not one.startswith(_PLACE)]
             remarks = (*_place_remarks(entry, folder), *of_content)
             adapters.append(replace(same, entry=replace(entry, folder=folder), remarks=remarks))
     return adapters
+
+
+def _digests(folder: Path) -> tuple[str, str]:
+    return file_digest(folder / TENSORS), file_digest(folder / CONFIG)
+
+
+def _states(folder: Path) -> list[tuple[int, ...] | None]:
+    """What changes with the contents of an adapter's files; None of one that is not there."""
+    found: list[tuple[int, ...] | None] = []
+    for name in (TENSORS, CONFIG):
+        try:
+            state = (folder / name).stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((state.st_ino, state.st_size, state.st_mtime_ns))
+    return found
 
 
 def _place_remarks(entry: AdapterEntry, folder: Path) -> tuple[str, ...]:

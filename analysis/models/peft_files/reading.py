@@ -176,9 +176,10 @@ def dora_factor(a_rI: Tensor, b_Or: Tensor, magnitude_O: Tensor, linear: nn.Modu
 
 def _read(contents: Contents, key: str, file: Any) -> Tensor:
     tensor: Tensor = file.get_tensor(key)
-    # In float32: scaled in half precision, B would be rounded.
-    if tensor.dtype != torch.float64:
-        tensor = tensor.float()
+    # In float32: scaled in half precision, B would be rounded. A copy: the tensor is a view of the
+    # file, and a training that saves into it would change it under us, or end the process.
+    dtype = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    tensor = tensor.to(dtype, copy=True)
     if tuple(tensor.shape) != contents.headers[key].shape:
         raise refusal(contents.adapter, f"{contents.path.name} changed while it was read: again.")
     if not bool(torch.isfinite(tensor).all()):

@@ -12,6 +12,7 @@ from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
+from analysis.models import adapters
 from analysis.models.adapters import delta_norm, load_adapter, load_adapters
 from analysis.models.collection import AdapterEntry
 from tests import tiny
@@ -99,3 +100,32 @@ def test_size_is_the_norm_of_all_that_is_added(base: PreTrainedModel, folder: Pa
     assert delta_norm(adapter.factors.values()) == pytest.approx(
         float(sum(one.sum() for one in added)) ** 0.5, rel=1e-6
     )
+
+
+def test_files_that_change_while_they_are_read_are_refused(
+    base: PreTrainedModel, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tiny.write_adapter(tmp_path / "other", base, targets=["q_proj", "down_proj"], seed=9)
+    read = adapters.read_adapter
+
+    def trained_meanwhile(*arguments: Any) -> Any:
+        found = read(*arguments)
+        shutil.copy(other / "adapter_model.safetensors", folder)
+        return found
+
+    monkeypatch.setattr(adapters, "read_adapter", trained_meanwhile)
+    with pytest.raises(InputError, match="changed while they were read"):
+        load(base, folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_loaded_adapter_stays_as_it_is_whatever_is_written_into_its_file(
+    dtype: torch.dtype, base: PreTrainedModel, tmp_path: Path
+) -> None:
+    file = tiny.write_adapter(tmp_path / "mine", base, dtype=dtype) / "adapter_model.safetensors"
+    factors = load(base, file.parent).factors
+    before = {name: (one.a_rI.clone(), one.b_Or.clone()) for name, one in factors.items()}
+    with file.open("r+b") as opened:  # as a training does that saves again
+        opened.write(bytes(file.stat().st_size))
+    for name, (a_rI, b_Or) in before.items():
+        assert factors[name].a_rI.equal(a_rI) and factors[name].b_Or.equal(b_Or)

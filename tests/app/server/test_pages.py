@@ -18,7 +18,8 @@ from analysis.common.errors import InputError
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import GrowingAnswer
 from analysis.methods import fuse
-from analysis.models.collection import Collection
+from analysis.models.adapters import load_adapter
+from analysis.models.collection import Base, Collection
 from analysis.models.manifest import load_collection, with_adapters
 from analysis.models.own_collection import adapter_entry, with_entries
 from app.page import build_page
@@ -96,6 +97,21 @@ def test_adapters_that_share_a_name_are_not_confused(
     trace, original = other.trace(QUERIES[0], ["math"]), engine.trace(QUERIES[0], ["math"])
     assert not trace.hidden_RLPD[1].equal(original.hidden_RLPD[1])
     assert trace.hidden_RLPD[0].allclose(original.hidden_RLPD[0], atol=1e-5)
+
+
+def test_an_adapter_that_was_trained_on_in_its_folder_is_read_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    base = tiny.model("gemma3")
+    folder = tiny.write_adapter(tmp_path / "mine", base, seed=5)
+    collection = Collection("mine", "Mine", Base("embedded"), (adapter_entry(str(folder)),), None)
+    first = engine.with_collection(collection)
+    tiny.write_adapter(folder, base, seed=6)
+    second = first.with_collection(collection)
+    alone = load_adapter(base, adapter_entry(str(folder)))
+    for name, factor in alone.factors.items():
+        assert second.loaded[0].factors[name].b_Or.equal(factor.b_Or)
+        assert not first.loaded[0].factors[name].b_Or.equal(factor.b_Or)
 
 
 @pytest.fixture(scope="module")
