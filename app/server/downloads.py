@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.requests import Request
@@ -23,22 +24,32 @@ class Downloads:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files: OrderedDict[str, Path] = OrderedDict()
         self._lock = threading.Lock()
+        # Held while a file is made: many at once would fill memory and disk.
+        self._making = threading.Lock()
 
-    def place(self, name: str) -> tuple[Path, str]:
-        """Where a new file is to be written, and the address that it then has on a page.
+    def keep(self, name: str, write: Callable[[Path], object]) -> str:
+        """Makes a file and keeps it, one at a time; gives the address that it has on a page.
 
         Args:
             name: The file's name.
+            write: Writes the file at a path; half a file is removed where this fails.
         """
         token = secrets.token_urlsafe(16)
-        with self._lock:
+        with self._making:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="fusion-lens-")
             path = Path(self._folder.name) / token
-            self._files[token] = path
-            while len(self._files) > _MOST_FILES:
-                self._files.popitem(last=False)[1].unlink(missing_ok=True)
-        return path, f"{_FOLDER}/{token}/{name}"
+            try:
+                write(path)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            with self._lock:
+                # Known only now: a file that is pushed out is on the disk, and goes from there.
+                self._files[token] = path
+                while len(self._files) > _MOST_FILES:
+                    self._files.popitem(last=False)[1].unlink(missing_ok=True)
+        return f"{_FOLDER}/{token}/{name}"
 
     def routes(self) -> list[Route]:
         """The route of the files."""

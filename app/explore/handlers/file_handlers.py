@@ -63,10 +63,10 @@ class FileHandlers(TabHandlers):
         run = session.run
         engine = run.engine if run is not None else self.context.loader.loaded
         assert session.snapshot is not None
-        path, address = DOWNLOADS.place(f"{files.name_of(session.snapshot.query)}.zip")
-        try:
-            write_adapter(path, self.context.collection, session, cast("Engine", engine))
-        except BaseException:
-            path.unlink(missing_ok=True)  # half of it may have filled the disk
-            raise
-        return address
+        name = f"{files.name_of(session.snapshot.query)}.zip"
+        return DOWNLOADS.keep(
+            name,
+            lambda path: write_adapter(
+                path, self.context.collection, session, cast("Engine", engine)
+            ),
+        )

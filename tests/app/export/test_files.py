@@ -5,7 +5,9 @@ import json
 import re
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -293,16 +295,32 @@ def test_the_adapter_has_the_weights_of_the_page(
 
 
 def test_downloads_keep_the_newest_files() -> None:
-    downloads = Downloads()
-    places = []
-    for number in range(6):
-        places.append(downloads.place(f"{number}.zip"))
-        places[-1][0].write_bytes(b"x")
+    downloads, written = Downloads(), list[Path]()
+
+    def write(content: bytes, path: Path) -> None:
+        path.write_bytes(content)
+        written.append(path)
+
+    addresses = [downloads.keep(f"{number}.zip", partial(write, b"x")) for number in range(6)]
     client = TestClient(Starlette(routes=downloads.routes()))
-    path, address = downloads.place("name of.zip")
-    path.write_bytes(b"adapter")
-    answer = client.get(f"/{address}")
+    answer = client.get("/" + downloads.keep("name of.zip", partial(write, b"adapter")))
     assert answer.content == b"adapter" and "name%20of.zip" in answer.headers["content-disposition"]
-    assert client.get(f"/{places[0][1]}").status_code == 404
+    assert client.get(f"/{addresses[0]}").status_code == 404
     assert client.get("/fusion-lens/file/../x").status_code == 404
-    assert not places[0][0].exists()
+    assert not written[0].exists()
+
+
+def test_many_exports_at_once_leave_no_more_files_than_are_kept() -> None:
+    downloads, places = Downloads(), list[Path]()
+
+    def write(path: Path) -> None:
+        places.append(path)
+        assert not path.exists() and len(list(path.parent.iterdir())) < 5
+        path.write_bytes(b"x")
+
+    with ThreadPoolExecutor(12) as executor:
+        addresses = list(executor.map(lambda number: downloads.keep("a.zip", write), range(24)))
+    kept = sorted(places[0].parent.iterdir())
+    assert len(kept) == 4 and set(kept) == set(places[-4:])
+    client = TestClient(Starlette(routes=downloads.routes()))
+    assert sum(client.get(f"/{one}").status_code == 200 for one in addresses) == 4
