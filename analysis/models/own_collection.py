@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -132,8 +133,8 @@ def base_named(text: str) -> Base:
         return Base(
             "embedded", "" if text == DEFAULT_BASE else text, license=bundled_base(text).license
         )
-    if _is_there(text) and Path(text).is_dir():
-        return Base("folder", str(Path(text).resolve()))
+    if _is_there(text) and _path(text).is_dir():
+        return Base("folder", str(_path(text).resolve()))
     if hub.is_hub_id(place):
         return Base("hub", place, hub.commit_of(place, revision))
     raise InputError(
@@ -158,7 +159,7 @@ def adapter_entry(text: str) -> AdapterEntry:
         name, place = "", text
     repository, revision = _revision(place)
     if _is_there(place):
-        folder = Path(place).resolve()
+        folder = _path(place).resolve()
         name = name or slug((folder.parent if folder.is_file() else folder).name)
         return _entry(name, folder)
     if hub.is_adapter_id(repository):
@@ -206,9 +207,14 @@ def _entry(name: str, folder: Path) -> AdapterEntry:
     return AdapterEntry(name=name, label=name, kind=kind, folder=folder, tag=code or name)
 
 
+def _path(place: str) -> Path:
+    """The path of a place; a shell leaves the `~` of `name=~/adapter`, and a page every one."""
+    return Path(os.path.expanduser(place))  # noqa: PTH111 (of an unknown user it stays as it is)
+
+
 def _is_there(place: str) -> bool:
     try:
-        return Path(place).exists()
+        return _path(place).exists()
     except OSError:  # a name that no file system takes, or a folder that may not be read
         return False
 

@@ -404,3 +404,15 @@ def test_what_is_learnt_has_a_place_by_content(tiny_folder: Path, tmp_path: Path
     (copies[1] / TENSORS).unlink()
     os.mkfifo(copies[1] / TENSORS)
     assert place(base, copies[1]) != own  # and it did not wait for what never comes
+
+
+def test_a_place_may_begin_with_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tiny.write_adapter(tmp_path / "mine", tiny.model("llama"))
+    for text in ("~/mine", "other=~/mine"):
+        assert adapter_entry(text).folder == folder.resolve()
+    assert base_named("~/mine").location == str(folder.resolve())
+    with pytest.raises(InputError, match="There is no adapter '~nobody-here/mine'"):
+        adapter_entry("~nobody-here/mine")
