@@ -56,6 +56,26 @@ class Trace:
                 f"1 + {len(self.adapters)} rows and {len(KEPT)} positions"
             )
 
+    def check_finite(self) -> None:
+        """Refuses states from which no divergence follows.
+
+        Raises:
+            InputError: A state is NaN or infinite; with the adapter and the remedy.
+        """
+        wrong_RL = ~self.hidden_RLPD.isfinite().flatten(2).all(dim=2)
+        if not bool(wrong_RL.any()):
+            return
+        row, layer = wrong_RL.nonzero()[0].tolist()
+        if row == 0:
+            raise InputError(
+                f"The base computes NaN or infinity in layer {layer} for this query: ask another, "
+                "or load the base in float32."
+            )
+        raise InputError(
+            f"Adapter {self.adapters[row - 1]}: with it the base computes NaN or infinity in layer "
+            f"{layer}, as its change is too large: correct its alpha, or leave it out."
+        )
+
     @property
     def layers(self) -> int:
         """Number of layers."""

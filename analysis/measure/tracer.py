@@ -209,7 +209,9 @@ class Tracer(TraceReader):
                 scales=scales,
             )
         seconds = time.perf_counter() - began
-        return Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
+        trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
+        trace.check_finite()
+        return trace
 
     def _keep_made(self, trace: Trace, scales: tuple[float, ...] | None) -> None:
         if scales is None:

@@ -100,8 +100,8 @@ class Factor:
             weight_OI = self.rows.weight_OI().double()
             delta_OI = b_Or @ a_rI + self.rows.scale_O.double().unsqueeze(1) * weight_OI
             return float(delta_OI.norm())
-        # A sum of squares, which rounding may take below 0.
-        return math.sqrt(max(0.0, float(((a_rI @ a_rI.T) * (b_Or.T @ b_Or)).sum())))
+        # A sum of squares, which rounding may take below 0; `clamp` leaves NaN, `max` would not.
+        return math.sqrt(float(((a_rI @ a_rI.T) * (b_Or.T @ b_Or)).sum().clamp(min=0.0)))
 
 
 def delta_norm(factors: Iterable[Factor]) -> float:

@@ -97,6 +97,14 @@ def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
         engine.read_ahead(trace, "norm", 9, "math")
 
 
+def test_states_that_are_not_finite_are_refused_with_the_adapter(tmp_path: Path) -> None:
+    adapters = {"math": {"rank": 2}, "huge": {"rank": 2, "alpha": 1e36}}
+    engine = tiny.tiny_engine(tmp_path, adapters, family="gpt2", dtype=torch.float32)[0]
+    with pytest.raises(InputError, match=r"^Adapter huge: .* in layer \d, .*correct its alpha"):
+        engine.trace(QUERY)
+    assert engine.trace(QUERY, ("math",)).adapters == ("math",)
+
+
 def test_the_widest_trace_serves_its_parts_whatever_is_traced_after_it(tmp_path: Path) -> None:
     engine, model, _ = tiny.tiny_engine(tmp_path, {name: {"rank": 2} for name in "abc"})
     wide = engine.trace(QUERY, ("a", "b"))

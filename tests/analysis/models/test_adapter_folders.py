@@ -562,6 +562,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "alpha infinite": (configured(lora_alpha=float("inf")), "lora_alpha = inf.*finite"),
     "alpha as text": (configured(lora_alpha="16"), "lora_alpha = '16'.*finite"),
     "alpha of 400 digits": (configured(lora_alpha=10**400), "alpha is a finite number"),
+    "alpha finite in float64 alone": (configured(lora_alpha=1e300), "not finite.*alpha"),
     "alpha pattern NaN": (configured(alpha_pattern={"q_proj": float("nan")}), "q_proj = nan"),
     "a flag as text": (configured(use_dora="false"), "use_dora = 'false'.*true or false"),
     "targets as a number": (configured(target_modules=[3]), "target_modules.*list of names"),
