@@ -10,6 +10,9 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 
+_LEAST_TEMPERATURE = 1e-30
+"""Below it, logits divided by a temperature would not be finite in float32."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -51,7 +54,8 @@ def choose(
     if sampling.temperature == 0.0:
         tokens_R = logits_RV.argmax(dim=1)
     else:
-        p_RV = torch.softmax(logits_RV / sampling.temperature, dim=1).cpu()
+        temperature = max(sampling.temperature, _LEAST_TEMPERATURE)
+        p_RV = torch.softmax(logits_RV / temperature, dim=1).cpu()
         drawn = [_draw(p_V, sampling.top_p, one) for p_V, one in zip(p_RV, generators, strict=True)]
         tokens_R = torch.tensor(drawn, device=logits_RV.device)
     # On a CPU logsumexp takes ten times as long as softmax.
@@ -64,5 +68,6 @@ def _draw(p_V: Tensor, top_p: float, generator: torch.Generator) -> int:
         sorted_V, order_V = p_V.sort(descending=True, stable=True)
         # The token that crosses the line still belongs to the kept ones.
         dropped_V = sorted_V.cumsum(0) - sorted_V >= top_p
+        dropped_V[0] = False  # in float32 a very small share is 0
         p_V = torch.zeros_like(p_V).scatter_(0, order_V, sorted_V.masked_fill(dropped_V, 0))
     return int(torch.multinomial(p_V, 1, generator=generator))

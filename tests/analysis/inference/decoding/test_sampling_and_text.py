@@ -55,6 +55,13 @@ def test_top_p_keeps_the_fewest_tokens_that_reach_it(top_p: float, kept: list[fl
         assert found[token] / 2000 == pytest.approx(share / total, abs=0.04)
 
 
+@pytest.mark.parametrize(
+    "sampling", [Sampling(temperature=5e-324), Sampling(temperature=1.0, top_p=5e-324)]
+)
+def test_what_float32_takes_for_nothing_still_draws_the_most_probable(sampling: Sampling) -> None:
+    assert drawn([0.1, 0.6, 0.3], sampling, count=20) == {1: 20}
+
+
 def test_top_p_does_not_depend_on_the_order_of_the_vocabulary() -> None:
     found = drawn([0.05, 0.3, 0.15, 0.5], Sampling(temperature=1.0, top_p=0.6))
     assert sorted(found) == [1, 3]
