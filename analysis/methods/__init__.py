@@ -154,8 +154,12 @@ def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, 
         method = known.get(rule)
         if method is None or bool(colon) != method.of_adapter:
             absent = {one.written_name: one.answer for one in absent_methods()}
-            what = absent.get(name, f"There is no method {name!r}:")
-            raise InputError(f"{what} Take some of {listed}.")
+            what = absent.get(name, None)
+            raise InputError(
+                f"{what} Take some of {listed}."
+                if what
+                else f"There is no method {name!r}: take some of {listed}."
+            )
         if method.of_adapter and adapter not in available:
             raise InputError(
                 f"Method {name!r} names none of the adapters: take one of {', '.join(available)}."

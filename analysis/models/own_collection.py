@@ -157,6 +157,8 @@ def adapter_entry(text: str) -> AdapterEntry:
                 "'-', at most 64, as in math=PLACE."
             )
         name, place = "", text
+    if not place:
+        raise InputError(f"{text!r} names no adapter: write a folder or a hub id, as math=PLACE.")
     repository, revision = _revision(place)
     if _is_there(place):
         folder = _path(place).resolve()

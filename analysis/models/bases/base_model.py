@@ -20,6 +20,7 @@ from analysis.common.progress import Progress
 from analysis.models.bases import bundled_base
 from analysis.models.bases.base_files import check_base_files, check_quantization
 from analysis.models.bases.bundled import DEFAULT_BASE
+from analysis.models.bases.devices import check_device
 from analysis.models.bases.loaded_weights import check_finite, check_loading
 from analysis.models.bases.prepared_files import changed_files
 from analysis.models.bases.silence import silent_transformers
@@ -45,10 +46,12 @@ def load_base(
         device: The device, such as `cpu`; by default the GPUs where there are any, or the CPU.
 
     Raises:
-        InputError: The base cannot be loaded, or there is no such dtype.
+        InputError: The base cannot be loaded, or there is no such dtype or device.
     """
     if dtype not in DTYPES:
         raise InputError(f"There is no dtype {dtype!r}: take one of {', '.join(DTYPES)}.")
+    if device is not None:
+        check_device(device)
     location, revision = base.location, base.revision
     if base.source == "embedded":
         location = str(bundled_base.prepare(progress, location or DEFAULT_BASE))

@@ -69,6 +69,12 @@ def test_other_dtypes_are_refused(base: Base, dtype: str) -> None:
         load_base(base, dtype=dtype)
 
 
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "cpu:1", "meta"])
+def test_devices_that_are_not_here_are_refused(base: Base, device: str) -> None:
+    with pytest.raises(InputError, match=f"no device '{device}' here: take one of cpu"):
+        load_base(base, device=device)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_training_loads_the_same_base_frozen(base: Base, dtype: str) -> None:
     model, tokenizer = base_to_train_on(base.location, dtype, "cpu")

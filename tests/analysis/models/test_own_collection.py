@@ -256,6 +256,8 @@ def test_a_commit_in_the_cache_needs_no_network(
         (Named(base="x" * 300), "There is no base 'xxx"),
         (Named(adapters=("x" * 300,)), "There is no adapter 'xxx"),
         (Named(adapters=("math=" + "x" * 300,)), "There is no adapter 'xxx"),
+        (Named(adapters=("math=",)), "'math=' names no adapter: write a folder"),
+        (Named(adapters=("",)), "'' names no adapter"),
         (Named(adapters=("a b=" + "x" * 300,)), "name 'a b' cannot be used"),
     ],
 )
