@@ -154,7 +154,7 @@ def named(names: Sequence[str], available: Sequence[str]) -> list[tuple[Method, 
         method = known.get(rule)
         if method is None or bool(colon) != method.of_adapter:
             absent = {one.written_name: one.answer for one in absent_methods()}
-            what = absent.get(name, None)
+            what = absent.get(name)
             raise InputError(
                 f"{what} Take some of {listed}."
                 if what
