@@ -80,7 +80,9 @@ def read_options(arguments: Sequence[str]) -> Options:
     here = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost", "::1")
     shared = bool(os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE"))
     public = args.public or bool(os.environ.get("SPACE_ID"))
-    may_add = here and not shared and not public
+    # A proxy in front of this machine's address lets others in.
+    proxied = bool(os.environ.get("GRADIO_ROOT_PATH"))
+    may_add = here and not shared and not proxied and not public
     return Options(
         collection, args.dtype, args.device, args.port, may_add=may_add, mcp=args.mcp, public=public
     )
