@@ -40,6 +40,15 @@ class AdapterFacts:
         """Whether an adapter is for a language, a task, or neither."""
         return self._adapters[adapter].entry.kind
 
+    @property
+    def digests(self) -> dict[str, tuple[str, str]]:
+        """Digests of weights and configuration of the adapters that come from files, by name."""
+        return {
+            name: (one.sha256, one.config_sha256)
+            for name, one in self._adapters.items()
+            if one.sha256
+        }
+
     def fitted(self, name: str) -> Fitted | None:
         """A fitted file of the collection; None where there is none. It is read once.
 

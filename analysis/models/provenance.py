@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,14 +86,24 @@ class Provenance:
     computation: Computation | None = None
 
 
-def provenance(collection: Collection, computation: Computation | None = None) -> Provenance:
+def provenance(
+    collection: Collection,
+    computation: Computation | None = None,
+    loaded: Mapping[str, tuple[str, str]] | None = None,
+) -> Provenance:
     """The parts of a run of a collection; reads each file once a process.
 
     Args:
         collection: The collection.
         computation: Precision and device of the run.
+        loaded: Digests of weights and configuration of the adapters that ran, by name: a training
+            may have saved into their folders since.
     """
-    adapters = tuple(_adapter_file(entry) for entry in collection.adapters)
+    known = loaded or {}
+    adapters = tuple(
+        AdapterFile(TENSORS, *known[entry.name]) if entry.name in known else _adapter_file(entry)
+        for entry in collection.adapters
+    )
     bundled = collection.folder.parent == COLLECTIONS and all(
         (file.sha256, file.config_sha256) == (entry.sha256, entry.config_sha256)
         for file, entry in zip(adapters, collection.adapters, strict=True)

@@ -47,7 +47,7 @@ def write_adapter(path: Path, collection: Collection, session: Session, engine: 
     used = with_adapters(collection, snapshot.adapters)
     making = Making(
         used,
-        provenance(used, engine.computation),
+        provenance(used, engine.computation, engine.facts.digests),
         "painted weights" if painted else "weights of the page",
         in_words(snapshot.view_settings),
         [snapshot.query],

@@ -43,7 +43,11 @@ def export(
     source: Run | StoredExample | None = run or example
     bundle = ExportBundle(
         collection,
-        provenance(collection, source.computation if source else None),
+        provenance(
+            collection,
+            source.computation if source else None,
+            run.engine.facts.digests if run else None,
+        ),
         snapshot,
         painted=what_if.weights if what_if and what_if.touched else None,
         pinned=session.pinned_snapshot,

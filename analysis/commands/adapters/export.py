@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         words = f"{settings.lens} lens, {settings.position} position, {settings.metric}"
         making = Making(
             collection,
-            provenance(collection, engine.computation),
+            provenance(collection, engine.computation, engine.facts.digests),
             args.method,
             f"{words}, {settings.normalisation} normalisation",
             queries,

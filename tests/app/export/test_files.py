@@ -21,6 +21,7 @@ from analysis.common.errors import InputError
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
+from analysis.models import provenance
 from analysis.models.manifest import load_collection
 from analysis.models.own_collection import adapter_entry, with_entries
 from app.export import files
@@ -292,6 +293,15 @@ def test_the_adapter_has_the_weights_of_the_page(
     assert "weights of the page" in card and "How many apples?" in card
     with pytest.raises(InputError, match="ask a question first"):
         write_adapter(tmp_path / "b.zip", collection, Session(), engine)
+
+
+def test_files_name_the_adapters_that_ran_and_not_what_was_saved_there_since(
+    visit: Visit, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit.ask("How many apples?")
+    before = json.loads(_export("json", visit, folder))["adapters"]
+    monkeypatch.setattr(provenance, "file_digest", lambda path: "saved since")
+    assert json.loads(_export("json", visit, folder))["adapters"] == before
 
 
 def test_downloads_keep_the_newest_files() -> None:
