@@ -114,7 +114,7 @@ def adapter_card(
         brought = ", ".join(found.brings)
         facts.append((say("Not used"), say("{parts}: the base's own are used.", parts=brought)))
     if found.digest:
-        facts.append((say("Known by"), found.digest))
+        facts.append((say("Fingerprint"), found.digest))
     most = max((one for row in found.norms for one in row if one), default=0.0)
     picture = tuple(
         (
@@ -144,7 +144,7 @@ def beside(norm: float, others: Sequence[tuple[str, float]]) -> str:
     if weaker:
         label, times = max(weaker, key=lambda one: one[1])
         said = say(
-            "At ½ ½ it would outweigh {adapter} {times} to 1.",
+            "At equal weights it would outweigh {adapter} {times} to 1.",
             adapter=label,
             times=text.digits(times, 2),
         )
@@ -152,7 +152,7 @@ def beside(norm: float, others: Sequence[tuple[str, float]]) -> str:
     if stronger:
         label, times = max(stronger, key=lambda one: one[1])
         said = say(
-            "At ½ ½ {adapter} would outweigh it {times} to 1.",
+            "At equal weights {adapter} would outweigh it {times} to 1.",
             adapter=label,
             times=text.digits(times, 2),
         )
@@ -174,8 +174,8 @@ def _caption(found: Inspection) -> str:
     covered = sum(one is not None for one in cells)
     layers = len(found.norms[0]) if found.norms else 0
     return say(
-        "It changes {some} of {all} linears in {layers} layers. A fuller colour is a larger ‖ΔW‖; "
-        "a ring is a linear without a change.",
+        "It changes {some} of {all} linear maps in {layers} layers. A fuller colour is a larger "
+        "‖ΔW‖; a ring is one without a change.",
         some=covered,
         all=len(cells),
         layers=layers,

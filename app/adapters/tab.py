@@ -88,7 +88,8 @@ def build(context: TabContext) -> None:
             )
             name = gr.Textbox(
                 label="Its name here",
-                info="Letters, digits, '.', '_' and '-'; by default that of its place.",
+                info="Letters, digits, '.', '_' and '-'. If empty, the name of its folder "
+                "or repository.",
                 max_lines=1,
                 elem_id="adapter-name",
                 scale=2,

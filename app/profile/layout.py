@@ -99,8 +99,8 @@ def build(labels: Mapping[str, str], lists: Mapping[str, QueryList], about: str)
                     value=list(labels),
                     label="Adapters",
                     info="Lens, metric, position and normalisation are those of Explore. Where it "
-                    "reads the mean or a chosen token, a profile reads the last token of each "
-                    "query.",
+                    "reads the mean over query tokens or a chosen token, a profile reads the last "
+                    "token of each query.",
                     elem_id="profile-adapters",
                 )
         with gr.Row(elem_classes="profile-actions"):

@@ -12,7 +12,7 @@ from app.widgets.words.said import joined, say
 _ENDS = {
     "end token": say("finished"),
     "stop string": say("stopped: it began a new turn"),
-    "length": say("stopped at the length limit"),
+    "length": say("stopped: length limit"),
 }
 
 # Of program text: a fence, or a line that begins as Python or a shell command does.

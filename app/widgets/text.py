@@ -62,10 +62,13 @@ def number(value: float) -> str:
     """A number with two to three significant digits; very small numbers get a power of ten."""
     if value == 0:
         return "0"
-    sign = "−" if value < 0 else ""
-    if 0.01 <= abs(value) < 1000:
-        return Numeral(sign + (f"{abs(value):.3f}" if abs(value) < 1 else f"{abs(value):.3g}"))
-    mantissa, exponent = f"{abs(value):.1e}".split("e")
+    sign, size = "−" if value < 0 else "", abs(value)
+    # The bounds are those of the rounded numbers: 0.00996 is 0.010, and 999.7 is 1.0·10³.
+    if 0.9995 <= size < 999.5:
+        return Numeral(sign + f"{size:#.3g}".removesuffix("."))
+    if 0.00995 <= size < 0.9995:
+        return Numeral(f"{sign}{size:.3f}")
+    mantissa, exponent = f"{size:.1e}".split("e")
     return Numeral(f"{sign}{mantissa}·{power(int(exponent))}")
 
 

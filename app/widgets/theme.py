@@ -43,6 +43,8 @@ def theme() -> gr.themes.Base:
         block_title_text_color="*neutral_700",
         block_title_text_color_dark="*neutral_200",
         block_title_text_weight="600",
+        # Notes are never smaller than 14 px, nor are small buttons.
+        block_info_text_size="*text_md",
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_400",
         input_background_fill="white",
@@ -65,6 +67,7 @@ def theme() -> gr.themes.Base:
         button_secondary_text_color_dark="*neutral_100",
         button_secondary_border_color="*neutral_300",
         button_secondary_border_color_dark="*neutral_700",
+        button_small_text_size="*text_md",
         button_border_width="1px",
         button_border_width_dark="1px",
     )

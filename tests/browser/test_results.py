@@ -111,3 +111,12 @@ def test_without_a_file_the_page_says_how_to_make_one(site: Site, visit: Open) -
     expect(page.locator("#results-scores")).to_have_count(0)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_a_goal_begins_with_a_capital_letter_in_another_language(
+    results_site: Site, visit: Open
+) -> None:
+    page = visit(results_site.address + NO_ANSWERS + "&language=fr")
+    page.get_by_role("tab", name="Résultats").click()
+    goals = page.locator("#results-goals tbody th")
+    expect(goals.first).to_have_text("Au moins 20 points au-dessus de la fusion statique")

@@ -15,8 +15,8 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.models.collection import Kind
 
 KINDS: Mapping[Kind, str] = {
-    "language": "all languages together",
-    "task": "all tasks together",
+    "language": "the sum of all languages",
+    "task": "the sum of all tasks",
 }
 """The kinds of adapters whose weights are added, and their name in a sentence."""
 

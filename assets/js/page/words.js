@@ -25,7 +25,12 @@
 
   const translated = (english) => {
     const { words } = dictionaries[language] ?? {};
-    return words && Object.hasOwn(words, english) ? words[english] : english;
+    if (!words) return english;
+    if (Object.hasOwn(words, english)) return words[english];
+    // At the beginning of a line: the server writes a capital letter, and the entry has a small one.
+    const small = english.slice(0, 1).toLowerCase() + english.slice(1);
+    if (!Object.hasOwn(words, small)) return english;
+    return words[small].slice(0, 1).toLocaleUpperCase(language) + words[small].slice(1);
   };
   // A text of the page in the visitor's language. In one pass: a fact may hold braces itself.
   const say = (english, facts = {}) => translated(english).replace(/\{(\w+)\}/g, (all, name) => (Object.hasOwn(facts, name) ? facts[name] : all));

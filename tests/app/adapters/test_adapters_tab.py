@@ -74,7 +74,7 @@ def test_each_adapter_has_a_card(make: Any) -> None:
     assert facts["Kind"] == "LoRA, rank 2, alpha 8, scaling 4"
     assert "Math would outweigh it" in facts["Strength ‖ΔW‖"]
     assert "outweigh <b>Code</b>" in dict(math.facts)["Strength ‖ΔW‖"]
-    assert "It changes 7 of 21 linears in 3 layers" in code.caption
+    assert "It changes 7 of 21 linear maps in 3 layers" in code.caption
     linear, shares = code.picture[0]
     assert linear == "self_attn.q_proj" and shares[0] is None and shares[1] is not None
     assert max(one for _, row in math.picture for one in row if one) == 1
@@ -84,7 +84,7 @@ def test_each_adapter_has_a_card(make: Any) -> None:
 
 def test_a_comparison_names_the_extremes() -> None:
     assert beside(4.0, [("A", 1.0), ("B", 2.0), ("C", 8.0), ("zero", 0.0)]) == (
-        "At ½ ½ it would outweigh A 4 to 1. At ½ ½ C would outweigh it 2 to 1."
+        "At equal weights it would outweigh A 4 to 1. At equal weights C would outweigh it 2 to 1."
     )
     assert beside(4.0, [("A", 4.1)]) == "The other adapters are about as strong."
     assert beside(4.0, []) == beside(0.0, [("A", 1.0)]) == ""

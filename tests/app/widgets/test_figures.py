@@ -84,7 +84,7 @@ def test_each_scale_has_a_legend_of_its_ends() -> None:
 
     assert marks([[0.1, 0.9]], "weights") == ["0", "0.5", "1"]
     assert marks([[-0.2, 0.1]], "difference") == ["−0.20", "0", "+0.20"]
-    assert marks([[1e-3, 10.0]], "divergence")[::2] == ["1.0·10⁻³", "10"]
+    assert marks([[1e-3, 10.0]], "divergence")[::2] == ["1.0·10⁻³", "10.0"]
 
 
 def test_nothing_different_still_has_a_scale() -> None:

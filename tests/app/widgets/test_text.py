@@ -40,6 +40,11 @@ def test_short_text_keeps_to_its_length(given_text: str, most: int) -> None:
         (0.0, "0"),
         (0.4123, "0.412"),
         (12.345, "12.3"),
+        (3.3, "3.30"),  # beside 2.17 in a grid, and as exact
+        (123.4, "123"),
+        (0.99961, "1.00"),
+        (999.7, "1.0·10³"),
+        (0.00996, "0.010"),
         (1.2e-9, "1.2·10⁻⁹"),
         (4567.0, "4.6·10³"),
         (-0.25, "−0.250"),
@@ -85,7 +90,9 @@ def test_saturation_is_said_where_it_is() -> None:
 
 def test_movers_are_named_with_their_layers() -> None:
     said = summaries.movers([[0.5, 0.02], [0.25, 3.0]], ["Math", "Code"], " nats", [4, 5])
-    assert said.startswith("Code changes the base most: 3 nats in layer 5. Code changes it least: ")
+    assert said.startswith(
+        "Code changes the base most: 3.00 nats in layer 5. Code changes it least: "
+    )
     assert (
         summaries.movers([[0.0, 0.0]], ["Math", "Code"], "", [0])
         == "No adapter changes the base here."
