@@ -87,9 +87,10 @@ def descend(
         context.work.write(
             parameters
             | {
-                f"{name}/{key}": optimizer.state[parameter][key]
+                f"{name}/{key}": value
                 for name, parameter in parameters.items()
-                for key in _ADAM
+                # Empty for a parameter that no batch has used yet.
+                for key, value in optimizer.state[parameter].items()
             }
             | {LOSSES: torch.tensor(losses, dtype=torch.float64)}
         )

@@ -163,3 +163,24 @@ def test_an_interrupted_fit_ends_with_the_same_numbers(engine: Engine, tmp_path:
     assert other.work.read() == {}
     context.work.clear()
     assert not path.exists()
+
+
+def test_a_parameter_that_no_batch_uses_yet_waits_for_its_turn(
+    engine: Engine, tmp_path: Path
+) -> None:
+    # As each adapter's own gate does, where a batch holds questions of another adapter alone.
+    context = fit_context(engine, KeptWork(tmp_path / "work.safetensors", "key", seconds=0.0))
+    turn = {example.prompt.ids: str(place) for place, example in enumerate(context.examples)}
+    start = {name: torch.zeros(tiny.LAYERS, 2, dtype=torch.float64) for name in ("0", "1", "idle")}
+    found = descend(
+        context,
+        start,
+        lambda parameters, examples: [
+            LayerWeights(NAMES, parameters[turn[example.prompt.ids]]) for example in examples
+        ],
+        Schedule(1, rate=0.05, warmup=0.2, batch=1),
+    )
+    assert torch.count_nonzero(found["0"]) and torch.count_nonzero(found["1"])
+    assert torch.equal(found["idle"], start["idle"])
+    kept = context.work.read()
+    assert "0/exp_avg" in kept and "idle/exp_avg" not in kept
