@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from analysis.engine import Engine
-from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
-from app.page import build, content_of, launch_options
-from app.server.loader import Loader
-from tests.answering import PacedAnswering
 from tests.browser.find_browser import ARGUMENTS, find
-from tests.passes import Passes, unwatch
+from tests.browser.sites import Site, renew, serve
 from tests.tiny import tiny_collection
 
 COLOURS = ("color-contrast", "link-in-text-block")
@@ -37,118 +30,6 @@ SHORT = "?answers=base,qa-flora&alone=&length=8"
 # Nothing should take so long; machines that run much else do.
 _TIMEOUT_MS = 90_000
 expect.set_options(timeout=_TIMEOUT_MS)
-
-
-class Pace:
-    """Lets a test hold the model: it runs freely unless held, then only as many steps as allowed.
-
-    A step is a layer of a forward pass, or a token of an answer.
-    """
-
-    def __init__(self) -> None:
-        self._steps = threading.Semaphore(0)
-        self._held = False
-
-    def hold(self) -> None:
-        self._steps, self._held = threading.Semaphore(0), True
-
-    def allow(self, steps: int) -> None:
-        self._steps.release(steps)
-
-    def free(self) -> None:
-        self._held = False
-        self._steps.release(10_000)
-
-    def wait(self) -> None:
-        assert not self._held or self._steps.acquire(timeout=300), "a test holds the model too long"
-
-
-@dataclass
-class Site:
-    """A served page.
-
-    Attributes:
-        address: Where it is.
-        collection: The collection that it serves.
-        engine: The engine that answers it.
-        watched: The forward passes that the engine runs; decoding left out.
-        calls: The engine's calls, in order: `trace` or `answer`.
-        pace: Holds decoding.
-        layers: Holds forward passes.
-        closed: Set once a decoding has ended, however it did.
-    """
-
-    address: str
-    collection: Collection
-    engine: Engine
-    calls: list[str] = field(default_factory=list)
-    pace: Pace = field(default_factory=Pace)
-    layers: Pace = field(default_factory=Pace)
-    closed: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.watched = Passes(self.engine, self.layers.wait)
-
-    @property
-    def passes(self) -> list[int]:
-        """Of each forward pass, how many layers it has run."""
-        return self.watched.layers
-
-
-def serve(collection: Collection, engine: Engine | None = None) -> Iterator[Site]:
-    """Serves a collection's page until the iterator goes on.
-
-    Args:
-        collection: The collection.
-        engine: Its engine, which stays as it is; loaded by default.
-    """
-    given = engine
-    loader = Loader(lambda progress: given or Engine.load(collection, progress))
-    content = content_of(collection)
-    demo = build(content, loader)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(content))
-    loader.start()
-    engine = loader.wait(300)
-    assert engine is not None, loader.now
-    site = Site(address, collection, engine)
-    _watch(site)
-    yield site
-    site.pace.free()
-    site.layers.free()
-    demo.close()
-    unwatch(engine)
-    for name in ("trace", "answer"):
-        vars(engine).pop(name, None)
-    # What still computes in a thread when Python ends takes the whole process down.
-    assert engine.background.wait_until_done(300)
-
-
-def _watch(site: Site) -> None:
-    """Counts the engine's work and lets a test hold it."""
-    trace, answer = site.engine.trace, site.engine.answer
-
-    def counted_trace(*args: Any, **named: Any) -> Any:
-        site.calls.append("trace")
-        return trace(*args, **named)
-
-    def counted_answer(*args: Any, **named: Any) -> PacedAnswering:
-        steps = answer(*args, **named)
-        site.calls.append("answer")
-
-        def paced() -> Generator[Any, None, None]:
-            try:
-                site.pace.wait()
-                for step in steps:
-                    yield step
-                    site.pace.wait()
-            finally:
-                steps.close()
-                site.closed.set()
-
-        return PacedAnswering(steps, paced())
-
-    site.engine.trace = counted_trace  # type: ignore[method-assign]
-    site.engine.answer = counted_answer  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
@@ -176,6 +57,12 @@ def chromium(browser_path: str, playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
+@pytest.fixture(autouse=True)
+def renewed() -> None:
+    """No test sees what another one asked."""
+    renew()
+
+
 @pytest.fixture(scope="session")
 def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     path = tiny_collection(tmp_path_factory.mktemp("tiny"), labels={"code": HOSTILE})
@@ -184,13 +71,7 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(shared_site: Site) -> Site:
-    """The tiny page, nothing counted, no answer kept and nothing held."""
-    shared_site.calls.clear()
-    shared_site.passes.clear()
-    shared_site.closed.clear()
-    shared_site.engine.kept_answers.clear()
-    shared_site.pace.free()
-    shared_site.layers.free()
+    """The tiny page, of which nothing was asked yet."""
     return shared_site
 
 

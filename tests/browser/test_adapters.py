@@ -15,6 +15,7 @@ from app.server.pages import Pages
 from tests import tiny
 from tests.analysis.models.spoiled import configured
 from tests.browser.conftest import SHORT, Open, Visitors, ask, settled, violations
+from tests.browser.sites import serve_pages
 
 QUESTION = "How many are 3 & 5?"
 PLACE = "#adapter-place input, #adapter-place textarea"
@@ -39,17 +40,9 @@ def address(folder: Path) -> Iterator[str]:
     """The page that `python app.py --base … --adapter …` serves."""
     adapters = tuple(f"{name}={folder / 'adapters' / name}" for name in ("spanish", "math"))
     pages = Pages(Engine.load, build_page, may_add=True)
-    page = pages.first(collection_of(Named(base=str(folder / "base"), adapters=adapters)))
-    demo, options = build_page(pages, page)
-    server, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
-    pages.attach(server)
-    page.loader.start()
-    assert page.loader.wait(300) is not None
-    yield address
-    demo.close()
-    for one in pages._pages:
-        engine = one.loader.wait(300)
-        assert engine is not None and engine.background.wait_until_done(300)
+    yield from serve_pages(
+        pages, collection_of(Named(base=str(folder / "base"), adapters=adapters))
+    )
 
 
 def test_an_adapter_comes_and_another_goes_and_the_question_stays(

@@ -17,6 +17,7 @@ from analysis.models.manifest import load_collection
 from app.page import build_page
 from app.server.pages import Pages
 from tests.browser.conftest import SHORT, Open, ask, settled
+from tests.browser.sites import serve_pages
 from tests.tiny import tiny_collection
 
 pytestmark = pytest.mark.browser
@@ -35,16 +36,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     first = _collection(folder / "one", "one", ("spanish", "math", "code"))
     second = _collection(folder / "two", "two", ("math", "medical"))
     pages = Pages(Engine.load, build_page)
-    page = pages.first(first)
-    demo, options = build_page(pages, page)
-    served, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
-    pages.attach(served)
-    page.loader.start()
-    other = pages.open(second)
-    for each in pages._pages:
-        assert each.loader.wait(120) is not None
-    yield address, f"{address.rstrip('/')}{other}"
-    demo.close()
+    for address in serve_pages(pages, first, second):
+        yield address, f"{address.rstrip('/')}{pages.address_of('two')}"
 
 
 def _columns(page: Page) -> list[str]:

@@ -89,7 +89,6 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
     expect(page.locator("#grid .note")).to_contain_text("Only layers 1–2 of 3 are shown")
     _choose(page, "#position", "Mean over query tokens")
     expect(page.locator("#grid .note")).to_contain_text("equal weights")
-    settled(page)
     expect(page.locator("#tokens .fl-panel")).to_have_attribute("data-drawn", re.compile("-tokens"))
     expect(page.locator("#ask")).to_be_enabled()
     assert site.calls == []

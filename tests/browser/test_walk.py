@@ -48,7 +48,7 @@ def test_ask_watch_stop_ask_again(site: Site, visit: Open) -> None:
     # Enter and a chip ask another question while one is still answered.
     site.closed.clear()
     site.layers.hold()
-    ask(page, "How many medlars?")  # no other test asks it: its trace is not kept yet
+    ask(page, "How many medlars?")
     # Until its numbers come, the grid and the answers are those of the question before, and say so.
     expect(page.locator("#grid .old")).to_contain_text("still the numbers from before")
     expect(page.locator('#answers .fl-panel[data-before="1"]')).to_be_visible()

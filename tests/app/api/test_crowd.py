@@ -8,7 +8,6 @@ import io
 import json
 import math
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from analysis.common.limits import PUBLIC, Owner
 from analysis.inference.scheduling import admission
 from analysis.speed.remote import RemotePage
 from app.server import body_limit, connections
+from tests.awaiting import await_
 
 VISITORS, VANISHING = 50, 60
 
@@ -160,15 +160,6 @@ def test_a_sweep_forgets_what_was_kept_for_visitors_who_have_gone(
     gc.collect()
     bare.served.state.connections.sweep(bare.served)
     assert engine.kept_trace(prompt, engine.adapters) is None
-
-
-def await_(reached: Callable[[], object]) -> None:
-    """Waits until something is so."""
-    for _ in range(1200):
-        if reached():
-            return
-        threading.Event().wait(0.1)
-    raise AssertionError("it never came")
 
 
 def test_a_body_that_is_far_too_large_is_refused_before_it_is_read(

@@ -25,7 +25,7 @@ from starlette.routing import Route
 from analysis.inference.scheduling import admission
 from app.page import build, launch_options
 from app.server.connections import CALL
-from tests.app.api.test_crowd import await_
+from tests.awaiting import await_
 
 
 @pytest.fixture(scope="module")

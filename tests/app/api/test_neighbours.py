@@ -16,7 +16,7 @@ from gradio_client import Client
 
 from analysis.speed.remote import RemotePage
 from app.api import endpoints
-from tests.app.api.test_crowd import await_
+from tests.awaiting import await_
 
 NEW_TOKENS = 40
 ASKED = {"methods": ["static", "qa-flora"], "new_tokens": NEW_TOKENS, "tokens": True}

@@ -42,6 +42,7 @@ from app.views.grid.grid_views import grid_view
 from tests.added import added_file
 from tests.answering import PacedAnswering
 from tests.app.visit import Visit, last
+from tests.forgetting import forget
 from tests.lacking import LACKING
 from tests.passes import Passes, unwatch
 from tests.tiny import tiny_collection, tiny_engine
@@ -56,9 +57,9 @@ def shared_visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
 
 @pytest.fixture
 def visit(shared_visit: Visit) -> Visit:
-    """A new visitor of a page that is already served and has kept no answer."""
+    """A new visitor of a page that is already served and has kept nothing."""
     shared_visit.session = Session()
-    shared_visit.engine.kept_answers.clear()
+    forget(shared_visit.engine)
     return shared_visit
 
 
@@ -99,15 +100,14 @@ def _answering(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Updates:
 
 
 def test_costs_are_told_phase_by_phase_and_what_was_kept(visit: Visit) -> None:
-    query = f"{QUERY} {id(visit.session)}"  # nobody asked it before
-    detail = visit.ask(query)["status"].detail
+    detail = visit.ask(QUERY)["status"].detail
     seconds = r"\d+\.\d s"
     costs = (
         rf"trace: {seconds} · divergence: {seconds} · answers: {seconds}, 8 tokens, "
         r"\d+\.\d per second"
     )
     assert re.fullmatch(costs, detail)
-    again = visit.ask(query)["status"].detail
+    again = visit.ask(QUERY)["status"].detail
     cached = "from the cache"
     assert again == f"trace: {cached} · divergence: {cached} · answers: {cached}"
 

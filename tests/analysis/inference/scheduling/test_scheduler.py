@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.inference.scheduling.scheduler import Scheduler
 from analysis.inference.scheduling.stream import Stream, result_of
+from tests.awaiting import await_
 
 
 @pytest.fixture
@@ -62,8 +63,7 @@ def behind(scheduler: Scheduler, work: list[str], names: Sequence[str]) -> list[
         threads.append(threading.Thread(target=partial(scheduler.run, note, soon=soon)))
         before = len(scheduler._pieces)
         threads[-1].start()
-        while len(scheduler._pieces) == before:
-            pass
+        await_(lambda before=before: len(scheduler._pieces) > before)
     return threads
 
 
@@ -162,8 +162,7 @@ def test_nothing_waits_for_a_scheduler_that_has_ended() -> None:
     found = stream.ask("token")
     closing = threading.Thread(target=scheduler.close)
     closing.start()
-    while not scheduler._closed:
-        pass
+    await_(lambda: scheduler._closed)
     held.let_go()
     closing.join(30)
     with pytest.raises(CancelledError):

@@ -26,6 +26,7 @@ from analysis.inference.scheduling.rows_cache import RowsCache
 from analysis.inference.sharing.shared_decoding import SharedDecoding
 from tests import tiny
 from tests.analysis.engine.test_economy import counted
+from tests.awaiting import await_
 
 NEW_TOKENS = 9
 QUERIES = (
@@ -460,8 +461,7 @@ def test_a_request_waits_for_room_and_may_be_closed_while_it_waits() -> None:
         readers = [threading.Thread(target=read, args=(one,)) for one in (second, third)]
         for number, reader in enumerate(readers):
             reader.start()
-            while admission.waiting <= number:
-                pass
+            await_(lambda number=number: admission.waiting > number)
         second.close()
         readers[0].join(30)
         assert found == [[]], "a request that waits ends at once"
@@ -544,12 +544,3 @@ def test_who_gives_up_during_a_prompt_leaves_it_as_it_was() -> None:
     expected, means_LK = alone(3, 3, 0)
     assert ids == expected
     torch.testing.assert_close(other.policy_weights()[0].mean_LK, means_LK[-1])
-
-
-def await_(reached: Callable[[], object]) -> None:
-    """Waits until something is so."""
-    for _ in range(6000):
-        if reached():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it never came")
