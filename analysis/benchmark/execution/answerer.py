@@ -20,6 +20,7 @@ from analysis.common.limits import PASS_TOKENS
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import Answer
 from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.policy_weights import PolicyWeights
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 from analysis.measure.trace import POSITIONS
@@ -120,9 +121,16 @@ class Answerer:
         """
         if (batch.task, batch.items) != self._kept_batch:
             self._kept_batch, self._kept = (batch.task, batch.items), {}
-        weights = self._weights(rows)
+        constants = [row.policy for row in rows if isinstance(row.policy, ConstantWeights)]
+        weights = self._weights(constants) if len(constants) == len(rows) else None
         if weights is not None and weights in self._kept:
-            return self._kept[weights]
+            answers, results = self._kept[weights]
+            # The answers are equal; the other entry's weights may be those of other adapters.
+            own = [
+                replace(answer, weights=PolicyWeights.of(policy))
+                for answer, policy in zip(answers, constants, strict=True)
+            ]
+            return own, results
         answers = self._engine.answer_all(
             prompts, rows, new_tokens=batch.new_tokens, batch_rows=len(prompts)
         )
@@ -135,14 +143,11 @@ class Answerer:
             self._kept[weights] = answers, results
         return answers, results
 
-    def _weights(self, rows: Sequence[Row]) -> bytes | None:
-        """The weights of rows over all adapters; None where one follows a rule."""
-        found = []
-        for row in rows:
-            if not isinstance(row.policy, ConstantWeights):
-                return None
-            found.append(row.policy.over(self._engine.adapters).numpy().tobytes())
-        return b"".join(found)
+    def _weights(self, policies: Sequence[ConstantWeights]) -> bytes:
+        """The weights of policies over all adapters."""
+        return b"".join(
+            policy.over(self._engine.adapters).numpy().tobytes() for policy in policies
+        )
 
     def _result(
         self,

@@ -567,6 +567,38 @@ def test_entries_with_the_same_weights_are_answered_once(
     assert profiles["static"] == profiles["oracle-pair"] != profiles["sum"]
 
 
+CHOOSING = """
+import torch
+
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.methods import Method
+
+
+def policy(context, adapter):
+    context.relevance()
+    weights_LK = torch.tensor([[0.5, 0.5, 0.0]] * context.layers)
+    return ConstantWeights(context.adapters, weights_LK)
+
+
+METHOD = Method("choosing", "Choosing", "It chooses mathematics and Spanish.", policy, order=35)
+"""
+
+
+@pytest.mark.parametrize("names", [("choosing", "oracle-pair"), ("oracle-pair", "choosing")])
+def test_equal_answers_keep_the_adapters_of_their_own_entry(
+    collection: Collection, files: tuple[Path, ...], tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    with added_file(method_files, tmp_path / "methods" / "choosing.py", CHOOSING):
+        request = BenchmarkRequest(files[:1], names, selection(collection, False, None), limit=3)
+        result = run_benchmark(collection, request, tmp_path / "out")
+    assert result is not None
+    (task,) = result.tasks
+    profiles = {profile.method: profile.adapters for profile in task.profiles}
+    assert profiles == {"choosing": ("math", "spanish", "code"), "oracle-pair": ("math", "spanish")}
+    # The divergences are those of all three, which the method that chooses had read.
+    assert {routing.items for routing in task.routing} == {3}
+
+
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
