@@ -15,6 +15,7 @@ from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
+from analysis.common.texts.said import say
 from analysis.inference.checks.prompt_check import check_prompts, check_stop_texts
 from analysis.inference.decoding.answering import Answering, Decoding
 from analysis.inference.decoding.answers import Answer, answer_all
@@ -116,7 +117,7 @@ class Engine(RelevanceTracer):
         report = progress or (lambda what, share: None)
         for entry in collection.adapters:
             check_files(entry)  # before the base, which takes long to load
-        report("loading the base model", 0.0)
+        report(say("loading the base model"), 0.0)
         model, tokenizer = load_base(collection.base, progress, dtype, device)
         adapters = load_adapters(model, collection.adapters, report)
         engine = cls(

@@ -13,6 +13,11 @@ class InputError(ValueError):
     is and exits with 2, the page shows it as it is. Everything else is a fault of ours.
     """
 
+    @property
+    def message(self) -> str:
+        """The message; what was made with `say` can still be said, unlike `str` of the error."""
+        return str(self) if not self.args or not isinstance(self.args[0], str) else self.args[0]
+
 
 class InputErrors(InputError):
     """Several mistakes that are mended together, such as lines of one file.

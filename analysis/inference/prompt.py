@@ -16,6 +16,7 @@ from typing import Any, Literal
 from transformers import PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
+from analysis.common.texts.said import say
 from analysis.inference.prompt_encoding import Piece, encode
 from analysis.inference.tokens import token_text
 from analysis.models.collection import PromptForm
@@ -88,7 +89,11 @@ def build_prompt(
     count = len(encoded.ids)
     if count > most_tokens:
         raise InputError(
-            f"The prompt has {count} tokens, and at most {most_tokens} are read: shorten it."
+            say(
+                "The prompt has {count} tokens, and at most {most} are read: shorten it.",
+                count=count,
+                most=most_tokens,
+            )
         )
     return Prompt(
         text="".join(piece.text for piece in pieces),
@@ -165,9 +170,11 @@ def check_query(query: str) -> None:
         InputError: It is empty or cannot be seen.
     """
     if not query.strip():
-        raise InputError("The query is empty: type a question.")
+        raise InputError(say("The query is empty: type a question."))
     if all(unicodedata.category(character)[0] in "CZ" for character in query):
-        raise InputError("The query holds only control characters and spaces: type a question.")
+        raise InputError(
+            say("The query holds only control characters and spaces: type a question.")
+        )
 
 
 def _check(messages: Sequence[Message], most_tokens: int) -> None:
@@ -191,8 +198,12 @@ def _check(messages: Sequence[Message], most_tokens: int) -> None:
     # Tokenising takes time: a query that cannot fit is refused before.
     if characters > 32 * most_tokens:
         raise InputError(
-            f"The query has {characters} characters, far more than the {most_tokens} tokens "
-            "that are read: shorten it."
+            say(
+                "The query has {characters} characters, far more than the {most} tokens "
+                "that are read: shorten it.",
+                characters=characters,
+                most=most_tokens,
+            )
         )
 
 

@@ -17,6 +17,7 @@ from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 from transformers import PreTrainedTokenizerBase
 
 from analysis.common.errors import InputError
+from analysis.common.texts.said import say
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[Piece]) -> Encod
         if not token.control and token.overlaps(contents[-1])
     ]
     if not inside:
-        raise InputError("The tokenizer makes no token of the query: type another one.")
+        raise InputError(say("The tokenizer makes no token of the query: type another one."))
     return Encoded(
         ids=tuple(token.id for token in tokens),
         control=tuple(token.control for token in tokens),

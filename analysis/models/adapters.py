@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from analysis.common.digests import file_digest
 from analysis.common.progress import Progress
+from analysis.common.texts.said import say
 from analysis.models.adapter_files import CONFIG, TENSORS, adapter_folder
 from analysis.models.collection import AdapterEntry
 from analysis.models.factors import Factor, delta_norm
@@ -102,7 +103,7 @@ def load_adapters(
     here = {(one.sha256, one.config_sha256): one for one in loaded}
     adapters = []
     for index, entry in enumerate(entries):
-        progress(f"loading adapter {entry.name}", index / len(entries))
+        progress(say("loading adapter {name}", name=entry.name), index / len(entries))
         folder = adapter_folder(entry.folder)
         if here:
             check_files(entry)

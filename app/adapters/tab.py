@@ -31,7 +31,7 @@ class Handlers:
         timer: Looks again while the model is being loaded.
     """
 
-    fault: ClassVar[str] = "That did not work. The server log gives the reason."
+    fault: ClassVar[str] = say("That did not work. The server log gives the reason.")
 
     service: AdaptersService
     panel: gr.HTML

@@ -20,6 +20,7 @@ from app.state.session import Session
 from app.state.settings.view_settings import SHOWN
 from app.widgets.panels import encode
 from app.widgets.status import StatusPanel
+from app.widgets.words.said import say
 
 Data = Mapping[Any, Any]
 Changes = dict[Any, Any]
@@ -41,7 +42,7 @@ class Handlers:
         session: The component that holds the student's session in this tab.
     """
 
-    fault: ClassVar[str] = "The lesson could not go on. The server log gives the reason."
+    fault: ClassVar[str] = say("The lesson could not go on. The server log gives the reason.")
 
     layout: Layout
     service: LessonService

@@ -23,6 +23,7 @@ from app.state.run import AnswerSettings, Run
 from app.state.session import Session
 from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.measure.cell_explanation import CellExplanation
@@ -133,7 +134,7 @@ class LessonService:
         now = session.copy()
         run, snapshot = now.run, now.snapshot
         if run is None or snapshot is None:
-            raise InputError("There is no run yet: run the lesson first.")
+            raise InputError(say("There is no run yet: run the lesson first."))
         stream = now.answer_stream
         answers = stream.panel().rows if stream is not None else ()
         methods = self._methods(lesson)

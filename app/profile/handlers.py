@@ -22,6 +22,7 @@ from app.state.session import Session
 from app.views.export_panel import ExportPanel
 from app.widgets.panels import encode
 from app.widgets.status import StatusPanel
+from app.widgets.words.said import say
 
 Data = Mapping[Any, Any]
 Changes = dict[Any, Any]
@@ -41,7 +42,7 @@ class Handlers:
         state: The component that holds the visitor's state of this tab.
     """
 
-    fault: ClassVar[str] = "The profile failed. The server log gives the reason."
+    fault: ClassVar[str] = say("The profile failed. The server log gives the reason.")
 
     layout: Layout
     service: ProfileService

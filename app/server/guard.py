@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from analysis.common.errors import InputError, is_full
 from app.widgets import text
+from app.widgets.words.said import say
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ def text_of(error: Exception, fault: str) -> str:
         fault: What the page says of a fault of ours.
     """
     if isinstance(error, InputError):
-        return text.plain(str(error))
+        return text.plain(error.message)
     if is_full(error):
-        return "The server's disk is full: free some space there, then try again."
+        return say("The server's disk is full: free some space there, then try again.")
     _log.exception("A handler failed")
     return fault

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
 from app.widgets.text import plain
-from app.widgets.words.said import say
+from app.widgets.words.said import say, spoken
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -55,7 +55,7 @@ class Loader:
     def __init__(self, load: Callable[[Progress], Engine]) -> None:
         self._load = load
         self._engine: Engine | None = None
-        self._now = Loading("starting", 0.0, "loading")
+        self._now = Loading(say("starting"), 0.0, "loading")
         self._done = threading.Event()
         self._closed = False
         self.page_opened = threading.Event()
@@ -97,7 +97,7 @@ class Loader:
         """
         engine = self.wait(0.0)
         if engine is None:
-            raise InputError("The model is still being loaded: try again in a moment.")
+            raise InputError(say("The model is still being loaded: try again in a moment."))
         return engine
 
     def wait(self, seconds: float) -> Engine | None:
@@ -114,7 +114,7 @@ class Loader:
     def _run(self, patience: float) -> None:
         self.page_opened.wait(patience)
         try:
-            self._tell("starting", 0.0)
+            self._tell(say("starting"), 0.0)
             self._engine = self._load(self._tell)
             computed = self._engine.computation
             ready = say(
@@ -122,14 +122,13 @@ class Loader:
             )
             self._now = Loading(ready, 1.0, "ready")
         except InputError as error:
-            self._now = Loading(plain(str(error)), 1.0, "failed")
+            self._now = Loading(plain(error.message), 1.0, "failed")
         except _Closed:
-            self._now = Loading("The server has ended.", 1.0, "failed")
+            self._now = Loading(say("The server has ended."), 1.0, "failed")
         except Exception:
             _log.exception("The engine could not be loaded")
-            self._now = Loading(
-                "The model could not be loaded. The server log gives the reason.", 1.0, "failed"
-            )
+            fault = say("The model could not be loaded. The server log gives the reason.")
+            self._now = Loading(fault, 1.0, "failed")
         finally:
             self._done.set()
             # Python would keep the engine as long as it knows this loader.
@@ -138,4 +137,4 @@ class Loader:
     def _tell(self, what: str, share: float) -> None:
         if self._closed:
             raise _Closed
-        self._now = Loading(what, share, "loading")
+        self._now = Loading(spoken(what), share, "loading")

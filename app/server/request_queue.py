@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from analysis.common.errors import InputError
+from app.widgets.words.said import say
 
 SERVED = 16
 """The most requests that are served at once; they share the model's decoding steps."""
@@ -67,10 +68,18 @@ class RequestQueue:
             self._entries = [one for one in self._entries if one.visitor != entry.visitor]
             if len(self._entries) >= self.served + self._waiting:
                 wait = self._expected(self._waiting)
-                when = "in a minute" if wait is None else f"in about {wait:.0f} s"
+                when = (
+                    say("in a minute")
+                    if wait is None
+                    else say("in about {seconds} s", seconds=f"{wait:.0f}")
+                )
                 raise InputError(
-                    f"The queue is full ({self._waiting} requests are waiting): ask again {when}. "
-                    "Your query is kept."
+                    say(
+                        "The queue is full ({waiting} requests are waiting): ask again {when}. "
+                        "Your query is kept.",
+                        waiting=self._waiting,
+                        when=when,
+                    )
                 )
             self._entries.append(entry)
             self._changed.notify_all()

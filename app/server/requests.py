@@ -18,7 +18,7 @@ from app.server.request_queue import Entry, RequestQueue
 from app.state.session import Session, Stopped
 from app.widgets.status import StatusPanel
 from app.widgets.text import fixed
-from app.widgets.words.said import say
+from app.widgets.words.said import capital, say, spoken
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -75,7 +75,7 @@ class Outcome(Generic[T]):
 
 def _working(what: str, share: float, seconds: float) -> RequestUpdate:
     detail = say("{seconds} s so far", seconds=f"{seconds:.0f}") if seconds >= _LONG else ""
-    return {"status": StatusPanel("working", say(what.capitalize()), share, detail)}
+    return {"status": StatusPanel("working", capital(spoken(what)), share, detail)}
 
 
 def run_with_progress(

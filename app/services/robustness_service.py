@@ -142,7 +142,7 @@ def check_copies(loader: Loader, request_queue: RequestQueue, session: Session) 
 
 def _check_unchanged(session: Session, snapshot: Snapshot) -> None:
     if session.snapshot is None or not same_numbers(snapshot, session.snapshot):
-        raise InputError("The grid changed while the check ran: check again.")
+        raise InputError(say("The grid changed while the check ran: check again."))
 
 
 def _keep(session: Session, snapshot: Snapshot, check: Check) -> None:

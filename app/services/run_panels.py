@@ -157,7 +157,7 @@ class RunPanels:
             try:
                 trace = self._trace(run, trace)
             except InputError as error:
-                why = str(error)
+                why = error.message
                 return explanation_panel(grid_view, layer, adapter, None, why)
             tokens = engine.cell(trace, layer, name, view_settings.lens, position)
             # Prepares the other metrics and positions, which the visitor may choose next.

@@ -130,7 +130,7 @@ class ViewService:
                 snapshot = self._snapshot(before, run, view_settings, trace)
             except InputError as error:
                 # The engine no longer keeps the trace. The grid's own numbers are still there.
-                missing = str(error)
+                missing = error.message
                 if run is None or before is None or before.run != str(run.number):
                     return {"status": StatusPanel("error", missing)}
                 snapshot = with_settings(before, view_settings)

@@ -10,6 +10,7 @@ from analysis.common.errors import InputError
 from analysis.measure.trace import POSITIONS
 from analysis.models.provenance import Computation
 from app.state.snapshot import Numbers, frozen
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.inference.decoding.sampling import Sampling
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from analysis.measure.trace_reader import TraceReader
     from analysis.measure.weight_settings import WeightSettings
 
-_TOO_LARGE = (
+_TOO_LARGE = say(
     "The numbers of this question are too large to keep, so the page shows them once only: choose "
     "the settings first and then ask it again, or ask with fewer adapters."
 )
-_PUSHED_OUT = (
+_PUSHED_OUT = say(
     "The numbers of this question are no longer kept, because many newer questions were asked: "
     "ask it again."
 )

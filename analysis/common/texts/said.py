@@ -87,6 +87,11 @@ def say(pattern: str, **facts: object) -> str:
     return Said(pattern, own)
 
 
+def spoken(text: str) -> str:
+    """A text that can be said: one that is not yet gets itself as its pattern."""
+    return text if isinstance(text, Said) else say(text)
+
+
 def joined(separator: str, parts: Iterable[str]) -> str:
     """Texts with a separator between them, each in the visitor's language."""
     own = tuple(parts)

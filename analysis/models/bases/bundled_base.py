@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from analysis.common.errors import InputError, is_full
 from analysis.common.progress import Progress
+from analysis.common.texts.said import say
 from analysis.models.bases.bundled import DEFAULT_BASE, BundledBase, bundled_base
 from analysis.models.bases.prepared_files import (
     changed_files,
@@ -105,7 +106,7 @@ def _only_one(path: Path, report: Progress) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        report("waiting for another process that prepares the base", 0.0)
+        report(say("waiting for another process that prepares the base"), 0.0)
         lock.acquire()
     try:
         yield
@@ -133,7 +134,7 @@ def _make(base: BundledBase, folder: Path, report: Progress) -> None:
         work.replace(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    report("the base is ready", 1.0)
+    report(say("the base is ready"), 1.0)
 
 
 def _chunk_paths(base: BundledBase) -> list[Path]:
@@ -166,7 +167,7 @@ def join_chunks(chunks: list[Path], joined: Path, report: Progress) -> None:
                 while block := part.read(BLOCK_BYTES):
                     out.write(block)
                     done += len(block)
-                    report("joining the base's chunks", 0.02 * done / total)
+                    report(say("joining the base's chunks"), 0.02 * done / total)
 
 
 def _verify(joined: Path, base: BundledBase, report: Progress) -> None:
@@ -176,7 +177,7 @@ def _verify(joined: Path, base: BundledBase, report: Progress) -> None:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
             done += len(block)
-            report("verifying the base's SHA-256", 0.02 + 0.02 * done / total)
+            report(say("verifying the base's SHA-256"), 0.02 + 0.02 * done / total)
     if digest.hexdigest() != base.sha256:
         packages = " ".join(name for name, _ in base.chunks)
         raise InputError(
@@ -201,7 +202,7 @@ def convert_weights(joined: Path, out: Path, report: Progress) -> None:
         "local_files_only": True,
         "trust_remote_code": False,
     }
-    report("converting the model (about half a minute)", 0.04)
+    report(say("converting the model (about half a minute)"), 0.04)
     with silent_transformers():
         model: Any = AutoModelForCausalLM.from_pretrained(
             joined.parent,
@@ -209,10 +210,10 @@ def convert_weights(joined: Path, out: Path, report: Progress) -> None:
             quantization_config=GgufConfig(dequantize=True),  # packed weights cannot be saved
             **source,
         )
-    report("converting the tokenizer (about half a minute)", 0.6)
+    report(say("converting the tokenizer (about half a minute)"), 0.6)
     with silent_transformers():
         tokenizer = AutoTokenizer.from_pretrained(joined.parent, **source)
-    report("saving the base", 0.95)
+    report(say("saving the base"), 0.95)
     with silent_transformers():
         model.half().save_pretrained(out)
         tokenizer.save_pretrained(out)

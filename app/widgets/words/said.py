@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from analysis.common.texts.said import Numeral, Said, capital, filled, joined, names, say
+from analysis.common.texts.said import Numeral, Said, capital, filled, joined, names, say, spoken
 
-__all__ = ["Numeral", "Said", "capital", "filled", "joined", "names", "say", "sent"]
+__all__ = ["Numeral", "Said", "capital", "filled", "joined", "names", "say", "sent", "spoken"]
 
 
 def sent(value: object) -> Any:

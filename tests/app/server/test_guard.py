@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import pickle
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,11 +12,13 @@ import gradio as gr
 import pytest
 
 from analysis.common.errors import InputError
+from analysis.inference.prompt import check_query
 from analysis.models.manifest import load_collection
 from app.api.endpoints import Endpoints
 from app.page import build, content_of
 from app.server.guard import guarded
 from app.server.loader import Loader
+from app.widgets.words.said import sent
 from tests.tiny import tiny_collection
 
 FAULT = "Something failed."
@@ -41,6 +44,15 @@ def test_a_handler_that_works_is_left_alone() -> None:
 def test_a_mistake_of_the_visitor_is_shown_as_it_is() -> None:
     error = InputError("The query is empty: type a question.")
     assert Some().handle({"error": error}) == {"status": str(error)}
+
+
+def test_a_mistake_is_said_in_the_language_of_the_visitor_who_made_it() -> None:
+    # ZeroGPU sends it from another process.
+    with pytest.raises(InputError) as caught:
+        check_query(" ")
+    error = pickle.loads(pickle.dumps(caught.value))
+    shown = sent(Some().handle({"error": error})["status"])
+    assert shown == {"say": "The query is empty: type a question."}
 
 
 def test_a_fault_of_ours_is_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,8 +35,10 @@ def _constants(path: Path) -> Iterator[tuple[str, bool]]:
 
 def test_every_word_is_in_every_language_and_every_entry_is_a_word_of_the_page() -> None:
     own_modules = [one for path in (ROOT / "app").rglob("*.py") for one in _constants(path)]
-    rooms = (ROOT / "analysis" / name for name in ("measure", "methods", "inference", "catalogue"))
-    of_analysis = [one for room in rooms for path in room.rglob("*.py") for one in _constants(path)]
+    rooms = ("catalogue", "inference", "measure", "methods", "models")
+    modules = [path for room in rooms for path in (ROOT / "analysis" / room).rglob("*.py")]
+    modules.append(ROOT / "analysis" / "engine.py")
+    of_analysis = [one for path in modules for one in _constants(path)]
     # The scripts of the Learn tab have texts of their own, by keys.
     paths = [path for path in (ASSETS / "js").rglob("*.js") if not path.name.startswith("learn")]
     scripts = "\n".join(path.read_text("utf-8") for path in paths)
