@@ -8,7 +8,7 @@
     const figure = lessons.figure(page.lesson.figure, page.words, texts.figure, facts);
     return {
       title: texts.title,
-      body: [el("div", { className: "words" }, ...lessons.prose(texts.idea, page.words.language, facts))],
+      body: [lessons.prose(texts.idea, page.words.language, facts)],
       aside: figure,
       actions: [lessons.button(page.words("lesson.begin"), () => page.go("predict"), "primary")],
     };
@@ -17,16 +17,18 @@
   // A question of the student's own; the prediction is then another.
   const ownQuestion = (page) => {
     const { words, record } = page;
-    const box = el("textarea", { rows: 2, maxLength: 1000, value: record.own ?? "", id: "own-question", dir: "auto" });
+    const box = el("textarea", { rows: 2, maxLength: 1000, value: record.asking ?? record.own ?? "", id: "own-question", dir: "auto" });
+    // What is written and not yet used stays when the step is drawn anew.
+    box.addEventListener("input", () => page.save({ asking: box.value }));
     const use = (own) => {
-      page.save({ own, prediction: null });
+      page.save({ own, asking: null, prediction: null });
       page.render(true);
     };
     const buttonUse = lessons.button(words("lesson.own_use"), () => use(box.value.trim() || null));
     const first = lessons.button(words("lesson.own_back"), () => use(null), "quiet");
     const label = el("label", { htmlFor: box.id }, words("lesson.own_label"));
     const buttons = el("div", { className: "row" }, buttonUse, record.own ? first : null);
-    return el("details", { className: "own" }, el("summary", {}, words("lesson.own")), label, box, buttons);
+    return el("details", { className: "own", open: Boolean(record.asking) }, el("summary", {}, words("lesson.own")), label, box, buttons);
   };
 
   const predict = (page) => {
@@ -34,7 +36,7 @@
     const texts = page.texts();
     const given = lessons.prediction(page);
     if (!given) return { title: words("steps.predict"), body: [el("p", {}, words("lesson.unscored"))], actions: [lessons.button(words("lesson.next"), () => page.go("run"), "primary")] };
-    const { title, body } = lessons.question(texts.ask[given.ask].question, lesson.facts);
+    const { title, body } = lessons.question(texts.ask[given.ask].question, words.language, lesson.facts);
     const options = given.options.map((option) => ({ key: option.key, label: lessons.label(texts, given.ask, option, lesson.facts) }));
     const chosen = record.prediction?.ask === given.ask ? record.prediction.key : null;
     const warning = el("p", { className: "warning", at: { role: "alert" } });
@@ -118,8 +120,10 @@
       document.querySelector("#lesson .good h3")?.focus();
     }, "primary");
     const keep = () => page.save({ explanation: box.value.trim() });
-    box.addEventListener("change", keep);
-    box.addEventListener("input", () => (warning.textContent = ""));
+    box.addEventListener("input", () => {
+      warning.textContent = "";
+      keep();
+    });
     const next = lessons.button(words("lesson.to_check"), () => (keep(), page.go("check")), "primary");
     return {
       title: lessons.fill(texts.explain, page.lesson.facts),

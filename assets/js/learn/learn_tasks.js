@@ -47,17 +47,26 @@
     const texts = page.texts();
     const facts = { ...lesson.facts, ...lessons.facts(outcome) };
     const done = { attempts: [], hints: 0, passed: false, ...(record.check?.ask === outcome.ask ? record.check : {}), ask: outcome.ask };
-    const { title, body } = lessons.question(texts.ask[outcome.ask].question, facts);
+    const { title, body } = lessons.question(texts.ask[outcome.ask].question, words.language, facts);
     const warning = el("p", { className: "warning", at: { role: "alert" } });
     const options = outcome.options.map((option) => ({ key: option.key, label: lessons.label(texts, outcome.ask, option, facts) }));
     const last = done.attempts.at(-1);
-    let chosen = last?.answer ?? [];
+    // What is chosen or written and not yet sent: the step is drawn anew by a hint, and in another
+    // language. Another run may have other choices.
+    const unsent = record.unsent?.ask === outcome.ask ? record.unsent : null;
+    const hold = (changes) => {
+      warning.textContent = "";
+      page.save({ unsent: { ask: outcome.ask, ...changes } });
+    };
+    let chosen = (unsent?.keys ?? last?.answer ?? []).filter((key) => options.some((one) => one.key === key));
     let field;
     if (outcome.number === null) {
-      field = lessons.choice({ legend: title, name: "check", options, several: outcome.several, chosen, disabled: done.passed, change: (keys) => (chosen = keys) });
+      const change = (keys) => hold({ keys: (chosen = keys) });
+      field = lessons.choice({ legend: title, name: "check", options, several: outcome.several, chosen, disabled: done.passed, change });
     } else {
-      const input = el("input", { type: "text", inputMode: "decimal", value: last?.label ?? "", disabled: done.passed, id: "check-number" });
+      const input = el("input", { type: "text", inputMode: "decimal", value: unsent?.written ?? last?.label ?? "", disabled: done.passed, id: "check-number" });
       field = el("div", { className: "number-field" }, el("label", { htmlFor: input.id }, words("lesson.number")), input);
+      input.addEventListener("input", () => hold({ written: input.value }));
       input.addEventListener("keydown", (event) => event.key === "Enter" && submit());
     }
     const submit = () => {
@@ -68,7 +77,7 @@
       const verdict = lessons.judge(outcome, answer);
       const label = number === null ? options.filter(({ key }) => chosen.includes(key)).map((one) => one.label).join(", ") : field.querySelector("input").value.trim();
       const attempt = { answer: number === null ? chosen : [], label, verdict };
-      page.save({ check: { ...done, attempts: [...done.attempts, attempt], passed: verdict === "yes", said: verdict === "yes" ? lessons.said(page, outcome) : "" } });
+      page.save({ check: { ...done, attempts: [...done.attempts, attempt], passed: verdict === "yes", said: verdict === "yes" ? lessons.said(page, outcome) : "" }, unsent: null });
       page.render();
       document.querySelector("#lesson .feedback")?.focus({ preventScroll: true });
     };
@@ -113,7 +122,7 @@
     const place = content.lessons.indexOf(lesson);
     const after = content.lessons[place + 1];
     const title = words("lesson.further_title");
-    const body = [el("div", { className: "words" }, ...lessons.prose(page.texts().further, words.language, lesson.facts))];
+    const body = [lessons.prose(page.texts().further, words.language, lesson.facts)];
     const actions = [];
     if (record.finished) body.push(el("p", { className: "finished", at: { role: "status" } }, words("lesson.finished", { title: page.texts().title })));
     if (!live || page.working) {

@@ -30,15 +30,16 @@
   const paragraphs = (text) => text.trim().split(/\n\s*\n/).map((one) => one.replace(/[ \n]+/g, " "));
   lessons.line = (tag, options, text, facts) => el(tag, options, ...strong(text, facts).flatMap(lessons.unbroken));
   // Paragraphs, in which the terms of the page's glossary explain themselves.
-  lessons.prose = (text, language, facts) => {
+  const explained = (ones, language, facts) => {
     const seen = new Set();
-    const explained = (part) => (language === FusionLens.speech.now && typeof part === "string" ? FusionLens.terms(part, seen) : [part]);
-    return paragraphs(text).map((one) => el("p", {}, ...strong(one, facts).flatMap(explained).flatMap(lessons.unbroken)));
+    const terms = (part) => (language === FusionLens.speech.now && typeof part === "string" ? FusionLens.terms(part, seen) : [part]);
+    return el("div", { className: "words" }, ...ones.map((one) => el("p", {}, ...strong(one, facts).flatMap(terms).flatMap(lessons.unbroken))));
   };
+  lessons.prose = (text, language, facts) => explained(paragraphs(text), language, facts);
   // A question: its first paragraph is the title, what follows helps to answer it.
-  lessons.question = (text, facts) => {
+  lessons.question = (text, language, facts) => {
     const [title, ...rest] = paragraphs(text);
-    return { title: lessons.fill(title, facts), body: rest.map((part) => lessons.line("p", { className: "words" }, part, facts)) };
+    return { title: lessons.fill(title, facts), body: rest.length ? [explained(rest, language, facts)] : [] };
   };
 
   // A page is drawn anew at each change: what had the focus gets it again by its key.
