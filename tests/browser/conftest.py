@@ -190,24 +190,26 @@ def settled(page: Page, state: str = "done", timeout: float = _TIMEOUT_MS) -> No
     )
 
 
-def violations(page: Page, rules: Sequence[str] | None = None) -> list[str]:
+def violations(page: Page, rules: Sequence[str] | None = None, within: str = "html") -> list[str]:
     """What axe finds, each with the elements.
 
     Args:
         page: The page.
         rules: The rules to check; all by default.
+        within: The selector of the part to check; the whole page by default.
     """
-    # On its way from one colour to another, which may begin at any time, a button has neither's
-    # contrast.
-    page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
+        # On its way from one colour to another, which may begin at any time, a button has neither's
+        # contrast.
+        page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
     # Selectors of elements that pass, which nobody reads, take axe half its time.
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules is not None:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
     found = page.evaluate(
-        "options => axe.run(document, options).then(found => found.violations)", options
+        "([within, options]) => axe.run(within, options).then(found => found.violations)",
+        [within, options],
     )
     return [
         f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"

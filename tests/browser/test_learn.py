@@ -12,10 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Open, Site, Visitors, settled, violations
+from tests.browser.lesson_answers import LESSONS, number_asked
 
 pytestmark = pytest.mark.browser
-
-LESSONS = ("adapter", "layer", "difference", "weights", "fusing", "failure")
 
 
 def _tab_to(page: Page, selector: str) -> None:
@@ -35,18 +34,6 @@ def _press(page: Page, selector: str, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def _number(page: Page) -> str:
-    """The number that a check asks for, worked out from what the student sees."""
-    if page.locator("#lesson-copies").is_visible():
-        said = page.locator("#lesson-copies .sentences").inner_text()
-        (pair,) = re.findall(r"together get a mean weight of ([\d.]+)", said)
-        return str(round(100 * float(pair)))
-    (leader,) = re.findall(r"weight of (\w+) in", page.locator("#lesson h2").inner_text())
-    asked = page.locator("#lesson .main > .words").inner_text().split(". ")[0]
-    values = {name: float(value) for name, value in re.findall(r"(\S+) (\d\.\d+)", asked)}
-    return f"{values[leader] / sum(values.values()):.3f}"
-
-
 def _check(page: Page) -> None:
     """Answers a check by keyboard, wrong at first, then with what hints and the page say."""
     if page.locator("#check-number").count():
@@ -62,7 +49,7 @@ def _check(page: Page) -> None:
         page.locator("#lesson h2").focus()
         _tab_to(page, "#check-number")
         page.keyboard.press("Control+a")
-        page.keyboard.type(_number(page))
+        page.keyboard.type(number_asked(page))
         page.keyboard.press("Enter")
     else:
         several = page.locator("#lesson .tile input[type=checkbox]").count() > 0

@@ -26,14 +26,14 @@
     const step = page.record.step ?? "idea";
     const { words } = page;
     const place = lessons.steps.indexOf(step);
-    const { title, body, aside = null, below = [], actions } = lessons.step[step](page);
+    const { title, body, aside = null, below = [], actions, done = null } = lessons.step[step](page);
     const heading = el("h2", { tabIndex: -1 }, el("span", { className: "sr-only" }, `${words("steps.of", { step: place + 1, all: lessons.steps.length })}: `), ...lessons.unbroken(title));
     const previous = place ? lessons.button(words("lesson.back"), () => page.go(lessons.steps[place - 1]), "quiet previous") : null;
     // What leads on stands first, what is quiet in a line of its own.
     const given = [...actions.filter(Boolean), previous].filter(Boolean);
     const quiet = given.filter((node) => node.matches(".quiet, .ask"));
     const loud = given.filter((node) => !quiet.includes(node));
-    const buttons = el("div", { className: "actions" }, el("div", { className: "row" }, ...loud), quiet.length ? el("div", { className: "row more" }, ...quiet) : null);
+    const buttons = el("div", { className: "actions" }, el("div", { className: "row" }, ...loud), done, quiet.length ? el("div", { className: "row more" }, ...quiet) : null);
     // On a narrow page the part beside the words stands between them and what they ask for.
     const parts = aside
       ? [el("div", { className: "main" }, heading, ...body), aside, el("div", { className: "main below" }, ...below, buttons)]

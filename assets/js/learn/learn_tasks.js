@@ -124,7 +124,8 @@
     const title = words("lesson.further_title");
     const body = [lessons.prose(page.texts().further, words.language, lesson.facts)];
     const actions = [];
-    if (record.finished) body.push(el("p", { className: "finished", at: { role: "status" } }, words("lesson.finished", { title: page.texts().title })));
+    // Below the buttons: a second tap finds the next lesson where the first ended this one.
+    const done = record.finished ? el("p", { className: "finished", at: { role: "status" } }, words("lesson.finished", { title: page.texts().title })) : null;
     if (!live || page.working) {
       actions.push(lessons.runButton(page, true));
     } else if (lesson.own_weights) {
@@ -140,7 +141,7 @@
       ? lessons.button(words("lesson.next_lesson", { title: page.texts(after).title }), () => page.open("lesson", after.id), "primary")
       : lessons.button(words("lesson.all"), () => page.open("overview"), "primary");
     if (record.finished) actions.push(lessons.restart(page));
-    return { title, body, actions: [record.finished ? next : finish, ...actions] };
+    return { title, body, actions: [record.finished ? next : finish, ...actions], done };
   };
 
   Object.assign(lessons.step, { check, further });

@@ -77,6 +77,8 @@
     if (term.classList.contains("term") && term.closest("label")) event.preventDefault();
     show(term);
   });
+  // Safari on phones sends no click for a tap beside a term.
+  document.addEventListener("pointerdown", ({ target }) => shown && !shown.contains(target) && !box.contains(target) && hide());
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
   window.addEventListener("scroll", scrolled, { passive: true, capture: true });
 })();
