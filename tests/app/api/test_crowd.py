@@ -8,6 +8,7 @@ import io
 import json
 import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -160,6 +161,23 @@ def test_a_sweep_forgets_what_was_kept_for_visitors_who_have_gone(
     gc.collect()
     bare.served.state.connections.sweep(bare.served)
     assert engine.kept_trace(prompt, engine.adapters) is None
+
+
+def test_a_page_that_nobody_asks_rests(
+    bare: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, looks, count = bare.demo._queue, list[float](), type(bare.demo._queue).__len__
+
+    def counted(asked: object) -> int:
+        if asked is queue:
+            looks.append(time.monotonic())
+        return count(asked)
+
+    monkeypatch.setattr(type(queue), "__len__", counted)
+    await_(lambda: len(looks) > 20)
+    # Each look takes the interpreter from whoever computes: Gradio's own thousand a second cost 7 %
+    # of a core.
+    assert looks[20] - looks[0] > 0.15
 
 
 def test_a_body_that_is_far_too_large_is_refused_before_it_is_read(
