@@ -8,9 +8,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Gradio would keep 10 000 events, and make a table of them after each event.
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
-if os.environ.get("SPACE_ID"):
-    # Only the proxy of Spaces reaches this server: it says who asks.
-    os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
 
 from analysis.common.console import one_line
 from analysis.common.errors import InputError
@@ -19,7 +16,15 @@ from analysis.common.progress import Progress
 from analysis.models.collection import Collection
 from app.options import read_options
 from app.page import build_page
+from app.server.clients.proxies import trusted_proxies
 from app.server.pages import Pages
+
+# uvicorn reads it when the server starts.
+proxies = trusted_proxies(
+    os.environ.get("FORWARDED_ALLOW_IPS"), on_space=bool(os.environ.get("SPACE_ID"))
+)
+if proxies:
+    os.environ["FORWARDED_ALLOW_IPS"] = proxies
 
 # ZeroGPU refuses a Space that has no function for its GPU when the server starts. The import takes
 # seconds.

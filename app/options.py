@@ -81,7 +81,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     shared = bool(os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE"))
     public = args.public or bool(os.environ.get("SPACE_ID"))
     # A proxy in front of this machine's address lets others in.
-    proxied = bool(os.environ.get("GRADIO_ROOT_PATH"))
+    proxied = bool(os.environ.get("GRADIO_ROOT_PATH") or os.environ.get("FORWARDED_ALLOW_IPS"))
     may_add = here and not shared and not proxied and not public
     return Options(
         collection, args.dtype, args.device, args.port, may_add=may_add, mcp=args.mcp, public=public

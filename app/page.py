@@ -18,16 +18,15 @@ from analysis.common.progress import Progress
 from analysis.models.collection import Collection
 from app import first_paint
 from app.api import endpoints
-from app.api.allowance import Allowance
 from app.api.endpoints import Endpoints
 from app.api.turns import Turns
 from app.first_paint import FirstPaint
-from app.server.body_limit import BodyLimit
-from app.server.connections import Connections
+from app.server.clients.body_limit import BodyLimit
+from app.server.clients.connections import Connections
 from app.server.downloads import DOWNLOADS
 from app.server.loader import Loader
 from app.server.pages import Page, Pages
-from app.server.request_queue import SERVED, WAITING, RequestQueue
+from app.server.request_queue import SERVED, WAITING
 from app.services.page_links import PageLinks
 from app.services.query_service import QueryService
 from app.services.tabs import Tab, TabContext
@@ -121,7 +120,7 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
     pages = pages or Pages(_no_other)
     collection, example = content.collection, content.example
     page = gr.Blocks(title="Fusion Lens", fill_width=True, analytics_enabled=False)
-    labels, request_queue = labels_of(collection), RequestQueue()
+    labels, request_queue = labels_of(collection), pages.request_queue
     examples = load_examples(collection)
     view_service = ViewService(loader, labels, example)
     session = Session(view_settings=ViewSettings.of(collection))
@@ -175,7 +174,7 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
 
         masthead.choose(choose_collection, None, masthead, show_progress="hidden")
         timer.tick(update_masthead, None, [masthead, timer], show_progress="hidden", queue=False)
-        turns = Turns(loader, request_queue, Allowance() if pages.public else None)
+        turns = Turns(loader, request_queue, pages.allowance)
         endpoints.connect(Endpoints(collection, turns, pages, examples), page)
     # With an open API, a request could bypass the queue and its limits.
     page.queue(api_open=False, max_size=2 * (SERVED + WAITING), default_concurrency_limit=16)

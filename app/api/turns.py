@@ -13,8 +13,8 @@ import gradio as gr
 
 from analysis.common.errors import InputError
 from analysis.common.limits import Owner
-from app.api.allowance import Allowance
-from app.server.connections import (
+from app.server.clients.allowance import Allowance
+from app.server.clients.connections import (
     CALL,
     LISTEN_SECONDS,
     client_of_event,

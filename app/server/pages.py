@@ -23,8 +23,10 @@ from analysis.common.progress import Progress
 from analysis.models.collection import Collection
 from analysis.models.manifest import bundled_collections, load_collection
 from analysis.models.own_collection import content_digest, slug
+from app.server.clients.allowance import Allowance
 from app.server.collection_choice import CollectionChoice
 from app.server.loader import Loader
+from app.server.request_queue import RequestQueue
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -63,6 +65,10 @@ class Pages:
         build: Builds a page.
         may_add: Whether visitors may add adapters from folders and hub ids.
         public: Whether anybody may ask, so that each address of a program gets a bounded part.
+
+    Attributes:
+        request_queue: The queue of all requests, whichever collection they are about.
+        allowance: How much the programs of one address may ask; None for no bound.
     """
 
     def __init__(
@@ -76,7 +82,8 @@ class Pages:
         self._load = load
         self._build = build
         self.may_add = may_add
-        self.public = public
+        self.request_queue = RequestQueue()
+        self.allowance = Allowance() if public else None
         self._app: FastAPI | None = None
         self._pages: list[Page] = []
         self._lock = threading.Lock()

@@ -88,12 +88,13 @@ def test_a_public_server_takes_less_and_adds_nothing(
 ) -> None:
     folder = tiny.tiny_collection(tmp_path, ("math",)).parent
     monkeypatch.setenv("FUSION_LENS_COLLECTION", str(folder))
-    for name in ("SPACE_ID", "GRADIO_SHARE", "GRADIO_SERVER_NAME", "GRADIO_ROOT_PATH"):
+    places = ("GRADIO_SERVER_NAME", "GRADIO_ROOT_PATH", "FORWARDED_ALLOW_IPS")
+    for name in ("SPACE_ID", "GRADIO_SHARE", *places):
         monkeypatch.delenv(name, raising=False)
     own, public = read_options(()), read_options(["--public"])
     assert (own.public, own.may_add) == (False, True)
     assert (public.public, public.may_add) == (True, False)
-    for name, value in (("GRADIO_ROOT_PATH", "/lens"), ("GRADIO_SERVER_NAME", "0.0.0.0")):
+    for name, value in zip(places, ("0.0.0.0", "/lens", "127.0.0.1"), strict=True):
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
             assert not read_options(()).may_add, "others may reach this server"

@@ -10,10 +10,10 @@ import gradio as gr
 import pytest
 
 from analysis.common.errors import InputError
-from app.api.allowance import Allowance
 from app.api.endpoints import Endpoints
 from app.api.turns import Turns
 from app.page import build
+from app.server.clients.allowance import Allowance
 from app.server.pages import Pages
 from app.server.request_queue import RequestQueue
 

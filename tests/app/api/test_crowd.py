@@ -22,7 +22,7 @@ from analysis.__main__ import main
 from analysis.common.limits import PUBLIC, Owner
 from analysis.inference.scheduling import admission
 from analysis.speed.remote import RemotePage
-from app.server import body_limit, connections
+from app.server.clients import body_limit, connections
 from tests.awaiting import await_
 
 VISITORS, VANISHING = 50, 60

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from analysis.inference.scheduling import admission
 from app.page import build, launch_options
-from app.server.connections import CALL
+from app.server.clients.connections import CALL
 from tests.awaiting import await_
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import PlainTextResponse
 
-from app.server.connections import App, Message, Receive, Scope, Send
+from app.server.clients.connections import App, Message, Receive, Scope, Send
 
 MOST_BYTES = 8_000_000
 """The largest body; the largest that the page itself sends are lists of queries and links."""
