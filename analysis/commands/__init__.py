@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.common.console import progress_bar
 from analysis.common.errors import InputError
 from analysis.measure.checks.collection_check import check_collection
 from analysis.measure.lenses import lenses
@@ -89,7 +90,8 @@ def collection_named(args: argparse.Namespace) -> Collection:
     Raises:
         InputError: A part of it is not there or cannot be used.
     """
-    collection = collection_of(Named(args.collection, args.base, tuple(args.adapter)))
+    with progress_bar() as progress:
+        collection = collection_of(Named(args.collection, args.base, tuple(args.adapter)), progress)
     if not args.save:
         return collection
     from analysis.models.adapters import check_files  # its imports take a while

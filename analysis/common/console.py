@@ -9,7 +9,7 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 from tqdm import tqdm
@@ -37,14 +37,17 @@ def progress_bar() -> Iterator[Progress]:
         yield _Lines(sys.stderr)
         return
     form = "{desc} {bar} {percentage:3.0f}% {elapsed}"
-    with tqdm(total=1.0, bar_format=form, leave=False) as bar:
+    bars: list[tqdm[None]] = []
+    with ExitStack() as stack:
 
         def report(phase: str, share: float) -> None:
-            bar.n = share
-            bar.set_description_str(phase)
+            if not bars:  # work that tells nothing shows none
+                bars.append(stack.enter_context(tqdm(total=1.0, bar_format=form, leave=False)))
+                stack.enter_context(_ticking(bars[0]))
+            bars[0].n = share
+            bars[0].set_description_str(phase)
 
-        with _ticking(bar):
-            yield report
+        yield report
 
 
 def note(text: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from analysis.common.digests import file_digest
 from analysis.common.errors import InputError
+from analysis.common.progress import Progress
 from analysis.models import hub
 from analysis.models.adapter_files import CONFIG, TENSORS, adapter_folder
 from analysis.models.bases.bundled import DEFAULT_BASE, bundled_base, bundled_bases
@@ -51,11 +52,15 @@ class Named:
     adapters: tuple[str, ...] = ()
 
 
-def collection_of(named: Named) -> Collection:
+def collection_of(named: Named, progress: Progress | None = None) -> Collection:
     """The collection that a user names.
 
     With a base of its own it has the named adapters; otherwise they are added to the collection's,
     and its name and title say so.
+
+    Args:
+        named: The parts of the collection.
+        progress: Told how much of a large base is read, by whose content it is known.
 
     Raises:
         InputError: A part is not there or cannot be used.
@@ -65,20 +70,18 @@ def collection_of(named: Named) -> Collection:
         if not named.adapters:
             return collection
         entries = [adapter_entry(one) for one in named.adapters]
-        return of_choice(with_entries(collection, entries))
+        return of_choice(with_entries(collection, entries), progress)
     if named.collection is not None:
         raise InputError(
             "--collection names a base already: leave out --base, or name the adapters alone."
         )
     base = base_named(named.base)
     name = slug(base.name)
-    # A folder by its name alone: pages and files tell no places of a machine.
-    title = base.name if base.source == "folder" else base.title
-    empty = Collection(name, title, base, (), None)
+    empty = Collection(name, base.title, base, (), None)
     collection = with_entries(empty, [adapter_entry(one) for one in named.adapters])
     from analysis.models.bases.bundled_base import home  # its imports take a while
 
-    known_as = _name_of(collection)
+    known_as = _name_of(collection, progress)
     # Its own place for what is learnt for it, such as the matrices of a lens.
     place = f"{name}-{known_as.rpartition(OWN)[2]}"
     return replace(
@@ -86,22 +89,32 @@ def collection_of(named: Named) -> Collection:
     )
 
 
-def of_choice(collection: Collection) -> Collection:
+def of_choice(collection: Collection, progress: Progress | None = None) -> Collection:
     """A collection with other adapters than its manifest names, under a name and title of its own.
 
     Links and files hold the name, so that numbers of other adapters are never taken for those of
     the manifest. The same base and adapters have the same name, however they were chosen.
+
+    Args:
+        collection: The collection with these adapters.
+        progress: Told how much of a large base is read, by whose content it is known.
     """
     title, names = collection.title, collection.names
-    if _DIGEST.search(collection.name):  # the title of an earlier choice
+    if is_choice(collection):  # the title is that of an earlier choice
         title = title.rpartition(_CHOSEN)[0] or title
     chosen = ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} adapters"
-    return replace(collection, name=_name_of(collection), title=f"{title}{_CHOSEN}{chosen}")
+    name = _name_of(collection, progress)
+    return replace(collection, name=name, title=f"{title}{_CHOSEN}{chosen}")
 
 
-def _name_of(collection: Collection) -> str:
+def is_choice(collection: Collection) -> bool:
+    """Whether a collection's adapters were chosen by a user, rather than named by a manifest."""
+    return bool(_DIGEST.search(collection.name))
+
+
+def _name_of(collection: Collection, progress: Progress | None) -> str:
     """A name for links that two collections share only if base and adapters are the same."""
-    parts = [base_digest(collection.base), *map(_known_by, collection.adapters)]
+    parts = [base_digest(collection.base, progress), *map(_known_by, collection.adapters)]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
     return f"{_DIGEST.sub('', collection.name)[:48]}{OWN}{digest}"
 

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.common.errors import InputError
 from analysis.common.limits import Owner
 from analysis.models.collection import Collection
+from analysis.models.own_collection import is_choice
 from app.state.answer import Verdict
 from app.widgets import text
 from app.widgets.words.said import say
@@ -83,7 +84,8 @@ def load_examples(collection: Collection) -> tuple[Example, ...]:
 
     Returns:
         The examples in the order of the file; empty if there is no file. A collection without a
-        manifest has a few questions to begin with.
+        manifest has a few questions to begin with. Where adapters of the manifest were removed, the
+        examples that name them are left out.
 
     Raises:
         InputError: The file is not TOML, or an example lacks a field or names an unknown adapter.
@@ -95,6 +97,8 @@ def load_examples(collection: Collection) -> tuple[Example, ...]:
         return ()
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["examples"]
+        if is_choice(collection):
+            entries = [entry for entry in entries if _named(entry) <= set(collection.names)]
         return tuple(_example(entry, collection, path) for entry in entries)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not valid TOML ({error}): correct it.") from error
@@ -105,9 +109,14 @@ def load_examples(collection: Collection) -> tuple[Example, ...]:
         ) from error
 
 
+def _named(entry: dict[str, Any]) -> set[str]:
+    """The adapters that an example names."""
+    return {*entry.get("adapters", ()), entry.get("alone", "")} - {""}
+
+
 def _example(entry: dict[str, Any], collection: Collection, path: Path) -> Example:
     adapters, alone = tuple(entry.get("adapters", ())), entry.get("alone", "")
-    for name in (*adapters, *([alone] if alone else [])):
+    for name in sorted(_named(entry)):
         if name not in collection.names:
             raise InputError(
                 f"{path}: example {entry['label']!r} names the adapter {name!r}, and the "

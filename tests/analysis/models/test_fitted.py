@@ -185,7 +185,7 @@ def test_a_large_file_is_read_once_as_long_as_it_stays_the_same(
 ) -> None:
     read: list[str] = []
 
-    def digest(path: Path) -> str:
+    def digest(path: Path, told: object = None) -> str:
         read.append(path.name)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -208,3 +208,22 @@ def test_a_large_file_is_read_once_as_long_as_it_stays_the_same(
     shutil.rmtree(note.parent)
     note.parent.write_text("no folder")  # as a cache that cannot be written
     assert kept_digest(path) == digest(path)
+
+
+def test_the_reading_of_a_large_base_tells_how_far_it_is(large: Path) -> None:
+    told: list[tuple[str, float]] = []
+
+    def tell(what: str, share: float) -> None:
+        told.append((what, share))
+
+    (large / "config.json").write_text("{}")
+    for number in range(2):
+        with (large / f"model-{number}.safetensors").open("wb") as file:
+            file.truncate(60_000_000)
+    base = Base("folder", str(large))
+    first = base_digest(base, tell)
+    texts, shares = zip(*told, strict=True)
+    assert texts[0].startswith("reading the base's files, once: 0.0 of 0.1 GB")
+    assert texts[-1] == "reading the base's files, once: 0.1 of 0.1 GB" and shares[-1] == 1.0
+    assert list(shares) == sorted(set(shares)) and 10 < len(shares) <= 20
+    assert base_digest(base, tell) == first and len(told) == len(shares), "it is read once"

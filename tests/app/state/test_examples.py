@@ -1,6 +1,10 @@
 from pathlib import Path
 
-from analysis.models.manifest import load_collection
+import pytest
+
+from analysis.common.errors import InputError
+from analysis.models.manifest import load_collection, with_adapters
+from analysis.models.own_collection import of_choice
 from app.explore import controls
 from app.state.examples import Example, load_examples
 from app.views.examples_panel import examples_panel
@@ -44,6 +48,15 @@ def test_an_example_is_added_in_its_collections_folder(tmp_path: Path) -> None:
     examples = load_examples(load_collection(manifest))
     assert examples == (*before, Example("Counting", "Count to five.", ("math",)))
     assert examples_panel(examples, {"math": "Mathematics"}).buttons[-1].label == "Counting"
+
+
+def test_examples_of_an_adapter_that_was_removed_are_left_out(tmp_path: Path) -> None:
+    collection = load_collection(tiny_collection(tmp_path / "tiny"))
+    assert [one.label for one in load_examples(collection)] == ["Sums in Spanish", "Greeting"]
+    fewer = with_adapters(collection, ["math", "code"])
+    assert [one.label for one in load_examples(of_choice(fewer))] == ["Greeting"]
+    with pytest.raises(InputError, match="names the adapter 'spanish'"):
+        load_examples(fewer)  # a mistake of the manifest
 
 
 def test_an_answer_is_marked_by_its_number_and_its_language() -> None:
