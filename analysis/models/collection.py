@@ -42,9 +42,9 @@ class Base:
 
     @property
     def title(self) -> str:
-        """A name for people."""
+        """A name for people; no place on this machine."""
         if self.source != "embedded":
-            return self.location
+            return self.name
         return f"{bundled_base(self.location or DEFAULT_BASE).title} (embedded)"
 
 

@@ -87,6 +87,8 @@ def adapter_card(
         others: Label and `‖ΔW‖` of the other adapters.
         removable: Whether it can be removed.
     """
+    # Of an adapter that a visitor gave, the visitor knows the folder.
+    told = text.plain if place < 0 else _without_folders
     facts = [(say("Kind"), _kind(found))] if found.kind else []
     if found.effective_rank is not None:
         facts.append(
@@ -129,8 +131,8 @@ def adapter_card(
         facts=tuple((heading, text.plain(fact)) for heading, fact in facts),
         picture=picture if found.norm is not None else (),
         caption=_caption(found),
-        remarks=tuple(text.plain(remark) for remark in found.remarks),
-        refused=text.plain(found.refused),
+        remarks=tuple(told(remark) for remark in found.remarks),
+        refused=told(found.refused),
         colour=-1 if place < 0 else colour_number(place),
         removable=removable,
     )
@@ -160,6 +162,10 @@ def beside(norm: float, others: Sequence[tuple[str, float]]) -> str:
     if not parts and norm and any(size for _, size in others):
         return say("The other adapters are about as strong.")
     return joined(" ", parts)
+
+
+def _without_folders(said: str) -> str:
+    return text.without_folders(text.plain(said))
 
 
 def _kind(found: Inspection) -> str:

@@ -66,8 +66,7 @@ class AdaptersService:
                 else say("What each adapter is appears here once the model is loaded.")
             )
         else:
-            base = self._collection.base
-            title = base.name if base.source == "folder" else base.title
+            title = self._collection.base.title
             sentence = (
                 say("1 adapter for {base}.", base=title)
                 if count == 1

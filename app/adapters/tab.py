@@ -67,7 +67,8 @@ class Handlers:
             read = self.service.add if add else self.service.inspect
             found: AdaptersPanel = read(place or "", name or "")
         except Exception as error:
-            found = self.service.panel(text_of(error, self.fault), failed=True)
+            said = text_of(error, self.fault, folders=True)
+            found = self.service.panel(said, failed=True)
         yield encode(found)
 
 

@@ -22,6 +22,7 @@ from app.api.turns import Turns
 from app.server.event_options import REQUEST_TURN
 from app.server.pages import Pages
 from app.state.examples import Example, owner_of
+from app.widgets.text import without_folders
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -190,7 +191,10 @@ class Endpoints:
         with self._turns.turn(program) as (engine, *_):
             for entry in self._collection.adapters:
                 if entry.name == adapter:
-                    return asdict(engine.inspect(entry, self._collection.base.public_name))
+                    found = engine.inspect(entry, self._collection.base.public_name)
+                    refused = without_folders(found.refused)
+                    remarks = tuple(map(without_folders, found.remarks))
+                    return asdict(replace(found, refused=refused, remarks=remarks))
             names = ", ".join(self._collection.names)
             raise InputError(f"There is no adapter {adapter!r}: take one of {names}.")
 

@@ -11,14 +11,15 @@ from urllib.parse import urlencode
 from analysis.common.errors import InputError
 from app.explore import controls
 from app.export import files
+from app.server.guard import text_of
 from app.server.pages import Pages
 from app.services.updates import Update
 from app.services.view_service import ViewService
 from app.state import link_fields
 from app.state.link_fields import Field, LinkFields
-from app.state.linked_run import LinkedRun
 from app.state.painting.what_if import read_cells, write_cells
 from app.state.pin import Pin
+from app.state.requests.linked_run import LinkedRun
 from app.state.session import Session
 from app.state.settings.view_settings import OF_PIN
 from app.state.settings.wording import in_words
@@ -222,4 +223,4 @@ class Permalinks:
         try:
             return (self._pages.address_of(collection) if self._pages else ""), ""
         except InputError as error:
-            return "", str(error)
+            return "", text_of(error, "")

@@ -11,6 +11,7 @@ from analysis.methods import methods
 from analysis.methods._absent import absent_methods
 from app.methods.methods_panel import MethodsPanel, methods_panel
 from app.server.loader import Loader
+from app.widgets import text
 from app.widgets.words.said import say
 
 _QUERY = "?"
@@ -61,4 +62,6 @@ class MethodsService:
                 for name, method in methods().items()
             }
             reasons = unavailable(list(names), context)
-            self._reasons = {names[name]: str(reason) for name, reason in reasons.items()}
+            self._reasons = {
+                names[name]: text.without_folders(str(reason)) for name, reason in reasons.items()
+            }

@@ -43,15 +43,17 @@ def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
     return guard
 
 
-def text_of(error: Exception, fault: str) -> str:
+def text_of(error: Exception, fault: str, *, folders: bool = False) -> str:
     """What the page says of an error, which is logged unless it is a visitor's mistake.
 
     Args:
         error: The error, while it is handled.
         fault: What the page says of a fault of ours.
+        folders: Whether it says in which folders files lie: to whoever named these folders.
     """
     if isinstance(error, InputError):
-        return text.plain(error.message)
+        said = text.plain(error.message)
+        return said if folders else text.without_folders(said)
     if is_full(error):
         return say("The server's disk is full: free some space there, then try again.")
     _log.exception("A handler failed")

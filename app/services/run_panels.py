@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
 from analysis.measure.trace import BOTH, MEAN
+from app.server.guard import text_of
 from app.services.updates import Update
 from app.state.session import Session
 from app.state.snapshot import Snapshot
@@ -157,7 +158,7 @@ class RunPanels:
             try:
                 trace = self._trace(run, trace)
             except InputError as error:
-                why = error.message
+                why = text_of(error, "")
                 return explanation_panel(grid_view, layer, adapter, None, why)
             tokens = engine.cell(trace, layer, name, view_settings.lens, position)
             # Prepares the other metrics and positions, which the visitor may choose next.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.common.errors import InputError
+from app.server.guard import text_of
 from app.services.divergences import cached_relevance, plainer
 from app.services.run_panels import RunPanels
 from app.services.updates import Update
@@ -130,7 +131,7 @@ class ViewService:
                 snapshot = self._snapshot(before, run, view_settings, trace)
             except InputError as error:
                 # The engine no longer keeps the trace. The grid's own numbers are still there.
-                missing = error.message
+                missing = text_of(error, "")
                 if run is None or before is None or before.run != str(run.number):
                     return {"status": StatusPanel("error", missing)}
                 snapshot = with_settings(before, view_settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ from app.widgets.words.said import Numeral, Said, joined, say
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _WHITE = {" ": "·", "\n": "↵", "\t": "⇥"}
 _JOINERS = "\u200c\u200d"
+# A path with folders, such as `/home/ann/base` or `C:\models\base`; no address of the web.
+_PATH = re.compile(r"""(?<![\w/\\.~:])(?:~|[A-Za-z]:)?(?:[\\/][^\s\\/,;:'"()<>`]+){2,}[\\/]*""")
 
 
 def visible(text: str) -> str:
@@ -40,6 +43,16 @@ def plain(text: str) -> str:
     if isinstance(text, Said):
         return text.mapped(plain)
     return "".join(_named(character, ("Zl", "Zp"), False) for character in text)
+
+
+def without_folders(text: str) -> str:
+    """A text in which a path on this machine is the name of its last part: visitors see no other.
+
+    A path with a white space ends there.
+    """
+    if isinstance(text, Said):
+        return text.mapped(without_folders)
+    return _PATH.sub(lambda path: re.split(r"[\\/]+", path[0].rstrip("\\/"))[-1], text)
 
 
 def _named(character: str, also: tuple[str, ...], alone: bool) -> str:

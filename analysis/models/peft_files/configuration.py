@@ -10,6 +10,7 @@ from typing import Any
 from peft import LoraConfig
 
 from analysis.models.peft_files.faults import refusal, short
+from analysis.models.peft_files.origin import base_name
 
 # Settings that change no number, or that are read here.
 _HANDLED = {
@@ -57,7 +58,7 @@ class LoraSettings:
         layers: The layers that it was made for; None for all.
         layers_patterns: Names of the list of layers; empty for any.
         saved_modules: Modules of the base that were trained as a whole.
-        base: Name of the base that it was trained on; empty where it is not said.
+        base: Name of the base that it was trained on, without a place; empty where it is not said.
     """
 
     rank: int
@@ -120,7 +121,7 @@ def settings_of(adapter: str, config: Mapping[str, Any]) -> LoraSettings:
         layers=found.layers(),
         layers_patterns=found.names("layers_pattern"),
         saved_modules=found.names("modules_to_save", _MOST_SAVED),
-        base=base if isinstance(base := config.get("base_model_name_or_path"), str) else "",
+        base=base_name(config.get("base_model_name_or_path")),
     )
 
 

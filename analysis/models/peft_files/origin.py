@@ -17,6 +17,24 @@ _STORAGE = re.compile(
 _PRETRAINED = {"pt", "base"}
 
 
+def base_name(written: object) -> str:
+    """The name of a base that an adapter names, without the place that it had on a machine.
+
+    Args:
+        written: A hub id, or a folder on whatever machine the adapter was trained on. Anything else
+            is no name.
+    """
+    if not isinstance(written, str):
+        return ""
+    parts = [part for part in re.split(r"[\\/]+", written) if part]
+    absolute = written[:1] in ("/", "\\", "~", ".") or re.match(r"[A-Za-z]:", written)
+    if not parts or not (absolute or len(parts) > 2):
+        return written
+    # The hub's cache: `models--owner--name/snapshots/COMMIT`.
+    cached = [part for part in parts if part.startswith("models--")]
+    return cached[-1].removeprefix("models--").replace("--", "/", 1) if cached else parts[-1]
+
+
 def base_relation(trained: str, loaded: str) -> Relation:
     """Whether two names of a base mean the same one.
 

@@ -23,6 +23,9 @@ from analysis.models.peft_files.whole_tensors import BaseTensors, check_equal
 
 _MOST_RANK = 1024
 _MOST_LAYERS = 4096
+# Of one module. Those of bases are below a thousand; where a change is a thousand times as large,
+# nothing of the base is left in what a layer gives.
+_MOST_NORM = 1e6
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def read_adapter(contents: Contents, model: PreTrainedModel) -> ReadAdapter:
             names[name]: _factor(contents, name, tensors, linears[names[name]], file)
             for name, tensors in contents.modules.items()
         }
-    return ReadAdapter(factors, (*remarks, *_size_remarks(factors)))
+    return ReadAdapter(factors, (*remarks, *_sign_remarks(contents), *_size_remarks(factors)))
 
 
 def read_alone(contents: Contents) -> dict[str, Factor]:
@@ -147,11 +150,13 @@ def _factor(
         magnitude_O = _read(contents, tensors.magnitude, file).flatten()
         factor = dora_factor(a_rI, b_Or, magnitude_O, linear)
     size = factor.norm()
-    if not math.isfinite(size) or size > torch.finfo(torch.float32).max:
+    if not size <= _MOST_NORM:  # NaN is not
+        found = f"{size:.3g}" if math.isfinite(size) else "not finite"
         raise refusal(
             contents.adapter,
-            f"‖ΔW‖ of {short(name)[1:-1]} is not finite: its matrices, its magnitude or its alpha "
-            "are too large; take an earlier checkpoint.",
+            f"‖ΔW‖ of {short(name)[1:-1]} is {found}, and at most {_MOST_NORM:,.0f} can be used: "
+            f"its scaling is {tensors.scaling:.3g}; correct lora_alpha or alpha_pattern, or take "
+            "an earlier checkpoint.",
         )
     return factor
 
@@ -189,6 +194,13 @@ def _read(contents: Contents, key: str, file: Any) -> Tensor:
             "checkpoint.",
         )
     return tensor
+
+
+def _sign_remarks(contents: Contents) -> list[str]:
+    below, count = sum(one.scaling < 0 for one in contents.modules.values()), len(contents.modules)
+    if not below:
+        return []
+    return [f"In {below} of {count} modules alpha is negative: the opposite of what was trained."]
 
 
 def _size_remarks(factors: Mapping[str, Factor]) -> list[str]:

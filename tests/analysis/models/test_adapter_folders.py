@@ -34,7 +34,7 @@ from analysis.models.adapters import Adapter, delta_norm, load_adapter
 from analysis.models.collection import AdapterEntry
 from analysis.models.inspection.inspection import inspect_adapter
 from analysis.models.inspection.report import report
-from analysis.models.peft_files.origin import base_relation, base_remark
+from analysis.models.peft_files.origin import base_name, base_relation, base_remark
 from analysis.models.peft_files.patterns import Patterns
 from tests import tiny
 from tests.analysis.models.spoiled import (
@@ -174,7 +174,13 @@ LOADED: dict[str, tuple[Change, tuple[str, ...], str | float]] = {
     ),
     "rslora": (configured(use_rslora=True), (), "peft"),
     "a fraction as alpha": (configured(lora_alpha=2.5), (), "peft"),
-    "a negative alpha": (configured(lora_alpha=-8), (), "peft"),
+    "a negative alpha": (configured(lora_alpha=-8), ("In 6 of 6 modules alpha is neg",), "peft"),
+    "a negative alpha of some": (
+        configured(alpha_pattern={"q_proj": -1}),
+        ("In 3 of 6 modules alpha is negative",),
+        "peft",
+    ),
+    "an alpha too small for float32": (configured(lora_alpha=1e-300), ("does nothing",), 0.0),
     "alpha for one linear": (configured(alpha_pattern={"q_proj": 3}), (), "peft"),
     "alpha for one module": (
         configured(alpha_pattern={"layers.1.mlp.down_proj": 3, "down_proj": 5}),
@@ -425,9 +431,9 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "infinity": (with_tensors(infinite), "infinity"),
     "an infinite product": (
         together(scaled(1e30), scaled(1e30, "lora_A")),
-        "ΔW.*not finite.*earlier checkpoint",
+        r"ΔW.* is \d\S*e\+\d+, and at most 1,000,000.*earlier checkpoint",
     ),
-    "an alpha that overflows": (configured(lora_alpha=1e39), "not finite|NaN or infinity"),
+    "an alpha that overflows": (configured(lora_alpha=1e39), "ΔW.*at most 1,000,000"),
     "another width": (
         added(**{A: torch.zeros(4, 31)}),
         r"A of .*q_proj.*\(4, 31\).* 32 .*another base",
@@ -563,6 +569,27 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "alpha as text": (configured(lora_alpha="16"), "lora_alpha = '16'.*finite"),
     "alpha of 400 digits": (configured(lora_alpha=10**400), "alpha is a finite number"),
     "alpha finite in float64 alone": (configured(lora_alpha=1e300), "not finite.*alpha"),
+    "alpha too large to be used": (
+        configured(lora_alpha=1e30),
+        r"ΔW.*at most 1,000,000 can be used: its scaling is 2\.5e\+29; correct lora_alpha",
+    ),
+    "a negative alpha too large to be used": (
+        configured(lora_alpha=-1e30),
+        r"scaling is -2\.5e\+29; correct lora_alpha",
+    ),
+    "alpha of one linear too large": (
+        configured(alpha_pattern={"q_proj": 1e30}),
+        r"q_proj is .*scaling is 2\.5e\+29; correct lora_alpha or alpha_pattern",
+    ),
+    "alpha too large over a root": (
+        configured(lora_alpha=1e30, use_rslora=True),
+        r"scaling is 5e\+29; correct lora_alpha",
+    ),
+    "rank 0 by a pattern": (configured(rank_pattern={"q_proj": 0}), "q_proj = 0.*from 1"),
+    "alpha pattern infinite": (
+        configured(alpha_pattern={"q_proj": float("-inf")}),
+        "q_proj = -inf.*finite",
+    ),
     "alpha pattern NaN": (configured(alpha_pattern={"q_proj": float("nan")}), "q_proj = nan"),
     "a flag as text": (configured(use_dora="false"), "use_dora = 'false'.*true or false"),
     "targets as a number": (configured(target_modules=[3]), "target_modules.*list of names"),
@@ -835,3 +862,23 @@ def test_a_dora_of_half_its_magnitudes_is_refused(tmp_path: Path) -> None:
 def test_the_base_is_known_by_its_name(trained: str, loaded: str, relation: str) -> None:
     assert base_relation(trained, loaded) == relation
     assert bool(base_remark(trained, loaded)) == (relation in ("quantised", "other"))
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("google/gemma-3-270m", "google/gemma-3-270m"),
+        ("gpt2", "gpt2"),
+        ("/home/ann/models/gemma-3-270m/", "gemma-3-270m"),
+        ("~/models/base", "base"),
+        ("../secret/base", "base"),
+        ("outputs/run 3/base", "base"),
+        ("C:\\Users\\Ann\\base", "base"),
+        (f"/root/hub/models--owner--my--base/snapshots/{'0a' * 20}", "owner/my--base"),
+        ("/", "/"),
+        (None, ""),
+        (3, ""),
+    ],
+)  # fmt: skip
+def test_a_base_is_named_without_its_place(written: object, name: str) -> None:
+    assert base_name(written) == name

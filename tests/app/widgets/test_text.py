@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.widgets import summaries, text
+from app.widgets.words.said import say
 
 
 @given(st.text(st.characters(exclude_categories=["Cn"])))
@@ -106,3 +107,21 @@ def test_layers_are_called_by_their_numbers_where_others_are_left_out() -> None:
     assert "Math +0.40 in layer 7" in summaries.changes([[0.4, -0.1]], ["Math", "Code"], "q", [7])
     assert summaries.focus(range(2, 5), 9).startswith("Only layers 2–4 of 9 are shown")
     assert summaries.focus(range(9), 9) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("There is no fitted file /srv/ann/lens/a.b.", "There is no fitted file a.b."),
+        ("the folder '/srv/ann/base/' is empty", "the folder 'base' is empty"),
+        ("run `make --out=/srv/ann/x.toml`, or ~/b/c", "run `make --out=x.toml`, or c"),
+        ("C:\\Users\\Ann\\base is not there", "base is not there"),
+        ("[Errno 2] No such file: /srv/ann/…/x (again)", "[Errno 2] No such file: x (again)"),
+        ("https://example.org/a/b, own/name/part", "https://example.org/a/b, own/name/part"),
+        ("1/2 and/or 3/4, /trace, ./a/b", "1/2 and/or 3/4, /trace, ./a/b"),
+    ],
+)  # fmt: skip
+def test_a_path_is_named_by_its_last_part(said: str, shown: str) -> None:
+    assert text.without_folders(said) == shown
+    composed = say("It failed: {why}", why=said)
+    assert text.without_folders(composed) == f"It failed: {shown}"
