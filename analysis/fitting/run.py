@@ -13,7 +13,7 @@ from analysis.common.progress import Progress
 from analysis.engine import Engine
 from analysis.fitting.examples import examples_of
 from analysis.fitting.samples import samples_of
-from analysis.learning.fit import Example, Fit, FitContext
+from analysis.learning.fit import Fit, FitContext, TrainingExample
 from analysis.learning.kept_work import KeptWork
 from analysis.methods import methods
 from analysis.models.collection import Collection
@@ -103,7 +103,7 @@ def run_fit(collection: Collection, request: FitRequest, progress: Progress) -> 
             for name, texts in data.samples.items()
         },
         examples=tuple(
-            Example(engine.prompt(question), engine.answer_ids(answer), adapter)
+            TrainingExample(engine.prompt(question), engine.answer_ids(answer), adapter)
             for question, answer, adapter in data.pairs
         ),
         engine=engine,

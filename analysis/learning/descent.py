@@ -14,7 +14,7 @@ from torch import Tensor
 from analysis.common.errors import InputError
 from analysis.common.progress import time_left
 from analysis.inference.mixing.policies import Policy
-from analysis.learning.fit import Example, FitContext
+from analysis.learning.fit import FitContext, TrainingExample
 
 LOSSES = "losses"
 """Name of the tensor with the loss before each step, `[steps]` in float64."""
@@ -40,7 +40,7 @@ class Schedule:
 def descend(
     context: FitContext,
     start: Mapping[str, Tensor],
-    policies: Callable[[Mapping[str, Tensor], Sequence[Example]], Sequence[Policy]],
+    policies: Callable[[Mapping[str, Tensor], Sequence[TrainingExample]], Sequence[Policy]],
     schedule: Schedule,
 ) -> dict[str, Tensor]:
     """Lowers the loss of the context's examples by Adam.
@@ -101,7 +101,7 @@ def descend(
 _ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
-def _batches(context: FitContext, schedule: Schedule) -> Iterator[list[Example]]:
+def _batches(context: FitContext, schedule: Schedule) -> Iterator[list[TrainingExample]]:
     for epoch in range(schedule.epochs):
         examples = list(context.examples)
         random.Random(f"{context.seed} {epoch}").shuffle(examples)

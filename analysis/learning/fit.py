@@ -43,7 +43,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Example:
+class TrainingExample:
     """A question with its right answer.
 
     Attributes:
@@ -103,13 +103,13 @@ class FitContext:
     adapters: tuple[str, ...]
     kinds: tuple[Kind, ...]
     samples: Mapping[str, tuple[Prompt, ...]]
-    examples: tuple[Example, ...]
+    examples: tuple[TrainingExample, ...]
     engine: FitEngine = field(repr=False)
     work: KeptWork = field(repr=False)
     progress: Progress = field(repr=False)
     seed: int = 0
 
-    def loss(self, examples: Sequence[Example], policies: Sequence[Policy]) -> Tensor:
+    def loss(self, examples: Sequence[TrainingExample], policies: Sequence[Policy]) -> Tensor:
         """The loss of some answers, with gradients for the parameters of rules.
 
         Args:
@@ -138,7 +138,7 @@ class FitContext:
 
 
 def _rows(
-    examples: Sequence[Example], policies: Sequence[Policy]
+    examples: Sequence[TrainingExample], policies: Sequence[Policy]
 ) -> tuple[list[Prompt], list[tuple[int, ...]], list[Row]]:
     from analysis.inference.mixing.rows import Row
 

@@ -11,7 +11,6 @@ from weakref import WeakValueDictionary
 
 import gradio as gr
 
-from analysis.common.errors import InputError
 from analysis.common.limits import Owner
 from app.server.clients.allowance import Allowance
 from app.server.clients.connections import (
@@ -24,7 +23,8 @@ from app.server.guard import text_of
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import FAILED
-from app.state.session import Session, Stopped
+from app.state.requests.page_requests import Stopped
+from app.state.session import Session
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
@@ -151,8 +151,6 @@ def told() -> Iterator[None]:
     """Every failure reaches the program as a message, and never as a traceback."""
     try:
         yield
-    except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from error
     except Stopped as error:
         why = (
             "This request was ended by a newer request of the same client, or because nobody "

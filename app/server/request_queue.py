@@ -22,7 +22,7 @@ _NEWEST = 0.25
 
 
 @dataclass(eq=False)
-class Entry:
+class QueueEntry:
     """A request in the queue; compared by identity.
 
     Attributes:
@@ -47,13 +47,13 @@ class RequestQueue:
     def __init__(self, served: int = SERVED, waiting: int = WAITING) -> None:
         self.served = served
         self._waiting = waiting
-        self._entries: list[Entry] = []
+        self._entries: list[QueueEntry] = []
         self._seconds: float | None = None  # that a request is usually served
         # Guards the entries, and wakes waiting requests when one leaves.
         self._changed = threading.Condition()
 
     @contextmanager
-    def entry(self, visitor: Hashable = None) -> Iterator[Entry]:
+    def entry(self, visitor: Hashable = None) -> Iterator[QueueEntry]:
         """An entry at the end of the queue, removed when the context ends.
 
         Args:
@@ -63,7 +63,7 @@ class RequestQueue:
         Raises:
             InputError: The queue is full.
         """
-        entry = Entry(object() if visitor is None else visitor)
+        entry = QueueEntry(object() if visitor is None else visitor)
         with self._changed:
             self._entries = [one for one in self._entries if one.visitor != entry.visitor]
             if len(self._entries) >= self.served + self._waiting:
@@ -91,7 +91,12 @@ class RequestQueue:
                 self._learn(entry)
                 self._changed.notify_all()
 
-    def position(self, entry: Entry, seconds: float) -> int:
+    @property
+    def count(self) -> int:
+        """The number of requests that are served or wait."""
+        return len(self._entries)
+
+    def position(self, entry: QueueEntry, seconds: float) -> int:
         """The position of an entry among the waiting requests; 0 when it is served.
 
         Args:
@@ -106,7 +111,7 @@ class RequestQueue:
                 entry.served_at = time.monotonic()
             return position
 
-    def step_back(self, visitor: Hashable) -> Entry | None:
+    def step_back(self, visitor: Hashable) -> QueueEntry | None:
         """Puts a request behind those that wait: long work does so after each of its parts.
 
         Args:
@@ -124,12 +129,12 @@ class RequestQueue:
                     self._changed.notify_all()
             return entry
 
-    def others(self, entry: Entry) -> int:
+    def others(self, entry: QueueEntry) -> int:
         """How many other requests are being served."""
         with self._changed:
             return sum(one is not entry for one in self._entries[: self.served])
 
-    def rest(self, entry: Entry, seconds: float) -> None:
+    def rest(self, entry: QueueEntry, seconds: float) -> None:
         """Waits until no other request is being served, for at most some seconds."""
         with self._changed:
             self._changed.wait_for(
@@ -141,7 +146,7 @@ class RequestQueue:
         with self._changed:
             return self._expected(position)
 
-    def _position(self, entry: Entry) -> int:
+    def _position(self, entry: QueueEntry) -> int:
         if entry not in self._entries:
             return len(self._entries) + 1
         return max(0, self._entries.index(entry) - self.served + 1)
@@ -149,7 +154,7 @@ class RequestQueue:
     def _expected(self, position: int) -> float | None:
         return None if self._seconds is None else position * self._seconds / self.served
 
-    def _learn(self, entry: Entry) -> None:
+    def _learn(self, entry: QueueEntry) -> None:
         if entry.served_at is not None and not entry.in_parts:
             seconds = time.monotonic() - entry.served_at
             before = seconds if self._seconds is None else self._seconds

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypedDict, TypeVar
 from analysis.common.progress import Progress
 from app.server.guard import text_of
 from app.server.loader import Loader
-from app.server.request_queue import Entry, RequestQueue
-from app.state.session import Session, Stopped
+from app.server.request_queue import QueueEntry, RequestQueue
+from app.state.requests.page_requests import Stopped
+from app.state.session import Session
 from app.widgets.status import StatusPanel
 from app.widgets.text import fixed
 from app.widgets.words.said import capital, say, spoken
@@ -53,7 +54,7 @@ FAILED = say("The request failed. The server log gives the reason. Your query is
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[T]):
+class WorkResult(Generic[T]):
     """The result of work.
 
     Attributes:
@@ -83,7 +84,7 @@ def run_with_progress(
     ticket: int,
     work: Callable[[Progress], T],
     update: Callable[[str, float, float], RequestUpdate] = _working,
-) -> Generator[RequestUpdate, None, Outcome[T]]:
+) -> Generator[RequestUpdate, None, WorkResult[T]]:
     """Runs work in a thread, yields its progress, and lets Stop end it at its next step.
 
     Args:
@@ -94,13 +95,13 @@ def run_with_progress(
             the page. Called with the newest progress only, and now and then without news.
     """
     news: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
-    outcome: list[T] = []
+    found: list[T] = []
     failure: list[BaseException] = []
     progress = session.progress_of(ticket, lambda what, share: news.put((what, share)))
 
     def run() -> None:
         try:
-            outcome.append(work(progress))
+            found.append(work(progress))
         except BaseException as error:
             failure.append(error)
 
@@ -125,7 +126,7 @@ def run_with_progress(
     session.check(ticket)
     if failure:
         raise failure[0]
-    return Outcome(outcome[0], time.perf_counter() - start, cached)
+    return WorkResult(found[0], time.perf_counter() - start, cached)
 
 
 def wait_for_engine(
@@ -146,7 +147,7 @@ def wait_for_engine(
 
 
 def _wait_for_turn(
-    session: Session, ticket: int, request_queue: RequestQueue, entry: Entry
+    session: Session, ticket: int, request_queue: RequestQueue, entry: QueueEntry
 ) -> RequestUpdates:
     while position := request_queue.position(entry, _QUEUE_TICK):
         session.check(ticket)

@@ -14,8 +14,9 @@ from app.state.answer import Heading, Missing, heading_of, reference_among
 from app.state.answer_stream import AnswerStream
 from app.state.examples import Example
 from app.state.painting.grid_answers import GridAnswers, painted_row, shown_row
+from app.state.requests.page_requests import Stopped
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights, Run
-from app.state.session import Session, Stopped
+from app.state.session import Session
 from app.views.rule_weights_panel import rule_weights_panel
 from app.widgets.status import StatusPanel
 from app.widgets.text import fixed, listed

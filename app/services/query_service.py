@@ -14,8 +14,8 @@ from analysis.common.errors import InputError
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
 from app.server.requests import (
-    Outcome,
     RequestUpdate,
+    WorkResult,
     run_with_engine,
     run_with_progress,
 )
@@ -242,7 +242,7 @@ class QueryService:
     @staticmethod
     def _read(
         engine: Engine, session: Session, ticket: int, trace: Trace
-    ) -> Generator[RequestUpdate, None, Outcome[divergences.Read]]:
+    ) -> Generator[RequestUpdate, None, WorkResult[divergences.Read]]:
         """Reads a run under the newest view settings, which may change meanwhile."""
         while True:
             view_settings = session.view_settings

@@ -78,7 +78,7 @@ class Verdict:
 
 
 @dataclass
-class Answer:
+class ShownAnswer:
     """One answer, while it grows and afterwards.
 
     Attributes:

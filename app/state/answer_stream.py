@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.state.answer import Answer, Heading, Missing, Verdict
+from app.state.answer import Heading, Missing, ShownAnswer, Verdict
 from app.state.answers_panel import AnswersPanel, answers_panel
 from app.widgets.text import fixed, visible
 from app.widgets.words.said import say
@@ -61,7 +61,7 @@ class AnswerStream:
     ) -> None:
         self.run = run
         self.state = "waiting"
-        self._answers = [Answer(heading) for heading in headings]
+        self._answers = [ShownAnswer(heading) for heading in headings]
         self._ids: list[list[int]] = [[] for _ in headings]
         self._reference = reference
         self._missing = missing

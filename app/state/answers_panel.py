@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.state.answer import Answer, Missing, ShownToken, Verdict
+from app.state.answer import Missing, ShownAnswer, ShownToken, Verdict
 from app.widgets.words.said import joined, say
 
 _ENDS = {
@@ -95,7 +95,7 @@ class AnswersPanel:
 def answers_panel(
     run: int,
     state: str,
-    answers: Sequence[Answer],
+    answers: Sequence[ShownAnswer],
     reference: int | None,
     starts: Sequence[int] | None = None,
     missing: tuple[Missing, ...] = (),
@@ -120,7 +120,7 @@ def answers_panel(
     return AnswersPanel(run, state, _sentence(len(answers), label), tuple(cards), missing)
 
 
-def _equal(before: Sequence[Answer], answer: Answer) -> str:
+def _equal(before: Sequence[ShownAnswer], answer: ShownAnswer) -> str:
     """The label of an earlier answer with the same text; empty while one of them grows."""
     if answer.end is None or not answer.text:
         return ""
@@ -128,7 +128,7 @@ def _equal(before: Sequence[Answer], answer: Answer) -> str:
     return next((other.heading.label for other in same), "")
 
 
-def _card(answer: Answer, start: int, reference: str | None, equal: str) -> AnswerCard:
+def _card(answer: ShownAnswer, start: int, reference: str | None, equal: str) -> AnswerCard:
     count = len(answer.tokens)
     facts = [say("same as {answer}", answer=equal)] if equal else []
     if answer.end:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.inference.prompt import Prompt
     from analysis.measure.every_token import EveryToken
     from analysis.measure.trace import Trace
-    from analysis.measure.trace_reader import TraceReader
+    from analysis.measure.tracing.trace_reader import TraceReader
     from analysis.measure.weight_settings import WeightSettings
 
 _TOO_LARGE = say(

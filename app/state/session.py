@@ -7,42 +7,30 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
 
 from analysis.common.limits import Owner
 from app.state.answer_stream import AnswerStream
 from app.state.answers_panel import AnswersPanel
-from app.state.linked_run import LinkedRun
 from app.state.painting.presets import presets
 from app.state.painting.what_if import Stroke, WhatIfWeights
 from app.state.pin import Pin
+from app.state.requests.page_requests import PageRequests
 from app.state.run import AnswerRecord, Check, Run
 from app.state.settings.view_settings import OF_PIN, ViewSettings
 from app.state.snapshot import Snapshot
-from app.state.tickets import Tickets
-
-if TYPE_CHECKING:
-    from analysis.common.progress import Progress
-
 
 _MOMENTS = itertools.count(time.time_ns() // 1_000_000)
 
 
-class Stopped(Exception):
-    """The visitor pressed Stop."""
-
-
 @dataclass(eq=False)
-class Session:
+class Session(PageRequests):
     """One visitor's page. Compared by identity, as Gradio's state wants it.
 
     Several events of one visitor may run at the same time. Each change of the session is a method,
     which holds the session's lock. Code that reads several fields reads them from a `copy`.
 
     Attributes:
-        tickets: The numbers of the requests.
         run: The run that is shown.
-        view_settings: The newest view settings.
         snapshot: The numbers that the grid shows.
         cell: The selected layer and adapter.
         pinned: The run to compare with.
@@ -50,16 +38,12 @@ class Session:
         answer_stream: The answers that are shown.
         answer_record: Settings and weights of these answers.
         checks: The robustness checks of the numbers that the grid shows, by name.
-        linked: The parts of a permalink that wait for its run.
         moment: Of a copy: later copies have larger numbers, those of a server's next start, too.
         owner: The visitor.
-        lock: Held during each change.
         painting: Held while painted weights are drawn, so that the newest are drawn last.
     """
 
-    tickets: Tickets = field(default_factory=Tickets)
     run: Run | None = None
-    view_settings: ViewSettings = field(default_factory=ViewSettings)
     snapshot: Snapshot | None = None
     cell: tuple[int, int] | None = None
     pinned: Pin | None = None
@@ -67,13 +51,11 @@ class Session:
     answer_stream: AnswerStream | None = None
     answer_record: AnswerRecord | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
-    linked: LinkedRun = field(default_factory=LinkedRun)
     moment: int = 0
     owner: Owner = field(default_factory=Owner)
 
     def __post_init__(self) -> None:
-        # Not fields: Gradio copies the fields of its states, and locks have no copies.
-        self.lock = threading.RLock()
+        super().__post_init__()
         self.painting = threading.Lock()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Session:
@@ -87,86 +69,9 @@ class Session:
             return replace(self, moment=next(_MOMENTS))
 
     @property
-    def busy(self) -> bool:
-        """Whether a request runs."""
-        return self.tickets.busy
-
-    @property
     def pinned_snapshot(self) -> Snapshot | None:
         """The numbers to compare with."""
         return self.pinned.snapshot if self.pinned is not None else None
-
-    def begin(self, view_settings: ViewSettings | None = None, *, gives_way: bool = False) -> int:
-        """Takes a number for a new request and ends the older requests.
-
-        Args:
-            view_settings: The view settings of its result; the present settings by default.
-            gives_way: Whether a change of view settings may end it.
-        """
-        with self.lock:
-            self.tickets = self.tickets.next(gives_way)
-            if view_settings is not None:
-                self.view_settings = view_settings
-            return self.tickets.newest
-
-    def begin_aside(self) -> int | None:
-        """Takes a number for a request that gives way, unless one runs that must finish."""
-        with self.lock:
-            if self.busy and not self.tickets.gives_way:
-                return None
-            return self.begin(gives_way=True)
-
-    def stop(self) -> None:
-        """Ends the running request at its next step, and drops a link that waits behind it."""
-        with self.lock:
-            if self.linked.waits:
-                self.linked = LinkedRun()
-            self.tickets = self.tickets.without(self.tickets.newest)
-
-    def end(self, ticket: int) -> bool:
-        """Ends a request, and tells whether it is still the newest one."""
-        with self.lock:
-            self.tickets = self.tickets.without(ticket)
-            return ticket == self.tickets.newest
-
-    def check(self, ticket: int) -> None:
-        """Raises Stopped if a request has to end."""
-        with self.lock:
-            if ticket <= self.tickets.ended:
-                raise Stopped
-
-    def progress_of(self, ticket: int, tell: Progress) -> Progress:
-        """A progress callback that also ends a stopped request."""
-
-        def progress(what: str, share: float) -> None:
-            self.check(ticket)
-            tell(what, share)
-
-        return progress
-
-    def change_settings(self, view_settings: ViewSettings) -> None:
-        """Takes new view settings."""
-        with self.lock:
-            self.view_settings = view_settings
-
-    def open_link(self, linked: LinkedRun, view_settings: ViewSettings | None = None) -> None:
-        """Takes the parts of a permalink for its run, and view settings for the shown run."""
-        with self.lock:
-            self.linked = linked
-            if view_settings is not None:
-                self.view_settings = view_settings
-
-    def take_query(self) -> bool:
-        """Whether a permalink's query waits to be asked; it no longer waits afterwards."""
-        with self.lock:
-            before, self.linked = self.linked, replace(self.linked, waits=False)
-            return before.waits
-
-    def take_pin(self) -> tuple[Mapping[str, Any] | None, str]:
-        """The run that a permalink pins, and what is to be shown of it; once."""
-        with self.lock:
-            before, self.linked = self.linked, replace(self.linked, pin=None, show="")
-            return before.pin, before.show
 
     def show_run(self, run: Run, view_settings: ViewSettings, snapshot: Snapshot) -> bool:
         """Shows a new run, without the answers of the run before.

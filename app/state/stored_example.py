@@ -15,7 +15,7 @@ from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.collection import Collection
 from analysis.models.own_collection import content_digest
 from analysis.models.provenance import Computation, provenance
-from app.state.answer import Answer, heading_of, reference_among
+from app.state.answer import ShownAnswer, heading_of, reference_among
 from app.state.answers_panel import AnswersPanel, answers_panel
 from app.state.examples import Example, example_of, load_examples
 from app.state.run import AnswerRecord, AnswerSettings, AnswerWeights
@@ -151,7 +151,7 @@ def _answers(
     reading: WeightSettings,
 ) -> AnswersPanel:
     answers = [
-        Answer(
+        ShownAnswer(
             heading_of(one["name"], labels, reading),
             [(delta, probability, token) for delta, probability, token in one["tokens"]],
             one["end"],

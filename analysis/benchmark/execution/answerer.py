@@ -12,7 +12,7 @@ from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
 from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.results import ItemResult
-from analysis.benchmark.scoring.item_scores import LanguageJudge, in_both, outcome_of
+from analysis.benchmark.scoring.item_scores import LanguageJudge, in_both, score_of
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.common.grouping import grouped_by_length
@@ -157,7 +157,7 @@ class Answerer:
         gold: float | None,
         options: tuple[float, ...],
     ) -> ItemResult:
-        outcome = outcome_of(item, answer.text, options)
+        score = score_of(item, answer.text, options)
         in_language = self._judge.judge(item, answer.text)
         return ItemResult(
             task=task,
@@ -165,10 +165,10 @@ class Answerer:
             item=item.id,
             text=answer.text,
             end=answer.end,
-            extracted=outcome.extracted,
-            right=outcome.right,
+            extracted=score.extracted,
+            right=score.right,
             in_language=in_language,
-            both=in_both(item, bool(outcome.right), in_language),
+            both=in_both(item, bool(score.right), in_language),
             option_losses=options,
             loss=gold,
         )

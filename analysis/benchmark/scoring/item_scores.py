@@ -13,7 +13,7 @@ from analysis.benchmark.tasks import Item
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ItemScore:
     """The part of an answer that is scored, and whether it is right.
 
     Attributes:
@@ -25,8 +25,8 @@ class Outcome:
     right: bool | None
 
 
-def outcome_of(item: Item, text: str, option_losses: Sequence[float]) -> Outcome:
-    """The outcome of an answer.
+def score_of(item: Item, text: str, option_losses: Sequence[float]) -> ItemScore:
+    """The score of an answer.
 
     Args:
         item: The item.
@@ -38,13 +38,13 @@ def outcome_of(item: Item, text: str, option_losses: Sequence[float]) -> Outcome
     if item.type == "function":
         program = program_of(text, item)
         ended = "no function" if program is None else run_tests(program, item)
-        return Outcome(ended, ended == "passed")
+        return ItemScore(ended, ended == "passed")
     choice = min(range(len(option_losses)), key=lambda place: option_losses[place])
-    return Outcome(item.choices[choice], choice == item.gold)
+    return ItemScore(item.choices[choice], choice == item.gold)
 
 
-def copied(item: Item) -> Outcome:
-    """The outcome of copying from the question, without a model.
+def copied(item: Item) -> ItemScore:
+    """The score of copying from the question, without a model.
 
     For a number, the last one of the question; for an option, the only one whose text stands in
     the question. Copying gives no function.
@@ -52,12 +52,12 @@ def copied(item: Item) -> Outcome:
     if item.type == "numeric":
         return _number(item, item.instruction)
     if item.type == "function":
-        return Outcome(None, None)
+        return ItemScore(None, None)
     question = item.instruction.casefold()
     found = [place for place, text in enumerate(item.choices) if text.casefold() in question]
     if len(found) != 1:
-        return Outcome(None, False)
-    return Outcome(item.choices[found[0]], found[0] == item.gold)
+        return ItemScore(None, False)
+    return ItemScore(item.choices[found[0]], found[0] == item.gold)
 
 
 def in_both(item: Item, right: bool, in_language: bool | None) -> bool | None:
@@ -92,10 +92,10 @@ class LanguageJudge:
         return None if judge is None or item.type == "function" else judge(text)
 
 
-def _number(item: Item, text: str) -> Outcome:
+def _number(item: Item, text: str) -> ItemScore:
     number = final_number(text, item.lang)
     if number is None:
-        return Outcome(None, False)
+        return ItemScore(None, False)
     written = str(int(number)) if number.is_integer() else str(number)
     right = isinstance(item.answer, float) and is_number(text, item.answer, item.lang)
-    return Outcome(written, right)
+    return ItemScore(written, right)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ConstantWeights
-from analysis.learning.fit import Example, Fit, FitContext
+from analysis.learning.fit import Fit, FitContext, TrainingExample
 from analysis.methods import About, Method, learnt
 from analysis.methods.trained._examples import NEEDS, ONE_FIT
 
@@ -28,7 +28,7 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
     static_LK = torch.full((context.engine.layers, count), 1.0 / count, dtype=torch.float64)
 
     def policies(
-        parameters: Mapping[str, Tensor], examples: Sequence[Example]
+        parameters: Mapping[str, Tensor], examples: Sequence[TrainingExample]
     ) -> list[LayerWeights]:
         return [LayerWeights(context.adapters, parameters["weights"])] * len(examples)
 

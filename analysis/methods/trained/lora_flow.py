@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
-from analysis.learning.fit import Example, Fit, FitContext
+from analysis.learning.fit import Fit, FitContext, TrainingExample
 from analysis.methods import About, Method, learnt
 from analysis.methods.trained._examples import NEEDS, ONE_FIT, at_unit_size
 
@@ -82,7 +82,9 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
         "bias": torch.tensor(first_bias(context.kinds)).expand(layers, -1).clone(),
     }
 
-    def policies(parameters: Mapping[str, Tensor], examples: Sequence[Example]) -> list[FlowRule]:
+    def policies(
+        parameters: Mapping[str, Tensor], examples: Sequence[TrainingExample]
+    ) -> list[FlowRule]:
         rule = FlowRule(context.adapters, parameters["gate"], parameters["bias"])
         return [rule] * len(examples)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
-from analysis.learning.fit import Example, Fit, FitContext
+from analysis.learning.fit import Fit, FitContext, TrainingExample
 from analysis.methods import About, Method, learnt
 from analysis.methods.routed._shares import top_softmax
 from analysis.methods.trained._examples import LEAST
@@ -116,7 +116,7 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
     factors = {name: context.engine.facts.factors(name) for name in context.adapters}
 
     def policies(
-        parameters: Mapping[str, Tensor], examples: Sequence[Example]
+        parameters: Mapping[str, Tensor], examples: Sequence[TrainingExample]
     ) -> list[OwnGateRule]:
         # No gate has a part in another's loss, so all are trained side by side.
         own = {

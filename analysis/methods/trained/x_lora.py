@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.inference.mixing.policies import ConstantWeights
-from analysis.learning.fit import Example, Fit, FitContext
+from analysis.learning.fit import Fit, FitContext, TrainingExample
 from analysis.methods import About, Method, learnt
 from analysis.methods.trained._examples import NEEDS, ONE_FIT, at_unit_size
 
@@ -42,15 +42,15 @@ def _learn(context: FitContext) -> dict[str, Tensor]:
     from analysis.learning.layer_weights import LayerWeights
 
     layers, count = context.engine.layers, len(context.adapters)
-    states: dict[Example, Tensor] = {}
+    states: dict[TrainingExample, Tensor] = {}
 
-    def state_of(example: Example) -> Tensor:
+    def state_of(example: TrainingExample) -> Tensor:
         if example not in states:
             states[example] = context.engine.representation(example.prompt)
         return states[example]
 
     def policies(
-        parameters: Mapping[str, Tensor], examples: Sequence[Example]
+        parameters: Mapping[str, Tensor], examples: Sequence[TrainingExample]
     ) -> list[LayerWeights]:
         classifier_LKD, bias_LK = parameters["classifier"], parameters["bias"]
         return [

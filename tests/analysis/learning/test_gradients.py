@@ -12,7 +12,7 @@ from analysis.engine import Engine
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.rows import Row
 from analysis.learning.descent import LOSSES, Schedule, descend
-from analysis.learning.fit import Example, FitContext
+from analysis.learning.fit import FitContext, TrainingExample
 from analysis.learning.kept_work import KeptWork
 from analysis.learning.layer_weights import LayerWeights
 from analysis.methods.trained.lora_flow import FlowRule
@@ -31,7 +31,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 def fit_context(engine: Engine, work: KeptWork | None = None) -> FitContext:
     examples = tuple(
-        Example(engine.prompt(question), engine.answer_ids(answer)) for question, answer in PAIRS
+        TrainingExample(engine.prompt(question), engine.answer_ids(answer))
+        for question, answer in PAIRS
     )
     return FitContext(
         NAMES, ("language", "task"), {}, examples, engine, work or KeptWork(), lambda *_: None

@@ -14,7 +14,7 @@ import torch
 from analysis.common.errors import InputError
 from analysis.inference.mixing.policies import ConstantWeights, ModuleInput
 from analysis.inference.mixing.rows import Row
-from analysis.learning.fit import Example, FitContext
+from analysis.learning.fit import FitContext, TrainingExample
 from analysis.learning.kept_work import KeptWork
 from analysis.methods import Unavailable, fuse, methods
 from analysis.methods.trained import lorahub
@@ -38,7 +38,7 @@ def known(folder: Path, adapters: tuple[str, ...] = NAMES) -> Any:
 
 
 def fit_context(engine: Any, work: KeptWork | None = None) -> FitContext:
-    example = Example(engine.prompt("Where is it?"), engine.answer_ids("There."))
+    example = TrainingExample(engine.prompt("Where is it?"), engine.answer_ids("There."))
     return FitContext(
         NAMES, ("language", "task"), {}, (example,), engine, work or KeptWork(), lambda *_: None
     )

@@ -16,7 +16,7 @@ from torch import nn
 
 from analysis.inference.mixing.policies import ConstantWeights, ModuleInput
 from analysis.inference.mixing.rows import Row
-from analysis.learning.fit import Example, FitContext
+from analysis.learning.fit import FitContext, TrainingExample
 from analysis.learning.kept_work import KeptWork
 from analysis.methods import Unavailable, fuse, methods
 from analysis.methods.trained._examples import at_unit_size
@@ -41,7 +41,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def fit_context(engine: Any) -> FitContext:
     examples = tuple(
-        Example(engine.prompt(question), engine.answer_ids(answer), adapter)
+        TrainingExample(engine.prompt(question), engine.answer_ids(answer), adapter)
         for question, answer, adapter in PAIRS
     )
     return FitContext(
@@ -272,7 +272,10 @@ def test_gates_of_one_adapter_do_not_depend_on_the_others_questions(tmp_path: Pa
     # The same two questions in a step; only that of the other adapter has another answer.
     math_, other = both.examples[1], both.examples[0]
     changed = FitContext(
-        **{**vars(both), "examples": (Example(other.prompt, math_.answer, "spanish"), math_)}
+        **{
+            **vars(both),
+            "examples": (TrainingExample(other.prompt, math_.answer, "spanish"), math_),
+        }
     )
     again = fit.learn(changed)
     assert torch.allclose(found["gate.math"], again["gate.math"], atol=1e-3)

@@ -15,7 +15,7 @@ from app.page import build, content_of
 from app.server.loader import Loader
 from app.server.requests import FAILED
 from app.services.updates import Updates
-from app.state.linked_run import LinkedRun
+from app.state.requests.linked_run import LinkedRun
 from app.state.session import Session
 from app.views.charts_panel import ChartsPanel
 from app.widgets.status import StatusPanel

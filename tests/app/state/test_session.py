@@ -8,9 +8,10 @@ import pytest
 
 from app.state.answer import Heading
 from app.state.answer_stream import AnswerStream
-from app.state.linked_run import LinkedRun
+from app.state.requests.linked_run import LinkedRun
+from app.state.requests.page_requests import Stopped
 from app.state.run import AnswerRecord, AnswerSettings, Run
-from app.state.session import Session, Stopped
+from app.state.session import Session
 from app.state.settings.view_settings import ViewSettings
 from app.state.snapshot import Snapshot
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.benchmark.scoring.item_scores import LanguageJudge, copied, in_both, outcome_of
+from analysis.benchmark.scoring.item_scores import LanguageJudge, copied, in_both, score_of
 from analysis.benchmark.tasks import Item
 
 NUMBER = Item("1", "es", "math", "numeric", "Tengo 3 y compro 1.200. ¿Cuántos?", "1", 1203.0)
@@ -32,13 +32,13 @@ FUNCTION = Item(
 def test_a_number_is_read_in_the_items_language(
     text: str, extracted: str | None, right: bool
 ) -> None:
-    found = outcome_of(NUMBER, text, ())
+    found = score_of(NUMBER, text, ())
     assert (found.extracted, found.right) == (extracted, right)
 
 
 def test_the_option_with_the_lowest_loss_per_token_is_chosen() -> None:
-    assert outcome_of(CHOICE, "", (2.0, 1.0, 3.0)).right
-    found = outcome_of(CHOICE, "un virus", (0.5, 1.0, 3.0))
+    assert score_of(CHOICE, "", (2.0, 1.0, 3.0)).right
+    found = score_of(CHOICE, "un virus", (0.5, 1.0, 3.0))
     assert (found.extracted, found.right) == ("una bacteria", False)
 
 
@@ -51,7 +51,7 @@ def test_the_option_with_the_lowest_loss_per_token_is_chosen() -> None:
     ],
 )
 def test_a_function_is_right_if_its_tests_pass(text: str, ended: str) -> None:
-    found = outcome_of(FUNCTION, text, ())
+    found = score_of(FUNCTION, text, ())
     assert (found.extracted, found.right) == (ended, ended == "passed")
 
 
@@ -81,4 +81,4 @@ def test_a_region_does_not_hide_the_language() -> None:
     judge = LanguageJudge([item.language])
     assert judge.judge(item, "Ahora tengo mil doscientas tres manzanas.") is True
     assert judge.judge(item, "Now I have twelve hundred apples.") is False
-    assert outcome_of(item, "Son 1.203.", ()).right
+    assert score_of(item, "Son 1.203.", ()).right
