@@ -33,7 +33,7 @@ if zero_gpu:
     importlib.import_module("app.server.zero_gpu")
 
 
-def _load(collection: Collection, progress: Progress):
+def _load(collection: Collection, progress: Progress, beside=None):
     # The import takes seconds, and the page does not need it to start.
     if zero_gpu:
         from app.server.zero_gpu import ZeroGpuEngine as Engine
@@ -41,7 +41,7 @@ def _load(collection: Collection, progress: Progress):
         from analysis.engine import Engine
 
     limits = PUBLIC if options.public else None
-    return Engine.load(collection, progress, options.dtype, options.device, limits)
+    return Engine.load(collection, progress, options.dtype, options.device, limits, beside)
 
 
 try:

@@ -24,6 +24,7 @@ from app.first_paint import FirstPaint
 from app.server.clients.body_limit import BodyLimit
 from app.server.clients.connections import Connections
 from app.server.downloads import DOWNLOADS
+from app.server.guard import text_of
 from app.server.loader import Loader
 from app.server.pages import Page, Pages
 from app.server.request_queue import SERVED, WAITING
@@ -155,7 +156,7 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
         timer = gr.Timer(_POLL_SECONDS)
 
         def update_masthead() -> tuple[str, gr.Timer]:
-            loader.page_opened.set()
+            loader.wanted.set()
             loading = loader.now
             panel = masthead_panel(collection, loading, pages.choices(collection))
             return panels.encode(panel), gr.Timer(active=loading.state == "loading")
@@ -168,7 +169,7 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
                 if not address:
                     notice = f"This server has no collection {str(event.name)[:60]!r}."
             except InputError as error:
-                notice = str(error)
+                notice = text_of(error, "")
             choices = pages.choices(collection)
             return panels.encode(masthead_panel(collection, loading, choices, address, notice))
 
@@ -193,7 +194,7 @@ def build_page(pages: Pages, page: Page) -> tuple[gr.Blocks, dict[str, Any]]:
     return build(content, page.loader, pages), launch_options(content, page.loader)
 
 
-def _no_other(collection: Collection, progress: Progress) -> Engine:
+def _no_other(collection: Collection, progress: Progress, beside: Engine | None) -> Engine:
     raise InputError(f"This server shows one collection only, not {collection.name}.")
 
 
@@ -205,9 +206,11 @@ def launch_options(content: Content, loader: Loader | None = None) -> dict[str, 
         loader: The loader of its engine, whose results of visitors who have gone are dropped.
     """
 
-    def swept() -> None:
-        if loader is not None and loader.engine is not None:
-            loader.engine.forget_gone_owners()
+    def swept(anybody: bool) -> None:
+        if loader is not None:
+            if loader.engine is not None:
+                loader.engine.forget_gone_owners()
+            loader.seen(anybody=anybody)
 
     middleware = [Middleware(BodyLimit), Middleware(Connections, swept)]
     if content.example is not None:

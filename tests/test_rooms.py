@@ -17,8 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ANALYSIS = (
-    "common", "models", "inference", "measure", "engine", "learning", "methods", "catalogue",
-    "benchmark", "training", "fitting", "speed", "export", "commands",
+    "common", "models", "inference", "measure", "answerer", "engine", "learning", "methods",
+    "catalogue", "benchmark", "training", "fitting", "speed", "export", "commands",
 )  # fmt: skip
 APP = ("widgets", "state", "server", "views", "export", "services", "api", "tabs", "page")
 # These stand beside the ranks: the package's own face, which imports on demand, and the starters.

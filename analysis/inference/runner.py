@@ -8,14 +8,12 @@ from functools import partial
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from analysis.common.cache import ByteCache
 from analysis.common.limits import Limits
 from analysis.common.progress import Progress
 from analysis.inference.checks.self_check import SelfCheck
 from analysis.inference.decoding.advance import Advance, first_token
 from analysis.inference.decoding.model import DecodingModel
 from analysis.inference.decoding.next_tokens import NextToken, next_tokens
-from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.head import Head
 from analysis.inference.likelihood import answer_losses
 from analysis.inference.mixing.mixture import Mixture
@@ -23,16 +21,11 @@ from analysis.inference.mixing.policies import Policy
 from analysis.inference.passes.base_reads import BaseReads
 from analysis.inference.passes.forward_passes import ForwardPasses, PassStates
 from analysis.inference.passes.token_passes import TokenPasses
-from analysis.inference.scheduling.admission import Admission
-from analysis.inference.scheduling.scheduler import Scheduler
+from analysis.inference.scheduling.resources import Resources
 from analysis.inference.sharing.running_rows import RequestedRows, RunningRows
 from analysis.inference.sharing.shared_decoding import SharedDecoding
 from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import Adapter
-from analysis.models.bases.devices import free_bytes
-
-# Keys and values of answers may take one part in so many of the memory that is free at load.
-_CACHE_PART = 4
 
 
 class ModelRunner:
@@ -46,14 +39,16 @@ class ModelRunner:
         vocabulary: Its tokenizer, behind a lock.
         adapters: The adapters, from `load_adapter`.
         limits: The caps; of them only those of bytes and of tokens in a pass or piece matter here.
-        kept: Where the beginning of a prompt is kept; a cache of its own by default.
         ends: Tokens that end an answer, beside those that base and tokenizer name.
-        scheduler: Owns the model; another runner's where both run the same model.
+        resources: The time and memory that it takes a part of; another runner's where there is one,
+            of their own by default.
 
     Attributes:
         head: The model's head.
         base: Reads the base alone.
+        resources: The time and memory that it takes a part of.
         scheduler: Owns the model.
+        kept: Its part of the results that are kept; beginnings of prompts are among them.
 
     Raises:
         InputError: The model is of a family whose parts cannot be found, or that gives other
@@ -66,23 +61,24 @@ class ModelRunner:
         vocabulary: Vocabulary,
         adapters: Sequence[Adapter],
         limits: Limits | None = None,
-        kept: ByteCache | None = None,
         ends: frozenset[int] = frozenset(),
-        scheduler: Scheduler | None = None,
+        resources: Resources | None = None,
     ) -> None:
         limits = limits or Limits()
         self._model = model
         self.head = Head.of(model)
         self._mixture = Mixture(model, adapters, self.head.transposed)
+        self.resources = resources or Resources.of(limits, model.device)
         # One model: two forward passes at once would see each other's hooks.
-        self.scheduler = scheduler = scheduler or Scheduler()
+        self.scheduler = self.resources.scheduler
+        self.kept = self.resources.kept.part()
         self._forward_passes = ForwardPasses(
             model,
             self._mixture,
             self.scheduler,
             limits.pass_tokens,
             limits.piece_tokens,
-            ByteCache(limits.kept_bytes) if kept is None else kept,
+            self.kept,
         )
         self._token_passes = TokenPasses(
             model, self._mixture, self._forward_passes.blocks, limits.pass_tokens
@@ -101,10 +97,7 @@ class ModelRunner:
             ends,
             self.scheduler,
             Advance(model, self.head, self._mixture, first, shares=can.shares),
-            Admission(
-                limits.cache_bytes or free_bytes(model.device) // _CACHE_PART,
-                lambda: scheduler.rested,
-            ),
+            self.resources.admission,
             limits.piece_tokens if can.continues else None,
         )
         self._running = RunningRows(self._decoding)
@@ -209,29 +202,17 @@ class ModelRunner:
         return self.scheduler.run(partial(self._token_passes.run, ids, adapters, places))
 
     def decode(
-        self,
-        prompts: Sequence[Sequence[int]],
-        policies: Sequence[Policy],
-        new_tokens: int,
-        sampling: Sampling,
-        stop: tuple[str, ...],
-        wanted: Callable[[], object] = lambda: None,
+        self, asked: RequestedRows, wanted: Callable[[], object] = lambda: None
     ) -> SharedDecoding:
         """Continues prompts, one row each, in lock step; equal rows of several requests run once.
 
         Args:
-            prompts: Token ids of each row's prompt.
-            policies: Each row's policy.
-            new_tokens: The most tokens of an answer, at least 1.
-            sampling: How tokens are chosen.
-            stop: Texts that end an answer.
+            asked: The rows.
             wanted: Called now and then while it waits to begin; what it raises ends it.
 
         Returns:
             An iterator over steps, which run in one batch with those of other requests.
         """
-        ids = tuple(tuple(prompt) for prompt in prompts)
-        asked = RequestedRows(ids, tuple(policies), new_tokens, sampling, stop)
         return SharedDecoding(self._running, asked, wanted)
 
     def answer_losses(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from analysis.engine import Engine
 
 _log = logging.getLogger(__name__)
+
+_FAILED = say("The model could not be loaded. The server log gives the reason.")
 
 
 @dataclass(frozen=True)
@@ -47,24 +51,37 @@ class Loader:
 
     Args:
         load: Loads an engine and reports its progress.
+        idle_seconds: After so long without anybody the engine is let go; None for never.
+        tells: Whether the page says why a loading failed, with the places of files; otherwise the
+            server log says so alone.
 
     Attributes:
-        page_opened: Set once a browser shows the page.
+        wanted: Set once a browser shows the page or a request waits for the engine.
     """
 
-    def __init__(self, load: Callable[[Progress], Engine]) -> None:
+    def __init__(
+        self,
+        load: Callable[[Progress], Engine],
+        *,
+        idle_seconds: float | None = None,
+        tells: bool = True,
+    ) -> None:
         self._load = load
+        self._idle_seconds = idle_seconds
+        self._tells = tells
         self._engine: Engine | None = None
         self._now = Loading(say("starting"), 0.0, "loading")
         self._done = threading.Event()
         self._closed = False
-        self.page_opened = threading.Event()
+        self._last_seen = time.monotonic()
+        self.wanted = threading.Event()
 
-    def start(self, patience: float = 0.0) -> None:
+    def start(self, patience: float | None = 0.0) -> None:
         """Starts to load; called once.
 
         Args:
-            patience: The most seconds to wait for a browser to show the page first.
+            patience: The most seconds to wait until somebody wants the engine; None for as long as
+                it takes.
         """
         self._thread = threading.Thread(
             target=self._run, args=(patience,), name="load-engine", daemon=True
@@ -75,8 +92,22 @@ class Loader:
     def close(self) -> None:
         """Ends the loading at its next step, and waits for it."""
         self._closed = True
-        self.page_opened.set()
+        self.wanted.set()
         self._thread.join()
+
+    def seen(self, *, anybody: bool) -> None:
+        """Lets the engine go where nobody was there for long; who comes later has it loaded again.
+
+        Called now and then.
+
+        Args:
+            anybody: Whether a visitor or a program is there now.
+        """
+        now = time.monotonic()
+        if anybody or self._engine is None:
+            self._last_seen = now
+        elif self._idle_seconds is not None and now - self._last_seen >= self._idle_seconds:
+            self._let_go(self._engine)
 
     @property
     def now(self) -> Loading:
@@ -106,13 +137,23 @@ class Loader:
         Raises:
             InputError: The engine could not be loaded.
         """
+        self.wanted.set()
         self._done.wait(seconds)
         if self._now.state == "failed":
             raise InputError(self._now.what)
         return self._engine
 
-    def _run(self, patience: float) -> None:
-        self.page_opened.wait(patience)
+    def _let_go(self, engine: Engine) -> None:
+        self.wanted.clear()
+        self._done.clear()
+        self._now = Loading(say("starting"), 0.0, "loading")
+        self._engine = None
+        engine.close()
+        self.start(patience=None)
+
+    def _run(self, patience: float | None) -> None:
+        gc.collect()  # an engine that was let go
+        self.wanted.wait(patience)
         try:
             self._tell(say("starting"), 0.0)
             self._engine = self._load(self._tell)
@@ -121,14 +162,14 @@ class Loader:
                 "ready · {dtype} on {device}", dtype=computed.dtype, device=computed.device.upper()
             )
             self._now = Loading(ready, 1.0, "ready")
-        except InputError as error:
-            self._now = Loading(plain(error.message), 1.0, "failed")
         except _Closed:
             self._now = Loading(say("The server has ended."), 1.0, "failed")
-        except Exception:
-            _log.exception("The engine could not be loaded")
-            fault = say("The model could not be loaded. The server log gives the reason.")
-            self._now = Loading(fault, 1.0, "failed")
+        except Exception as error:
+            known = isinstance(error, InputError)
+            if not known or not self._tells:
+                _log.error("The engine could not be loaded: %s", error, exc_info=not known)
+            told = error.message if isinstance(error, InputError) and self._tells else _FAILED
+            self._now = Loading(plain(told), 1.0, "failed")
         finally:
             self._done.set()
             # Python would keep the engine as long as it knows this loader.

@@ -27,12 +27,19 @@ from app.server.clients.allowance import Allowance
 from app.server.collection_choice import CollectionChoice
 from app.server.loader import Loader
 from app.server.request_queue import RequestQueue
+from app.widgets.words.said import say
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
 
 MOST_PAGES = 16
 """The most pages of a server."""
+
+IDLE_SECONDS = 300.0
+"""After so long without a visitor the engine of a page is let go, but for the first page's."""
+
+# Between two looks whether another engine is still being loaded.
+_LOOK_SECONDS = 0.2
 _FOLDER = "collections"
 
 
@@ -53,8 +60,8 @@ class Page:
 
 Build = Callable[["Pages", Page], tuple[gr.Blocks, dict[str, Any]]]
 """From a page to its blocks and the options of Gradio's `launch`."""
-Load = Callable[[Collection, Progress], "Engine"]
-"""Loads a collection's engine."""
+Load = Callable[[Collection, Progress, "Engine | None"], "Engine"]
+"""Loads a collection's engine, beside another one of the server if there is one."""
 
 
 class Pages:
@@ -87,6 +94,7 @@ class Pages:
         self._app: FastAPI | None = None
         self._pages: list[Page] = []
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def first(self, collection: Collection, loader: Loader | None = None) -> Page:
         """The page at the server's root; the caller builds, launches and loads it.
@@ -166,13 +174,14 @@ class Pages:
             if self._app is None or self._build is None:
                 raise InputError("This server shows one collection only: start another for it.")
             name = slug(collection.name)
-            page = Page(collection, f"/{_FOLDER}/{name}-{key[:8]}/", self._loader(collection))
+            loader = self._loader(collection, IDLE_SECONDS)
+            page = Page(collection, f"/{_FOLDER}/{name}-{key[:8]}/", loader)
             # In a thread of its own: inside a handler Gradio takes components for values.
             with ThreadPoolExecutor(1) as executor:
                 blocks, options = executor.submit(self._build, self, page).result()
             self._mount(page.address.rstrip("/"), blocks, options)
             self._pages.append(page)
-            page.loader.start()
+            page.loader.start(patience=None)
             return page.address
 
     def _mount(self, path: str, blocks: gr.Blocks, options: dict[str, Any]) -> None:
@@ -185,15 +194,23 @@ class Pages:
         assert isinstance(mount, Mount)
         self._app.router.routes.insert(0, Mount(path, app=_Started(mount.app, blocks)))
 
-    def _loader(self, collection: Collection) -> Loader:
+    def _loader(self, collection: Collection, idle_seconds: float | None = None) -> Loader:
         def load(progress: Progress) -> Engine:
-            for page in list(self._pages):
-                engine = page.loader.engine
-                if engine is not None and page.collection.base == collection.base:
-                    return engine.with_collection(collection, progress)
-            return self._load(collection, progress)
+            # One at a time, so that each finds those before it and takes a part of their memory.
+            while not self._loading.acquire(timeout=_LOOK_SECONDS):
+                progress(say("waiting for another collection to load"), 0.0)
+            try:
+                pages = list(self._pages)
+                found = [(page.collection.base, page.loader.engine) for page in pages]
+                engines = [(base, engine) for base, engine in found if engine is not None]
+                for base, engine in engines:
+                    if base == collection.base:
+                        return engine.with_collection(collection, progress)
+                return self._load(collection, progress, engines[0][1] if engines else None)
+            finally:
+                self._loading.release()
 
-        return Loader(load)
+        return Loader(load, idle_seconds=idle_seconds, tells=self.may_add)
 
 
 _MOUNT_OPTIONS = {

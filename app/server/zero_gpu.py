@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 import gradio as gr
@@ -32,6 +32,7 @@ from analysis.engine import Engine
 from analysis.inference.decoding.answering import Decoding
 from analysis.inference.decoding.steps import Step
 from analysis.inference.mixing.policy_weights import PolicyWeights
+from analysis.inference.sharing.running_rows import RequestedRows
 from analysis.models.collection import Collection
 from analysis.models.provenance import Computation
 
@@ -116,8 +117,15 @@ _with_gpu: Callable[[bytes], Generator[bytes, None, None]]
 _with_gpu = spaces.GPU(_serve)
 
 
-def _call(name: str, arguments: object, progress: Progress | None) -> Generator[Any, None, None]:
-    """Calls a method of an engine with the GPU; yields what it gives. Closing it ends the work.
+def _call(
+    method: Callable[..., object], arguments: object, progress: Progress | None
+) -> Generator[Any, None, None]:
+    """Calls a method of `Engine` with the GPU; yields what it gives. Closing it ends the work.
+
+    Args:
+        method: The method, of whatever engine; the process calls its own engine's.
+        arguments: The method's, but for the progress.
+        progress: Told how far the work is.
 
     Raises:
         InputError: The method refuses its arguments, or no GPU is lent.
@@ -125,7 +133,7 @@ def _call(name: str, arguments: object, progress: Progress | None) -> Generator[
     tell, said = progress or (lambda what, share: None), ("waiting for a graphics processor", 0.0)
     tell(*said)
     try:
-        with closing(_with_gpu(pickle.dumps((name, arguments)))) as messages:
+        with closing(_with_gpu(pickle.dumps((method.__name__, arguments)))) as messages:
             for kind, value in map(pickle.loads, messages):
                 if kind == "refused":
                     raise value
@@ -145,18 +153,21 @@ class _Decoding(Iterator[Step]):
     """Answers that another process decodes.
 
     Args:
-        arguments: Of the engine's `_decode`.
+        results: What the process gives, from progress; it ends with the last step.
         weights: The weights that the rows have before the first step.
         progress: Told how far the process is until the first step.
     """
 
     def __init__(
-        self, arguments: object, weights: tuple[PolicyWeights, ...], progress: Progress | None
+        self,
+        results: Callable[[Progress], Generator[Any, None, None]],
+        weights: tuple[PolicyWeights, ...],
+        progress: Progress | None,
     ) -> None:
         self.over = False
         self._weights = weights
         self._progress = progress
-        self._results = _call("_decode", arguments, self._told)
+        self._results = results(self._told)
         # Held by the thread that waits for a step: no other can close the generator meanwhile.
         self._waits = threading.Lock()
 
@@ -203,11 +214,12 @@ class ZeroGpuEngine(Engine):
         dtype: str = "float32",
         device: str | None = None,
         limits: Limits | None = None,
+        beside: Engine | None = None,
     ) -> Engine:
         """As `Engine.load`, on the CPU; a second base of a server runs there alone."""
         if _makers:
-            return Engine.load(collection, progress, dtype, "cpu", limits)
-        engine = super().load(collection, progress, dtype, "cpu", limits)
+            return Engine.load(collection, progress, dtype, "cpu", limits, beside)
+        engine = super().load(collection, progress, dtype, "cpu", limits, beside)
         _makers.append(engine.equal_on(DEVICE))
         return engine
 
@@ -216,11 +228,11 @@ class ZeroGpuEngine(Engine):
         """Precision of the base model, and the device that is lent."""
         return replace(super().computation, device=DEVICE)
 
+    def _decode(self, asked: RequestedRows, progress: Progress | None) -> Decoding:
+        # It begins with the first step, so nothing runs here.
+        weights = super()._decode(asked, progress).policy_weights()
+        return _Decoding(partial(_call, Engine._decode, (asked,)), weights, progress)
+
     def _with_model(self, method: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        progress = cast("Progress | None", named["progress"])
-        if method.__name__ == "_decode":
-            # It begins with the first step, so nothing runs here.
-            decoding = cast(Decoding, method(*arguments, **named))
-            return cast(T, _Decoding(arguments, decoding.policy_weights(), progress))
-        (found,) = _call(method.__name__, arguments, progress)
+        (found,) = _call(method, arguments, cast("Progress | None", named["progress"]))
         return cast(T, found)

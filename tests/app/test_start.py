@@ -66,6 +66,11 @@ def test_the_options_name_a_base_and_adapters_of_ones_own(
     options = read_options([*given, "--port", "7900", "--dtype", "bfloat16", "--device", "cpu"])
     assert (options.port, options.dtype, options.device) == (7900, "bfloat16", "cpu")
     assert options.collection.names == ("sums",)
+    monkeypatch.setattr("analysis.models.bases.identity.LARGE_BYTES", 0)
+    monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
+    (folder / "base" / "merges.txt").write_text("so that it is another base")
+    read_options(given)
+    assert "reading the base's files, once: 0.0 of 0.0 GB" in capsys.readouterr().err
     # Without a manifest there are questions to begin with; a manifest brings its own.
     assert len(load_examples(options.collection)) == 3
     assert load_examples(read_options(()).collection) == ()
@@ -109,13 +114,14 @@ def test_a_public_server_takes_less_and_adds_nothing(
 def test_a_public_engine_keeps_no_answer() -> None:
     import torch
 
+    from analysis.common.cache import ByteCache
     from analysis.inference.decoding.kept_answers import AnswerRequest, KeptAnswer, KeptAnswers
     from analysis.inference.decoding.sampling import Sampling
     from analysis.inference.mixing.policies import ConstantWeights
     from analysis.inference.mixing.policy_weights import PolicyWeights
     from analysis.inference.mixing.rows import Row
 
-    kept = KeptAnswers(PUBLIC.answer_bytes, ("math",))
+    kept = KeptAnswers(ByteCache(PUBLIC.answer_bytes), ("math",))
     row = Row("base", ConstantWeights((), torch.zeros(2, 0)))
     request = AnswerRequest(None, row, 4, Sampling(), None)  # type: ignore[arg-type]
     kept.put(request, KeptAnswer((), PolicyWeights.of(row.policy)))  # type: ignore[arg-type]

@@ -113,19 +113,17 @@ def serve(collection: Collection, engine: Engine | None = None) -> Iterator[Site
         collection: The collection.
         engine: Its engine, which stays as it is; loaded by default.
     """
-    given, request_queue = engine, RequestQueue()
+    given, pages = engine, Pages(lambda *_: pytest.fail("another engine is loaded"))
     loader = Loader(lambda progress: given or Engine.load(collection, progress))
     content = page.content_of(collection)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "RequestQueue", lambda: request_queue)
-        demo = page.build(content, loader)
+    demo = page.build(content, loader, pages)
     _, address, _ = demo.launch(
         prevent_thread_lock=True, quiet=True, **page.launch_options(content)
     )
     loader.start()
     engine = loader.wait(300)
     assert engine is not None, loader.now
-    site = Site(address, collection, engine, request_queue)
+    site = Site(address, collection, engine, pages.request_queue)
     _watch(site)
     _renewals.append(site.renew)
     yield site

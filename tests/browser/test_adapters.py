@@ -39,7 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(folder: Path) -> Iterator[str]:
     """The page that `python app.py --base … --adapter …` serves."""
     adapters = tuple(f"{name}={folder / 'adapters' / name}" for name in ("spanish", "math"))
-    pages = Pages(Engine.load, build_page, may_add=True)
+    pages = Pages(
+        lambda one, progress, beside: Engine.load(one, progress, beside=beside),
+        build_page,
+        may_add=True,
+    )
     yield from serve_pages(
         pages, collection_of(Named(base=str(folder / "base"), adapters=adapters))
     )

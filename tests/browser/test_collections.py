@@ -35,7 +35,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     folder = tmp_path_factory.mktemp("two")
     first = _collection(folder / "one", "one", ("spanish", "math", "code"))
     second = _collection(folder / "two", "two", ("math", "medical"))
-    pages = Pages(Engine.load, build_page)
+    pages = Pages(
+        lambda one, progress, beside: Engine.load(one, progress, beside=beside), build_page
+    )
     for address in serve_pages(pages, first, second):
         yield address, f"{address.rstrip('/')}{pages.address_of('two')}"
 

@@ -54,7 +54,7 @@ def test_example_is_there_before_the_model_and_makes_way_for_it(
         expect(page.locator(".grid-actions .button-reason")).to_contain_text("stored example")
         expect(page.locator("#every-token")).to_be_disabled()
         # Gradio drops events until its client is connected: the timer's is the first.
-        assert loader.page_opened.wait(60), "loading would wait in vain for a page"
+        assert loader.wanted.wait(60), "loading would wait in vain for a page"
         page.get_by_role("button", name="Answer settings").click()
         expect(page.locator("#seed input")).to_be_disabled()
         # Its address brings the page back, its link the question.

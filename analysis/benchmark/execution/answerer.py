@@ -145,9 +145,7 @@ class Answerer:
 
     def _weights(self, policies: Sequence[ConstantWeights]) -> bytes:
         """The weights of policies over all adapters."""
-        return b"".join(
-            policy.over(self._engine.adapters).numpy().tobytes() for policy in policies
-        )
+        return b"".join(policy.over(self._engine.adapters).numpy().tobytes() for policy in policies)
 
     def _result(
         self,

@@ -15,6 +15,7 @@ from analysis.inference.mixing.policies import Policy
 from analysis.inference.mixing.policy_weights import PolicyWeights
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
+from analysis.inference.sharing.running_rows import RequestedRows
 from analysis.inference.sharing.shared_decoding import SharedDecoding
 
 
@@ -69,17 +70,17 @@ def answer_all(
         some = [place for place in islice(waiting, most) if stops[place] == stop]
         for _ in some:
             waiting.popleft()
-        return _Running(
-            runner.decode(
-                [prompts[place].ids for place in some],
-                [policies[place] for place in some],
-                new_tokens,
-                Sampling(),
-                stop,
-                lambda: progress and progress("waiting to answer", len(found) / len(prompts)),
-            ),
-            some,
+        asked = RequestedRows(
+            tuple(prompts[place].ids for place in some),
+            tuple(policies[place] for place in some),
+            new_tokens,
+            Sampling(),
+            stop,
         )
+        steps = runner.decode(
+            asked, lambda: progress and progress("waiting to answer", len(found) / len(prompts))
+        )
+        return _Running(steps, some)
 
     try:
         while waiting or running:

@@ -52,13 +52,12 @@ class KeptAnswers:
     """Keeps answers, for any number of requests at once; the longest unused go first.
 
     Args:
-        most_bytes: The most bytes of all answers together.
+        kept: Where they are kept.
         adapters: Names of all adapters.
     """
 
-    def __init__(self, most_bytes: int, adapters: tuple[str, ...]) -> None:
-        self._most_bytes = most_bytes
-        self._kept = ByteCache(most_bytes)
+    def __init__(self, kept: ByteCache, adapters: tuple[str, ...]) -> None:
+        self._kept = kept
         self._adapters = adapters
 
     def get(self, request: AnswerRequest) -> KeptAnswer | None:
@@ -77,7 +76,7 @@ class KeptAnswers:
 
     def clear(self) -> None:
         """Forgets all answers."""
-        self._kept = ByteCache(self._most_bytes)
+        self._kept.clear()
 
     def _key(self, request: AnswerRequest) -> Hashable:
         row, policy, sampling = request.row, request.row.policy, request.sampling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -17,7 +17,7 @@ from analysis.inference.decoding.answer_text import AnswerText
 from analysis.inference.decoding.model import DecodingModel
 from analysis.inference.decoding.prompt_passes import run_prompts
 from analysis.inference.decoding.sampling import Sampling
-from analysis.inference.decoding.steps import End, Step, Token
+from analysis.inference.decoding.steps import End, Step, Steps, Token
 from analysis.inference.head import Head
 from analysis.inference.mixing.policies import Policy
 from analysis.inference.mixing.policy_weights import PolicyWeights, WeightRecorder, recorder_of
@@ -25,7 +25,7 @@ from analysis.inference.scheduling.rows_cache import RowsCache
 from analysis.inference.scheduling.stream import result_of
 
 
-class Decoding(Iterator[Step]):
+class LockStep(Steps):
     """Continues prompts, one row each; every iteration is one step of all rows that still run.
 
     Nothing runs until the first step is asked for. A row gets the answer that it would get alone,
@@ -66,33 +66,6 @@ class Decoding(Iterator[Step]):
         self._admitted = False
         self._lock = threading.Lock()
         self.over = False
-        """Whether no more steps follow."""
-
-    def __next__(self) -> Step:
-        if self.over:
-            raise StopIteration
-        try:
-            if self._asked is None:
-                self._ask()
-            return self._take()
-        except BaseException:
-            if self.over:
-                # Another thread has closed it meanwhile.
-                raise StopIteration from None
-            self.close()
-            raise
-
-    def ask(self) -> None:
-        """Asks for the next step, which the next iteration takes, unless it was asked for before.
-
-        The first step runs the prompts, and is waited for.
-        """
-        try:
-            if self._asked is None:
-                self._ask()
-        except BaseException:
-            self.close()
-            raise
 
     def begin(self, wanted: Callable[[], object] = lambda: None) -> None:
         """Waits for memory and runs the prompts, unless that was done.
@@ -122,6 +95,8 @@ class Decoding(Iterator[Step]):
         self._dropped.add(row)
 
     def _ask(self) -> None:
+        if self._asked is not None:
+            return
         if self._index < 0:
             self.begin()
         else:
@@ -139,11 +114,6 @@ class Decoding(Iterator[Step]):
     def ruled_weights(self) -> tuple[PolicyWeights | None, ...]:
         """The weights that each row with a rule had so far, over prompt and answer; else None."""
         return tuple(None if one is None else one.result() for one in self._recorders)
-
-    def __del__(self) -> None:
-        # The reader was dropped without a call of `close`.
-        if not getattr(self, "over", True):
-            self.close()
 
     def _take(self) -> Step:
         """Waits for the step that was asked for; tokens become text in the reader's thread."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,3 +42,55 @@ class Step:
 
     index: int
     tokens: tuple[Token, ...]
+
+
+class Steps(Iterator[Step]):
+    """Steps that are asked for before they are taken, so that those of several share a pass.
+
+    An error ends them, and so does a reader that goes without a word.
+
+    Attributes:
+        over: Whether no more steps follow. A subclass sets it last when it is made.
+    """
+
+    over: bool
+
+    def __next__(self) -> Step:
+        if self.over:
+            raise StopIteration
+        try:
+            self._ask()
+            return self._take()
+        except BaseException:
+            if self.over:
+                # Another thread has closed it meanwhile.
+                raise StopIteration from None
+            self.close()
+            raise
+
+    def ask(self) -> None:
+        """Asks for the next step, which the next iteration takes, unless it was asked for before.
+
+        The first step runs the prompts, and is waited for.
+        """
+        try:
+            self._ask()
+        except BaseException:
+            self.close()
+            raise
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the steps; nothing of them is left in the model. Another thread may call it."""
+
+    @abstractmethod
+    def _ask(self) -> None:
+        """Asks for the next step, unless that was done."""
+
+    @abstractmethod
+    def _take(self) -> Step:
+        """Waits for the step that was asked for."""
+
+    def __del__(self) -> None:
+        if not getattr(self, "over", True):
+            self.close()

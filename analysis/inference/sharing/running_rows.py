@@ -6,7 +6,7 @@ import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from analysis.inference.decoding.lock_step import Decoding
+from analysis.inference.decoding.lock_step import LockStep
 from analysis.inference.decoding.model import DecodingModel
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.decoding.steps import Step
@@ -78,7 +78,7 @@ class SharedRun:
         changed: Notified when one of these changes; all of them are guarded by its lock.
     """
 
-    def __init__(self, decoding: Decoding, keys: list[Hashable], lock: threading.RLock) -> None:
+    def __init__(self, decoding: LockStep, keys: list[Hashable], lock: threading.RLock) -> None:
         self.decoding = decoding
         self.keys = keys
         self.readers = [0] * len(keys)
@@ -132,7 +132,7 @@ class RunningRows:
             if not missing:
                 return [found[key] for key in keys], None
             rows = asked.some(list(missing.values()))
-            decoding = Decoding(
+            decoding = LockStep(
                 self.parts, rows.prompts, rows.policies, rows.new_tokens, rows.sampling, rows.stop
             )
             run = SharedRun(decoding, list(missing), self.lock)

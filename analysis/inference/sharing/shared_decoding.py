@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from analysis.inference.decoding.steps import Step, Token
+from analysis.inference.decoding.steps import Step, Steps, Token
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.policy_weights import (
     PolicyWeights,
@@ -22,7 +22,7 @@ from analysis.inference.sharing.running_rows import Place, RequestedRows, Runnin
 _LOOK_SECONDS = 0.2
 
 
-class SharedDecoding(Iterator[Step]):
+class SharedDecoding(Steps):
     """The answers of some rows; every iteration is one step of all rows that still run.
 
     Nothing runs until the first step is asked for. A row gets the answer that it would get alone,
@@ -41,8 +41,6 @@ class SharedDecoding(Iterator[Step]):
         asked: RequestedRows,
         wanted: Callable[[], object] = lambda: None,
     ) -> None:
-        self.over = False
-        """Whether no more steps follow."""
         self._running = running
         self._asked = asked
         self._wanted = wanted
@@ -53,30 +51,7 @@ class SharedDecoding(Iterator[Step]):
         self._taking: list[SharedRun] = []
         self._weights: dict[int, PolicyWeights] = {}
         self._index = -1
-
-    def __next__(self) -> Step:
-        if self.over:
-            raise StopIteration
-        try:
-            self._ask()
-            return self._take()
-        except BaseException:
-            if self.over:
-                # Another thread has closed it meanwhile.
-                raise StopIteration from None
-            self.close()
-            raise
-
-    def ask(self) -> None:
-        """Asks for the next step, which the next iteration takes: others may be asked meanwhile.
-
-        The first step runs the prompts, and is waited for.
-        """
-        try:
-            self._ask()
-        except BaseException:
-            self.close()
-            raise
+        self.over = False
 
     def close(self) -> None:
         """Ends the reading; what nobody else reads leaves the model. Another thread may call it."""
@@ -102,11 +77,6 @@ class SharedDecoding(Iterator[Step]):
             else:
                 found.append(self._weights.get(row) or recorder.result())
         return tuple(found)
-
-    def __del__(self) -> None:
-        # The reader was dropped without a call of `close`.
-        if hasattr(self, "_index"):
-            self.close()
 
     def _ask(self) -> None:
         if self._index < 0 and not self._places:

@@ -13,13 +13,13 @@ from analysis.measure.changes.changes import Changes, changes_of
 from analysis.measure.changes.map_norms import MapNorms, change_norms
 from analysis.measure.changes.neutral import NeutralChanges, neutral_changes
 from analysis.measure.trace import Trace
-from analysis.measure.tracer import Tracer
+from analysis.measure.tracing.token_tracer import TokenTracer
 from analysis.models.adapter_facts import AdapterFacts
 
 _NEUTRAL_KEY = ("neutral changes",)
 
 
-class ChangeTracer(Tracer):
+class ChangeTracer(TokenTracer):
     """A tracer that also measures the adapters' changes of single modules.
 
     Attributes:

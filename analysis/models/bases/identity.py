@@ -11,6 +11,7 @@ from pathlib import Path
 
 from analysis.common.digests import file_digest
 from analysis.common.progress import Progress
+from analysis.common.texts.said import say
 from analysis.models.bases.bundled import DEFAULT_BASE, bundled_base
 from analysis.models.bases.prepared_files import changed_files
 from analysis.models.collection import Base
@@ -117,8 +118,12 @@ def _counted(paths: Iterable[Path], progress: Progress) -> Read:
         done += count
         if done * _TOLD >= (told + 1) * whole:
             told = done * _TOLD // whole
-            counts = f"{done / 1e9:.1f} of {whole / 1e9:.1f} GB"
-            progress(f"reading the base's files, once: {counts}", done / whole)
+            said = say(
+                "reading the base's files, once: {done} of {whole} GB",
+                done=f"{done / 1e9:.1f}",
+                whole=f"{whole / 1e9:.1f}",
+            )
+            progress(said, done / whole)
 
     return read
 

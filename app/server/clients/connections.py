@@ -48,10 +48,10 @@ class Connections:
 
     Args:
         app: The application.
-        swept: Called after each sweep.
+        swept: Called after each sweep, with whether anybody is there.
     """
 
-    def __init__(self, app: App, swept: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, app: App, swept: Callable[[bool], object] = lambda anybody: None) -> None:
         self._app = app
         self._swept = swept
         self._open: Counter[str] = Counter()
@@ -135,7 +135,7 @@ class Connections:
                 messages.pop(name, None)
                 events.pop(name, None)
         self._left = kept
-        self._swept()
+        self._swept(bool(busy or states.session_data or self._open or self._calls))
 
     def _sweep_later(self, app: Any) -> None:
         def again() -> None:

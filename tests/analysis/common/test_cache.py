@@ -59,3 +59,17 @@ def test_what_is_asked_for_stays_longest() -> None:
     assert cache.get("too large") is None
     cache.put("a", 5, 10)
     assert (cache.get("a"), cache.get("c")) == (5, None)
+
+
+def test_parts_share_the_bytes_and_see_no_value_of_each_other() -> None:
+    whole = ByteCache(10)
+    one, other = whole.part(), whole.part()
+    one.put("a", "mine", 6)
+    other.put("a", "theirs", 4)
+    assert (one.get("a"), other.get("a"), whole.get("a")) == ("mine", "theirs", None)
+    assert (one.bytes, other.bytes, one.keys, other.most_bytes) == (6, 4, ["a"], 10)
+    other.put("b", "more", 3)
+    assert (one.get("a"), other.get("b")) == (None, "more"), "the longest unused of all goes first"
+    one.put("c", "mine", 3)
+    other.clear()
+    assert (one.get("c"), other.get("a"), other.bytes) == ("mine", None, 0)

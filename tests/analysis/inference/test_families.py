@@ -26,12 +26,13 @@ from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
 from analysis.inference.checks import self_check
-from analysis.inference.decoding.lock_step import Decoding
+from analysis.inference.decoding.lock_step import LockStep
 from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.sites import layer_of, site_of
 from analysis.inference.passes.layer_states import find_blocks
 from analysis.inference.runner import ModelRunner
+from analysis.inference.sharing.running_rows import RequestedRows
 from analysis.inference.vocabulary import Vocabulary
 from analysis.models.adapters import load_adapter
 from analysis.models.collection import AdapterEntry
@@ -128,7 +129,8 @@ def test_traces_keep_their_prefix_and_answers_their_positions(family: str) -> No
     prompts = [IDS[:9], IDS[9:18]]
     policies = [ConstantWeights(adapters, WEIGHTS_RLK[row].float()) for row in (3, 0)]
     ids = [list(prompt) for prompt in prompts]
-    for step in one.runner.decode(prompts, policies, 4, Sampling(), ()):
+    asked = RequestedRows(tuple(map(tuple, prompts)), tuple(policies), 4, Sampling(), ())
+    for step in one.runner.decode(asked):
         for token in step.tokens:
             ids[token.row].append(token.id)
     for row, weights_LK in ((0, WEIGHTS_RLK[3]), (1, WEIGHTS_RLK[0])):
@@ -224,15 +226,16 @@ def test_rows_that_end_early_leave_the_others_as_they_are(family: str) -> None:
     # Padded prompts, and rows that end one after another: each answers as alone.
     prompts = [IDS[:5], IDS[3:16], IDS[8:18]]
     policies = [ConstantWeights(("a0", "a1"), WEIGHTS_RLK[row].float()) for row in (3, 0, 1)]
-    alone = [
-        [step.tokens[0] for step in one.runner.decode([prompt], [policy], 5, Sampling(), ())]
+    asked = [
+        RequestedRows((tuple(prompt),), (policy,), 5, Sampling(), ())
         for prompt, policy in zip(prompts, policies, strict=True)
     ]
+    alone = [[step.tokens[0] for step in one.runner.decode(rows)] for rows in asked]
     ended = [[token.id for token in tokens] for tokens in alone]
     # The second row ends with its second token.
     parts = dataclasses.replace(one.runner.decoding, ends=frozenset([ended[1][1]]))
     found: list[list[int]] = [[], [], []]
-    for step in Decoding(parts, prompts, policies, 5, Sampling(), ()):
+    for step in LockStep(parts, prompts, policies, 5, Sampling(), ()):
         for token in step.tokens:
             found[token.row].append(token.id)
     for row, tokens in enumerate(found):

@@ -13,6 +13,7 @@ from analysis.engine import Engine
 from analysis.models.manifest import load_collection
 from app.page import build, content_of, launch_options
 from app.server.loader import Loader
+from app.server.pages import Pages
 from tests.tiny import tiny_collection
 
 
@@ -41,9 +42,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 def bare(site: SimpleNamespace) -> Iterator[SimpleNamespace]:
     """The page again, without tabs: Gradio copies what is on a page for each program that asks."""
     content = replace(site.content, tabs=())
-    demo = build(content, site.loader)
+    pages = Pages(lambda *_: site.engine)
+    demo = build(content, site.loader, pages)
     served, address, _ = demo.launch(
         prevent_thread_lock=True, quiet=True, **launch_options(content, site.loader)
     )
-    yield SimpleNamespace(address=address, engine=site.engine, demo=demo, served=served)
+    yield SimpleNamespace(
+        address=address, engine=site.engine, demo=demo, served=served, pages=pages
+    )
     demo.close()

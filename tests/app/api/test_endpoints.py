@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 from app.api.endpoints import NAMES, Endpoints
 from app.api.turns import Program, Turns
 from app.server.request_queue import RequestQueue
-from app.state.session import Stopped
+from app.state.requests.page_requests import Stopped
 
 NOTEBOOK = Path(__file__).parents[3] / "docs" / "clients.ipynb"
 QUERY = "How many apples does Mary have?"

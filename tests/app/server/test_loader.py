@@ -19,7 +19,7 @@ def test_loading_waits_for_the_first_page() -> None:
     loader = Loader(lambda progress: began.set())
     loader.start(patience=600)
     assert loader.now.state == "loading" and not began.is_set()
-    loader.page_opened.set()
+    loader.wanted.set()
     assert began.wait(60)
 
 

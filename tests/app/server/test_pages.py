@@ -116,7 +116,7 @@ def test_an_adapter_that_was_trained_on_in_its_folder_is_read_again(
 
 @pytest.fixture(scope="module")
 def served(collection: Collection, engine: Engine) -> Iterator[tuple[Pages, str]]:
-    pages = Pages(lambda one, progress: engine, build_page, may_add=True)
+    pages = Pages(lambda one, progress, beside: engine, build_page, may_add=True)
     page = pages.first(with_adapters(collection, ["spanish", "math"]))
     demo, options = build_page(pages, page)
     server, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
@@ -158,12 +158,12 @@ def re_key(place: str, collection: Collection) -> bool:
 
 
 def test_a_server_has_room_for_so_many_pages(collection: Collection) -> None:
-    pages = Pages(lambda one, progress: pytest.fail("nothing is loaded"))
+    pages = Pages(lambda one, progress, beside: pytest.fail("nothing is loaded"))
     for number in range(MOST_PAGES):
         pages.first(replace(collection, name=f"c{number}"))
     with pytest.raises(InputError, match=f"shows {MOST_PAGES} collections already"):
         pages.open(collection)
-    alone = Pages(lambda one, progress: pytest.fail("nothing is loaded"))
+    alone = Pages(lambda one, progress, beside: pytest.fail("nothing is loaded"))
     with pytest.raises(InputError, match="one collection only"):
         alone.open(collection)
     assert alone.choices(collection) == ()

@@ -11,7 +11,8 @@ from analysis.common.texts.said import say
 from app.server import requests
 from app.server.loader import Loader
 from app.server.requests import run_with_progress, wait_for_engine
-from app.state.session import Session, Stopped
+from app.state.requests.page_requests import Stopped
+from app.state.session import Session
 from app.widgets.words.said import sent
 
 

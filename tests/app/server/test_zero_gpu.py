@@ -22,7 +22,8 @@ from analysis.inference.mixing.rows import Row
 from analysis.measure.weight_settings import WeightSettings
 from analysis.methods import fuse
 from analysis.models.manifest import load_collection
-from app.state.session import Session, Stopped
+from app.state.requests.page_requests import Stopped
+from app.state.session import Session
 from tests import tiny
 from tests.app.server.lent_gpu import Spaces
 

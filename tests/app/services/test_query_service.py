@@ -817,15 +817,15 @@ def test_panels_of_an_older_moment_can_be_told_from_those_of_a_newer_one(visit: 
 def test_a_trace_that_is_too_large_to_keep_serves_its_own_request(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most = visit.engine.kept.most_bytes
-    monkeypatch.setattr(visit.engine.kept, "most_bytes", 0)
+    usual = visit.engine.kept.refuses
+    monkeypatch.setattr(visit.engine.kept, "refuses", lambda key: True)
     query = f"{QUERY} {id(visit.session)}"
     shown = visit.ask(query, methods=("base", "qa-flora"))
     assert shown["status"].state == "done", shown["status"]
     assert _rows(shown) == ["base", "qa-flora"] and all(row.tokens for row in shown["answers"].rows)
     assert shown["explanation"].tokens
     # Afterwards the page says why the numbers are gone, and does not blame other visitors.
-    monkeypatch.setattr(visit.engine.kept, "most_bytes", most)
+    monkeypatch.setattr(visit.engine.kept, "refuses", usual)
     changed = visit.view_service.change_settings(visit.session, ViewSettings(lens="raw"))
     assert "too large to keep" in changed["status"].text
     assert changed["grid"].cells == shown["grid"].cells

@@ -16,6 +16,7 @@ from analysis.inference.mixing.policies import ConstantWeights, Policy
 from analysis.inference.mixing.policy_weights import PolicyWeights
 from analysis.inference.prompt import Prompt
 from analysis.inference.runner import ModelRunner
+from analysis.inference.sharing.running_rows import RequestedRows
 
 
 class Counting:
@@ -24,10 +25,8 @@ class Counting:
     def __init__(self) -> None:
         self.running: list[CountingSteps] = []
 
-    def decode(
-        self, prompts: Sequence[Sequence[int]], policies: Sequence[Policy], *_: object
-    ) -> CountingSteps:
-        self.running.append(CountingSteps([ids[-1] for ids in prompts], policies))
+    def decode(self, asked: RequestedRows, *_: object) -> CountingSteps:
+        self.running.append(CountingSteps([ids[-1] for ids in asked.prompts], asked.policies))
         return self.running[-1]
 
     @property

@@ -23,6 +23,7 @@ from analysis.inference.decoding.sampling import Sampling
 from analysis.inference.mixing.policies import ConstantWeights, ModuleInput, Policy, WeightRule
 from analysis.inference.scheduling import rows_cache
 from analysis.inference.scheduling.rows_cache import RowsCache
+from analysis.inference.sharing.running_rows import RequestedRows
 from analysis.inference.sharing.shared_decoding import SharedDecoding
 from tests import tiny
 from tests.analysis.engine.test_economy import counted
@@ -104,9 +105,10 @@ def decoding(
     chosen = [policies()[row] for row in rows]
     if fails is not None:
         chosen.append(Signs(fails))
-    return made().runner.decode(
-        [prompt.ids] * len(chosen), chosen, NEW_TOKENS, SAMPLINGS[sampling], (), wanted
+    asked = RequestedRows(
+        (prompt.ids,) * len(chosen), tuple(chosen), NEW_TOKENS, SAMPLINGS[sampling], ()
     )
+    return made().runner.decode(asked, wanted)
 
 
 def group_of(running: SharedDecoding) -> EqualRows:

@@ -12,27 +12,21 @@ from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.in_flight import InFlight
 from analysis.common.progress import Progress
-from analysis.common.sizes import size_of
 from analysis.inference.head import Head
-from analysis.inference.prompt import Prompt
-from analysis.inference.scheduling.admission import Places
-from analysis.inference.scheduling.scheduler import Scheduler
+from analysis.inference.scheduling.resources import Resources
 from analysis.measure.cell_explanation import CellExplanation, explain
 from analysis.measure.divergence import Divergence, at_position, measure
-from analysis.measure.every_token import EveryToken
 from analysis.measure.lenses import BoundLens, bind_lens
 from analysis.measure.metrics import Metric, metric_of, metrics
 from analysis.measure.trace import KEPT, Trace
+from analysis.measure.tracing.kept_results import KeptResults
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapter_facts import AdapterFacts
 
 T = TypeVar("T")
 
-# The most requests that read layers at a time: for the largest vocabularies each holds 150 MB.
-_READERS = 2
 
-
-class TraceReader:
+class TraceReader(KeptResults):
     """Reads divergences and cells from traces, and keeps the results for later requests.
 
     Args:
@@ -41,7 +35,7 @@ class TraceReader:
         kept: Keeps the results.
         settings: How divergences are read where a request does not say.
         facts: Facts about the adapters, with the fitted files of lenses.
-        scheduler: Runs the LM head, among all work of the model.
+        resources: The time of the LM head, and places of those who read layers.
     """
 
     def __init__(
@@ -51,75 +45,17 @@ class TraceReader:
         kept: ByteCache,
         settings: WeightSettings,
         facts: AdapterFacts,
-        scheduler: Scheduler,
+        resources: Resources,
     ) -> None:
+        super().__init__(kept)
         self.settings = settings
         self.facts = facts
-        self._scheduler = scheduler
+        self._scheduler = resources.scheduler
         self._in_flight = InFlight()
         self._head = head
         self._token = token
-        self._kept = kept
-        self._places = Places(_READERS)
+        self._readers = resources.readers
         self.background = BackgroundJobs()
-
-    @property
-    def kept(self) -> ByteCache:
-        """The results that are kept."""
-        return self._kept
-
-    def kept_trace(self, prompt: Prompt, adapters: tuple[str, ...]) -> Trace | None:
-        """The trace of a prompt, or None where it is not kept (any more); runs nothing.
-
-        It may be a part of a kept trace that has more adapters.
-        """
-        trace: Trace | None = self._kept.get((prompt, adapters))
-        if trace is None and (wider := self._wider(prompt, adapters)):
-            trace = self._kept.get((prompt, wider))
-            return trace and trace.among(adapters)
-        return trace
-
-    def _wider(self, prompt: Prompt, adapters: tuple[str, ...]) -> tuple[str, ...]:
-        """The adapters of the widest trace of a prompt, where they include more than some."""
-        widest: tuple[str, ...] = self._kept.get((prompt, "widest")) or ()
-        return widest if set(adapters) < set(widest) else ()
-
-    def _keep_trace(self, trace: Trace) -> None:
-        """Keeps a trace, of whose adapters any can be read again."""
-        self._keep((trace.prompt, trace.adapters), trace)
-        self._keep_widest(
-            (trace.prompt, "widest"),
-            trace.adapters,
-            lambda widest: self._kept.get((trace.prompt, widest)),
-        )
-
-    def _keep_widest(
-        self,
-        key: tuple[object, ...],
-        adapters: tuple[str, ...],
-        kept: Callable[[tuple[str, ...]], object | None],
-    ) -> None:
-        """Notes whose value serves the most sets of adapters: the new one, or the one before.
-
-        Args:
-            key: Where the adapters of the widest value are kept.
-            adapters: Those of a new value.
-            kept: From adapters to their value, None where it is gone.
-        """
-        widest: tuple[str, ...] = self._kept.get(key) or ()
-        if len(adapters) > len(widest) or kept(widest) is None:
-            self._keep(key, adapters)
-
-    def kept_every_token(
-        self, prompt: Prompt, adapters: tuple[str, ...], lens: str, metric: str
-    ) -> EveryToken | None:
-        """The view of every token of a prompt, or None where it is not kept; runs nothing."""
-        rest = (lens, metric, "every token")
-        every_token: EveryToken | None = self._kept.get((prompt, adapters, *rest))
-        if every_token is None and (wider := self._wider(prompt, adapters)):
-            every_token = self._kept.get((prompt, wider, *rest))
-            return every_token and every_token.among(adapters)
-        return every_token
 
     def divergence(
         self,
@@ -277,7 +213,7 @@ class TraceReader:
 
     def _reading(self, progress: Progress | None) -> AbstractContextManager[None]:
         """A place among those who read layers, each of whom holds the logits of several layers."""
-        return self._places.place(lambda: progress and progress("waiting to read", 0.0))
+        return self._readers.place(lambda: progress and progress("waiting to read", 0.0))
 
     def _read_soon(self, layers: Iterable[T]) -> Iterator[T]:
         """Reads layers as pieces of a request that answers next."""
@@ -286,10 +222,6 @@ class TraceReader:
     def _lens(self, name: str) -> BoundLens:
         """A lens with its fitted file, which is read once."""
         return bind_lens(name, self.facts.fitted)
-
-    def _keep(self, key: tuple[object, ...], value: object) -> None:
-        # The key counts too: it holds a prompt, which can be larger than the value.
-        self._kept.put(key, value, size_of(key, value))
 
     @staticmethod
     def _check_cell(trace: Trace, layer: int, adapter: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs the model for traces: of a query, of copies of an adapter, at every token."""
+"""Runs the model for traces: of a query, and of copies of an adapter."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
-from torch import Tensor
-
-from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits, Owner
 from analysis.common.progress import Progress
@@ -17,11 +14,9 @@ from analysis.inference.prompt import Message, Prompt
 from analysis.inference.runner import ModelRunner
 from analysis.inference.vocabulary import Vocabulary
 from analysis.measure.checks.control_copies import COPY_FACTORS, copy_name
-from analysis.measure.every_token import EveryToken, read_every
-from analysis.measure.metrics import check_metrics
-from analysis.measure.owners import Owners
 from analysis.measure.trace import Trace
-from analysis.measure.trace_reader import TraceReader
+from analysis.measure.tracing.owners import Owners
+from analysis.measure.tracing.trace_reader import TraceReader
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapter_facts import AdapterFacts
 from analysis.models.collection import PromptForm
@@ -39,7 +34,6 @@ class Tracer(TraceReader):
         vocabulary: The model's tokenizer.
         prompt: The collection's prompt form, or None for the tokenizer's chat template.
         limits: The caps.
-        kept: Keeps the results.
         settings: How divergences are read where a request does not say.
         facts: Facts about the adapters, with the fitted files of lenses.
     """
@@ -50,16 +44,15 @@ class Tracer(TraceReader):
         vocabulary: Vocabulary,
         prompt: PromptForm | None,
         limits: Limits,
-        kept: ByteCache,
         settings: WeightSettings,
         facts: AdapterFacts,
     ) -> None:
-        super().__init__(runner.head, self.token, kept, settings, facts, runner.scheduler)
+        super().__init__(runner.head, self.token, runner.kept, settings, facts, runner.resources)
         self.limits = limits
         self._runner = runner
         self._vocabulary = vocabulary
         self._prompt = prompt
-        self._owners = Owners(kept)
+        self._owners = Owners(runner.kept)
 
     @property
     def runner(self) -> ModelRunner:
@@ -218,81 +211,6 @@ class Tracer(TraceReader):
             self._keep_trace(trace)
         else:
             self._keep((trace.prompt, trace.adapters), trace)
-
-    def every_token(
-        self,
-        prompt: Prompt,
-        adapters: Sequence[str] | None = None,
-        lens: str = "norm",
-        metric: str = "kl",
-        progress: Progress | None = None,
-    ) -> EveryToken:
-        """The divergence at every token of a prompt.
-
-        Runs the model and the LM head on every state: seconds to minutes. The states in memory at
-        a time take at most `Limits.state_bytes`, or those of one token.
-
-        Raises:
-            InputError: The prompt is too long for it, a name is not there, or the lens cannot be
-                used.
-        """
-        chosen = self._chosen(adapters)
-        self.limits.check_every_token(len(prompt.ids))
-        kept = self.kept_every_token(prompt, chosen, lens, metric)
-        if kept is not None:
-            return kept
-        every = self._with_model(self._read_every, prompt, chosen, lens, metric, progress=progress)
-        self._keep((prompt, chosen, lens, metric, "every token"), every)
-        return every
-
-    def _read_every(
-        self,
-        prompt: Prompt,
-        chosen: tuple[str, ...],
-        lens: str,
-        metric: str,
-        progress: Progress | None,
-    ) -> EveryToken:
-        """Runs the model and the LM head for the divergence at every token."""
-        bound = self._lens(lens)
-        check_metrics((metric,))
-        part = max(1, self.limits.state_bytes // self._runner.token_bytes(1 + len(chosen)))
-
-        def states(places: range, told: Progress) -> Tensor:
-            # A state depends on its own token and those before it: the tokens behind need not run.
-            return self._runner.hidden(prompt.ids[: places.stop], chosen, places, told)
-
-        with self.background.paused(), self._reading(progress):
-            return read_every(
-                prompt,
-                chosen,
-                states,
-                part,
-                self._runner.head,
-                bound,
-                metric,
-                progress,
-                self._scheduler.each,
-            )
-
-    def representation(self, prompt: Prompt) -> Tensor:
-        """What the base makes of a query: the mean last-layer state over the query's tokens.
-
-        The state is the one after the final norm. The frame around the query is read where it
-        stands before it, and has no part in the mean.
-
-        Returns:
-            `[width]` in float64.
-        """
-        key = (prompt, "representation")
-        kept: Tensor | None = self._kept.get(key)
-        if kept is not None:
-            return kept
-        first, end = prompt.query_first, prompt.query_last + 1
-        with self.background.paused():
-            mean_D = self._runner.base.mean_state(prompt.ids[:end], slice(first, end))
-        self._kept.put(key, mean_D, mean_D.nbytes)
-        return mean_D
 
     def _with_model(self, method: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Calls a method of this tracer that runs the model, and keeps nothing.

@@ -1,0 +1,1 @@
+"""Traces of prompts, and what is read from them; both are kept."""
