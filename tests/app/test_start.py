@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_the_options_name_a_base_and_adapters_of_ones_own(
     assert options.collection.names == ("sums",)
     monkeypatch.setattr("analysis.models.bases.identity.LARGE_BYTES", 0)
     monkeypatch.setenv("FUSION_LENS_HOME", str(tmp_path / "home"))
-    (folder / "base" / "merges.txt").write_text("so that it is another base")
+    os.utime(folder / "base" / "model.safetensors")  # so that it is read again
     read_options(given)
     assert "reading the base's files, once: 0.0 of 0.0 GB" in capsys.readouterr().err
     # Without a manifest there are questions to begin with; a manifest brings its own.
