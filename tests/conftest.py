@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 settings.register_profile("fusion-lens", deadline=None, max_examples=50)
 settings.load_profile("fusion-lens")
 
+# Marks of the tests that take longest, in the order in which they begin.
+_SLOW = ("base", "browser", "slow")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts slow tests first, so that no worker runs them alone at the end.
@@ -40,8 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("base"))
 
     def order(item: pytest.Item) -> int:
-        slow = ("base", "browser")
-        return next((at for at, name in enumerate(slow) if item.get_closest_marker(name)), 2)
+        return next((at for at, name in enumerate(_SLOW) if item.get_closest_marker(name)), 9)
 
     items.sort(key=order)
 

@@ -18,7 +18,7 @@ from analysis.speed.remote import RemotePage
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
-ASKED = {"query": "Who answers?", "methods": ["static"], "new_tokens": 400, "tokens": True}
+ASKED = {"query": "Who answers?", "methods": ["static"], "new_tokens": 150, "tokens": True}
 # The real server; it stops in the middle of a trace where it is told to.
 SERVER = """
 import runpy, sys
@@ -85,6 +85,7 @@ def traced(page: RemotePage, query: str) -> str:
         return f"{path}/{json.load(response)['event_id']}"
 
 
+@pytest.mark.slow
 def test_the_next_server_answers_what_the_killed_one_could_not(start: Any) -> None:
     server, page = start("stop")
     assert len(next(page.answers(ASKED))["static"]) < ASKED["new_tokens"]

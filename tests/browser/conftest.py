@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from analysis.models.manifest import load_collection
-from tests.browser.find_browser import ARGUMENTS, find
+from tests.browser.find_browser import start
 from tests.browser.sites import Site, renew, serve
 from tests.tiny import tiny_collection
 
@@ -39,20 +39,15 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser_path() -> str:
+def chromium(playwright: Playwright) -> Iterator[Browser]:
     """A Chromium; where one must be there, its absence is a failure and not a skip."""
-    path = find()
-    if path is None:
+    started = start(playwright)
+    if started is None:
         missing = "No Chromium starts here: install one."
         if os.environ.get("CI") or os.environ.get("FUSION_LENS_REQUIRE_BROWSER"):
             pytest.fail(missing)
         pytest.skip(missing)
-    return path
-
-
-@pytest.fixture(scope="session")
-def chromium(browser_path: str, playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+    _, browser = started
     yield browser
     browser.close()
 

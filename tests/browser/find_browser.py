@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 # The headless shell draws no window, and needs a fifth less time.
 SYSTEM = (
@@ -30,21 +30,29 @@ ARGUMENTS = (
 )
 
 
+def start(playwright: Playwright) -> tuple[str, Browser] | None:
+    """The first Chromium that starts, and its path; or None."""
+    found = [path for name in SYSTEM if (path := shutil.which(name))]
+    own = playwright.chromium.executable_path
+    if Path(own).is_file():
+        found.append(own)
+    for path in found:
+        try:
+            return path, playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        except Error as error:
+            print(f"{path} does not start: {error.message.splitlines()[0]}", file=sys.stderr)
+    return None
+
+
 def find() -> str | None:
     """The path of the first Chromium that starts, or None."""
-    found = [path for name in SYSTEM if (path := shutil.which(name))]
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        if Path(own).is_file():
-            found.append(own)
-        for path in found:
-            try:
-                playwright.chromium.launch(executable_path=path, args=ARGUMENTS).close()
-            except Error as error:
-                print(f"{path} does not start: {error.message.splitlines()[0]}", file=sys.stderr)
-            else:
-                return path
-    return None
+        started = start(playwright)
+        if started is None:
+            return None
+        path, browser = started
+        browser.close()
+        return path
 
 
 def install() -> str | None:
