@@ -9,7 +9,10 @@ from playwright.sync_api import Page
 LESSONS = ("adapter", "layer", "difference", "weights", "fusing", "failure")
 
 # What the page says beside the numbers that checks ask for.
-_PAIR = {"en": r"together get a mean weight of ([\d.]+)", "es": r"juntos un peso medio de ([\d,]+)"}
+_PAIR = {
+    "en": r"together get a mean weight of (\d\.\d+)",
+    "es": r"juntos un peso medio de (\d,\d+)",
+}
 _LEADER = {"en": r"weight of (\w+) in", "es": r"peso de (\w+) en"}
 
 

@@ -210,6 +210,8 @@ FusionLens.define("learn", (root, trigger) => {
       const first = !content;
       document.getElementById("back-to-lesson")?.remove(); // it leads here
       content = value;
+      // The content comes anew in another language, and the lesson that is shown is one of its lessons.
+      lesson = content.lessons.find(({ id }) => id === lesson?.id) ?? null;
       store.use(content.collection);
       words = lessons.words(content.interface, words?.language ?? FusionLens.language(Object.keys(content.interface)));
       const given = new URLSearchParams(location.search);
