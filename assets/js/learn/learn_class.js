@@ -55,8 +55,7 @@
     const { words } = page;
     const message = el("p", { className: "message", at: { role: "status" } });
     const place = el("div", { className: "class" });
-    const head = ["student", "lesson", "predicted", "attempts", "hints_used", "passed", "seen"].map((key) => words(`teacher.${key}`));
-    head.push(words("report.explanation"));
+    const head = ["student", "lesson", "predicted", "attempts", "hints_used", "passed", "seen", "explained"].map((key) => words(`teacher.${key}`));
 
     const draw = () => {
       const body = rows(page);

@@ -34,12 +34,12 @@
     const quiet = given.filter((node) => node.matches(".quiet, .ask"));
     const loud = given.filter((node) => !quiet.includes(node));
     const buttons = el("div", { className: "actions" }, el("div", { className: "row" }, ...loud), done, quiet.length ? el("div", { className: "row more" }, ...quiet) : null);
+    const keys = page.projector ? el("p", { className: "keys" }, words("lesson.keys")) : null;
     // On a narrow page the part beside the words stands between them and what they ask for.
     const parts = aside
-      ? [el("div", { className: "main" }, heading, ...body), aside, el("div", { className: "main below" }, ...below, buttons)]
-      : [el("div", { className: "main" }, heading, ...body, ...below, buttons)];
-    const keys = page.projector ? el("p", { className: "keys" }, words("lesson.keys")) : null;
-    return [head(page, step), el("div", { className: "body", data: { step } }, ...parts), keys].filter(Boolean);
+      ? [el("div", { className: "main" }, heading, ...body), aside, el("div", { className: "main below" }, ...below, buttons, keys)]
+      : [el("div", { className: "main" }, heading, ...body, ...below, buttons, keys)];
+    return [head(page, step), el("div", { className: "body", data: { step } }, ...parts)];
   };
 
   // The prediction of the student's question: a question of their own has no known answer.

@@ -247,7 +247,7 @@ def test_each_lesson_is_scored_against_its_own_run(visit: Visit, name: str) -> N
             assert session.answer_stream is not None
             (card,) = session.answer_stream.panel().rows
             assert outcome.facts["word"] == card.tokens[0][2]
-            assert "length=16" in news.link
+            assert "length=32" in news.link
         case "weight":
             layer, place = check.cell or (0, 0)
             row = snapshot.divergence[layer]
