@@ -48,7 +48,7 @@ def weights_panel(run: ProfileRun, labels: Mapping[str, str], places: Sequence[i
         for layer, row, read in zip(layers, profile.weights, profile.counts, strict=True)
     ]
     title = (
-        say("Mean weight over 1 query ± standard deviation")
+        say("Weights of 1 query")
         if count == 1
         else say("Mean weight over {count} queries ± standard deviation", count=count)
     )
@@ -57,7 +57,7 @@ def weights_panel(run: ProfileRun, labels: Mapping[str, str], places: Sequence[i
         *move_sentences(profile, labels, run.groups),
     )
     figure = heatmaps.grid(
-        [[0.0 if one.mean != one.mean else one.mean for one in row] for row in profile.weights],
+        [[one.mean if one.count else 0.0 for one in row] for row in profile.weights],
         named,
         hover,
         cells,
@@ -79,12 +79,16 @@ def weights_panel(run: ProfileRun, labels: Mapping[str, str], places: Sequence[i
 
 
 def _cell(one: Estimate) -> str:
-    return _UNKNOWN if one.mean != one.mean else text.spread(one.mean, one.spread)
+    if one.count < 2:
+        return text.fixed(one.mean) if one.count else _UNKNOWN
+    return text.spread(one.mean, one.spread)
 
 
 def _described(one: Estimate) -> str:
-    if one.mean != one.mean:
+    if not one.count:
         return _HATCHED
+    if one.count == 1:
+        return say("weight {weight} (no interval: 1 query only)", weight=_cell(one))
     return say(
         "mean weight {weight}\n95% interval of the mean {low} to {high}",
         weight=_cell(one),

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.commands import (
     add_adapters,
@@ -16,6 +16,9 @@ from analysis.commands import (
 )
 from analysis.common.console import json_line, progress_bar
 from analysis.common.limits import Limits
+
+if TYPE_CHECKING:
+    from analysis.measure.profile.profile import Estimate
 
 
 def add(subparsers: Any) -> None:
@@ -79,12 +82,18 @@ def run(args: argparse.Namespace) -> int:
     width = max(13, *(len(name) for name in chosen))
     print("layer  " + "  ".join(name.rjust(width) for name in chosen))
     for layer, row in enumerate(profile.weights):
-        cells = (f"{one.mean:.3f} ± {one.spread:.3f}".rjust(width) for one in row)
+        cells = (_cell(one).rjust(width) for one in row)
         print(f"{layer:5}  " + "  ".join(cells))
-    print(f"\n{len(profile.queries)} queries, mean ± standard deviation")
+    many = f"{len(profile.queries)} queries, mean ± standard deviation"
+    print("\n" + (many if len(profile.queries) > 1 else "1 query"))
     for sentence in (
         *band_sentences(profile, labels),
         *move_sentences(profile, labels, kinds),
     ):
         print(sentence)
     return 0
+
+
+def _cell(one: "Estimate") -> str:
+    """A mean, with its spread where there is one."""
+    return f"{one.mean:.3f}" + (f" ± {one.spread:.3f}" if one.count > 1 else "")

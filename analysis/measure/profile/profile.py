@@ -11,14 +11,12 @@ import torch
 from torch import Tensor
 
 from analysis.measure.lenses import SATURATED
+from analysis.measure.profile import students_t
 from analysis.measure.relevance.relevance import Relevance
 from analysis.measure.weight_settings import WeightSettings
 
 BANDS = ("early", "middle", "late")
 """The bands: the first, second and last third of the layers."""
-
-NORMAL = 1.96
-"""Standard errors on each side of a mean that hold it with 95 %, for means about normal."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +50,29 @@ class Estimate:
 
     Attributes:
         mean: The mean.
-        spread: The standard deviation over the queries; 0 for a single one.
-        low: The lower end of the mean's 95 % interval.
+        spread: The standard deviation over the queries; NaN for a single one.
+        low: The lower end of the mean's 95 % interval by Student's t; NaN for a single query.
         high: Its upper end.
+        count: Of how many queries it is the mean.
     """
 
     mean: float
     spread: float
     low: float
     high: float
+    count: int
 
     @classmethod
     def of(cls, values_Q: Tensor) -> Estimate:
         """The mean of values, without those that are NaN; NaN if none is left."""
         clear_Q = values_Q[~values_Q.isnan()].double()
-        if not len(clear_Q):
-            return cls(math.nan, math.nan, math.nan, math.nan)
-        mean = float(clear_Q.mean())
-        spread = float(clear_Q.std()) if len(clear_Q) > 1 else 0.0
-        reach = NORMAL * spread / math.sqrt(len(clear_Q))
-        return cls(mean, spread, mean - reach, mean + reach)
+        count = len(clear_Q)
+        mean = float(clear_Q.mean()) if count else math.nan
+        if count < 2:
+            return cls(mean, math.nan, math.nan, math.nan, count)
+        spread = float(clear_Q.std())
+        reach = students_t.reach(count - 1) * spread / math.sqrt(count)
+        return cls(mean, spread, mean - reach, mean + reach, count)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from analysis.common.texts.said import Numeral, joined, say
@@ -36,10 +37,10 @@ def move_sentences(
         if not known:
             continue
         largest = max(known, key=lambda move: abs(move.change.mean))
-        said = [_moved(largest, labels[largest.adapters[0]], len(profile.queries))]
+        said = [_moved(largest, labels[largest.adapters[0]])]
         for name, adapters in groups.items():
             said += [
-                _moved(move, say(name), len(profile.queries))
+                _moved(move, say(name))
                 for move in moves
                 if move.adapters == adapters and len(adapters) > 1
             ]
@@ -81,8 +82,14 @@ def _led(band: Band, profile: Profile, labels: Mapping[str, str]) -> str:
     return said + "."
 
 
-def _moved(move: Move, name: str, queries: int) -> str:
+def _moved(move: Move, name: str) -> str:
     change = move.change
+    if change.count == 1:
+        return say(
+            "{name} changes by {change} (no interval: it is read in 1 query only)",
+            name=name,
+            change=_signed(change.mean),
+        )
     clear = change.low > 0 or change.high < 0
     verb = say("{name} does not clearly move", name=name)
     if clear:
@@ -95,12 +102,13 @@ def _moved(move: Move, name: str, queries: int) -> str:
         low=_signed(change.low),
         high=_signed(change.high),
         rises=move.rises,
-        count=queries,
+        count=change.count,
     )
 
 
 def _spread(estimate: Estimate) -> str:
-    return joined(" ± ", (Numeral(f"{one:.2f}") for one in (estimate.mean, estimate.spread)))
+    numbers = (estimate.mean, estimate.spread)
+    return joined(" ± ", (Numeral(f"{one:.2f}") for one in numbers if not math.isnan(one)))
 
 
 def _signed(value: float) -> str:

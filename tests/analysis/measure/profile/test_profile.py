@@ -16,7 +16,7 @@ import torch
 from analysis.__main__ import main
 from analysis.common.errors import InputError
 from analysis.engine import Engine
-from analysis.measure.profile import run
+from analysis.measure.profile import run, students_t
 from analysis.measure.profile.files import as_json, to_csv
 from analysis.measure.profile.profile import Profile, QueryWeights, profile_of
 from analysis.measure.profile.queries import queries_in, read_queries
@@ -47,9 +47,12 @@ def test_means_spreads_bands_and_moves_are_those_of_a_hand() -> None:
     profile = made()
     cell = profile.weights[1][0]  # 0.8 and 0.6
     assert (cell.mean, cell.spread) == pytest.approx((0.7, 0.1 * math.sqrt(2)))
-    assert (cell.low, cell.high) == pytest.approx((0.7 - 0.196, 0.7 + 0.196))
+    # Two queries leave one degree of freedom: 12.706 standard errors, and not 1.96.
+    reach = 12.7062 * 0.1
+    assert (cell.low, cell.high) == pytest.approx((0.7 - reach, 0.7 + reach), rel=1e-5)
     assert profile.counts == (1, 2, 2) and profile.weights[0][1].mean == 0.5
-    assert profile.weights[0][1].spread == 0.0
+    alone = profile.weights[0][1]  # of one query
+    assert all(math.isnan(one) for one in (alone.spread, alone.low, alone.high))
     assert [(band.name, band.first, band.last) for band in profile.bands] == [
         ("early", 0, 0), ("middle", 1, 1), ("late", 2, 2)
     ]  # fmt: skip
@@ -60,18 +63,29 @@ def test_means_spreads_bands_and_moves_are_those_of_a_hand() -> None:
     both = moves["late", ("es", "ru")]  # (0.6 − 0.2) and (0.8 − 0.4)
     assert both.change.mean == pytest.approx(0.4) and both.change.spread == pytest.approx(0)
     early = moves["middle", ("es",)]  # the first query alone: 0.1 − 0.5
-    assert (early.change.mean, early.change.spread, early.rises) == (pytest.approx(-0.4), 0, 0)
+    assert (early.change.mean, early.change.count, early.rises) == (pytest.approx(-0.4), 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "table"),
+    [(1, 12.7062047), (2, 4.3026527), (3, 3.1824463), (4, 2.7764451), (29, 2.0452296),
+     (30, 2.0422725), (99, 1.9842170), (1000, 1.9623391)],
+)  # fmt: skip
+def test_students_t_is_that_of_the_tables(freedom: int, table: float) -> None:
+    assert students_t.reach(freedom) == pytest.approx(table, abs=1e-7)
+    assert students_t.share_within(table, freedom) == pytest.approx(0.95, abs=1e-7)
 
 
 def test_words_say_who_leads_and_whether_a_change_is_clear() -> None:
     early, middle, late = band_sentences(made(), LABELS)
     assert early == (
-        "Early (layer 0): Spanish has the largest mean weight, 0.50 ± 0.00, and leads in 1 of 1 "
-        "queries; then Russian, 0.30 ± 0.00."
+        "Early (layer 0): Spanish has the largest mean weight, 0.50, and leads in 1 of 1 "
+        "queries; then Russian, 0.30."
     )
     assert "Middle (layer 1): Mathematics has the largest mean weight, 0.70 ± 0.14" in middle
     assert "leads in 1 of 2 queries" in late
-    sentence = move_sentences(made(), LABELS, GROUPS)[1]
+    alone, sentence = move_sentences(made(), LABELS, GROUPS)
+    assert "Mathematics changes by +0.60 (no interval: it is read in 1 query only)" in alone
     assert sentence.startswith("From the middle to the late layers: Mathematics falls, by −0.40")
     group = "the sum of all languages rises, by +0.40 (95% interval +0.40 to +0.40; up in 2 of 2"
     assert group in sentence
