@@ -20,6 +20,7 @@ from app.views.grid import grid_views
 from app.views.grid.explanation_panel import explanation_panel
 from app.views.grid.grid_panel import GridPanel, grid_panel
 from app.views.intro_panel import intro_panel
+from app.views.masthead_panel import brief_title
 from app.widgets import colours, text
 from app.widgets.panels import ASSETS, CSS
 
@@ -63,6 +64,7 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
         f"<li>{_dot(snapshot.place(place))}{_safe(label)}</li>"
         for place, label in enumerate(snapshot.labels)
     )
+    brief = brief_title(collection.title)
     titles = "".join(f"<span>{_safe(title)}</span>" for title in tabs)
     styles = "".join(path.read_text(encoding="utf-8") for path in _STYLES)
     # Hidden from screen readers: the page replaces it while they would read it.
@@ -70,8 +72,8 @@ def markup(collection: Collection, example: StoredExample, tabs: Sequence[str]) 
 <style>{colours.adapter_colours()}{styles}</style>
 <div class="page">
 <div class="fl fl-masthead"><div class="fl-panel"><h1>Fusion Lens</h1>
-<div class="model"><span class="dot"></span><span class="name">{_safe(collection.title)}</span>
-<span class="state">opening the page</span></div>
+<div class="model"><span class="dot"></span><span class="name">{_safe(brief)}</span>
+<span class="state"><span class="step">opening the page</span></span></div>
 <span class="language">EN</span><span class="theme tour">Tour</span>
 <span class="theme">?</span>
 <span class="theme">◐</span></div></div>

@@ -149,7 +149,8 @@ def build(content: Content, loader: Loader, pages: Pages | None = None) -> gr.Bl
             events=("choose",),
             elem_id="masthead",
         )
-        with gr.Tabs():
+        # A menu would hide some tabs on a narrow page; a second row shows all of them.
+        with gr.Tabs(overflow_behavior="wrap"):
             for tab in content.tabs:
                 with gr.Tab(tab.title, id=tab.title) as own:
                     tab.build(context(tab=own))

@@ -17,6 +17,7 @@ class MastheadPanel:
 
     Attributes:
         collection: The collection's title.
+        brief: The title as the bar shows it, which has no room for more.
         text: What is being loaded, or the state.
         share: How much is loaded, 0 to 1.
         state: `loading`, `ready` or `failed`.
@@ -25,6 +26,7 @@ class MastheadPanel:
     """
 
     collection: str
+    brief: str
     text: str
     share: float
     state: str
@@ -50,9 +52,22 @@ def masthead_panel(
     """
     return MastheadPanel(
         collection=text.plain(collection.title),
+        brief=text.plain(brief_title(collection.title, [one.title for one in choices])),
         text=text.plain(notice or loading.what),
         share=loading.share,
         state="failed" if notice else loading.state,
         choices=tuple(replace(one, title=text.plain(one.title)) for one in choices),
         open=address,
     )
+
+
+def brief_title(title: str, titles: Sequence[str] = ()) -> str:
+    """What comes before a title's colon, where that tells it from all others; else the title.
+
+    Args:
+        title: The title.
+        titles: The titles of all collections, this one's too.
+    """
+    briefs = [one.split(":")[0].strip() for one in titles or (title,)]
+    brief = title.split(":")[0].strip()
+    return brief if brief and briefs.count(brief) == 1 else title

@@ -45,7 +45,7 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
     """
     colours = {mode: LINES[mode][0] for mode in LINES}
     layout: dict[str, Any] = {
-        "meta": {"narrow_rows": [_name(row, 24) for row in rows]},
+        "meta": {"names_above": True, "row": _ROW},
         "height": 62 + _ROW * len(rows),
         "margin": {"l": 10, "r": 14, "t": 6, "b": 46},
         "font": {"size": 14},
@@ -64,7 +64,7 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
             "automargin": True,
             "range": [len(rows) - 0.5, -0.5],
             "tickvals": list(range(len(rows))),
-            "ticktext": [_name(row, 44) for row in rows],
+            "ticktext": [_name(row) for row in rows],
             "ticklabelstandoff": 8,
             "ticks": "",
             "fixedrange": True,
@@ -79,8 +79,8 @@ def forest(rows: Sequence[ForestRow], *, axis: str) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-def _name(row: ForestRow, most: int) -> str:
-    name = safe(short(row.label, most))
+def _name(row: ForestRow) -> str:
+    name = safe(short(row.label, 44))
     return f"<b>{name}</b>" if row.average else name
 
 

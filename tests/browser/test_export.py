@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
 import json
 import re
+from collections.abc import Iterator
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -12,7 +15,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.widgets.colours import SCALES, colour
+from app.state import snapshot
+from app.widgets.colours import HATCH, SCALES, colour
 from tests.browser.conftest import HOSTILE, SHORT, Open, Site, ask, settled
 
 pytestmark = pytest.mark.browser
@@ -84,7 +88,7 @@ def test_link_without_a_query_asks_nothing(site: Site, visit: Open) -> None:
     assert site.calls == []
 
 
-def test_files_are_saved(site: Site, visit: Open) -> None:
+def test_files_are_saved(site: Site, visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     page = visit(site.address + SHORT)
     expect(page.get_by_role("button", name="JSON")).to_be_hidden()
     ask(page, f"{HOSTILE} {QUERY}")
@@ -107,29 +111,69 @@ def test_files_are_saved(site: Site, visit: Open) -> None:
             case _:
                 assert b"layer" in content
     # A second time works as well as the first.
-    assert _saved(page, "CSV") and _saved(page, "PNG")
+    _check_hatching(page, site, monkeypatch)
 
 
-def _check_pixels(page: Page, content: bytes, weights: list[list[float]]) -> None:
-    """The image opened again has its size, and each cell the colour of its weight."""
+def _cells(
+    page: Page, content: bytes, layers: int, columns: int, more: int = 0
+) -> Iterator[tuple[int, int, Image.Image]]:
+    """The left fifth of each cell of an image, beside the number: its layer, column and picture.
+
+    Args:
+        page: The page that drew it.
+        content: The image's file.
+        layers: Its layers.
+        columns: Its columns.
+        more: Height of what stands below the scale of its legend.
+    """
     image = Image.open(io.BytesIO(content)).convert("RGB")
     width, high, layout = page.evaluate(
         "(({ clientWidth, layout }) => [clientWidth, layout.height, layout.margin])"
         "(document.querySelector('#grid .figure'))"
     )
-    width, above, below = max(width, 760), 22 * 4 + 12, 64  # caption, legend
+    width, above, below = max(width, 760), 22 * 4 + 12, 64 + more  # caption, legend
     assert image.size == (2 * width, 2 * (high + above + below))
-    across = (width - layout["l"] - layout["r"]) / len(weights[0])
-    down = (high - layout["t"] - layout["b"]) / len(weights)
-    for layer, row in enumerate(weights):
-        for column, weight in enumerate(row):
-            # Beside the number, which stands in the middle.
-            x = 2 * (layout["l"] + (column + 0.1) * across)
-            y = 2 * (layout["t"] + above + (layer + 0.5) * down)
-            wanted = colour(SCALES["weights"]["light"], weight)
-            found = image.getpixel((round(x), round(y)))
-            near = [int(wanted[at : at + 2], 16) for at in (1, 3, 5)]
-            assert found == pytest.approx(near, abs=3), (layer, column)
+    across = (width - layout["l"] - layout["r"]) / columns
+    down = (high - layout["t"] - layout["b"]) / layers
+    for layer, column in itertools.product(range(layers), range(columns)):
+        x, y = layout["l"] + column * across, layout["t"] + above + layer * down
+        corners = (x + 4, y + 4, x + 0.2 * across, y + down - 4)
+        yield layer, column, image.crop([round(2 * one) for one in corners])
+
+
+def _check_pixels(page: Page, content: bytes, weights: list[list[float]]) -> None:
+    """The image opened again has its size, and each cell the plain colour of its weight."""
+    for layer, column, cell in _cells(page, content, len(weights), len(weights[0])):
+        wanted = colour(SCALES["weights"]["light"], weights[layer][column])
+        near = [int(wanted[at : at + 2], 16) for at in (1, 3, 5)]
+        assert cell.getextrema() == tuple(pytest.approx((one, one), abs=3) for one in near), (
+            layer, column
+        )  # fmt: skip
+
+
+def _check_hatching(page: Page, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both pictures have slanted lines on the cells of saturated layers, and on no others."""
+    asked = "How many quinces?"  # no other test asks it
+    peaks = site.engine.relevance(site.engine.prompt(asked)).peak_L.tolist()
+    monkeypatch.setattr(snapshot, "SATURATED", sorted(peaks)[-2])
+    ask(page, asked)
+    expect(page.locator("#grid .legend .swatch")).to_be_visible()
+    settled(page)
+    rows = list(csv.DictReader(io.StringIO(_saved(page, "CSV").decode())))
+    hatched = {int(row["layer"]) for row in rows if row["saturated"] == "1"}
+    assert hatched == {peaks.index(max(peaks))}
+    columns = len(rows) // len(peaks)
+    for layer, column, cell in _cells(page, _saved(page, "PNG"), len(peaks), columns, more=24):
+        shades = len(cell.getcolors(cell.width * cell.height) or [])
+        assert (shades > 1) == (layer in hatched), (layer, column, shades)
+    root = ElementTree.fromstring(_saved(page, "SVG").decode())
+    texts = ["".join(one.itertext()) for one in root.iter() if one.tag.endswith("}text")]
+    assert any(text.startswith("▨ ") for text in texts)
+    red, green, blue = (int(HATCH["light"][at : at + 2], 16) for at in (1, 3, 5))
+    lines = [
+        one for one in root.iter() if f"stroke: rgb({red}, {green}, {blue})" in one.get("style", "")
+    ]
+    assert sum(one.get("d", "").count("M") for one in lines) == 6 * columns
 
 
 def _check_drawing(page: Page, content: bytes) -> None:

@@ -132,7 +132,7 @@ def test_panels_show_what_they_are_given(site: Site, visit: Open) -> None:
     panel = _panel(page, "masthead")
     announced = panel.locator("[role=status]")
     for share in (0.1, 0.2):
-        _give(page, MastheadPanel("c", "reading", share, "loading"))
+        _give(page, MastheadPanel("c: d", "c", "reading", share, "loading"))
         expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}")
         expect(announced).to_have_text("reading")
 

@@ -33,12 +33,24 @@ def results_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     yield from serve(collection)
 
 
+# Texts of a forest plot that touch the next one: numbers of its axis, and names of its rows.
+_TOUCHING = """name => {
+    const boxes = what => [...document.querySelectorAll(`#results-${name} ${what}`)]
+        .map(one => one.getBoundingClientRect());
+    const numbers = boxes(".xtick text").sort((one, other) => one.left - other.left);
+    const names = [...boxes(".ytick text"), ...boxes(".annotation-text")];
+    names.sort((one, other) => one.top - other.top);
+    return [
+        numbers.length < 2 && "one number", names.length < 2 && "one name",
+        ...numbers.filter((box, at) => at && numbers[at - 1].right + 3 > box.left),
+        ...names.filter((box, at) => at && names[at - 1].bottom > box.top + 2),
+        ...names.filter(box => box.left < 0 || box.right > innerWidth),
+    ].filter(Boolean);
+}"""
+
+
 def _open(page: Page) -> None:
-    tab = page.get_by_role("tab", name="Results")
-    if not tab.is_visible():  # it stands in the menu of further tabs on a phone
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown").get_by_role("button", name="Results")
-    tab.click()
+    page.get_by_role("tab", name="Results").click()
 
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 375)])
@@ -63,6 +75,8 @@ def test_a_visitor_reads_the_results(
             "data-drawn", "0-qa-flora-profile" if name == "profiles" else
             "0-shares" if name == "differences" else "0-losses"
         )  # fmt: skip
+    for name in ("differences", "loss-differences"):
+        assert page.evaluate(_TOUCHING, name) == []
     # An item opens by the keyboard.
     items = page.locator("#results-items")
     question = items.locator("button.question").first

@@ -86,6 +86,19 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
     heads = page.locator("#grid tbody th")
     expect(heads).to_have_count(2)
     assert heads.all_inner_texts() == ["1", "2"]
+    # What cannot be used is refused beside the field, and the layers before stay: the number of
+    # layers is no layer.
+    field = page.locator("#layers")
+    for written, remedy in (("3", "the layers are 0–2"), ("middle", "write a range")):
+        layers.fill(written)
+        layers.press("Enter")
+        expect(field).to_contain_text(f"“{written}” cannot be used: {remedy}")
+        expect(field).to_contain_text("Layers 1–2 stay shown.")
+        expect(layers).to_have_value(written)
+        assert heads.all_inner_texts() == ["1", "2"]
+    layers.fill("1–2")
+    layers.press("Enter")
+    expect(field).not_to_contain_text("cannot be used")
     expect(page.locator("#grid .note")).to_contain_text("Only layers 1–2 of 3 are shown")
     _choose(page, "#position", "Mean over query tokens")
     expect(page.locator("#grid .note")).to_contain_text("equal weights")

@@ -8,12 +8,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import COLOURS, NO_ANSWERS, Open, Site, ask, settled, violations
+from tests.browser.layout import overlaps, triangles
 
 pytestmark = pytest.mark.browser
 
 
 def _fine(page: Page, rules: Sequence[str] | None) -> None:
     assert violations(page, rules) == []
+    assert overlaps(page) == []
+    folds = triangles(page)
+    assert len(folds) >= 3
+    for fold in folds:  # closed, it points to the words; open, down to what it shows
+        assert fold["before"] and fold["turn"] == (0 if fold["open"] else -90), fold
     assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
 
 

@@ -46,8 +46,19 @@ FusionLens.themed = ({ data, layout }, width) => {
     themed.margin = { ...layout.margin, t: 92, r: Math.max(34, Math.ceil(reach)) };
     themed.height = layout.height + 92 - layout.margin.t;
   }
-  const rows = layout.meta?.narrow_rows;
-  if (rows && width < 520) themed.yaxis = { ...themed.yaxis, ticktext: rows };
+  const names = layout.yaxis?.ticktext;
+  if (layout.meta?.names_above && width < 520) {
+    // Beside their rows, the names would leave no room for the rows.
+    const row = 44;
+    themed.yaxis = { ...themed.yaxis, showticklabels: false };
+    themed.height = layout.height + names.length * (row - layout.meta.row);
+    themed.annotations = names.map((text, place) => ({ text, x: 0, xref: "paper", xanchor: "left", y: place, yshift: 14, showarrow: false, font: { size: 14, color: ink } }));
+  }
+  // Plotly does not measure the numbers of an axis, which run together where there is little room.
+  if (layout.xaxis?.nticks) {
+    const most = Math.floor((width - layout.margin.l - layout.margin.r) / 54);
+    themed.xaxis = { ...themed.xaxis, nticks: Math.max(2, Math.min(layout.xaxis.nticks, most)) };
+  }
   const traces = data.map((trace) => {
     const { colours, inks } = trace.meta ?? {};
     if (inks) return { ...trace, text: FusionLens.fitted(trace, width), textfont: { ...trace.textfont, color: inks[mode] } };

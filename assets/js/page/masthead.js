@@ -34,7 +34,14 @@ FusionLens.define("masthead", (root, trigger) => {
     if (chosen) choose(chosen);
     return Boolean(chosen);
   };
-  const state = el("span", { className: "state", at: { "aria-hidden": "true" } });
+  // Where there is a choice, the list lies unseen over the brief name: its own text would be cut.
+  const arrow = el("span", { className: "arrow", textContent: "▾", at: { "aria-hidden": "true" } });
+  const chosen = el("span", { className: "chosen" }, name, arrow, picker);
+  const step = el("span", { className: "step" });
+  const share = el("span", { className: "share" });
+  const state = el("span", { className: "state", at: { "aria-hidden": "true" } }, step, " ", share);
+  // What went wrong has a line of its own, in full.
+  const fault = el("p", { className: "fault", hidden: true, dir: "auto", at: { role: "alert" } });
   // Read aloud when the step changes, and not at every percent.
   const announced = el("span", { className: "sr-only", at: { role: "status" } });
   const bar = el("span", { className: "bar", at: { "aria-hidden": "true" } });
@@ -64,7 +71,7 @@ FusionLens.define("masthead", (root, trigger) => {
   spoken();
   FusionLens.listen("language", spoken);
   languages.addEventListener("change", () => FusionLens.speak(languages.value));
-  const model = el("div", { className: "model" }, dot, name, picker, state, announced, bar);
+  const model = el("div", { className: "model" }, dot, chosen, state, announced, bar);
   // For keys: straight to what most visitors come for.
   const skip = (label, panel, part) => {
     const link = el("a", { className: "skip", href: panel, textContent: words(label) });
@@ -76,24 +83,29 @@ FusionLens.define("masthead", (root, trigger) => {
     });
     return link;
   };
-  root.append(skip("Skip to the answers", "#answers", ".text"), skip("Skip to the grid", "#grid", ".figure"), title, model, languages, tour, help, toggle);
+  root.append(skip("Skip to the answers", "#answers", ".text"), skip("Skip to the grid", "#grid", ".figure"), fault, title, model, languages, tour, help, toggle);
   const draw = (value) => {
+    const failed = value.state === "failed";
     // What it computes with comes on hover: the bar has no room for more than the state.
-    const [brief] = value.text.split(" · ");
-    state.textContent = value.state === "loading" ? `${value.text} ${Math.round(value.share * 100)}%` : value.state === "ready" ? brief : value.text;
-    state.title = value.text;
-    if (announced.textContent !== value.text) announced.textContent = value.text;
+    step.textContent = failed ? "" : value.text.split(" · ")[0];
+    share.textContent = value.state === "loading" ? `${Math.round(value.share * 100)}%` : "";
+    state.title = failed ? "" : value.text;
+    fault.hidden = !failed;
+    const [says, silent] = failed ? [fault, announced] : [announced, fault];
+    silent.textContent = "";
+    if (says.textContent !== value.text) says.textContent = value.text;
   };
   return {
     speak: draw,
     update(value) {
-      name.textContent = name.title = value.collection;
+      name.textContent = value.brief;
+      chosen.title = value.collection;
       if (JSON.stringify(value.choices) !== JSON.stringify(choices)) {
         choices = value.choices;
         picker.replaceChildren(...choices.map((one) => el("option", { selected: one.here }, one.title)));
       }
-      picker.hidden = !choices.length;
-      name.hidden = !picker.hidden;
+      picker.hidden = arrow.hidden = !choices.length;
+      name.ariaHidden = picker.hidden ? null : "true";
       picker.disabled = false;
       if (value.open) go(value.open);
       else picker.selectedIndex = Math.max(0, choices.findIndex((one) => one.here));
