@@ -13,10 +13,21 @@ _OVERLAPS = """() => {
         ".controls > :not(.hide)", "#grid", ".grid-actions", "#profile", "#tokens", ".robustness",
         "#explanation", "#export",
     ];
+    // What of an element is in sight: a column that scrolls hides the rest.
+    const seen = one => {
+        let { left, top, right, bottom } = one.getBoundingClientRect();
+        for (let around = one.parentElement; around; around = around.parentElement) {
+            if (!/auto|scroll|hidden/.test(getComputedStyle(around).overflowY)) continue;
+            const box = around.getBoundingClientRect();
+            [left, top] = [Math.max(left, box.left), Math.max(top, box.top)];
+            [right, bottom] = [Math.min(right, box.right), Math.min(bottom, box.bottom)];
+        }
+        return { left, top, right, bottom };
+    };
     const boxes = [...document.querySelectorAll(parts.join())]
         .filter(one => one.checkVisibility())
-        .map(one => [one, one.getBoundingClientRect()])
-        .filter(([, box]) => box.width * box.height);
+        .map(one => [one, seen(one)])
+        .filter(([, box]) => box.right > box.left && box.bottom > box.top);
     const name = one => one.id || one.textContent.trim().slice(0, 24) || one.className;
     const across = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left);
     const down = (a, b) => Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);

@@ -153,7 +153,7 @@ def _check_pixels(page: Page, content: bytes, weights: list[list[float]]) -> Non
 
 def _check_hatching(page: Page, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both pictures have slanted lines on the cells of saturated layers, and on no others."""
-    asked = "How many quinces?"  # no other test asks it
+    asked = "How many loquats?"  # no other test asks it
     peaks = site.engine.relevance(site.engine.prompt(asked)).peak_L.tolist()
     monkeypatch.setattr(snapshot, "SATURATED", sorted(peaks)[-2])
     ask(page, asked)

@@ -52,7 +52,8 @@ FusionLens.themed = ({ data, layout }, width) => {
     const row = 44;
     themed.yaxis = { ...themed.yaxis, showticklabels: false };
     themed.height = layout.height + names.length * (row - layout.meta.row);
-    themed.annotations = names.map((text, place) => ({ text, x: 0, xref: "paper", xanchor: "left", y: place, yshift: 14, showarrow: false, font: { size: 14, color: ink } }));
+    const size = (name) => Math.min(14, width / 0.6 / name.replace(/<[^>]*>/g, "").length);
+    themed.annotations = names.map((text, place) => ({ text, x: 0, xref: "paper", xanchor: "left", xshift: -layout.margin.l, y: place, yshift: 15, showarrow: false, font: { size: size(text), color: ink } }));
   }
   // Plotly does not measure the numbers of an axis, which run together where there is little room.
   if (layout.xaxis?.nticks) {

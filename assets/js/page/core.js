@@ -19,6 +19,23 @@
     return text;
   };
 
+  // A narrow panel has shorter labels, a low window lower rows. A panel has no width while its tab is
+  // closed: what was drawn then is drawn anew once it is open.
+  const redrawWhenResized = (root, panel) => {
+    let size = null;
+    let pending;
+    const check = () => {
+      const now = root.clientWidth ? `${root.clientWidth} ${window.innerHeight}` : "";
+      if (now === size) return;
+      const first = size === null;
+      size = now;
+      clearTimeout(pending);
+      if (now && !first) pending = setTimeout(() => panel.theme(), 150);
+    };
+    new ResizeObserver(check).observe(root);
+    window.addEventListener("resize", check);
+  };
+
   const tabOf = (root) => root.closest('[role="tabpanel"]');
 
   const FusionLens = {
@@ -45,7 +62,10 @@
       };
       watch("value", update);
       update();
-      if (panel.theme) themed.add(panel);
+      if (panel.theme) {
+        themed.add(panel);
+        redrawWhenResized(root, panel);
+      }
       mounted.push({ root, speak: () => current && (panel.speak ?? panel.update)(FusionLens.read(current)) });
     },
 
@@ -164,12 +184,6 @@
     if (!given && kept) document.body.classList.toggle("dark", kept === "dark");
     const redraw = () => themed.forEach((panel) => panel.theme());
     new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    // A narrow page has shorter labels.
-    let pending;
-    window.addEventListener("resize", () => {
-      clearTimeout(pending);
-      pending = setTimeout(redraw, 150);
-    });
   };
   if (document.body) begin();
   else document.addEventListener("DOMContentLoaded", begin);
