@@ -135,6 +135,13 @@ def test_panels_show_what_they_are_given(site: Site, visit: Open) -> None:
         _give(page, MastheadPanel("c: d", "c", "reading", share, "loading"))
         expect(panel.locator(".state")).to_have_text(f"reading {share:.0%}")
         expect(announced).to_have_text("reading")
+    # What went wrong is there in full, in a line of its own.
+    _give(page, MastheadPanel("c: d", "c", "no such file: " + "long/" * 60, 1.0, "failed"))
+    fault = panel.get_by_role("alert")
+    expect(fault).to_contain_text("no such file")
+    assert fault.evaluate("one => one.scrollWidth <= one.clientWidth")
+    box, title = fault.bounding_box(), panel.locator("h1").bounding_box()
+    assert box and title and box["y"] + box["height"] <= title["y"]
 
 
 def test_without_its_script_a_picture_says_so_and_the_numbers_are_there(
