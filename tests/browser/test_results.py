@@ -41,7 +41,7 @@ _TOUCHING = """name => {
     const names = [...boxes(".ytick text"), ...boxes(".annotation-text")];
     names.sort((one, other) => one.top - other.top);
     return [
-        numbers.length < 2 && "one number", names.length < 2 && "one name",
+        numbers.length < 2 && "one number", !names.length && "no name",
         ...numbers.filter((box, at) => at && numbers[at - 1].right + 3 > box.left),
         ...names.filter((box, at) => at && names[at - 1].bottom > box.top + 2),
         ...names.filter(box => box.left < 0 || box.right > innerWidth),
