@@ -107,9 +107,9 @@
     // Plotly, or undefined if its script failed to load.
     plotly: () => plotly,
 
-    // Opens a tab by its title, and tells whether it is there. Tabs without room stand in a menu.
+    // Opens a tab by its title, and tells whether it is there.
     openTab(title) {
-      const buttons = document.querySelectorAll('.tab-wrapper [role="tab"], .tab-wrapper .overflow-dropdown button');
+      const buttons = document.querySelectorAll('.tab-wrapper [role="tab"]');
       const tab = [...buttons].find((button) => FusionLens.english(button).trim() === title);
       tab?.click();
       return Boolean(tab);
