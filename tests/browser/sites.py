@@ -92,18 +92,19 @@ class Site:
         """
         self.pace.free()
         self.layers.free()
-        with self.request_queue.entry() as entry:
-            self.request_queue.rest(entry, 60)
-            assert not self.request_queue.others(entry), "a request of another test still runs"
-        _renew(self.engine)
+        _renew(self.request_queue, self.engine)
         self.calls.clear()
         self.passes.clear()
         self.closed.clear()
 
 
-def _renew(engine: Engine) -> None:
-    assert engine.background.wait_until_done(60), "the engine still reads ahead"
-    forget(engine)
+def _renew(request_queue: RequestQueue, *engines: Engine) -> None:
+    with request_queue.entry() as entry:
+        request_queue.rest(entry, 60)
+        assert not request_queue.others(entry), "a request of another test still runs"
+    for engine in engines:
+        assert engine.background.wait_until_done(60), "the engine still reads ahead"
+        forget(engine)
 
 
 def serve(collection: Collection, engine: Engine | None = None) -> Iterator[Site]:
@@ -162,8 +163,7 @@ def serve_pages(pages: Pages, *collections: Collection) -> Iterator[str]:
         return [engine for engine in loaded if engine is not None]
 
     def renew_all() -> None:
-        for engine in engines():
-            _renew(engine)
+        _renew(pages.request_queue, *engines())
 
     _renewals.append(renew_all)
     yield address
