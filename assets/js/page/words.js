@@ -106,6 +106,7 @@
     "“{written}” cannot be used: {remedy}. Layers {first}–{last} stay shown.",
     "the layers are 0–{last}",
     "write the lower number first, {range}",
+    "{count} queries, such as “{query}”",
     "number input for {label}",
     "range slider for {label}",
   ].map((pattern) => {

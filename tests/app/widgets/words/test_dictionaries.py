@@ -17,7 +17,7 @@ from app.widgets.words.dictionaries import load_dictionaries
 
 ROOT = ASSETS.parent
 LANGUAGES = ("de", "es", "fr")
-GRADIO = ("More tabs", "Reset to default value", "Clear")
+GRADIO = ("Reset to default value", "Clear")
 """What Gradio itself writes on the page."""
 
 
