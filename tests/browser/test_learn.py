@@ -200,6 +200,16 @@ def test_a_lesson_in_spanish_by_touch(site: Site, chromium: Browser, visitors: V
         expect(page.locator("#masthead select.language")).to_have_value(language)
         assert f"language={language}" in page.url
         assert violations(page) == []
+    # The way back from Explore stays there, and is said again.
+    page.get_by_role("button", name="Abrir esta prueba en Explorar").tap()
+    settled(page)
+    back = page.locator("#back-to-lesson")
+    for language, said in (("fr", "‹ Revenir à la leçon"), ("es", "‹ Volver a la lección")):
+        page.select_option("#masthead select.language", language)
+        expect(back).to_contain_text(said)
+    back.tap()
+    expect(page.locator("#lesson .result")).to_be_visible()
+    expect(back).to_have_count(0)
     lens = page.locator('#lens [data-testid="block-info"]')
     expect(lens).to_have_text("Lente")
     expect(lens).to_have_attribute("data-tip", re.compile("^Convierte el estado"))

@@ -156,6 +156,7 @@ FusionLens.define("learn", (root, trigger) => {
   FusionLens.listen("language", (next) => {
     if (!content) return;
     words = lessons.words(content.interface, next);
+    if (document.getElementById("back-to-lesson")) lessons.wayBack(page);
     render();
   });
   FusionLens.listen("status", (state) => {
@@ -208,7 +209,7 @@ FusionLens.define("learn", (root, trigger) => {
       if (value.fault) root.replaceChildren(el("p", { className: "fault", at: { role: "alert" } }, value.fault));
       if (!value.lessons.length) return;
       const first = !content;
-      document.getElementById("back-to-lesson")?.remove(); // it leads here
+      if (root.offsetParent) document.getElementById("back-to-lesson")?.remove(); // it leads here
       content = value;
       // The content comes anew in another language, and the lesson that is shown is one of its lessons.
       lesson = content.lessons.find(({ id }) => id === lesson?.id) ?? null;
