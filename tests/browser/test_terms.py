@@ -9,6 +9,17 @@ from tests.browser.conftest import NO_ANSWERS, Open, Site, Visitors, ask, settle
 
 pytestmark = pytest.mark.browser
 
+# Numbers the terms that can be seen, each explanation once.
+_NUMBERED = """() => {
+    const seen = new Set();
+    for (const term of document.querySelectorAll("[data-tip]")) {
+        if (!term.checkVisibility() || seen.has(term.dataset.tip)) continue;
+        term.dataset.number = seen.size;
+        seen.add(term.dataset.tip);
+    }
+    return seen.size;
+}"""
+
 # Brings a term into view, and says where it is once the page no longer scrolls.
 _MIDDLE = """async term => {
     term.scrollIntoView({ block: "center" });
@@ -41,14 +52,19 @@ def test_a_pointer_reads_every_term_on_a_narrow_page(site: Site, visit: Open) ->
     ask(page, "Wie viele Äpfel?")
     settled(page)
     page.locator(".fl-fold button").click()
-    terms = [one for one in page.query_selector_all("[data-tip]") if one.is_visible()]
-    assert len(terms) > 20
+    count = page.evaluate(_NUMBERED)
+    assert count > 10
     faults = []
-    for term in terms:
-        page.mouse.move(1, 1)
-        page.keyboard.press("Escape")  # the box may lie over the next term
-        page.mouse.move(*term.evaluate(_MIDDLE))
-        faults += term.evaluate(_FAULTS)
+    for number in range(count):
+        term = page.locator(f'[data-number="{number}"]')
+        for _ in range(3):  # what is drawn meanwhile may move the term away from the pointer
+            page.mouse.move(1, 1)
+            page.keyboard.press("Escape")  # the box may lie over the next term
+            page.mouse.move(*term.evaluate(_MIDDLE))
+            found = term.evaluate(_FAULTS)
+            if not found:
+                break
+        faults += found
     assert "\n".join(faults) == ""
     page.locator("h1").hover()
     expect(page.locator("#fl-tip")).to_be_hidden()
