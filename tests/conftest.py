@@ -10,6 +10,7 @@ import gc
 import ipaddress
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-        if item.get_closest_marker("base"):
-            item.add_marker(pytest.mark.xdist_group("base"))
 
     def order(item: pytest.Item) -> int:
         return next((at for at, name in enumerate(_SLOW) if item.get_closest_marker(name)), 9)
@@ -50,12 +49,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Gives a worker whole files, and the tests of the embedded base to a single worker."""
-    from xdist.scheduler import LoadGroupScheduling
+    """Gives a worker whole files, and those with tests of the embedded base to a single worker.
 
-    class Scheduling(LoadGroupScheduling):
+    The process that hands them out knows names alone (xdist's groups are lost with pytest 9), so it
+    looks into the files for the mark.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    @cache
+    def scope(file: str) -> str:
+        text = (config.rootpath / file).read_text(encoding="utf-8")
+        return "base" if "mark.base" in text else file
+
+    class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return super()._split_scope(nodeid).split("::", 1)[0]
+            return scope(nodeid.split("::", 1)[0])
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
