@@ -20,8 +20,7 @@ FusionLens.lessons.overview = (page) => {
   };
 
   const message = el("span", { className: "message", at: { role: "status" } });
-  const name = el("input", { type: "text", value: store.name(), maxLength: 80, autocomplete: "name", placeholder: words("overview.name") });
-  name.setAttribute("aria-label", words("overview.name"));
+  const name = el("input", { type: "text", value: store.name(), maxLength: 80, autocomplete: "name" });
   name.addEventListener("change", () => store.name(name.value));
   const download = lessons.button(words("overview.download"), () => {
     const file = lessons.report(page);
@@ -51,7 +50,7 @@ FusionLens.lessons.overview = (page) => {
       "footer",
       { className: "work" },
       el("span", { className: "progress" }, `${words("overview.progress", { done, all: content.lessons.length })} · ${words("overview.kept")}`),
-      name,
+      el("label", {}, el("span", {}, words("overview.name")), name),
       download,
       reset,
       message,

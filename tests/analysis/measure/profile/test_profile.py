@@ -79,8 +79,7 @@ def test_students_t_is_that_of_the_tables(freedom: int, table: float) -> None:
 def test_words_say_who_leads_and_whether_a_change_is_clear() -> None:
     early, middle, late = band_sentences(made(), LABELS)
     assert early == (
-        "Early (layer 0): Spanish has the largest mean weight, 0.50, and leads in 1 of 1 "
-        "queries; then Russian, 0.30."
+        "Early (layer 0): Spanish has the largest mean weight, 0.50; then Russian, 0.30."
     )
     assert "Middle (layer 1): Mathematics has the largest mean weight, 0.70 ± 0.14" in middle
     assert "leads in 1 of 2 queries" in late
