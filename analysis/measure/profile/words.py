@@ -65,15 +65,14 @@ def _led(band: Band, profile: Profile, labels: Mapping[str, str]) -> str:
         return head + say("the lens saturates in every query, so shares mean nothing.")
     order = sorted(known, key=lambda place: -band.weights[place].mean)
     first = order[0]
-    named = {"adapter": labels[profile.adapters[first]], "weight": _spread(band.weights[first])}
-    if sum(band.led) == 1:
-        said = head + say("{adapter} has the largest mean weight, {weight}", **named)
-    else:
-        said = head + say(
-            "{adapter} has the largest mean weight, {weight}, and leads in {led} of {count} queries",
-            **named,
-            led=band.led[first],
-            count=sum(band.led),
+    said = head + say(
+        "{adapter} has the largest mean weight, {weight}",
+        adapter=labels[profile.adapters[first]],
+        weight=_spread(band.weights[first]),
+    )
+    if sum(band.led) > 1:
+        said += say(
+            ", and leads in {led} of {count} queries", led=band.led[first], count=sum(band.led)
         )
     if len(order) > 1:
         second = order[1]
