@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,10 +10,15 @@ from torch import Tensor
 
 from analysis.common.progress import Progress, part_of
 from analysis.inference.head import Head
-from analysis.measure.layer_reading import Each, read_layers
+from analysis.measure.layer_reading import Layers, read_layers
 from analysis.measure.lenses import BoundLens
 from analysis.measure.metrics import Metric, measure_pairs, metric_of
 from analysis.measure.trace import BOTH, KEPT, Trace
+
+Measured = Iterator[tuple[int, Tensor, float]]
+"""As `measured` gives them."""
+Each = Callable[[Measured], Measured]
+"""Iterates over layers, as `iter` does; a scheduler makes each of them when it is its turn."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def measure(
         metrics: Names of metrics, or metrics that are not among the listed ones; they share one
             pass of the head.
         progress: Told after each layer; an exception that it raises stops the work.
-        each: Iterates over the layers, which read the head as it goes; from a scheduler.
+        each: Iterates over the layers, which run the head as it goes; from a scheduler.
 
     Returns:
         A divergence for each metric.
@@ -70,9 +75,9 @@ def measure(
     chosen = [metric_of(one) for one in metrics]
     values_MLK = torch.zeros(len(chosen), trace.layers, len(trace.adapters), dtype=torch.float64)
     peak_L = torch.zeros(trace.layers, dtype=torch.float64)
-    for layer, base_V, shift_KV in each(read_layers(trace.at(position), head, lens)):
-        values_MLK[:, layer] = measure_pairs(chosen, base_V, shift_KV).cpu()
-        peak_L[layer] = peak(base_V)
+    layers = read_layers(trace.at(position), head, lens)
+    for layer, values_MK, largest in each(measured(layers, chosen)):
+        values_MLK[:, layer], peak_L[layer] = values_MK, largest
         if progress is not None:
             progress("reading the layers", (layer + 1) / trace.layers)
     return tuple(
@@ -84,6 +89,25 @@ def measure(
 def peak(base_V: Tensor) -> float:
     """The largest probability of the distribution with logits `[vocabulary]`."""
     return float(base_V.softmax(0).max())
+
+
+def measured(layers: Layers, chosen: Sequence[Metric]) -> Measured:
+    """The divergences of each layer that is read.
+
+    They are computed by the thread that runs the head. With parallel work in two threads, OpenMP
+    counts more threads than cores and lets its workers sleep in between, and each small operation
+    would wait for one to wake: the metrics took twice as long.
+
+    Args:
+        layers: From `read_layers`.
+        chosen: The metrics.
+
+    Yields:
+        The layer's number, its divergences `[metrics, adapters]` in float64 on the CPU, and the
+        largest probability of the base's distribution.
+    """
+    for layer, base_V, shift_KV in layers:
+        yield layer, measure_pairs(chosen, base_V, shift_KV).cpu(), peak(base_V)
 
 
 def at_position(

@@ -11,10 +11,10 @@ from torch import Tensor
 from analysis.common.progress import Progress
 from analysis.inference.head import Head
 from analysis.inference.prompt import Prompt
-from analysis.measure.divergence import Divergence, peak
-from analysis.measure.layer_reading import Each, read_layers
+from analysis.measure.divergence import Divergence, Each, measured
+from analysis.measure.layer_reading import read_layers
 from analysis.measure.lenses import BoundLens
-from analysis.measure.metrics import measure_all
+from analysis.measure.metrics import metric_of
 from analysis.measure.trace import MEAN
 
 # The part of the progress that the forward pass takes; the LM head takes far longer.
@@ -135,12 +135,13 @@ def _read_part(
 ) -> tuple[Tensor, Tensor]:
     """Divergences `[layers, adapters, t]` and the base's peaks `[layers, t]` at some tokens."""
     rows, layers, tokens, _ = hidden_RLtD.shape
+    chosen = [metric_of(metric)]
     values_LKt = torch.zeros(layers, rows - 1, tokens, dtype=torch.float64)
     peak_Lt = torch.zeros(layers, tokens, dtype=torch.float64)
     for place, token in enumerate(places):
-        for layer, base_V, shift_KV in each(read_layers(hidden_RLtD[:, :, place], head, lens)):
-            values_LKt[layer, :, place] = measure_all((metric,), base_V, shift_KV)[0].cpu()
-            peak_Lt[layer, place] = peak(base_V)
+        read = read_layers(hidden_RLtD[:, :, place], head, lens)
+        for layer, values_1K, largest in each(measured(read, chosen)):
+            values_LKt[layer, :, place], peak_Lt[layer, place] = values_1K[0], largest
         done = _TRACING + (1 - _TRACING) * (place + 1) / tokens
         tell(f"reading token {token + 1} of {count}", (places.start + done * tokens) / count)
     return values_LKt, peak_Lt

@@ -6,7 +6,7 @@ logits would have lost its digits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,9 +16,6 @@ from analysis.measure.lenses import BoundLens
 
 Layers = Iterator[tuple[int, Tensor, Tensor]]
 """As `read_layers` gives them."""
-Each = Callable[[Layers], Layers]
-"""Iterates over layers, as `iter` does; a scheduler makes each of them when it is its turn."""
-
 LOGITS_BYTES = 280_000_000
 """The logits of a group of layers take at most so many bytes, unless the group is one layer."""
 

@@ -73,25 +73,17 @@ def metric_of(given: str | Metric) -> Metric:
     return metrics()[given]
 
 
-def measure_all(names: Sequence[str], base_V: Tensor, shift_NV: Tensor) -> Tensor:
+def measure_pairs(chosen: Sequence[Metric], base_V: Tensor, shift_NV: Tensor) -> Tensor:
     """The values of several metrics, which share the most expensive parts.
 
     Args:
-        names: Names of metrics.
+        chosen: The metrics; they need not be among the listed ones.
         base_V: Logits of the base, `[vocabulary]`, float32 or float64.
         shift_NV: Shift of the logits by each adapter, `[n, vocabulary]`.
 
     Returns:
         `[metrics, n]` in float64, finite and at least 0.
-
-    Raises:
-        InputError: There is no such metric.
     """
-    return measure_pairs([metric_of(name) for name in names], base_V, shift_NV)
-
-
-def measure_pairs(chosen: Sequence[Metric], base_V: Tensor, shift_NV: Tensor) -> Tensor:
-    """As `measure_all`, with metrics that need not be among the listed ones."""
     import torch
 
     from analysis.measure.metrics._base_distribution import BaseDistribution

@@ -23,7 +23,7 @@ from analysis.measure import metrics as metric_files
 from analysis.measure import signals as signal_files
 from analysis.measure.layer_reading import read_layers
 from analysis.measure.lenses import bind_lens, check_lens, lenses
-from analysis.measure.metrics import check_metrics, measure_all, metrics
+from analysis.measure.metrics import check_metrics, measure_pairs, metric_of, metrics
 from analysis.measure.normalisation import normalise
 from analysis.measure.signals import signals
 from analysis.models.manifest import load_collection
@@ -178,7 +178,9 @@ def test_a_removed_lens_and_metric_are_gone(tmp_path: Path) -> None:
             added_file(metric_files, tmp_path / folder / "metrics" / "total_variation.py", text),
         ):
             check_lens("by-layer")
-            value = measure_all(["total-variation"], torch.zeros(2), torch.tensor([[0.0, 50.0]]))
+            value = measure_pairs(
+                [metric_of("total-variation")], torch.zeros(2), torch.tensor([[0.0, 50.0]])
+            )
             assert float(value) == pytest.approx(factor)
         assert (list(lenses()), list(metrics())) == before
         with pytest.raises(InputError, match="no lens 'by-layer'"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from analysis.common.errors import InputError
-from analysis.measure.metrics import check_metrics, measure_all, metrics
+from analysis.measure.metrics import check_metrics, measure_pairs, metric_of, metrics
 from analysis.measure.metrics.kl import kl
 
 Distribution = list[mpmath.mpf]
@@ -103,7 +103,7 @@ def exact_metric(name: str, base_V: Tensor, shift_V: Tensor) -> mpmath.mpf:
 def test_other_metrics_are_exact(name: str, size: float) -> None:
     base_V, shift_V = pair(6, size, torch.float64)
     expected = exact_metric(name, base_V, shift_V)
-    found = mpmath.mpf(float(measure_all([name], base_V, shift_V[None])[0, 0]))
+    found = mpmath.mpf(float(measure_pairs([metric_of(name)], base_V, shift_V[None])[0, 0]))
     assert abs(found / expected - 1) < 1e-8
 
 
@@ -134,7 +134,7 @@ def test_a_one_hot_base_is_moved_only_by_its_own_token() -> None:
 def test_no_shift_is_exactly_0_and_equal_shifts_tie(name: str) -> None:
     base_V, shift_V = pair(4, 2.0, torch.float32)
     shift_NV = torch.stack([0 * shift_V, shift_V, shift_V])
-    nothing, first, second = measure_all([name], base_V, shift_NV)[0]
+    nothing, first, second = measure_pairs([metric_of(name)], base_V, shift_NV)[0]
     assert float(nothing) == 0.0
     assert float(first) == float(second) > 0
 
@@ -151,7 +151,7 @@ def test_never_negative_nan_or_infinite(
     name: str, dtype: torch.dtype, logits: list[tuple[float, float]]
 ) -> None:
     base_V, shift_V = torch.tensor(logits, dtype=dtype).T
-    found = measure_all([name], base_V, torch.stack([shift_V, 0 * shift_V]))[0]
+    found = measure_pairs([metric_of(name)], base_V, torch.stack([shift_V, 0 * shift_V]))[0]
     assert found.dtype == torch.float64
     assert bool(torch.isfinite(found).all())
     assert float(found[0]) >= 0.0
