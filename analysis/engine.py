@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from analysis.answerer import Answerer
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
+from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
 from analysis.common.texts.said import say
 from analysis.inference.checks.prompt_check import check_prompts
@@ -108,14 +109,29 @@ class Engine(Answerer):
             InputError: One of them cannot be used; the message says which and why.
         """
         check_collection(collection)
-        report = progress or (lambda what, share: None)
         for entry in collection.adapters:
             check_files(entry)  # before the base, which takes long to load
+
+        def work(report: Progress) -> Engine:
+            return cls._load(collection, report, dtype, device, limits, beside)
+
+        return in_own_thread(work, progress or (lambda what, share: None))
+
+    @classmethod
+    def _load(
+        cls,
+        collection: Collection,
+        report: Progress,
+        dtype: str,
+        device: str | None,
+        limits: Limits | None,
+        beside: Engine | None,
+    ) -> Engine:
         if collection.base.source == "folder":
             # By it exports and fitted files know the base: read here, where its progress is told.
             base_digest(collection.base, report)
         report(say("loading the base model"), 0.0)
-        model, tokenizer = load_base(collection.base, progress, dtype, device)
+        model, tokenizer = load_base(collection.base, report, dtype, device)
         adapters = load_adapters(model, collection.adapters, report)
         engine = cls(
             model,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import copy
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
 from analysis.measure.normalisation import normalise
 from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection
 from analysis.speed.made_up import as_peft, make_adapters
 from analysis.speed.ours import Ours
-from analysis.speed.timing import Ratio, peak_bytes, ratio, take, timed
+from analysis.speed.timing import Ratio, Result, peak_bytes, ratio, take, timed
 from analysis.speed.ways import Hidden, Ways
 
 ROUNDS, NAIVE_ROUNDS = 7, 3
@@ -81,13 +82,17 @@ def measure_speed(
         tokens: Tokens of the prompt.
         progress: Told before each step.
     """
-    progress("loading the base model", 0.0)
-    model, tokenizer = load_base(collection.base, progress)
-    progress("making adapters", 0.0)
-    made = make_adapters(model, adapters, rank)
-    ways_base = copy.deepcopy(model)
-    ours = Ours(model, tokenizer, made, tokens)
-    ways = Ways(as_peft(ways_base, made, rank), ours)
+
+    def load(report: Progress) -> tuple[Ours, Ways]:
+        report("loading the base model", 0.0)
+        model, tokenizer = load_base(collection.base, report)
+        report("making adapters", 0.0)
+        made = make_adapters(model, adapters, rank)
+        ways_base = copy.deepcopy(model)
+        ours = Ours(model, tokenizer, made, tokens)
+        return ours, Ways(as_peft(ways_base, made, rank), ours)
+
+    ours, ways = in_own_thread(load, progress)
     run = _Run(ours, ways, progress)
     run.warm_up()
     for number in range(ROUNDS):
@@ -97,7 +102,7 @@ def measure_speed(
     if not has_bfloat16():
         return speed
     weights_LK = normalise(ours.trace())
-    half = Ours(model.bfloat16(), tokenizer, made, tokens)
+    half = in_own_thread(lambda report: ours.in_bfloat16(), progress)
     return replace(speed, bfloat16=_bfloat16(half, weights_LK, speed.seconds["ours"]))
 
 
@@ -125,10 +130,10 @@ class _Run:
         self._ours_LK = self._ours.trace()
         self._peak = peak_bytes(self._ours.trace)
         self._ours.floor()
-        self._ways.mixed()
-        base = self._ways.separate([])
+        self._ours.in_turn(self._ways.mixed)
+        base = self._ours.in_turn(partial(self._ways.separate, []))
         one_layer = partial(self._ways.all_tokens, [base[0], base[0]], [0])
-        two_rows = min(timed(one_layer)[1] for _ in range(2))
+        two_rows = min(self._timed(one_layer)[1] for _ in range(2))
         affordable = NAIVE_SECONDS / (two_rows / 2 * (1 + len(self._ours.names)))
         self._naive_layers = max(1, min(len(self._ours_LK), int(affordable)))
 
@@ -137,14 +142,14 @@ class _Run:
         self._step(f"tracing, round {number + 1} of {ROUNDS}")
         self._add("floor", timed(self._ours.floor)[1])
         self._add("ours", timed(self._ours.trace)[1])
-        hidden, passes = timed(partial(self._ways.separate, self._ours.names))
-        values_LK, read = timed(partial(self._ways.last_token, hidden))
+        hidden, passes = self._timed(partial(self._ways.separate, self._ours.names))
+        values_LK, read = self._timed(partial(self._ways.last_token, hidden))
         self._add("sequential", passes + read)
         self._compare("sequential", values_LK)
         if number < NAIVE_ROUNDS:
             self._naive(hidden, passes, number)
         del hidden
-        values_LK, spent = timed(self._ways.mixed)
+        values_LK, spent = self._timed(self._ways.mixed)
         self._add("peft_mixed", spent)
         self._compare("peft_mixed", values_LK)
 
@@ -153,31 +158,30 @@ class _Run:
         # Spread evenly from the last layer down, different layers in each round.
         later = number * count // (measured * NAIVE_ROUNDS)
         layers = [count - 1 - later - place * count // measured for place in range(measured)]
-        values_LK, read = timed(partial(self._ways.all_tokens, hidden, layers))
+        values_LK, read = self._timed(partial(self._ways.all_tokens, hidden, layers))
         self._add("naive", passes + read * count / measured)
         self._compare("naive", values_LK, layers)
 
     def decode(self) -> None:
         """All rounds of decoding, seconds per token; a prompt's first pass is left out."""
         self._step("reading the prompt for decoding")
-        self._ways.merge()
+        self._ours.in_turn(self._ways.merge)
         most = 1 + ROUNDS * DECODED_TOKENS
-        base = self._ours.decode_base(DECODED_ROWS, most)
-        fused = self._ours.decode(DECODED_ROWS, most)
-        merged = self._ways.decode(most)
-        # PEFT runs one row after the other, each with a merged adapter of its own.
-        loops = (
-            ("decode_base", base, 1),
-            ("decode_ours", fused, 1),
-            ("decode_peft", merged, DECODED_ROWS),
-        )
-        for _, loop, _ in loops:
-            take(loop, 1)
+        take_base = partial(take, self._ours.decode_base(DECODED_ROWS, most))
+        take_fused = partial(take, self._ours.decode(DECODED_ROWS, most))
+        take_merged = partial(take, self._ways.decode(most))
+        self._ours.in_turn(partial(take_base, 1))
+        take_fused(1)
+        self._ours.in_turn(partial(take_merged, 1))
         for number in range(ROUNDS):
             self._step(f"decoding, round {number + 1} of {ROUNDS}")
-            for name, loop, times in loops:
-                spent = timed(partial(take, loop, DECODED_TOKENS))[1]
-                self._add(name, times * spent / DECODED_TOKENS)
+            base = self._timed(partial(take_base, DECODED_TOKENS))[1]
+            fused = timed(partial(take_fused, DECODED_TOKENS))[1]
+            merged = self._timed(partial(take_merged, DECODED_TOKENS))[1]
+            self._add("decode_base", base / DECODED_TOKENS)
+            self._add("decode_ours", fused / DECODED_TOKENS)
+            # PEFT runs one row after the other, each with a merged adapter of its own.
+            self._add("decode_peft", DECODED_ROWS * merged / DECODED_TOKENS)
 
     def result(self) -> Speed:
         """The measurements."""
@@ -200,6 +204,10 @@ class _Run:
             peak_bytes=self._peak,
             bfloat16=None,
         )
+
+    def _timed(self, way: Callable[[], Result]) -> tuple[Result, float]:
+        """The result and the seconds of a way that does not ask for its turn itself."""
+        return timed(partial(self._ours.in_turn, way))
 
     def _add(self, name: str, spent: float) -> None:
         self._times.setdefault(name, []).append(spent)

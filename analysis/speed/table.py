@@ -6,9 +6,11 @@ import copy
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
 from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection
@@ -89,19 +91,22 @@ def measure_table(
         axes: Which of `AXES`.
         progress: Told before each setting.
     """
-    model, tokenizer = load_base(collection.base, progress)
+
+    def load(report: Progress) -> Ours:
+        model, tokenizer = load_base(collection.base, report)
+        adapters = make_adapters(model, _USUAL.adapters, _USUAL.rank)
+        return Ours(model, tokenizer, adapters, _USUAL.tokens)
+
     settings = [(axis, setting) for axis in axes for setting in AXES[axis]]
     measured: dict[Setting, Cost] = {}
-    usual = Ours(
-        model, tokenizer, make_adapters(model, _USUAL.adapters, _USUAL.rank), _USUAL.tokens
-    )
+    usual = in_own_thread(load, progress)
     usual.trace()
     for place, (axis, setting) in enumerate(settings):
         what = f"{setting.adapters} adapters, {setting.tokens} tokens, rank {setting.rank}"
         progress(f"{axis}: {what}", place / len(settings))
         if setting not in measured:
-            base = _small(model) if setting.small else model
-            measured[setting] = _cost(axis, setting, base, tokenizer, usual)
+            make = partial(_made, setting, usual)
+            measured[setting] = _cost(axis, setting, in_own_thread(make, progress), usual)
         yield replace(measured[setting], axis=axis)
 
 
@@ -115,15 +120,13 @@ def _small(model: PreTrainedModel) -> PreTrainedModel:
     return made
 
 
-def _cost(
-    axis: str,
-    setting: Setting,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    usual: Ours,
-) -> Cost:
-    adapters = make_adapters(model, setting.adapters, setting.rank)
-    ours = Ours(model, tokenizer, adapters, setting.tokens)
+def _made(setting: Setting, usual: Ours, progress: Progress) -> Ours:
+    base = _small(usual.model) if setting.small else usual.model
+    adapters = make_adapters(base, setting.adapters, setting.rank)
+    return Ours(base, usual.tokenizer, adapters, setting.tokens, beside=usual)
+
+
+def _cost(axis: str, setting: Setting, ours: Ours, usual: Ours) -> Cost:
     ours.base_alone()
     peak = peak_bytes(ours.trace)
     fitting = int(SECONDS / timed(ours.floor)[1])
@@ -154,10 +157,10 @@ def _decode(ours: Ours) -> Ratio:
     most = 1 + ROUNDS * DECODED_TOKENS
     base = ours.decode_base(DECODED_ROWS, most)
     fused = ours.decode(DECODED_ROWS, most)
-    take(base, 1)
+    ours.in_turn(partial(take, base, 1))
     take(fused, 1)
     base_seconds, fused_seconds = [], []
     for _ in range(ROUNDS):
-        base_seconds.append(timed(lambda: take(base, DECODED_TOKENS))[1])
-        fused_seconds.append(timed(lambda: take(fused, DECODED_TOKENS))[1])
+        base_seconds.append(timed(partial(ours.in_turn, partial(take, base, DECODED_TOKENS)))[1])
+        fused_seconds.append(timed(partial(take, fused, DECODED_TOKENS))[1])
     return ratio(base_seconds, fused_seconds)

@@ -203,7 +203,7 @@ class Tracer(TraceReader):
             )
         seconds = time.perf_counter() - began
         trace = Trace(prompt, names, found.hidden_RLPD, seconds, found.module_inputs)
-        trace.check_finite()
+        self._scheduler.run(trace.check_finite, soon=True)
         return trace
 
     def _keep_made(self, trace: Trace, scales: tuple[float, ...] | None) -> None:

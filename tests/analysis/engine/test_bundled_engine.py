@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +14,8 @@ from transformers import PreTrainedModel
 
 from analysis.__main__ import main
 from analysis.engine import Engine
+from analysis.inference.mixing.policies import ConstantWeights
+from analysis.inference.mixing.rows import Row
 from analysis.measure.lenses import SATURATED
 from analysis.measure.normalisation import normalise
 from analysis.methods import fuse
@@ -51,6 +56,38 @@ def test_the_bundled_jacobian_lens_is_the_norm_in_the_last_layer(engine: Engine)
     torch.testing.assert_close(jacobian.values_LK[-1], norm.values_LK[-1])
     assert (norm.values_LK[:-1] - jacobian.values_LK[:-1]).abs().amin(dim=1).gt(0).all()
     assert jacobian.peak_L.max() < SATURATED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_only_the_thread_of_the_model_keeps_workers(engine: Engine) -> None:
+    # With workers for a second thread OpenMP counts more threads than cores: all is slower then.
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    def ask() -> None:
+        trace = engine.trace("Cada caja tiene 4 manzanas. ¿Cuántas manzanas hay en 3 cajas?")
+        engine.divergence(trace)
+        engine.every_token(trace.prompt, trace.adapters[:1])
+        list(
+            engine.answer(
+                trace.prompt,
+                [Row("fused", ConstantWeights(trace.adapters, torch.full((18, 6), 1 / 6)))],
+                new_tokens=2,
+            )
+        )
+        before = threads()
+        torch.ones(2_000_000).exp()
+        workers.append(threads() - before)
+
+    workers, usual = list[int](), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    finally:
+        torch.set_num_threads(usual)
+    assert workers == [1], "the thread of a request had a worker before it needed one"
 
 
 def test_base_and_adapter_rows_are_transformers_and_peft(
