@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from analysis.benchmark.choice import runnable
 from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of
-from analysis.benchmark.execution.answerer import Answerer
+from analysis.benchmark.execution.batch_runner import BatchRunner
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
@@ -114,7 +114,7 @@ def run_benchmark(
     with _alone(folder) if group.first else nullcontext():
         engine = Engine.load(collection, tell, request.dtype, request.device or group.device)
         # It reads every question, so that a fault is named with its item.
-        answerer = Answerer(
+        runner = BatchRunner(
             engine,
             collection,
             tasks,
@@ -150,10 +150,10 @@ def run_benchmark(
                 note(f"{taken} answers are taken from {request.reuse}")
         # All processes must see the same results before one of them adds to them.
         group.wait()
-        batches = _batches(tasks, entries, answerer)
+        batches = _batches(tasks, entries, runner)
         left = remaining(batches, journal.read(), group.rank, group.count)
         group.wait()
-        _answer(left, answerer, journal, group.rank, tell)
+        _answer(left, runner, journal, group.rank, tell)
         tell("waiting for the other processes" if group.count > 1 else "comparing", 1.0)
         group.wait()
         if not group.first:
@@ -181,7 +181,7 @@ def _unfit(item: Item) -> str:
 
 
 def _batches(
-    tasks: Sequence[Task], entries: Mapping[str, tuple[Entry, ...]], answerer: Answerer
+    tasks: Sequence[Task], entries: Mapping[str, tuple[Entry, ...]], runner: BatchRunner
 ) -> list[Batch]:
     return [
         batch
@@ -190,13 +190,13 @@ def _batches(
             task,
             tuple(entry for entry in entries[task.name] if entry.method),
             BATCH_ROWS,
-            partial(answerer.prompt_tokens, task.name),
+            partial(runner.prompt_tokens, task.name),
         )
     ]
 
 
 def _answer(
-    batches: Sequence[Batch], answerer: Answerer, journal: Journal, rank: int, tell: Progress
+    batches: Sequence[Batch], runner: BatchRunner, journal: Journal, rank: int, tell: Progress
 ) -> None:
     """Answers batches, one entry after the other, and notes each step's results."""
     whole = sum(len(batch.entries) * len(batch.items) * batch.new_tokens for batch in batches)
@@ -207,7 +207,7 @@ def _answer(
             tell(
                 f"batch {number} of {len(batches)}, {batch.task}, {entry.name}{rest}", done / whole
             )
-            journal.add(rank, *answerer.answer(batch, entry))
+            journal.add(rank, *runner.answer(batch, entry))
             done += len(batch.items) * batch.new_tokens
 
 

@@ -23,7 +23,7 @@ from analysis.__main__ import main
 from analysis.benchmark import results
 from analysis.benchmark.choice import runnable
 from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of, selection
-from analysis.benchmark.execution.answerer import Answerer
+from analysis.benchmark.execution.batch_runner import BatchRunner
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
@@ -271,10 +271,10 @@ def test_routing_reads_the_metric_that_was_asked_for(
     task = read_task(files[1], None)
     all_adapters = selection(collection, False, None)
     settings = WeightSettings(metric=metric)
-    answerer = Answerer(engine, collection, [task], all_adapters, settings)
+    runner = BatchRunner(engine, collection, [task], all_adapters, settings)
     entries = entries_of(task, ("qa-flora",), all_adapters, collection)
     batch = Batch(task.name, task.items[:1], entries)
-    _, (fusion,) = answerer.answer(batch, entries[0])
+    _, (fusion,) = runner.answer(batch, entries[0])
     context = engine.context(engine.prompt(task.items[0].instruction), settings=settings)
     for position, means in fusion.divergences.items():
         right_K = context.divergence(position=position).mean(dim=0)

@@ -31,8 +31,8 @@ from analysis.models.collection import Collection
 Means = tuple[float, ...]
 
 
-class Answerer:
-    """Answers items through an engine.
+class BatchRunner:
+    """Answers the items of batches through an engine, and scores the answers.
 
     Args:
         engine: The collection's.
