@@ -35,3 +35,15 @@ CELL: dict[str, Any] = {
     "concurrency_limit": SERVED,
 }
 """Of events of a grid's cells."""
+
+READ_ADDRESS: dict[str, Any] = AT_ONCE | {
+    "js": "(...inputs) => { FusionLens.openingBegins(); return inputs; }"
+}
+"""Of events that read the page's address as it loads; `ADDRESS_READ` follows each of them."""
+
+ADDRESS_READ: dict[str, Any] = {
+    "fn": None,
+    "js": "() => { FusionLens.openingEnds(); return []; }",
+    "show_progress": "hidden",
+}
+"""Of the events that follow these; the page is inert until the last of them."""

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app.server.event_options import AT_ONCE
+from app.server.event_options import ADDRESS_READ, AT_ONCE, READ_ADDRESS
 from app.state.link_fields import Field, LinkFields
 from app.views.export_panel import Permalink
 from app.widgets.panels import encode
@@ -89,4 +89,4 @@ class PageLinks:
             trigger_mode="always_last",
             **AT_ONCE,
         )
-        self._page.load(restore_link, None, components, **AT_ONCE)
+        self._page.load(restore_link, None, components, **READ_ADDRESS).then(**ADDRESS_READ)

@@ -151,13 +151,21 @@ def visit(visitors: Visitors) -> Iterator[Open]:
     visitors.trouble.clear()
 
     def visit(
-        address: str, *, dark: bool = False, width: int = 1280, beside: Page | None = None
+        address: str,
+        *,
+        dark: bool = False,
+        width: int = 1280,
+        beside: Page | None = None,
+        opened: bool = True,
     ) -> Page:
         theme = "dark" if dark else "light"
         page = visitors.next() if beside is None else visitors.watched(beside.context.new_page())
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{address}{'&' if '?' in address else '?'}__theme={theme}")
-        page.wait_for_selector("#query textarea")
+        # A link may have opened another tab by then.
+        page.wait_for_selector("#query textarea", state="attached")
+        if opened:
+            wait_until_open(page)
         page.bring_to_front()
         return page
 
@@ -170,6 +178,11 @@ def visit(visitors: Visitors) -> Iterator[Open]:
 def _elsewhere(url: str) -> list[str]:
     near = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:", "ws://127.0.0.1:")
     return [] if url.startswith(near) else [f"request to {url}"]
+
+
+def wait_until_open(page: Page) -> None:
+    """Waits until a page has read its address and lets its visitor act."""
+    page.wait_for_selector("html:not([inert]) #query textarea", state="attached")
 
 
 def ask(page: Page, query: str) -> None:

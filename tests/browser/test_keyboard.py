@@ -117,6 +117,8 @@ def test_the_whole_job_by_keyboard(site: Site, visit: Open) -> None:
     expect(page.locator("#export .message")).to_have_text("Copied the link")
     address = page.evaluate("navigator.clipboard.readText()")
     again = visit(address)
+    # The pinned run of the link comes first, and is done before the other begins.
+    expect(again.locator("#grid h2")).to_have_text("Change from the pinned run by layer")
     settled(again)
     expect(again.locator("#query textarea")).to_have_value("How many pears?")
     assert again.locator("#lens").get_by_label("Raw · paper").is_checked()

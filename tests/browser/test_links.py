@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, TimeoutError, expect
 
 from analysis.models.manifest import load_collection
 from tests.added import added_tab
-from tests.browser.conftest import NO_ANSWERS, Open, Site, ask, serve, settled
+from tests.browser.conftest import (
+    NO_ANSWERS,
+    SHORT,
+    Open,
+    Site,
+    Visitors,
+    ask,
+    serve,
+    settled,
+    wait_until_open,
+)
 from tests.tiny import tiny_collection
 
 pytestmark = pytest.mark.browser
@@ -70,3 +81,22 @@ def test_a_link_holds_and_restores_the_controls_of_two_tabs(
     page.wait_for_function(
         "navigator.clipboard.readText().then(one => !one.includes('lesson') && one.includes('q='))"
     )
+
+
+def test_nobody_asks_before_the_link_is_open(site: Site, visit: Open, visitors: Visitors) -> None:
+    held: list[Route] = []
+    here = visitors.coming()
+    here.route(re.compile("/gradio_api/run/"), lambda route: held.append(route))
+    page = visit(site.address + SHORT, opened=False)
+    page.wait_for_selector("#ask")
+    # On a slow connection a visitor presses Ask before the page knows what its link wants.
+    with pytest.raises(TimeoutError):
+        page.locator("#ask").click(timeout=1000)
+    assert held, "the page did not read its address"
+    here.unroute_all(behavior="ignoreErrors")
+    for route in held:
+        route.fallback()
+    wait_until_open(page)
+    ask(page, "How many apples?")
+    settled(page)
+    expect(page.locator("#status .detail")).to_contain_text("16 tokens")

@@ -131,7 +131,7 @@
       if (!texts) return;
       FusionLens.openTab("Explore");
       show(0);
-      document.getElementById("ask")?.focus({ preventScroll: true });
+      FusionLens.focusAsk();
     },
     label: () => ({ text: text("start"), language }),
   };
