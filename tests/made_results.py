@@ -25,6 +25,7 @@ from analysis.models.provenance import Computation
 from tests.tiny import LAYERS
 
 METHODS = ("base", "adapter:*", "static", "sum", "qa-flora", "best-single")
+PART_METHODS = ("static", "sum", "qa-flora", "oracle-pair")
 SKILLS: Mapping[str, float] = {"base": 0.05, "static": 0.25, "sum": 0.3, "qa-flora": 0.8}
 """The share of items that each method is made to answer right."""
 
@@ -76,8 +77,12 @@ def make_result(
     methods: Sequence[str] = METHODS,
     skills: Mapping[str, float] = SKILLS,
     layers: int = LAYERS,
+    limit: int | None = None,
 ) -> BenchmarkResult:
-    """A benchmark whose answers are drawn at random from a seed."""
+    """A benchmark whose answers are drawn at random from a seed.
+
+    `limit` is what the settings say; the tasks hold no more items.
+    """
     draw = random.Random(0)
     entries = {task.name: entries_of(task, methods, chosen, collection) for task in tasks}
     answers, fusions = {}, {}
@@ -98,7 +103,7 @@ def make_result(
         chosen,
         collection,
         Computation("float32", "cpu"),
-        limit=None,
+        limit=limit,
         seed=0,
         weight_settings=WeightSettings(),
     )
@@ -116,6 +121,17 @@ def write_result_file(path: Path, collection: Collection, tasks: Sequence[Path])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_results(results, path)
     return results
+
+
+def write_part_file(
+    path: Path, collection: Collection, tasks: Sequence[Path], limit: int
+) -> BenchmarkResult:
+    """Writes a file of one benchmark of the first items of each task, with all adapters."""
+    read = read_tasks(tasks, limit)
+    chosen = selection(collection, False, None)
+    run = make_result(collection, read, chosen, methods=PART_METHODS, limit=limit)
+    write_results(JoinedResults((run,), "2026-05-31"), path)
+    return run
 
 
 def _answer(task: str, method: str, item: Item, right: bool, draw: random.Random) -> ItemResult:

@@ -77,7 +77,7 @@ def build(listed: int) -> Layout:
         panels["findings"] = panel("findings", FindingsPanel.empty(), elem_id="results-findings")
         with gr.Column(visible=False, elem_classes="results-body") as body:
             table("goals", ScoreTable.empty())
-            controls["run"] = gr.Radio([], label="Adapters that are fused", elem_id="results-run")
+            controls["run"] = gr.Radio([], label="Benchmark", elem_id="results-run")
             table("scores", ScoreTable.empty())
             table("losses", ScoreTable.empty())
             charts("differences")

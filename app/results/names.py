@@ -84,6 +84,23 @@ class Names:
             return say("all {count} adapters on", count=named)
         return text.listed([self.adapter(name) for name in chosen.adapters])
 
+    def part(self, run: BenchmarkResult) -> str:
+        """What a benchmark of a part of the items asked: its adapters, methods and items."""
+        facts = {"selection": self.selection(run), "count": len(_fusing(run))}
+        if run.settings.limit is not None:
+            return say(
+                "{selection}: {count} methods on the first {items} items of each task",
+                **facts,
+                items=run.settings.limit,
+            )
+        items = sum(len(task.items) for task in run.tasks)
+        return say("{selection}: {count} methods on {items} items", **facts, items=items)
+
+
+def _fusing(run: BenchmarkResult) -> set[str]:
+    scores = [score for task in run.tasks for score in task.scores]
+    return {one.method for one in scores if one.kind == "method" and not is_alone(one.method)}
+
 
 def is_alone(method: str) -> bool:
     """Whether a method answers with one adapter alone."""

@@ -1,9 +1,11 @@
-"""The result file of a collection: where it lies, and whether it belongs to these adapters."""
+"""The result files of a collection: where they lie, and whether they belong to these adapters."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from analysis.models.provenance import Provenance, provenance
 
 if TYPE_CHECKING:
     from analysis.benchmark.joined import JoinedResults
+    from analysis.benchmark.results import BenchmarkResult
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +34,19 @@ class ResultFile:
         problem: Why there are none; empty where the file is merely missing.
         differing: The parts that the results were made with and the page does not have, such as
             `base` and `adapters`.
+        parts: The files of benchmarks that asked a part of the items, such as one of many methods.
+            The finding and the goals speak of none of them.
     """
 
     results: JoinedResults | None
     problem: str = ""
     differing: tuple[str, ...] = ()
+    parts: tuple[ResultFile, ...] = ()
+
+    @property
+    def runs(self) -> tuple[BenchmarkResult, ...]:
+        """The benchmarks of this file, without those of its parts."""
+        return () if self.results is None else self.results.runs
 
 
 def path_of(collection: Collection) -> Path:
@@ -45,14 +56,25 @@ def path_of(collection: Collection) -> Path:
     return collection.folder / FILE
 
 
-def read(collection: Collection) -> ResultFile:
-    """Reads a collection's result file; a file that cannot be used becomes a message."""
-    # Reading the page's other tabs needs none of the benchmark's modules.
-    from analysis.benchmark.joined import read_results
+def part_paths(collection: Collection) -> Sequence[Path]:
+    """The files beside a collection's result file that hold parts, such as `results.part.json`."""
+    path = path_of(collection)
+    return sorted(path.parent.glob(f"{escape(path.stem)}.part*.json"))
 
+
+def read(collection: Collection) -> ResultFile:
+    """Reads a collection's result files; a file that cannot be used becomes a message."""
     path = path_of(collection)
     if not path.is_file():
         return ResultFile(None)
+    parts = (_read(part, collection) for part in part_paths(collection))
+    return replace(_read(path, collection), parts=tuple(parts))
+
+
+def _read(path: Path, collection: Collection) -> ResultFile:
+    # Reading the page's other tabs needs none of the benchmark's modules.
+    from analysis.benchmark.joined import read_results
+
     try:
         results = read_results(path)
     except InputError as error:

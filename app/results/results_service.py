@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from analysis.benchmark.tasks import Item
 
 _OTHER = say("of other adapters")
+_PART = say("of a part of the items")
 
 
 class ResultsService:
@@ -54,42 +55,45 @@ class ResultsService:
 
     @property
     def runs(self) -> tuple[BenchmarkResult, ...]:
-        """The benchmarks of the file; empty where there are none."""
-        results = self.file.results
-        return () if results is None else results.runs
+        """The benchmarks to choose from: those of the file, then those of its parts."""
+        return tuple(run for _, run in self._placed)
+
+    @property
+    def _placed(self) -> tuple[tuple[ResultFile, BenchmarkResult], ...]:
+        """Each benchmark with the file that holds it; empty where there is no result."""
+        file = self.file
+        files = (file, *file.parts) if file.runs else ()
+        return tuple((one, run) for one in files for run in one.runs)
 
     def findings(self) -> FindingsPanel:
         """The head of the tab."""
         return findings_panel(self.file, self._collection, self.names)
 
     def goals(self) -> ScoreTable:
-        """The goals over all benchmarks of the file."""
-        return goals_table(self.runs, self.names, self._tag)
+        """The goals over all benchmarks of the file, without its parts."""
+        return goals_table(self.file.runs, self.names, _tag(self.file))
 
     def tables(self, place: int) -> Mapping[str, ScoreTable | ChartsPanel]:
         """Scores, differences and routing.
 
         Args:
-            place: The benchmark's place in the file.
+            place: The benchmark's place among those to choose from.
         """
-        run, names, tag = self.runs[place], self.names, self._tag
+        file, run = self._placed[place]
+        names, tag = self.names, _tag(file) or ("" if file is self.file else _PART)
         return {
             "scores": method_scores.shares(run, names, tag),
             "losses": method_scores.losses(run, names, tag),
             "differences": differences_panel.shares(run, names, place),
             "loss_differences": differences_panel.losses(run, names, place),
-            "routing": routing_table(self.runs, self._collection, names, tag),
+            "routing": routing_table(self.file.runs, self._collection, names, _tag(self.file)),
         }
-
-    @property
-    def _tag(self) -> str:
-        return _OTHER if self.file.differing else ""
 
     def profiles(self, place: int, method: str | None) -> tuple[str | None, ChartsPanel]:
         """The method whose layer profiles are shown, and the profiles.
 
         Args:
-            place: The benchmark's place in the file.
+            place: The benchmark's place among those to choose from.
             method: The method that a visitor chose; another one where it has no profile.
         """
         known = profiled_methods(self.runs[place])
@@ -104,7 +108,7 @@ class ResultsService:
         """The choice of items and their list.
 
         Args:
-            place: The benchmark's place in the file.
+            place: The benchmark's place among those to choose from.
             given: The values of the filters by name.
             shown: The most items to list.
         """
@@ -144,7 +148,15 @@ class ResultsService:
         return self._link_fields.encode(values)
 
 
+def _tag(file: ResultFile) -> str:
+    return _OTHER if file.differing else ""
+
+
 def run_choices(service: ResultsService) -> list[tuple[str, str]]:
-    """Labels and places of the benchmarks in the file."""
-    labels = [service.names.selection(run) for run in service.runs]
+    """Labels and places of the benchmarks; that of a part says how much it asked."""
+    whole, names = len(service.file.runs), service.names
+    labels = [
+        names.selection(run) if place < whole else names.part(run)
+        for place, run in enumerate(service.runs)
+    ]
     return [(capital(label), str(place)) for place, label in enumerate(labels)]

@@ -18,7 +18,7 @@ from tests.browser.conftest import (
     settled,
     violations,
 )
-from tests.made_results import write_result_file, write_tasks
+from tests.made_results import write_part_file, write_result_file, write_tasks
 from tests.tiny import tiny_collection
 
 pytestmark = pytest.mark.browser
@@ -29,7 +29,9 @@ def results_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("results")
     names = ("math", "spanish", "code", "russian", "medical")
     collection = load_collection(tiny_collection(folder, names, labels={"code": HOSTILE}))
-    write_result_file(folder / "results.json", collection, write_tasks(folder))
+    tasks = write_tasks(folder)
+    write_result_file(folder / "results.json", collection, tasks)
+    write_part_file(folder / "results.part.json", collection, tasks, 3)
     yield from serve(collection)
 
 
@@ -96,6 +98,12 @@ def test_a_visitor_reads_the_results(
     expect(page.locator("#results-differences .fl-panel tbody tr").first).to_be_visible()
     expect(scores.locator("td", has_text="–").first).to_be_visible()
     assert violations(page, rules) == []
+    # A benchmark of a part of the items has tables and plots of its own, and the head stays.
+    said = finding.inner_text()
+    page.get_by_label("All five adapters on: 3 methods on the first 3 items of each task").check()
+    expect(scores.locator(".tag")).to_have_text("of a part of the items")
+    expect(scores.locator("thead")).to_contain_text("Spanish · Math 3 items")
+    expect(finding).to_have_text(said)
     if dark:
         return
     # Items are added, and open in Explore.
@@ -133,4 +141,7 @@ def test_a_goal_begins_with_a_capital_letter_in_another_language(
     page = visit(results_site.address + NO_ANSWERS + "&language=fr")
     page.get_by_role("tab", name="Résultats").click()
     goals = page.locator("#results-goals tbody th")
+    expect(page.locator("#results-run")).to_contain_text(
+        "Les cinq adaptateurs activés : 3 méthodes sur les 3 premiers exercices de chaque tâche"
+    )
     expect(goals.first).to_have_text("Au moins 20 points au-dessus de la fusion statique")

@@ -82,7 +82,7 @@ def findings_panel(file: ResultFile, collection: Collection, names: Names) -> Fi
         finding(runs, names),
         goals_sentence(runs, names),
         _facts(file.results, names),
-        _warning(file.differing),
+        joined(" ", (one for one in (_warning(file.differing), *_unread(file)) if one)),
         _details(file.results),
     )
 
@@ -203,6 +203,15 @@ def _warning(differing: Sequence[str]) -> str:
         "not describe its answers.",
         parts=text.listed([say(part) for part in differing]),
     )
+
+
+def _unread(file: ResultFile) -> Sequence[str]:
+    """What is said of the parts that cannot be shown."""
+    return [
+        joined(" ", (say("A part of the results cannot be shown."), part.problem))
+        for part in file.parts
+        if part.problem
+    ]
 
 
 def _details(results: JoinedResults) -> tuple[tuple[str, str], ...]:

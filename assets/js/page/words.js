@@ -89,7 +89,7 @@
   const LEFT = ".fl, .button-reason, script, style, #adapters .wrap, #profile-adapters .wrap";
   const ATTRIBUTES = ["placeholder", "aria-label", "title"];
   // Labels with a part that changes; some parts are words of the page themselves.
-  const PARTS = ["cost", "count", "remedy", "label"];
+  const PARTS = ["cost", "count", "remedy", "label", "selection"];
   const CHANGING = [
     "Show every token ({cost})",
     "The mean reads every token: {cost}.",
@@ -97,6 +97,8 @@
     "Type to search {count} methods. At most {most} answers fit.",
     "{adapter} alone",
     "All {count} adapters on",
+    "{selection}: {count} methods on the first {items} items of each task",
+    "{selection}: {count} methods on {items} items",
     "Token {index}",
     "{adapters} was not traced with this question: press Ask to add.",
     "{adapters} were not traced with this question: press Ask to add.",

@@ -20,6 +20,8 @@ FusionLens.define("scores", (root) => {
     el("span", { className: "value" }, ...mark(cell), cell.text),
     cell.detail ? el("span", { className: "detail" }, ` ${cell.detail}`) : null,
   ];
+  // "Spanish · Medicine" breaks after the point, where it needs two lines.
+  const whole = (name) => ({ ...name, text: name.text.replaceAll(" · ", "\u00a0· ") });
   const heads = ({ corner, groups, columns }) => {
     const starts = new Set();
     let place = 0;
@@ -27,7 +29,7 @@ FusionLens.define("scores", (root) => {
       starts.add(place);
       place += span;
     }
-    const names = columns.map((name, at) => el("th", { scope: "col", dir: "auto", data: starts.has(at) ? { start: "1" } : {} }, ...content(name)));
+    const names = columns.map((name, at) => el("th", { scope: "col", dir: "auto", data: starts.has(at) ? { start: "1" } : {} }, ...content(whole(name))));
     const first = el("th", { scope: "col", rowSpan: groups.length ? 2 : 1 }, corner);
     if (!groups.length) return { starts, rows: [el("tr", {}, first, ...names)] };
     const over = groups.map(([name, span]) => el("th", { scope: "colgroup", colSpan: span, dir: "auto", data: { start: "1" } }, name));

@@ -22,7 +22,7 @@ DOMAINS = {"mathematics": "math", "code": "code", "medicine": "medical"}
 
 @pytest.fixture(scope="module")
 def run() -> BenchmarkResult:
-    (found,) = read_results(ROOT / "assets" / "results" / "first-20-items.json").runs
+    (found,) = read_results(ROOT / "assets" / "results" / "gemma-3-270m.part.json").runs
     return found
 
 

@@ -17,9 +17,11 @@ from analysis.commands import names_of
 from analysis.models.collection import Collection
 from analysis.models.manifest import COLLECTIONS, load_collection
 from app.results.names import Names
-from app.results.result_file import ResultFile, path_of, read
+from app.results.result_file import ResultFile, part_paths, path_of, read
+from app.results.results_service import ResultsService
 from app.results.views.findings_panel import FindingsPanel, findings_panel
-from tests.made_results import write_result_file, write_tasks
+from app.state.link_fields import LinkFields
+from tests.made_results import write_part_file, write_result_file, write_tasks
 from tests.tiny import model as tiny_model
 from tests.tiny import tiny_collection, write_adapter
 
@@ -38,6 +40,15 @@ def findings(collection: Collection) -> FindingsPanel:
 def test_a_bundled_collection_has_its_file_among_the_assets() -> None:
     path = path_of(load_collection())
     assert path == COLLECTIONS.parent / "results" / "gemma-3-270m.json"
+
+
+def test_the_bundled_parts_lie_beside_it_and_are_of_its_adapters() -> None:
+    collection = load_collection()
+    file = read(collection)
+    assert [path.name for path in part_paths(collection)] == ["gemma-3-270m.part.json"]
+    (part,) = file.parts
+    assert (part.problem, part.differing) == ("", file.differing)
+    assert all(run.settings.limit is not None for run in part.runs) and part.runs
 
 
 def test_without_a_file_the_page_says_how_to_make_one(collection: Collection) -> None:
@@ -100,3 +111,44 @@ def test_other_adapters_are_named(collection: Collection, tmp_path: Path) -> Non
     assert findings(collection).warning == ""  # it does not know the configurations
     write_adapter(collection.adapters[0].folder, tiny_model(), seed=99)
     assert "other files of the adapters" in findings(collection).warning
+
+
+def test_parts_are_found_by_their_names(collection: Collection, tmp_path: Path) -> None:
+    path = path_of(collection)
+    part = path.with_name("results.part-b.json")
+    write_part_file(part, collection, write_tasks(tmp_path), 3)
+    assert read(collection) == ResultFile(None)  # a part alone is no result
+    for name in ("results.json", "results.part-a.json", "results.old.json", "other.part.json"):
+        path.with_name(name).write_bytes(part.read_bytes())
+    names = [found.name for found in part_paths(collection)]
+    assert names == ["results.part-a.json", "results.part-b.json"]
+    file = read(collection)
+    assert [len(one.runs) for one in (file, *file.parts)] == [1, 1, 1]
+
+
+def test_a_damaged_part_hides_no_result(collection: Collection, tmp_path: Path) -> None:
+    path = path_of(collection)
+    write_part_file(path, collection, write_tasks(tmp_path), 3)
+    whole = findings(collection)
+    part = path.with_name("results.part.json")
+    part.write_bytes(path.read_bytes().replace(b"es-math-1", b"es-math-x"))
+    panel = findings(collection)
+    assert panel.warning.startswith("A part of the results cannot be shown. results.part.json does")
+    assert "digest" in panel.warning and str(collection.folder) not in panel.warning
+    assert replace(panel, warning="") == whole
+
+
+def test_a_part_of_other_adapters_is_told_from_the_results(
+    collection: Collection, tmp_path: Path
+) -> None:
+    tasks, path = write_tasks(tmp_path), path_of(collection)
+    write_part_file(path.with_name("results.part.json"), collection, tasks, 3)
+    write_adapter(collection.adapters[0].folder, tiny_model(), seed=99)
+    write_part_file(path, collection, tasks, 3)
+    (part,) = read(collection).parts
+    assert (read(collection).differing, part.differing) == ((), ("adapters",))
+    assert findings(collection).warning == ""  # it speaks of the full benchmarks
+    service = ResultsService(collection, LinkFields())
+    assert [service.tables(place)["scores"].tag for place in (0, 1)] == [
+        "", "of other adapters",
+    ]  # fmt: skip

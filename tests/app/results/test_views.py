@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from analysis.benchmark.joined import JoinedResults
+from analysis.benchmark.joined import JoinedResults, write_results
 from analysis.benchmark.results import BenchmarkResult
 from analysis.models.collection import Collection
 from analysis.models.manifest import load_collection
@@ -22,8 +23,9 @@ from app.results.views.profiles_panel import profiled_methods, profiles_panel
 from app.results.views.routing_table import routing_table
 from app.results.views.score_table import ScoreRow, ScoreTable
 from app.state.link_fields import Field, LinkFields, query, some_of
+from app.views.charts_panel import ChartsPanel
 from app.widgets.panels import encode
-from tests.made_results import write_result_file, write_tasks
+from tests.made_results import write_part_file, write_result_file, write_tasks
 from tests.tiny import tiny_collection
 
 ADAPTERS = ("math", "spanish", "code", "russian", "medical")
@@ -291,6 +293,36 @@ def test_all_panels_can_be_given_to_the_page(
         for content in service.tables(place).values():
             assert encode(content)
         assert encode(service.profiles(place, None)[1]) and encode(service.items(place, {}, 9)[1])
+
+
+def test_a_part_is_a_benchmark_to_choose_that_the_head_does_not_speak_of(
+    collection: Collection, results: JoinedResults, tmp_path: Path
+) -> None:
+    manifest = tiny_collection(tmp_path / "tiny", ADAPTERS)
+    own, tasks = load_collection(manifest), write_tasks(tmp_path)
+    write_results(results, own.folder / "results.json")
+    whole = ResultsService(own, LinkFields())
+    head = (whole.findings(), whole.goals(), whole.tables(0))
+    run = write_part_file(own.folder / "results.part.json", own, tasks, 3)
+    service = ResultsService(own, LinkFields())
+    assert run_choices(service) == [
+        *run_choices(whole),
+        ("All five adapters on: 3 methods on the first 3 items of each task", "2"),
+    ]
+    assert (service.findings(), service.goals(), service.tables(0)) == head
+    tables = service.tables(2)
+    scores, differences = tables["scores"], tables["differences"]
+    assert isinstance(scores, ScoreTable) and isinstance(differences, ChartsPanel)
+    assert scores.tag == "of a part of the items"
+    assert [column.detail for column in scores.columns[:4]] == ["3 items"] * 3 + ["1 item"]
+    assert [row.heading.text for row in scores.rows[:3]] == ["Static", "Sum", "qa-FLoRA"]
+    assert [chart.name for chart in differences.charts] == ["qa-flora", "sum", "oracle-pair"]
+    assert tables["routing"] == head[2]["routing"]
+    assert service.profiles(2, None)[0] == "qa-flora"
+    _, items = service.items(2, {"outcome": "all"}, 99)
+    assert len(items.items) == sum(len(task.items) for task in run.tasks)
+    unlimited = replace(run, settings=replace(run.settings, limit=None))
+    assert service.names.part(unlimited) == "all five adapters on: 3 methods on 10 items"
 
 
 def _pairs(link: str) -> list[tuple[str, str]]:
