@@ -13,9 +13,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from analysis.answerer import Answerer
 from analysis.common.errors import InputError
 from analysis.common.limits import Limits
-from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
 from analysis.common.texts.said import say
+from analysis.common.threads.own_thread import in_own_thread
 from analysis.inference.checks.prompt_check import check_prompts
 from analysis.inference.decoding.kept_answers import KeptAnswers
 from analysis.inference.prompt import Prompt

@@ -11,8 +11,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
+from analysis.common.threads.own_thread import in_own_thread
 from analysis.measure.normalisation import normalise
 from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection

@@ -10,8 +10,8 @@ from functools import partial
 
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
+from analysis.common.threads.own_thread import in_own_thread
 from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection
 from analysis.speed.made_up import make_adapters

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Protocol
 
-from analysis.common.background import BackgroundJobs
+from analysis.common.threads.background import BackgroundJobs
 from analysis.inference.decoding.steps import Step
 from analysis.inference.mixing.policy_weights import PolicyWeights
 

@@ -28,7 +28,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from analysis.common import background
+from analysis.common.threads import background
 from analysis.inference.scheduling.stream import Asked, Given, Stream, Together, result_of
 
 T = TypeVar("T")

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
-from analysis.common.background import BackgroundJobs
 from analysis.common.cache import ByteCache
 from analysis.common.errors import InputError
-from analysis.common.in_flight import InFlight
 from analysis.common.progress import Progress
+from analysis.common.threads.background import BackgroundJobs
+from analysis.common.threads.in_flight import InFlight
 from analysis.inference.head import Head
 from analysis.inference.scheduling.resources import Resources
 from analysis.measure.cell_explanation import CellExplanation, explain

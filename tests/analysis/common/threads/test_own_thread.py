@@ -8,8 +8,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from analysis.common.own_thread import in_own_thread
 from analysis.common.progress import Progress
+from analysis.common.threads.own_thread import in_own_thread
 
 _language = ContextVar("language", default="none")
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from analysis.common.in_flight import InFlight
+from analysis.common.threads.in_flight import InFlight
 
 
 def test_work_is_done_once_for_all_who_ask_meanwhile() -> None:

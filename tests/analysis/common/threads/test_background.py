@@ -9,8 +9,8 @@ import weakref
 
 import pytest
 
-from analysis.common.background import BackgroundJobs, Job
 from analysis.common.progress import Progress
+from analysis.common.threads.background import BackgroundJobs, Job
 
 LONG = 60.0
 
@@ -87,7 +87,7 @@ def test_after_closing_no_thread_holds_anything_of_a_job() -> None:
 def test_a_process_that_ends_meanwhile_ends_well() -> None:
     script = """
 import threading, torch
-from analysis.common.background import BackgroundJobs
+from analysis.common.threads.background import BackgroundJobs
 begun = threading.Event()
 def job(step):
     while True:
