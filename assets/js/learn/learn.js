@@ -140,7 +140,7 @@ FusionLens.define("learn", (root, trigger) => {
     }
     if (!moved) return;
     resized();
-    root.querySelector("h2")?.focus({ preventScroll: true });
+    FusionLens.whenOpen(() => root.querySelector("h2")?.focus({ preventScroll: true }));
     if (around.getBoundingClientRect().top < 0) around.scrollIntoView();
   }
 
