@@ -30,6 +30,13 @@ SCALES: dict[str, dict[str, Scale]] = {
         "dark": [(0, "#ffb366"), (0.25, "#a8601a"), (0.5, "#1e1f24"), (0.75, "#5069cc"),
                  (1, "#cdd7ff")],
     },
+    # As the weights above 0; below it, towards orange.
+    "signed weights": {
+        "light": [(0, "#b35806"), (0.25, "#f1a340"), (0.5, "#f6f6f7"), (0.625, "#cdd7f7"),
+                  (0.75, "#8ea3ea"), (1, "#22348f")],
+        "dark": [(0, "#ffb366"), (0.25, "#a8601a"), (0.5, "#1e1f24"), (0.625, "#2b3874"),
+                 (0.875, "#5d78e6"), (1, "#dbe3ff")],
+    },
     # Cells whose numbers mean little: without hue, and hatched.
     "grey": {
         "light": [(0, "#f0f0f2"), (1, "#d9dae0")],

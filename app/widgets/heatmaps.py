@@ -17,6 +17,8 @@ from app.widgets.words.said import Said, joined, say
 Numbers = Sequence[Sequence[float]]
 Figure = dict[str, Any]
 
+_BELOW = -0.005  # what is written as a negative number of two digits
+
 
 def empty() -> Figure:
     """A figure without content."""
@@ -45,8 +47,8 @@ def grid(
         labels: The adapters' labels.
         hover: The text of each cell on hover.
         cells: The text on each cell.
-        scale: `weights` (0 to 1), `painted` (0 to 2), `divergence` (logarithmic) or `difference`
-            (around 0).
+        scale: `weights` (0 to 1; −1 to 1 where one is below 0), `painted` (0 to 2), `divergence`
+            (logarithmic) or `difference` (around 0).
         first: Number of the first layer.
         averages: A second line under each label.
         greyed: Layers to hatch, because their numbers mean little.
@@ -57,6 +59,9 @@ def grid(
         unit: What the legend says about the numbers.
     """
     count, width = len(values), len(labels)
+    if scale == "weights" and any(value < _BELOW for row in values for value in row):
+        scale = "signed weights"
+    signed_scale = scale in ("signed weights", "difference")
     heights = 26 if count <= 20 else 20 if count <= 40 else 14
     shown, low, high = scaled(values, scale)
     if scale == "difference":
@@ -95,7 +100,7 @@ def grid(
     every = {(layer, place) for layer in range(first, first + count) for place in range(width)}
     traces = [heatmap(scale, every - grey)]
     if grey:
-        traces.append(heatmap("grey difference" if scale == "difference" else "grey", grey))
+        traces.append(heatmap("grey difference" if signed_scale else "grey", grey))
         traces.append(_hatch(grey))
     if heights >= 20:
         drawn = [
@@ -165,6 +170,8 @@ def _legend(scale: str, low: float, high: float, unit: str) -> dict[str, Any]:
         marks = [number(10.0**end) for end in (low, (low + high) / 2, high)]
     elif scale == "difference":
         marks = [signed(low), "0", signed(high)]
+    elif scale == "signed weights":
+        marks = ["−1", "0", "1"]
     else:
         marks = ["0", "1", "2"] if scale == "painted" else ["0", fixed(0.5, 1), "1"]
     return {"colours": SCALES[scale], "marks": marks, "unit": unit}
@@ -217,6 +224,8 @@ def scaled(values: Numbers, scale: str) -> tuple[list[list[float | None]], float
     flat = [value for row in values for value in row]
     if scale in ("weights", "painted"):
         return [list(row) for row in values], 0.0, 2.0 if scale == "painted" else 1.0
+    if scale == "signed weights":
+        return [list(row) for row in values], -1.0, 1.0
     if scale == "difference":
         most = max((abs(value) for value in flat), default=0.0) or 1.0
         return [list(row) for row in values], -most, most

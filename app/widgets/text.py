@@ -102,8 +102,8 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share from 0 to 1 as a percentage, the same way everywhere and without a space."""
-    return Numeral(f"{100 * share:.{digits}f}%")
+    """A share as a percentage, the same way everywhere, without a space and with a true minus."""
+    return Numeral(f"{fixed(100 * share, digits)}%")
 
 
 def spread(mean: float, deviation: float) -> str:

@@ -106,8 +106,12 @@ def test_a_visitor_reads_the_results(
     expect(finding).to_have_text(said)
     if dark:
         return
-    # Items are added, and open in Explore.
+    # The headings of a long table stay in sight.
     page.get_by_label("All five adapters on", exact=True).check()
+    expect(scores.locator("tbody tr")).to_have_count(14)
+    scores.locator("tbody tr").nth(7).evaluate("row => row.scrollIntoView({ block: 'start' })")
+    expect(scores.locator("thead")).to_be_in_viewport()
+    # Items are added, and open in Explore.
     expect(items.locator("button.question")).to_have_count(20)
     items.get_by_role("button", name="more").click()
     expect(items.locator("button.question")).to_have_count(40)

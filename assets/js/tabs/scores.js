@@ -48,6 +48,17 @@ FusionLens.define("scores", (root) => {
     });
   };
 
+  // The headings of the columns stay in sight while the page scrolls over a table. The table scrolls
+  // sideways itself, so that they would stick to it alone.
+  const follow = () => {
+    const head = root.hidden ? null : table.querySelector("thead");
+    if (!head) return;
+    const box = table.getBoundingClientRect();
+    const down = box.bottom < 0 ? 0 : Math.min(-box.top, box.height - 2 * head.offsetHeight);
+    head.style.transform = down > 0 ? `translateY(${down}px)` : "";
+  };
+  window.addEventListener("scroll", follow, { passive: true });
+
   return {
     update(value) {
       root.hidden = !value.rows.length;
@@ -71,6 +82,7 @@ FusionLens.define("scores", (root) => {
         ),
       );
       table.replaceChildren(el("table", {}, el("thead", {}, ...rows), ...sections(value, lines)));
+      follow();
     },
   };
 });

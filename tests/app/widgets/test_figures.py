@@ -7,6 +7,7 @@ from app.widgets import heatmaps, line_charts, token_heatmap
 from app.widgets.colours import HATCH, LINES, SCALES, adapter_colours, colour, contrast
 
 LABELS = ["Math", "<b>Code</b>"]
+ZERO = [("weights", 0.0), ("signed weights", 0.5), ("painted", 0.0), ("difference", 0.5)]
 
 
 def _grid(values: list[list[float]], scale: str) -> dict:
@@ -40,6 +41,24 @@ def test_differences_are_centred() -> None:
     assert (trace["zmin"], trace["zmax"]) == (-0.2, 0.2)
 
 
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_a_weight_below_zero_is_told_from_zero(mode: str) -> None:
+    def drawn(values: list[list[float]]) -> tuple[list[str], list[str]]:
+        figure = _grid(values, "weights")
+        trace = figure["data"][0]
+        low, high, scale = trace["zmin"], trace["zmax"], trace["meta"]["colours"][mode]
+        (row,) = trace["z"]
+        colours = [colour(scale, (value - low) / (high - low)) for value in row]
+        return colours, figure["layout"]["meta"]["legend"]["marks"]
+
+    (below, above), marks = drawn([[-0.4, 0.5]])
+    (zero, plain), _ = drawn([[0.0, 0.5]])
+    assert below not in (zero, above) and marks == ["−1", "0", "1"]
+    assert drawn([[-0.001, 0.5]])[1] == ["0", "0.5", "1"]  # written as 0.00
+    if mode == "light":
+        assert above == plain == "#8ea3ea"
+
+
 @pytest.mark.parametrize("scale", ["weights", "difference"])
 def test_layers_that_mean_little_are_grey_and_their_numbers_can_be_read(scale: str) -> None:
     figure = _grid([[0.1, 0.9], [0.0, 1.0]], scale)
@@ -62,7 +81,7 @@ def test_layers_that_mean_little_are_grey_and_their_numbers_can_be_read(scale: s
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize(("scale", "at"), [("weights", 0.0), ("painted", 0.0), ("difference", 0.5)])
+@pytest.mark.parametrize(("scale", "at"), ZERO)
 def test_zero_has_no_hue(scale: str, at: float, mode: str) -> None:
     red, green, blue = bytes.fromhex(colour(SCALES[scale][mode], at)[1:])
     assert max(red, green, blue) - min(red, green, blue) <= 8

@@ -56,6 +56,13 @@ def test_numbers_are_readable(value: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "shown"), [(0.256, "26%"), (0.0, "0%"), (-0.001, "0%"), (-0.12, "−12%")]
+)
+def test_percentages_have_a_true_minus_and_none_before_zero(share: float, shown: str) -> None:
+    assert text.percent(share) == shown
+
+
+@pytest.mark.parametrize(
     ("numbers", "shown"), [([3], "3"), ([0, 1, 2, 5], "0–2 and 5"), ([9, 1, 2], "1–2 and 9")]
 )
 def test_ranges_are_put_together(numbers: list[int], shown: str) -> None:
