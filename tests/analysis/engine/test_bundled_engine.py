@@ -67,7 +67,6 @@ def test_only_the_thread_of_the_model_keeps_workers(engine: Engine) -> None:
     def ask() -> None:
         trace = engine.trace("Cada caja tiene 4 manzanas. ¿Cuántas manzanas hay en 3 cajas?")
         engine.divergence(trace)
-        engine.every_token(trace.prompt, trace.adapters[:1])
         list(
             engine.answer(
                 trace.prompt,
