@@ -1,4 +1,4 @@
-"""The table of trained methods in docs/calibrated.md holds the numbers of the stored results."""
+"""The table of all methods in docs/calibrated.md holds the numbers of the stored results."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from analysis.benchmark.comparisons.comparison import Difference
+from analysis.benchmark.entries import COPY
 from analysis.benchmark.joined import read_results
 from analysis.benchmark.results import BenchmarkResult
 
 ROOT = Path(__file__).parents[3]
-COLUMNS = {
-    "calibrated": "qa-flora-calibrated",
-    "qa-FLoRA": "qa-flora",
-    "CAT": "cat",
-    "LoRAHub": "lorahub",
-    "static": "static",
-}
-DOMAINS = {"mathematics": "math", "code": "code", "medicine": "medical"}
+OURS, PAIR = "qa-flora-calibrated", "oracle-pair"
+LANGUAGES = ("es", "ru", "zh")
 
 
 @pytest.fixture(scope="module")
@@ -27,36 +23,44 @@ def run() -> BenchmarkResult:
 
 
 @pytest.fixture(scope="module")
-def lines() -> list[list[str]]:
+def rows() -> dict[str, list[str]]:
+    """The cells of each row after the method, by method."""
     text = (ROOT / "docs" / "calibrated.md").read_text(encoding="utf-8")
-    table = text.split("Beside two trained methods")[1].split("\n\n")[2]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    table = text.split("## Beside the other methods")[1].split("\n| method")[1].split("\n\n")[0]
+    lines = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    return {line[0].strip(" `*"): [cell.strip() for cell in line[1:]] for line in lines}
 
 
-def test_shares_are_those_of_the_results(run: BenchmarkResult, lines: list[list[str]]) -> None:
-    heads, _, *rows = lines
-    assert heads[1:] == list(COLUMNS) and len(rows) == len(DOMAINS)
+def test_shares_are_those_of_the_results(
+    run: BenchmarkResult, rows: dict[str, list[str]]
+) -> None:
     tasks = {task.task: {score.method: score.both for score in task.scores} for task in run.tasks}
-    for head, *cells in rows:
-        domain = DOMAINS[head.split(":")[0]]
-        for column, cell in zip(COLUMNS.values(), cells, strict=True):
-            shares = [tasks[f"{lang}_{domain}_test"][column] for lang in ("es", "ru", "zh")]
+    assert set(rows) == set(tasks["es_math_test"]) - {COPY}
+    for method, cells in rows.items():
+        for domain, cell in zip(("math", "code", "medical"), cells[:3], strict=True):
+            shares = [tasks[f"{language}_{domain}_test"][method] for language in LANGUAGES]
             assert cell == ", ".join(f"{100 * share.value:.0f}" for share in shares if share)
 
 
-def test_differences_are_those_of_the_results(run: BenchmarkResult) -> None:
-    text = (ROOT / "docs" / "calibrated.md").read_text(encoding="utf-8")
+def test_differences_are_those_of_the_results(
+    run: BenchmarkResult, rows: dict[str, list[str]]
+) -> None:
     (group,) = (one for one in run.groups if one.group == "all languages: math, code")
     (compared,) = (
-        one for one in group.comparisons if one.measure == "both" and one.reference == "oracle-pair"
+        one for one in group.comparisons if one.measure == "both" and one.reference == PAIR
     )
     found = {one.method: one for one in compared.differences}
     # The calibrated method's answers are right where the pair's are, so its differences are these.
-    ours = found["qa-flora-calibrated"]
-    assert (ours.better, ours.worse) == (0, 0) and compared.items == 120
-    for method, words in (("cat", "CAT is "), ("lorahub", "LoRAHub ")):
-        less = found[method].difference
-        written = (
-            f"{-100 * less.value:.1f} points ({-100 * less.high:.1f} to {-100 * less.low:.1f})"
-        )
-        assert words + written in text.replace("\n", " ")
+    assert (found[OURS].better, found[OURS].worse) == (0, 0) and compared.items == 120
+    for method in set(rows) - {PAIR}:
+        assert rows[method][3:] == (["0.0", ""] if method == OURS else _written(found[method]))
+
+
+def _written(one: Difference) -> list[str]:
+    def points(number: float, sign: str = "") -> str:
+        said = f"{round(100 * number, 1) + 0.0:{sign}.1f}"
+        return said.replace("-", "−").replace("+0.0", "0.0")
+
+    value = one.difference
+    share = f"{one.p_holm:.{3 if one.p_holm < 0.1 else 2}f}"
+    return [f"{points(value.value, '+')} ({points(value.low)} to {points(value.high)})", share]
