@@ -96,7 +96,7 @@ def measured(layers: Layers, chosen: Sequence[Metric]) -> Measured:
 
     They are computed by the thread that runs the head. With parallel work in two threads, OpenMP
     counts more threads than cores and lets its workers sleep in between, and each small operation
-    would wait for one to wake: the metrics took twice as long.
+    would wait for one to wake: reading a trace took 1.3 times as long.
 
     Args:
         layers: From `read_layers`.

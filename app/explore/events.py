@@ -82,8 +82,9 @@ def connect(
     adapters.input(**divide)
     restored = list(dict.fromkeys([*controls.linked.values(), *outputs]))
     ask_linked = request(requests.ask_linked, *question)
-    opened = page.load(links.open_page, {session}, restored, **READ_ADDRESS).then(**ADDRESS_READ)
-    opened.then(**ask_linked)
+    opened = page.load(links.open_page, {session}, restored, **READ_ADDRESS)
+    opened.failure(**ADDRESS_READ)
+    opened.then(**ADDRESS_READ).then(**ask_linked)
     panels["history"].reopen(links.reopen_run, {session}, restored, **AT_ONCE).then(**ask_linked)
 
     # Views. One listener for all view settings: an older change never overtakes a newer one.

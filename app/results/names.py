@@ -89,12 +89,12 @@ class Names:
         facts = {"selection": self.selection(run), "count": len(_fusing(run))}
         if run.settings.limit is not None:
             return say(
-                "{selection}: {count} methods on the first {items} items of each task",
+                "{selection} (first items of each task: {items}; methods: {count})",
                 **facts,
                 items=run.settings.limit,
             )
         items = sum(len(task.items) for task in run.tasks)
-        return say("{selection}: {count} methods on {items} items", **facts, items=items)
+        return say("{selection} (items: {items}; methods: {count})", **facts, items=items)
 
 
 def _fusing(run: BenchmarkResult) -> set[str]:

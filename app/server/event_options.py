@@ -46,4 +46,4 @@ ADDRESS_READ: dict[str, Any] = {
     "js": "() => { FusionLens.openingEnds(); return []; }",
     "show_progress": "hidden",
 }
-"""Of the events that follow these; the page is inert until the last of them."""
+"""Of the events that follow these, also where they fail; until the last one the page is inert."""

@@ -89,4 +89,6 @@ class PageLinks:
             trigger_mode="always_last",
             **AT_ONCE,
         )
-        self._page.load(restore_link, None, components, **READ_ADDRESS).then(**ADDRESS_READ)
+        restored = self._page.load(restore_link, None, components, **READ_ADDRESS)
+        restored.failure(**ADDRESS_READ)
+        restored.then(**ADDRESS_READ)

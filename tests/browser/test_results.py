@@ -100,7 +100,7 @@ def test_a_visitor_reads_the_results(
     assert violations(page, rules) == []
     # A benchmark of a part of the items has tables and plots of its own, and the head stays.
     said = finding.inner_text()
-    page.get_by_label("All five adapters on: 3 methods on the first 3 items of each task").check()
+    page.get_by_label("All five adapters on (first items of each task: 3; methods: 3)").check()
     expect(scores.locator(".tag")).to_have_text("of a part of the items")
     expect(scores.locator("thead")).to_contain_text("Spanish · Math 3 items")
     expect(finding).to_have_text(said)

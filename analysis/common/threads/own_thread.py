@@ -27,7 +27,8 @@ def in_own_thread(work: Callable[[Progress], T], progress: Progress) -> T:
     runs here.
 
     Args:
-        work: The work; it gets a progress, which raises once the caller has been interrupted.
+        work: The work; it gets a progress, which raises once the caller has been interrupted. The
+            caller waits for that step.
         progress: Told how far the work is, in the new thread.
     """
     left, future = threading.Event(), Future[T]()

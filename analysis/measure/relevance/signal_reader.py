@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
@@ -67,8 +68,9 @@ class SignalReader(BaselineTracer):
             states_RLPD = self._runner.token_states(
                 prompt.ids, adapters, [places[position] for position in kept]
             )
-
-            found = preview(states_RLPD, self._head, self._lens(settings.lens), metric, kept)
+            lens = self._lens(settings.lens)
+            read = partial(preview, states_RLPD, self._head, lens, metric, kept)
+            found = self._scheduler.run(read, soon=True)
             return at_position(settings.position, lambda position, _: found[position])
 
     def module_mean(

@@ -9,7 +9,10 @@
   const restore = (changes) => {
     if (!changes.some(({ target }) => target.id === "ask" && !target.disabled)) return;
     const here = document.activeElement;
-    if (here === from || (["ask", "stop"].includes(last) && here === document.body)) focus();
+    const nowhere = here === document.body;
+    // A button that began it may be hidden by now, and has lost the focus with that.
+    const waits = from && (here === from || (nowhere && !from.offsetParent));
+    if (waits || (nowhere && ["ask", "stop"].includes(last))) focus();
     from = null;
   };
   const watch = () =>

@@ -31,9 +31,7 @@ def rows() -> dict[str, list[str]]:
     return {line[0].strip(" `*"): [cell.strip() for cell in line[1:]] for line in lines}
 
 
-def test_shares_are_those_of_the_results(
-    run: BenchmarkResult, rows: dict[str, list[str]]
-) -> None:
+def test_shares_are_those_of_the_results(run: BenchmarkResult, rows: dict[str, list[str]]) -> None:
     tasks = {task.task: {score.method: score.both for score in task.scores} for task in run.tasks}
     assert set(rows) == set(tasks["es_math_test"]) - {COPY}
     for method, cells in rows.items():

@@ -61,12 +61,14 @@ def test_the_bundled_jacobian_lens_is_the_norm_in_the_last_layer(engine: Engine)
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
 def test_only_the_thread_of_the_model_keeps_workers(engine: Engine) -> None:
     # With workers for a second thread OpenMP counts more threads than cores: all is slower then.
-    def threads() -> int:
-        return len(list(Path("/proc/self/task").iterdir()))
+    def threads() -> set[str]:
+        return {task.name for task in Path("/proc/self/task").iterdir()}
 
     def ask() -> None:
         trace = engine.trace("Cada caja tiene 4 manzanas. ¿Cuántas manzanas hay en 3 cajas?")
         engine.divergence(trace)
+        engine.every_token(engine.prompt("4"), trace.adapters[:1])
+        engine.shortlist(trace.prompt, count=2)
         list(
             engine.answer(
                 trace.prompt,
@@ -76,7 +78,7 @@ def test_only_the_thread_of_the_model_keeps_workers(engine: Engine) -> None:
         )
         before = threads()
         torch.ones(2_000_000).exp()
-        workers.append(threads() - before)
+        workers.append(len(threads() - before))
 
     workers, usual = list[int](), torch.get_num_threads()
     try:

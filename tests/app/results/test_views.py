@@ -307,7 +307,7 @@ def test_a_part_is_a_benchmark_to_choose_that_the_head_does_not_speak_of(
     service = ResultsService(own, LinkFields())
     assert run_choices(service) == [
         *run_choices(whole),
-        ("All five adapters on: 3 methods on the first 3 items of each task", "2"),
+        ("All five adapters on (first items of each task: 3; methods: 3)", "2"),
     ]
     assert (service.findings(), service.goals(), service.tables(0)) == head
     tables = service.tables(2)
@@ -322,7 +322,7 @@ def test_a_part_is_a_benchmark_to_choose_that_the_head_does_not_speak_of(
     _, items = service.items(2, {"outcome": "all"}, 99)
     assert len(items.items) == sum(len(task.items) for task in run.tasks)
     unlimited = replace(run, settings=replace(run.settings, limit=None))
-    assert service.names.part(unlimited) == "all five adapters on: 3 methods on 10 items"
+    assert service.names.part(unlimited) == "all five adapters on (items: 10; methods: 3)"
 
 
 def _pairs(link: str) -> list[tuple[str, str]]:
