@@ -146,6 +146,6 @@ def test_a_goal_begins_with_a_capital_letter_in_another_language(
     page.get_by_role("tab", name="Résultats").click()
     goals = page.locator("#results-goals tbody th")
     expect(page.locator("#results-run")).to_contain_text(
-        "Les cinq adaptateurs activés : 3 méthodes sur les 3 premiers exercices de chaque tâche"
+        "Les cinq adaptateurs activés (premiers exercices de chaque tâche : 3 ; méthodes : 3)"
     )
     expect(goals.first).to_have_text("Au moins 20 points au-dessus de la fusion statique")
