@@ -160,17 +160,21 @@ class Engine(Answerer):
             InputError: An adapter cannot be used.
         """
         check_collection(collection)
-        model, report = self._runner.model, progress or (lambda what, share: None)
-        return Engine(
-            model,
-            self._tokenizer,
-            load_adapters(model, collection.adapters, report, self.loaded),
-            collection.prompt,
-            self.limits,
-            default_settings(collection),
-            FittedFiles(collection.folder, collection.base, collection.adapters),
-            beside=self,
-        )
+        model = self._runner.model
+
+        def work(report: Progress) -> Engine:
+            return Engine(
+                model,
+                self._tokenizer,
+                load_adapters(model, collection.adapters, report, self.loaded),
+                collection.prompt,
+                self.limits,
+                default_settings(collection),
+                FittedFiles(collection.folder, collection.base, collection.adapters),
+                beside=self,
+            )
+
+        return in_own_thread(work, progress or (lambda what, share: None))
 
     def equal_on(self, device: str) -> Callable[[], Engine]:
         """What makes an equal engine, which keeps no results, in a process that is forked later.

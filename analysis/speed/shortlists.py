@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from analysis.common.progress import Progress
+from analysis.common.threads.own_thread import in_own_thread
 from analysis.engine import Engine
 from analysis.inference.prompt import Prompt
 from analysis.measure.baseline import neutral_queries
@@ -85,17 +86,21 @@ def measure_shortlists(
         queries: How many queries: of the bundled tasks' development items and everyday questions.
         progress: Told before each query.
     """
-    progress("loading the base model", 0.0)
-    model, tokenizer = load_base(collection.base, progress)
-    own = [load_adapter(model, entry) for entry in collection.adapters]
-    engine = Engine(
-        model,
-        tokenizer,
-        many_adapters(own, adapters),
-        collection.prompt,
-        settings=default_settings(collection),
-    )
-    few = tuple(adapter.name for adapter in own)
+
+    def load(report: Progress) -> tuple[Engine, tuple[str, ...]]:
+        report("loading the base model", 0.0)
+        model, tokenizer = load_base(collection.base, report)
+        own = [load_adapter(model, entry) for entry in collection.adapters]
+        engine = Engine(
+            model,
+            tokenizer,
+            many_adapters(own, adapters),
+            collection.prompt,
+            settings=default_settings(collection),
+        )
+        return engine, tuple(adapter.name for adapter in own)
+
+    engine, few = in_own_thread(load, progress)
     prompts = [engine.prompt(query) for query in bundled_queries(queries)]
     lengths = sorted({length, 6, 8, 10, 12, 16})
     counts = {one: [0, 0, 0] for one in lengths}

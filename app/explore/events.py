@@ -14,7 +14,7 @@ from app.explore.handlers.view_handlers import ViewHandlers
 from app.explore.layout import Layout
 from app.explore.page_updates import PageUpdates
 from app.explore.permalinks import Permalinks
-from app.server.event_options import ADDRESS_READ, AT_ONCE, CELL, READ_ADDRESS, REQUEST
+from app.server.event_options import AT_ONCE, CELL, READ_ADDRESS, REQUEST, when_read
 from app.server.request_queue import SERVED
 from app.services.tabs import TabContext
 from app.state.examples import Example
@@ -83,8 +83,7 @@ def connect(
     restored = list(dict.fromkeys([*controls.linked.values(), *outputs]))
     ask_linked = request(requests.ask_linked, *question)
     opened = page.load(links.open_page, {session}, restored, **READ_ADDRESS)
-    opened.failure(**ADDRESS_READ)
-    opened.then(**ADDRESS_READ).then(**ask_linked)
+    when_read(opened).then(**ask_linked)
     panels["history"].reopen(links.reopen_run, {session}, restored, **AT_ONCE).then(**ask_linked)
 
     # Views. One listener for all view settings: an older change never overtakes a newer one.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradio.events import Dependency
+
 from app.server.request_queue import SERVED, WAITING
 
 # Threads beside those of the queue: requests beyond a full queue get their refusal at once.
@@ -39,11 +41,23 @@ CELL: dict[str, Any] = {
 READ_ADDRESS: dict[str, Any] = AT_ONCE | {
     "js": "(...inputs) => { FusionLens.openingBegins(); return inputs; }"
 }
-"""Of events that read the page's address as it loads; `ADDRESS_READ` follows each of them."""
+"""Of events that read the page's address as it loads; `when_read` follows each of them."""
 
-ADDRESS_READ: dict[str, Any] = {
-    "fn": None,
-    "js": "() => { FusionLens.openingEnds(); return []; }",
-    "show_progress": "hidden",
-}
-"""Of the events that follow these, also where they fail; until the last one the page is inert."""
+
+def when_read(event: Dependency) -> Dependency:
+    """The page is inert until this has followed the last event that reads its address.
+
+    Args:
+        event: Such an event; it may fail.
+
+    Returns:
+        What further steps follow where it did not fail.
+    """
+    end: dict[str, Any] = {
+        "fn": None,
+        "js": "() => { FusionLens.openingEnds(); return []; }",
+        "show_progress": "hidden",
+    }
+    event.failure(**end)
+    done: Dependency = event.then(**end)
+    return done

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from app.server.event_options import ADDRESS_READ, AT_ONCE, READ_ADDRESS
+from app.server.event_options import AT_ONCE, READ_ADDRESS, when_read
 from app.state.link_fields import Field, LinkFields
 from app.views.export_panel import Permalink
 from app.widgets.panels import encode
@@ -89,6 +89,4 @@ class PageLinks:
             trigger_mode="always_last",
             **AT_ONCE,
         )
-        restored = self._page.load(restore_link, None, components, **READ_ADDRESS)
-        restored.failure(**ADDRESS_READ)
-        restored.then(**ADDRESS_READ)
+        when_read(self._page.load(restore_link, None, components, **READ_ADDRESS))
