@@ -41,12 +41,15 @@ class Recall:
         kept: In how many queries all leaders are on the shortlist.
         same_leaders: In how many queries the same adapters lead, in any order.
         same_order: In how many of them in the same order, too.
+        kept_by_relevance: In how many queries the adapters with the largest mean relevance are on
+            the shortlist. It does not depend on what else is traced: they then lead there, too.
     """
 
     length: int
     kept: int
     same_leaders: int
     same_order: int
+    kept_by_relevance: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def measure_shortlists(
     engine, few = in_own_thread(load, progress)
     prompts = [engine.prompt(query) for query in bundled_queries(queries)]
     lengths = sorted({length, 6, 8, 10, 12, 16})
-    counts = {one: [0, 0, 0] for one in lengths}
+    counts = {one: [0, 0, 0, 0] for one in lengths}
     sets, times = set(), _Times([], [], [], [])
     # A warm-up, on another question: what is kept of a question is not computed again.
     warm = engine.prompt(neutral_queries()[0])
@@ -116,6 +119,7 @@ def measure_shortlists(
         if number < TIMED:
             times.add(engine, prompt, few, shortlist.adapters, choosing, all_seconds)
         leading = leaders(found, range(adapters), engine.settings)
+        most_relevant = set(_largest(found.values_LK.mean(dim=0)))
         sets.add(frozenset(leading))
         # Of no more adapters than that, all are chosen, without a score.
         order = _order(engine.adapters, shortlist.scores)
@@ -124,6 +128,7 @@ def measure_shortlists(
             count[0] += set(leading) <= set(order[:one])
             count[1] += set(kept) == set(leading)
             count[2] += kept == leading
+            count[3] += most_relevant <= set(order[:one])
     return ShortlistSpeed(
         adapters,
         length,
@@ -182,8 +187,13 @@ def leaders(
         settings: How relevance is turned into weights.
     """
     part = replace(relevance, values_LK=relevance.values_LK[:, list(chosen)])
-    order = mean_weights(part, settings).argsort(descending=True, stable=True)[:LEADERS]
-    return tuple(int(chosen[place]) for place in order.tolist())
+    return tuple(chosen[place] for place in _largest(mean_weights(part, settings)))
+
+
+def _largest(values_K: Tensor) -> list[int]:
+    """The places of the largest values, the largest first."""
+    order: list[int] = values_K.argsort(descending=True, stable=True)[:LEADERS].tolist()
+    return order
 
 
 def bundled_queries(count: int) -> list[str]:
