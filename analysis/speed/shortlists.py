@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from torch import Tensor
+
 from analysis.common.progress import Progress
 from analysis.common.threads.own_thread import in_own_thread
 from analysis.engine import Engine
