@@ -16,6 +16,7 @@ from analysis.benchmark.choice import runnable
 from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of
 from analysis.benchmark.execution.batch_runner import BatchRunner
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
+from analysis.benchmark.execution.claims import Claims
 from analysis.benchmark.execution.journal import Journal
 from analysis.benchmark.execution.processes import Processes
 from analysis.benchmark.execution.reuse import reuse
@@ -138,7 +139,7 @@ def run_benchmark(
             weight_settings=request.weight_settings,
             shortlist=request.shortlist,
         )
-        journal = Journal(folder)
+        journal, claims = Journal(folder), Claims(folder)
         if group.first:
             journal.open(settings)
             if note is not None and (there := len(journal.read())):
@@ -148,16 +149,18 @@ def run_benchmark(
             taken = reuse(journal, settings, request.reuse, tasks, entries, collection)
             if note is not None:
                 note(f"{taken} answers are taken from {request.reuse}")
+        if group.first:
+            claims.clear()
         # All processes must see the same results before one of them adds to them.
         group.wait()
-        batches = _batches(tasks, entries, runner)
-        left = remaining(batches, journal.read(), group.rank, group.count)
+        left = remaining(_batches(tasks, entries, runner), journal.read(), journal.taken())
         group.wait()
-        _answer(left, runner, journal, group.rank, tell)
+        _answer(left, runner, journal, claims, group.rank, tell)
         tell("waiting for the other processes" if group.count > 1 else "comparing", 1.0)
         group.wait()
         if not group.first:
             return None
+        claims.clear()
         result = summarise(
             settings, tasks, entries, journal.read(), journal.fusions(), collection.adapters
         )
@@ -196,19 +199,42 @@ def _batches(
 
 
 def _answer(
-    batches: Sequence[Batch], runner: BatchRunner, journal: Journal, rank: int, tell: Progress
+    batches: Sequence[Batch],
+    runner: BatchRunner,
+    journal: Journal,
+    claims: Claims,
+    rank: int,
+    tell: Progress,
 ) -> None:
-    """Answers batches, one entry after the other, and notes each step's results."""
-    whole = sum(len(batch.entries) * len(batch.items) * batch.new_tokens for batch in batches)
+    """Answers the batches that no other process has begun, and notes each step's results."""
+    whole = sum(batch.tokens(step) for batch in batches for step in batch.steps)
     began, done = time.monotonic(), 0
     for number, batch in enumerate(batches, start=1):
-        for entry in batch.entries:
-            rest = time_left(time.monotonic() - began, done, whole)
-            tell(
-                f"batch {number} of {len(batches)}, {batch.task}, {entry.name}{rest}", done / whole
-            )
-            journal.add(rank, *runner.answer(batch, entry))
-            done += len(batch.items) * batch.new_tokens
+        own = claims.claim(number)
+        for step in batch.steps:
+            work = batch.tokens(step)
+            if own:
+                of = f"batch {number} of {len(batches)}, {batch.task}"
+                report = _within(tell, of, (done / whole, work / whole), began)
+                journal.add(rank, *runner.answer(batch, step, report))
+            done += work
+
+
+def _within(tell: Progress, of: str, part: tuple[float, float], began: float) -> Progress:
+    """The progress of a step, told as that of the whole.
+
+    Args:
+        tell: Told of the whole.
+        of: Name of the batch.
+        part: The share of the whole before the step, and that of the step.
+        began: When the whole began.
+    """
+
+    def report(what: str, share: float) -> None:
+        now = part[0] + share * part[1]
+        tell(f"{of}, {what}{time_left(time.monotonic() - began, now, 1.0)}", now)
+
+    return report
 
 
 @contextmanager

@@ -15,9 +15,11 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.models.collection import Collection
 from analysis.models.provenance import Computation, Provenance, provenance
 
-# A batch runs on until its longest answer ends, so that few large batches cost less than many small
-# ones; above about 60 rows, prompts of unlike length cost more than that.
+# The items whose traces are kept together.
 BATCH_ROWS = 60
+# The entries whose answers to a batch are decoded together: an interruption costs a step of them at
+# most. A row that ends makes room for the next, and few rows at a time would cost as much as many.
+STEP_ENTRIES = 12
 NEW_TOKENS: Mapping[ItemType, int] = {"numeric": 64, "mcq": 48, "yesno": 48, "function": 128}
 
 
@@ -50,10 +52,11 @@ class Settings:
         weight_settings: How divergences are read and turned into weights.
         prompt_form: The collection's prompt form; None for the tokenizer's chat template.
         stop: Texts that end an answer.
-        batch_rows: Items that are run together.
+        batch_rows: Items of a batch.
         new_tokens: The longest answer by type of item.
         provenance: Digests of base and adapters, versions, precision and device.
         shortlist: The most adapters that are fused, those that are expected to lead; None for all.
+        step_entries: The entries whose answers to a batch are decoded together.
     """
 
     tasks: tuple[TaskFile, ...]
@@ -69,6 +72,7 @@ class Settings:
     new_tokens: dict[str, int]
     provenance: Provenance
     shortlist: int | None = None
+    step_entries: int = 1
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain data, as JSON gives them back."""
@@ -110,4 +114,5 @@ def settings_of(
         new_tokens={str(kind): count for kind, count in NEW_TOKENS.items()},
         provenance=provenance(collection, computation),
         shortlist=shortlist,
+        step_entries=STEP_ENTRIES,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -18,6 +19,31 @@ _NORMS = (
 )  # fmt: skip
 
 _SOFTCAPS = ("final_logit_softcapping", "logits_soft_cap")
+
+_ALL = slice(None)
+# On a CPU the vocabulary is read in parts: the logits of many states then stay in its caches, where
+# those of the whole vocabulary need fresh pages of memory each time.
+_CPU_PART = 16_384
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """The distributions over the next token after some states, summed up.
+
+    Attributes:
+        best_N: The most probable token of each.
+        peak_N: Its logit.
+        log_total_N: The logarithm of the sum of the exponentials of all logits.
+    """
+
+    best_N: Tensor
+    peak_N: Tensor
+    log_total_N: Tensor
+
+    @property
+    def probability_N(self) -> Tensor:
+        """The probability of each most probable token."""
+        return (self.peak_N - self.log_total_N).exp()
 
 
 @dataclass(frozen=True)
@@ -74,20 +100,45 @@ class Head:
             scale=scale,
         )
 
-    def logits(self, states_ND: Tensor) -> Tensor:
-        """`scale · W states` without bias or cap, `[n, vocabulary]` in float32 or better."""
+    def logits(self, states_ND: Tensor, part: slice = _ALL) -> Tensor:
+        """`scale · W states` without bias or cap, `[n, vocabulary]` in float32 or better.
+
+        Args:
+            states_ND: The states.
+            part: The part of the vocabulary; all of it by default.
+        """
         states_ND = states_ND.to(self.weight_VD.device, self.weight_VD.dtype)
-        product_NV = product(states_ND, self.weight_VD, self.transposed).contiguous()
+        product_NV = product(states_ND, self.weight_VD[part], self.transposed).contiguous()
         product_NV = product_NV if product_NV.itemsize == 8 else product_NV.float()
         return product_NV if self.scale == 1 else product_NV.mul_(self.scale)
 
-    def output(self, states_ND: Tensor) -> Tensor:
-        """The model's own logits, from states that went through the final norm."""
-        logits_NV = self.logits(states_ND)
+    def output(self, states_ND: Tensor, part: slice = _ALL) -> Tensor:
+        """The model's own logits, from states that went through the final norm; as `logits`."""
+        logits_NV = self.logits(states_ND, part)
         if self.bias_V is not None:
-            logits_NV += self.bias_V
+            logits_NV += self.bias_V[part]
         cap = self.softcap
         return logits_NV if cap is None else cap * (logits_NV / cap).tanh()
+
+    def next_tokens(self, states_ND: Tensor) -> NextTokens:
+        """The distributions over the next token, from states that went through the final norm.
+
+        The vocabulary is read in parts, with a running maximum and a running sum (Milakov and
+        Gimelshein, arXiv 1805.02867).
+        """
+        whole = len(self.weight_VD)
+        step = _CPU_PART if self.weight_VD.device.type == "cpu" else whole
+        found: NextTokens | None = None
+        for start in range(0, whole, step):
+            logits_NV = self.output(states_ND, slice(start, start + step))
+            peak_N, best_N = logits_NV.max(dim=1)
+            # A logit of −∞ is a token that never comes; a part may hold nothing else.
+            finite_N1 = peak_N.clamp_min(torch.finfo(peak_N.dtype).min).unsqueeze(1)
+            total_N = logits_NV.sub_(finite_N1).exp_().sum(dim=1)
+            part = NextTokens(best_N + start, peak_N, total_N.log() + finite_N1.squeeze(1))
+            found = part if found is None else _joined(found, part)
+        assert found is not None
+        return found
 
     def finish(self, base_V: Tensor, shift_NV: Tensor) -> tuple[Tensor, Tensor]:
         """Bias and cap, applied to the base's logits and to the shifts from them."""
@@ -99,6 +150,16 @@ class Head:
         cap = self.softcap
         before_V, after_NV = (base_V / cap).tanh(), ((base_V + shift_NV) / cap).tanh()
         return cap * before_V, cap * (shift_NV / cap).tanh() * (1 - before_V * after_NV)
+
+
+def _joined(some: NextTokens, others: NextTokens) -> NextTokens:
+    """Sums up two parts of the vocabulary; of equal logits the first counts."""
+    later_N = others.peak_N > some.peak_N
+    return NextTokens(
+        torch.where(later_N, others.best_N, some.best_N),
+        torch.where(later_N, others.peak_N, some.peak_N),
+        torch.logaddexp(some.log_total_N, others.log_total_N),
+    )
 
 
 def _final_norm(model: PreTrainedModel) -> nn.Module | None:

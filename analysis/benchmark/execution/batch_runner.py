@@ -1,10 +1,10 @@
-"""The answers of one entry to the items of a batch, scored."""
+"""The answers of some entries to the items of a batch, scored."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.common.grouping import grouped_by_length
 from analysis.common.limits import PASS_TOKENS
+from analysis.common.progress import Progress
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import Answer
 from analysis.inference.mixing.policies import ConstantWeights
@@ -29,6 +30,32 @@ from analysis.methods import fuse
 from analysis.models.collection import Collection
 
 Means = tuple[float, ...]
+
+# So many rows fill the products of a step; with more, keys and values take the memory.
+DECODED_ROWS = 120
+
+
+@dataclass(frozen=True)
+class _Fused:
+    """An entry's rows for the items of a batch.
+
+    Attributes:
+        entry: The entry.
+        rows: A row for each item.
+        keys: What the answers of these rows depend on, beside the item.
+        divergences: For each item the mean divergences, by position.
+        seconds: The time that the weights took.
+    """
+
+    entry: Entry
+    rows: list[Row]
+    keys: list[object]
+    divergences: list[dict[str, Means]]
+    seconds: float
+
+
+def _untold(what: str, share: float) -> None:
+    """Tells nobody."""
 
 
 class BatchRunner:
@@ -61,8 +88,6 @@ class BatchRunner:
         self._collection = collection
         self._chosen = chosen
         self._weight_settings = weight_settings
-        self._kept_batch: tuple[str, tuple[Item, ...]] = ("", ())
-        self._kept: dict[bytes, tuple[list[Answer], list[ItemResult]]] = {}
         self._judge = LanguageJudge([item.language for task in tasks for item in task.items])
         self._prompts = {
             (task.name, item.id): self._prompt(task, item) for task in tasks for item in task.items
@@ -72,35 +97,95 @@ class BatchRunner:
         """Number of tokens of an item's prompt."""
         return len(self._prompts[task, item.id].ids)
 
-    def answer(self, batch: Batch, entry: Entry) -> tuple[list[ItemResult], list[ItemFusion]]:
-        """One entry's answers to the items of a batch with their scores, and its fusions."""
-        began = time.perf_counter()
+    def answer(
+        self, batch: Batch, entries: Sequence[Entry], report: Progress = _untold
+    ) -> tuple[list[ItemResult], list[ItemFusion]]:
+        """The answers of some entries to the items of a batch, with their scores and fusions.
+
+        Rows of the same item with the same weights are answered once.
+
+        Args:
+            batch: The batch.
+            entries: One of its steps.
+            report: Told how far the work is.
+
+        Returns:
+            Item by item, so that of an unfinished list each entry lacks the last items.
+        """
         prompts = [self._prompts[batch.task, item.id] for item in batch.items]
-        fused = [
-            fused_adapters(entry, item, self._chosen, self._collection) for item in batch.items
+        fused: list[_Fused] = []
+        for number, entry in enumerate(entries):
+            report(f"{entry.name}: weights", 0.2 * number / len(entries))
+            fused.append(self._fuse(batch.items, prompts, entry))
+        began = time.perf_counter()
+        # The place of the one row that is answered for an item and its weights.
+        places: dict[tuple[int, object], int] = {}
+        asked: list[tuple[int, Row]] = []
+        for one in fused:
+            for item, (row, key) in enumerate(zip(one.rows, one.keys, strict=True)):
+                if places.setdefault((item, key), len(asked)) == len(asked):
+                    asked.append((item, row))
+        own = [prompts[item] for item, _ in asked], [row for _, row in asked]
+        answers = self._engine.answer_all(
+            *own,
+            new_tokens=batch.new_tokens,
+            batch_rows=DECODED_ROWS,
+            progress=lambda what, share: report(what, 0.2 + 0.6 * share),
+        )
+        report("losses", 0.8)
+        losses = self._losses([batch.items[item] for item, _ in asked], *own)
+        found = [
+            self._result(batch.task, batch.items[item], answer, *of_row)
+            for (item, _), answer, of_row in zip(asked, answers, losses, strict=True)
         ]
+        common = (time.perf_counter() - began) / max(1, sum(answer.tokens for answer in answers))
+        results, fusions = [], []
+        for item in range(len(batch.items)):
+            for one in fused:
+                row, place = one.rows[item], places[item, one.keys[item]]
+                seconds = one.seconds / len(batch.items) + common * answers[place].tokens
+                results.append(
+                    replace(found[place], method=one.entry.name, seconds=round(seconds, 4))
+                )
+                # Rows with equal answers may have weights over other adapters.
+                weights = (
+                    PolicyWeights.of(row.policy)
+                    if isinstance(row.policy, ConstantWeights)
+                    else answers[place].weights
+                )
+                if len(weights.adapters) > 1 and bool(weights.mean_LK.any()):
+                    fusions.append(
+                        ItemFusion(
+                            task=batch.task,
+                            method=one.entry.name,
+                            item=batch.items[item].id,
+                            adapters=weights.adapters,
+                            weights_LK=_rounded(weights.mean_LK),
+                            divergences=one.divergences[item],
+                        )
+                    )
+        return results, fusions
+
+    def _fuse(self, items: Sequence[Item], prompts: Sequence[Prompt], entry: Entry) -> _Fused:
+        """The rows of an entry."""
+        began = time.perf_counter()
         rows: list[Row] = []
         divergences: list[dict[str, Means]] = []
-        for prompt, every in zip(prompts, fused, strict=True):
+        for item, prompt in zip(items, prompts, strict=True):
+            every = fused_adapters(entry, item, self._chosen, self._collection)
             adapters = self._chosen_of(prompt, every)
             context = self._engine.context(prompt, adapters, self._weight_settings)
             rows += fuse([entry.method], context)
             divergences.append(self._divergences(prompt, adapters))
-        answers, found = self._answered(batch, prompts, rows)
-        fusions = [
-            ItemFusion(
-                task=batch.task,
-                method=entry.name,
-                item=item.id,
-                adapters=answer.weights.adapters,
-                weights_LK=_rounded(answer.weights.mean_LK),
-                divergences=means,
-            )
-            for item, answer, means in zip(batch.items, answers, divergences, strict=True)
-            if len(answer.weights.adapters) > 1 and bool(answer.weights.mean_LK.any())
-        ]
-        seconds = round((time.perf_counter() - began) / len(found), 4)
-        return [replace(one, method=entry.name, seconds=seconds) for one in found], fusions
+        keys = [self._key(row) for row in rows]
+        return _Fused(entry, rows, keys, divergences, time.perf_counter() - began)
+
+    def _key(self, row: Row) -> object:
+        """What a row's answer to a prompt depends on."""
+        policy = row.policy
+        if isinstance(policy, ConstantWeights):
+            return policy.over(self._engine.adapters).numpy().tobytes()
+        return policy
 
     def _chosen_of(self, prompt: Prompt, adapters: tuple[str, ...]) -> tuple[str, ...]:
         """The adapters that are fused, chosen once for each prompt."""
@@ -111,41 +196,6 @@ class BatchRunner:
             found = self._engine.shortlist(prompt, adapters, self._shortlist, self._weight_settings)
             self._shortlists[key] = found.adapters
         return self._shortlists[key]
-
-    def _answered(
-        self, batch: Batch, prompts: Sequence[Prompt], rows: Sequence[Row]
-    ) -> tuple[list[Answer], list[ItemResult]]:
-        """The answers of rows; those of an entry of the same batch with the same weights, if any.
-
-        The results have no name of a method.
-        """
-        if (batch.task, batch.items) != self._kept_batch:
-            self._kept_batch, self._kept = (batch.task, batch.items), {}
-        constants = [row.policy for row in rows if isinstance(row.policy, ConstantWeights)]
-        weights = self._weights(constants) if len(constants) == len(rows) else None
-        if weights is not None and weights in self._kept:
-            answers, results = self._kept[weights]
-            # The answers are equal; the other entry's weights may be those of other adapters.
-            own = [
-                replace(answer, weights=PolicyWeights.of(policy))
-                for answer, policy in zip(answers, constants, strict=True)
-            ]
-            return own, results
-        answers = self._engine.answer_all(
-            prompts, rows, new_tokens=batch.new_tokens, batch_rows=len(prompts)
-        )
-        losses = self._losses(batch.items, prompts, rows)
-        results = [
-            self._result(batch.task, item, answer, *of_item)
-            for item, answer, of_item in zip(batch.items, answers, losses, strict=True)
-        ]
-        if weights is not None:
-            self._kept[weights] = answers, results
-        return answers, results
-
-    def _weights(self, policies: Sequence[ConstantWeights]) -> bytes:
-        """The weights of policies over all adapters."""
-        return b"".join(policy.over(self._engine.adapters).numpy().tobytes() for policy in policies)
 
     def _result(
         self,

@@ -1,80 +1,93 @@
-"""Batches: items of one task that are run together, the same in every run of a benchmark."""
+"""Batches of items and their steps, the same in every run of a benchmark."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.benchmark.entries import Entry
-from analysis.benchmark.settings import NEW_TOKENS
+from analysis.benchmark.execution.journal import Key
+from analysis.benchmark.settings import NEW_TOKENS, STEP_ENTRIES
 from analysis.benchmark.tasks import Item, ItemType, Task
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some items of one task, to be answered by each of its entries.
+    """Some items of one task, to be answered by its entries.
 
     Attributes:
         task: Name of the task.
         items: The items, all of one type.
-        entries: The entries; each is one step, whose rows run together.
+        steps: The entries, in the steps whose rows are decoded together.
     """
 
     task: str
     items: tuple[Item, ...]
-    entries: tuple[Entry, ...]
+    steps: tuple[tuple[Entry, ...], ...]
 
     @property
     def new_tokens(self) -> int:
         """The longest an answer may get."""
         return NEW_TOKENS[self.items[0].type]
 
+    def tokens(self, entries: Sequence[Entry]) -> int:
+        """The most tokens that some entries' answers have: the measure of their work."""
+        return len(entries) * len(self.items) * self.new_tokens
+
 
 def batches_of(
-    task: Task, entries: tuple[Entry, ...], rows: int, length: Callable[[Item], int]
+    task: Task,
+    entries: tuple[Entry, ...],
+    rows: int,
+    length: Callable[[Item], int],
+    together: int = STEP_ENTRIES,
 ) -> list[Batch]:
     """The batches of a task: items of one type and of similar length.
 
-    The last digits of a number may depend on the rows beside it. So the batches follow from the
-    task alone, and neither an interruption nor the number of processes changes them.
+    The last digits of a number may depend on the rows beside it. So batches and steps follow from
+    task and entries alone, and neither an interruption nor the number of processes changes them.
 
     Args:
         task: The task.
         entries: Its entries.
         rows: The most items of a batch.
         length: Length of an item's prompt.
+        together: The most entries of a step.
     """
+    steps = tuple(entries[first : first + together] for first in range(0, len(entries), together))
     by_type: dict[ItemType, list[Item]] = {}
     for item in sorted(task.items, key=length):
         by_type.setdefault(item.type, []).append(item)
     return [
-        Batch(task.name, tuple(items[start : start + rows]), entries)
+        Batch(task.name, tuple(items[start : start + rows]), steps)
         for items in by_type.values()
         for start in range(0, len(items), rows)
     ]
 
 
-def remaining(
-    batches: Sequence[Batch], done: Container[tuple[str, str, str]], rank: int, processes: int
-) -> list[Batch]:
-    """One process's share of the work that is left.
-
-    A batch stays whole in one process, which so computes a trace once for all entries. An entry is
-    left where the result of any of its items is missing.
+def remaining(batches: Sequence[Batch], done: Container[Key], taken: Container[Key]) -> list[Batch]:
+    """The work that is left, the largest batches first.
 
     Args:
         batches: All batches, in the same order in each process.
         done: Task, method and item of all results that are there.
-        rank: Index of the process.
-        processes: Number of processes.
+        taken: Those of them that come from an earlier benchmark. An entry of which all are taken is
+            in no step; a step of which another result is missing is run whole.
     """
     left = []
     for batch in batches:
-        entries = tuple(
-            entry
-            for entry in batch.entries
-            if not all((batch.task, entry.name, item.id) in done for item in batch.items)
+        own = (
+            tuple(entry for entry in step if not _all_in(taken, batch, entry))
+            for step in batch.steps
         )
-        if entries:
-            left.append(Batch(batch.task, batch.items, entries))
-    return left[rank::processes]
+        steps = tuple(
+            step for step in own if not all(_all_in(done, batch, entry) for entry in step)
+        )
+        if steps:
+            left.append(replace(batch, steps=steps))
+    # So that several processes end at about the same time.
+    return sorted(left, key=lambda batch: -sum(batch.tokens(step) for step in batch.steps))
+
+
+def _all_in(results: Container[Key], batch: Batch, entry: Entry) -> bool:
+    return all((batch.task, entry.name, item.id) in results for item in batch.items)

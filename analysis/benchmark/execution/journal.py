@@ -21,6 +21,7 @@ from analysis.common.schema import from_json
 SETTINGS = "settings.json"
 _FILES = "items-*.jsonl"
 _FUSIONS = "fusions-*.jsonl"
+_TAKEN = "taken"
 
 Key = tuple[str, str, str]
 T = TypeVar("T", ItemResult, ItemFusion)
@@ -85,6 +86,18 @@ class Journal:
         """
         return _by_key(self._folder, _FILES, ItemResult)
 
+    def taken(self) -> set[Key]:
+        """Task, method and item of the results that an earlier benchmark gave.
+
+        Raises:
+            InputError: A whole line cannot be read.
+        """
+        return set(_by_key(self._folder, f"items-{_TAKEN}.jsonl", ItemResult))
+
+    def take(self, results: Sequence[ItemResult], fusions: Sequence[ItemFusion]) -> None:
+        """Adds what an earlier benchmark gave."""
+        self._add(_TAKEN, results, fusions)
+
     def fusions(self) -> dict[Key, ItemFusion]:
         """All fusions that are there, by task, method and item.
 
@@ -103,10 +116,13 @@ class Journal:
             results: The results.
             fusions: The fusions of the same step.
         """
+        self._add(str(rank), results, fusions)
+
+    def _add(self, of: str, results: Sequence[ItemResult], fusions: Sequence[ItemFusion]) -> None:
         # The results come last: a step whose results are there has its fusions too.
         if fusions:
-            _add_lines(self._folder / f"fusions-{rank}.jsonl", fusions)
-        _add_lines(self._folder / f"items-{rank}.jsonl", results)
+            _add_lines(self._folder / f"fusions-{of}.jsonl", fusions)
+        _add_lines(self._folder / f"items-{of}.jsonl", results)
 
 
 def _by_key(folder: Path, files: str, kind: type[T]) -> dict[Key, T]:

@@ -34,8 +34,8 @@ def reuse(
     """Notes the results of an earlier benchmark that this one would compute again.
 
     The rows of the base, of an adapter alone, and of the same method over the same adapters do not
-    depend on what else is compared, and both benchmarks run them in the same batches, so the
-    results are those that this one would get.
+    depend on what else is compared, so the results are those that this one would get, but for the
+    last digits of their losses.
 
     Args:
         journal: The benchmark's own.
@@ -77,7 +77,7 @@ def reuse(
             ]
             kept += _renamed(pairs, results)
             kept_fusions += _renamed(pairs, fusions)
-    journal.add(0, kept, kept_fusions)
+    journal.take(kept, kept_fusions)
     return len(kept)
 
 

@@ -6,13 +6,14 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, PreTrainedModel
 
 from analysis.inference.decoding.row_caches import keep_rows
-from analysis.inference.decoding.sampling import Sampling, choose
+from analysis.inference.decoding.sampling import Sampling, draw
 from analysis.inference.head import Head
 from analysis.inference.mixing.applied_rows import AppliedRows
 from analysis.inference.mixing.mixture import Mixture
@@ -69,10 +70,6 @@ class EqualRows:
         if self.sampling.temperature:
             found += [partial(one.set_state, one.get_state()) for one in self.generators]
         return found
-
-    def choose(self, logits_RV: Tensor) -> Chosen:
-        """Chooses the rows' next tokens."""
-        return choose(logits_RV, self.sampling, self.generators)
 
 
 class Advance:
@@ -135,9 +132,8 @@ class Advance:
             states_RD = self._shared_states(groups)
         else:
             states_RD = torch.cat([self._states(group) for group in groups])
-        logits_RV = self._head.output(states_RD)
-        parts = logits_RV.split([len(group.ids) for group in groups])
-        chosen = [group.choose(part_RV) for group, part_RV in zip(groups, parts, strict=True)]
+        parts = states_RD.split([len(group.ids) for group in groups])
+        chosen = choose(self._head, list(zip(groups, parts, strict=True)))
         for group in groups:
             group.length += 1
             if isinstance(group.cache, RowsCache):
@@ -184,6 +180,40 @@ class Advance:
         applied = self._mixture.rows_of(policies, recorders, one_token=True)
         self._last = named, applied
         return applied
+
+
+def choose(head: Head, groups: Sequence[tuple[EqualRows, Tensor]]) -> list[Chosen]:
+    """Chooses the next tokens of some groups.
+
+    Args:
+        head: The model's head.
+        groups: Each with the states before the head of its rows' newest tokens, `[rows, width]`.
+
+    Returns:
+        For each group what its rows choose.
+    """
+    found: dict[int, Chosen] = {}
+    # Rows that draw need all logits; each kind shares one product with the head.
+    for draws in (False, True):
+        places = [
+            place
+            for place, (group, _) in enumerate(groups)
+            if bool(group.sampling.temperature) == draws
+        ]
+        if not places:
+            continue
+        states_RD = torch.cat([groups[place][1] for place in places])
+        if draws:
+            parts = head.output(states_RD).split([len(groups[place][1]) for place in places])
+            for place, part_RV in zip(places, parts, strict=True):
+                group = groups[place][0]
+                found[place] = draw(part_RV, group.sampling, group.generators)
+        else:
+            best = head.next_tokens(states_RD)
+            rows = zip(best.best_N.tolist(), best.probability_N.tolist(), strict=True)
+            for place in places:
+                found[place] = list(islice(rows, len(groups[place][1])))
+    return [found[place] for place in range(len(groups))]
 
 
 def _same(some: Sequence[object], others: Sequence[object]) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache
 
-from analysis.inference.decoding.advance import Chosen, EqualRows
+from analysis.inference.decoding.advance import Chosen, EqualRows, choose
 from analysis.inference.decoding.answer_text import AnswerText
 from analysis.inference.decoding.model import DecodingModel
 from analysis.inference.decoding.prompt_passes import run_prompts
@@ -220,4 +220,4 @@ class LockStep(Steps):
 @torch.inference_mode()
 def _first(head: Head, states_RD: Tensor, group: EqualRows) -> Chosen:
     """The first tokens of answers."""
-    return group.choose(head.output(states_RD))
+    return choose(head, [(group, states_RD)])[0]

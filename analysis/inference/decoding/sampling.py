@@ -37,27 +37,24 @@ class Sampling:
             raise InputError(f"The seed is {self.seed}: take a whole number from 0 to {2**63 - 1}.")
 
 
-def choose(
+def draw(
     logits_RV: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]
 ) -> list[tuple[int, float]]:
-    """Chooses each row's next token.
+    """Draws each row's next token.
 
     Args:
         logits_RV: `[rows, vocabulary]`.
-        sampling: How the tokens are chosen.
+        sampling: How the tokens are chosen, with a temperature above 0.
         generators: One for each row.
 
     Returns:
         For each row the token's id and its probability.
     """
     logits_RV = logits_RV.float()
-    if sampling.temperature == 0.0:
-        tokens_R = logits_RV.argmax(dim=1)
-    else:
-        temperature = max(sampling.temperature, _LEAST_TEMPERATURE)
-        p_RV = torch.softmax(logits_RV / temperature, dim=1).cpu()
-        drawn = [_draw(p_V, sampling.top_p, one) for p_V, one in zip(p_RV, generators, strict=True)]
-        tokens_R = torch.tensor(drawn, device=logits_RV.device)
+    temperature = max(sampling.temperature, _LEAST_TEMPERATURE)
+    p_RV = torch.softmax(logits_RV / temperature, dim=1).cpu()
+    drawn = [_draw(p_V, sampling.top_p, one) for p_V, one in zip(p_RV, generators, strict=True)]
+    tokens_R = torch.tensor(drawn, device=logits_RV.device)
     # On a CPU logsumexp takes ten times as long as softmax.
     probability_R = torch.softmax(logits_RV, dim=1).gather(1, tokens_R.unsqueeze(1)).squeeze(1)
     return list(zip(tokens_R.tolist(), probability_R.tolist(), strict=True))

@@ -25,6 +25,49 @@ def test_the_heads_output_is_the_models_logits(family: str, tokens: int, transpo
     torch.testing.assert_close(found_TV, expected_TV, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("softcap", [None, 3.0])
+@pytest.mark.parametrize("transposed", [True, False])
+def test_next_tokens_are_those_of_the_whole_distribution(
+    softcap: float | None, transposed: bool
+) -> None:
+    words = 3 * 16_384 + 7  # several parts of the vocabulary, the last one short
+    draw = torch.Generator().manual_seed(0)
+    bias_V = torch.randn(words, generator=draw, dtype=torch.float64)
+    if softcap is None:
+        bias_V[16_384:32_768] = -torch.inf  # a whole part of tokens that never come
+    head = Head(
+        weight_VD=torch.randn(words, 5, generator=draw, dtype=torch.float64),
+        bias_V=bias_V,
+        norm=torch.nn.Identity(),
+        softcap=softcap,
+        transposed=transposed,
+        scale=0.5,
+    )
+    states_ND = torch.randn(9, 5, generator=draw, dtype=torch.float64)
+    # The last state's best token is the very first, the one before has its best in the last part.
+    states_ND[-1] = 30 * head.weight_VD[0]
+    states_ND[-2] = 30 * head.weight_VD[-1]
+    logits_NV = 0.5 * states_ND @ head.weight_VD.T + bias_V
+    if softcap is not None:
+        logits_NV = softcap * (logits_NV / softcap).tanh()
+    found = head.next_tokens(states_ND)
+    best_N = logits_NV.argmax(dim=1)
+    assert found.best_N.tolist() == best_N.tolist()
+    probability_N = logits_NV.softmax(dim=1).gather(1, best_N[:, None])[:, 0]
+    torch.testing.assert_close(found.probability_N, probability_N, rtol=1e-12, atol=1e-12)
+
+
+def test_of_equal_logits_the_first_token_is_taken() -> None:
+    words = 2 * 16_384
+    weight_VD = torch.zeros(words, 1)
+    weight_VD[[16_000, 17_000], 0] = 2.0
+    head = Head(weight_VD, None, torch.nn.Identity(), None)
+    found = head.next_tokens(torch.ones(3, 1))
+    assert found.best_N.tolist() == [16_000] * 3
+    expected = float(torch.tensor(2.0).exp()) / (2 * float(torch.tensor(2.0).exp()) + words - 2)
+    assert found.probability_N.tolist() == pytest.approx([expected] * 3, rel=1e-5)
+
+
 def test_capped_shifts_keep_their_digits() -> None:
     head = dataclasses.replace(Head.of(tiny.model("gemma2")), softcap=3.0)
     base_V = torch.linspace(-9, 9, 200)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.common.errors import InputError
 from analysis.inference.decoding.answer_text import AnswerText
-from analysis.inference.decoding.sampling import Sampling, choose
+from analysis.inference.decoding.sampling import Sampling, draw
 from analysis.inference.vocabulary import Vocabulary
 from tests import tiny
 
@@ -23,22 +23,15 @@ def drawn(p: list[float], sampling: Sampling, count: int = 2000) -> Counter[int]
     """How often each token is drawn; every row draws on from one generator."""
     logits_RV = torch.tensor(p).log().expand(count, -1)
     generator = torch.Generator().manual_seed(1)
-    return Counter(token for token, _ in choose(logits_RV, sampling, [generator] * count))
-
-
-def test_greedy_takes_the_most_probable_with_its_probability() -> None:
-    logits_RV = torch.tensor([[1.0, 3.0, 2.0], [5.0, 0.0, 0.0]])
-    (first, p), (second, _) = choose(logits_RV, Sampling(), [torch.Generator()] * 2)
-    assert (first, second) == (1, 0)
-    assert p == pytest.approx(math.exp(3) / (math.exp(1) + math.exp(2) + math.exp(3)))
+    return Counter(token for token, _ in draw(logits_RV, sampling, [generator] * count))
 
 
 def test_each_row_draws_from_its_own_generator() -> None:
     sampling = Sampling(temperature=1.0)
     logits_RV = torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
-    together = choose(logits_RV, sampling, [torch.Generator().manual_seed(row) for row in range(6)])
+    together = draw(logits_RV, sampling, [torch.Generator().manual_seed(row) for row in range(6)])
     for row, expected in enumerate(together):
-        (alone,) = choose(logits_RV[row, None], sampling, [torch.Generator().manual_seed(row)])
+        (alone,) = draw(logits_RV[row, None], sampling, [torch.Generator().manual_seed(row)])
         assert alone[0] == expected[0]
         assert alone[1] == pytest.approx(expected[1], rel=1e-5)
 
@@ -81,7 +74,7 @@ def test_the_probability_told_is_the_models_own() -> None:
     sampling = Sampling(temperature=1.7, top_p=0.8)
     generator = torch.Generator().manual_seed(0)
     logits_RV = torch.tensor(p).log().expand(20, -1)
-    for token, probability in choose(logits_RV, sampling, [generator] * 20):
+    for token, probability in draw(logits_RV, sampling, [generator] * 20):
         assert probability == pytest.approx(p[token], rel=1e-5)
 
 
