@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from analysis.inference.mixing.deltas import Delta, RuledAdapters
+from analysis.inference.mixing.policy_weights import PassRecorder
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,20 @@ class AppliedRows:
         rows: Number of rows.
         deltas: The terms of each module.
         first_block: The first block with a module that an adapter covers; None without any.
+        recorders: They take the weights that rules give, and are told of the end of each pass.
     """
 
     def __init__(
-        self, rows: int, deltas: Sequence[ModuleDeltas], first_block: nn.Module | None = None
+        self,
+        rows: int,
+        deltas: Sequence[ModuleDeltas],
+        first_block: nn.Module | None = None,
+        recorders: Sequence[PassRecorder] = (),
     ) -> None:
         self._rows = rows
         self._deltas = deltas
         self._first_block = first_block
+        self._recorders = recorders
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -63,7 +70,11 @@ class AppliedRows:
                 add = _add(shape, one, block_inputs)
                 handles.append(one.module.register_forward_hook(add))
             yield
+            for recorder in self._recorders:
+                recorder.finish()
         finally:
+            for recorder in self._recorders:
+                recorder.clear()
             for handle in handles:
                 handle.remove()
 

@@ -6,14 +6,13 @@ weights, or several adapters whose weights a rule gives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.inference.mixing.policies import ModuleInput, WeightRule
-from analysis.inference.mixing.policy_weights import WeightRecorder
+from analysis.inference.mixing.policy_weights import PassRecorder
 from analysis.inference.mixing.products import product
 from analysis.inference.mixing.row_groups import Rows
 
@@ -106,7 +105,7 @@ class RuledAdapters:
         covering: Places in the rule's adapters of those that cover the module.
         a_SI: A of the covering adapters, stacked: `[covering · rank, inputs]`.
         b_SO: B of the covering adapters, stacked: `[covering · rank, outputs]`.
-        recorders: A recorder for each row, or None where nobody asks for the weights.
+        recorder: Takes the weights of the rows that somebody asks for.
         scales_kO: Scales of the covering adapters for the module's own output; None without DoRA.
         bias_O: The module's bias, which is not rescaled; None without.
     """
@@ -118,7 +117,7 @@ class RuledAdapters:
     covering: list[int]
     a_SI: Tensor
     b_SO: Tensor
-    recorders: Sequence[WeightRecorder | None]
+    recorder: PassRecorder
     scales_kO: Tensor | None = None
     bias_O: Tensor | None = None
 
@@ -144,9 +143,7 @@ class RuledAdapters:
         if self.scales_kO is not None and own_nTO is not None:
             added_nTO = added_nTO + own_nTO * (weights_nTK @ self.scales_kO)
         out_RTO[self.rows] += added_nTO
-        for place, recorder in enumerate(self.recorders):
-            if recorder is not None:
-                recorder.add(self.layer, self.covering, weights_nTK[place])
+        self.recorder.add(self.layer, self.covering, weights_nTK)
 
     def _weights(self, at: ModuleInput) -> Tensor:
         weights_nTK = self.rule.weights(at)

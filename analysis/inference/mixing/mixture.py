@@ -23,7 +23,7 @@ from analysis.inference.mixing.deltas import (
     SingleAdapter,
 )
 from analysis.inference.mixing.policies import Policy, WeightRule
-from analysis.inference.mixing.policy_weights import WeightRecorder
+from analysis.inference.mixing.policy_weights import PassRecorder, WeightRecorder
 from analysis.inference.mixing.row_groups import RowGroup, Rows, row_groups
 from analysis.inference.mixing.sites import Site, first_layer, site_of
 from analysis.models.adapters import Adapter
@@ -31,11 +31,11 @@ from analysis.models.adapters import Adapter
 
 @dataclass(frozen=True)
 class _RuledRows:
-    """Rows with the same rule, and the recorder of each."""
+    """Rows with the same rule, and what takes their weights."""
 
     rule: WeightRule
     rows: list[int]
-    recorders: list[WeightRecorder | None]
+    recorder: PassRecorder
 
 
 class Mixture:
@@ -93,15 +93,21 @@ class Mixture:
         weights_RLK = torch.zeros(
             len(policies), self.layers, len(self.adapters), dtype=torch.float64
         )
-        ruled: dict[int, _RuledRows] = {}
-        for row, (policy, recorder) in enumerate(zip(policies, recorders, strict=True)):
+        by_rule: dict[int, tuple[WeightRule, list[int]]] = {}
+        for row, policy in enumerate(policies):
             if isinstance(policy, WeightRule):
-                found = ruled.setdefault(id(policy), _RuledRows(policy, [], []))
-                found.rows.append(row)
-                found.recorders.append(recorder)
+                by_rule.setdefault(id(policy), (policy, []))[1].append(row)
             else:
                 weights_RLK[row] = policy.over(self.adapters)
-        return self._applied(weights_RLK, list(ruled.values()), one_token=one_token)
+        ruled = [
+            _RuledRows(
+                rule,
+                rows,
+                PassRecorder([recorders[row] for row in rows], self.layers, len(rule.adapters)),
+            )
+            for rule, rows in by_rule.values()
+        ]
+        return self._applied(weights_RLK, ruled, one_token=one_token)
 
     def _applied(
         self, weights_RLK: Tensor, ruled: Sequence[_RuledRows], *, one_token: bool = False
@@ -120,7 +126,9 @@ class Mixture:
             by_rule = [one for rows in ruled if (one := self._by_rule(site, rows)) is not None]
             if constant or by_rule:
                 deltas.append(ModuleDeltas(site.module, site.block, constant, by_rule))
-        return AppliedRows(weights_RLK.shape[0], deltas, self._first_block)
+        return AppliedRows(
+            weights_RLK.shape[0], deltas, self._first_block, [rows.recorder for rows in ruled]
+        )
 
     def _constant(
         self, site: Site, group: RowGroup, spread: dict[tuple[object, ...], Tensor]
@@ -160,7 +168,7 @@ class Mixture:
             covering=covering,
             a_SI=site.a_KrI[stacked].flatten(0, 1),
             b_SO=site.b_KrO[stacked].flatten(0, 1),
-            recorders=ruled.recorders,
+            recorder=ruled.recorder,
             scales_kO=None if site.scales_KO is None else site.scales_KO[stacked],
             bias_O=_bias_of(site),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -51,19 +52,18 @@ class WeightRecorder:
         # The page reads the result while a thread decodes.
         self._lock = threading.Lock()
 
-    def add(self, layer: int, covering: list[int], weights_TK: Tensor) -> None:
-        """Takes the weights at one module.
+    def add(self, count_LK: Tensor, sum_LK: Tensor, squares_LK: Tensor) -> None:
+        """Takes the weights of one pass, `[layers, adapters]` in float64 each.
 
         Args:
-            layer: The module's layer.
-            covering: Places of the adapters that cover the module.
-            weights_TK: Their weights at each token, `[tokens, covering]`.
+            count_LK: How many there are, over tokens and modules.
+            sum_LK: Their sum.
+            squares_LK: The sum of their squares.
         """
-        weights_TK = weights_TK.detach().double().cpu()
         with self._lock:
-            self._count_LK[layer, covering] += len(weights_TK)
-            self._sum_LK[layer, covering] += weights_TK.sum(dim=0)
-            self._squares_LK[layer, covering] += weights_TK.square().sum(dim=0)
+            self._count_LK += count_LK
+            self._sum_LK += sum_LK
+            self._squares_LK += squares_LK
 
     def sums(self) -> tuple[Tensor, ...]:
         """All that was taken so far, for `restore`."""
@@ -82,6 +82,64 @@ class WeightRecorder:
             mean_LK = self._sum_LK / count_LK
             variance_LK = (self._squares_LK / count_LK - mean_LK.square()).clamp_min(0)
         return PolicyWeights(self._adapters, mean_LK, variance_LK.sqrt(), constant=False)
+
+
+class PassRecorder:
+    """Adds up the weights that a rule gives its rows in one pass, all rows at a time.
+
+    Args:
+        recorders: For each row the recorder that gets the sums, or None.
+        layers: Number of layers.
+        adapters: Number of the rule's adapters.
+    """
+
+    def __init__(
+        self, recorders: Sequence[WeightRecorder | None], layers: int, adapters: int
+    ) -> None:
+        self._recorders = [one for one in recorders if one is not None]
+        self._rows = [row for row, one in enumerate(recorders) if one is not None]
+        self._shape = layers, adapters
+        # By layer and covering adapters: the number of weights, their sums and those of squares.
+        self._sums: dict[tuple[int, tuple[int, ...]], tuple[int, Tensor, Tensor]] = {}
+
+    def add(self, layer: int, covering: Sequence[int], weights_nTK: Tensor) -> None:
+        """Takes the weights at one module.
+
+        Args:
+            layer: The module's layer.
+            covering: Places of the adapters that cover the module.
+            weights_nTK: Their weights at each token of each row, `[rows, tokens, covering]`.
+        """
+        if not self._rows:
+            return
+        weights_nTK = weights_nTK.detach()[self._rows].double()
+        key = layer, tuple(covering)
+        count, sum_nK, squares_nK = self._sums.get(key, (0, 0, 0))
+        self._sums[key] = (
+            count + weights_nTK.shape[1],
+            sum_nK + weights_nTK.sum(dim=1),
+            squares_nK + weights_nTK.square().sum(dim=1),
+        )
+
+    def clear(self) -> None:
+        """Drops what a pass that failed has left."""
+        self._sums = {}
+
+    def finish(self) -> None:
+        """Gives the sums to the rows' recorders, at the end of a pass."""
+        sums, self._sums = self._sums, {}
+        if not sums:
+            return
+        count_LK = torch.zeros(self._shape, dtype=torch.float64)
+        sum_nLK = torch.zeros(len(self._rows), *self._shape, dtype=torch.float64)
+        squares_nLK = torch.zeros_like(sum_nLK)
+        for (layer, covering), (count, sum_nK, squares_nK) in sums.items():
+            places = list(covering)
+            count_LK[layer, places] += count
+            sum_nLK[:, layer, places] += sum_nK.cpu()
+            squares_nLK[:, layer, places] += squares_nK.cpu()
+        for recorder, sum_LK, squares_LK in zip(self._recorders, sum_nLK, squares_nLK, strict=True):
+            recorder.add(count_LK, sum_LK, squares_LK)
 
 
 def recorder_of(policy: Policy, layers: int) -> WeightRecorder | None:

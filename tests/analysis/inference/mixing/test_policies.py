@@ -150,15 +150,27 @@ def test_the_weights_of_a_rule_are_recorded_over_all_tokens(tmp_path: Path) -> N
     mixture = Mixture(model, adapters)
     given: list[tuple[int, list[int], Tensor]] = []
 
-    class Told(WeightRecorder):
-        def add(self, layer: int, covering: list[int], weights_TK: Tensor) -> None:
-            given.append((layer, covering, weights_TK.clone()))
-            super().add(layer, covering, weights_TK)
+    class Told(ByNorms):
+        def weights(self, at: ModuleInput) -> Tensor:
+            weights_RTK = super().weights(at)
+            covering = [place for place, one in enumerate(adapters) if at.module in one.factors]
+            given.append((at.layer, covering, weights_RTK[1][:, covering]))
+            return weights_RTK
 
-    recorder = Told(mixture.adapters, mixture.layers)
-    rows = mixture.rows_of([ByNorms(mixture.adapters)], [recorder])
-    with torch.inference_mode(), rows.on():
-        model.base_model(IDS_T[None], use_cache=False)
+    recorder = WeightRecorder(mixture.adapters, mixture.layers)
+    # Of a rule's three rows one is asked for, and in the second pass all fails.
+    rows = mixture.rows_of([Told(mixture.adapters)] * 3, [None, recorder, None])
+    ids_RT = torch.stack([IDS_T, IDS_T.flip(0), IDS_T])
+    with torch.inference_mode():
+        with rows.on():
+            model.base_model(ids_RT, use_cache=False)
+        passed = len(given)
+        with pytest.raises(ArithmeticError), rows.on():
+            model.base_model(ids_RT, use_cache=False)
+            raise ArithmeticError
+        with rows.on():
+            pass
+    del given[passed:]
     found = recorder.result()
     assert not found.constant and found.adapters == mixture.adapters
     for layer in range(mixture.layers):

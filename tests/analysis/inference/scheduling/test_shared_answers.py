@@ -411,12 +411,9 @@ def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
     first, second = decoding(1, (2, 3), 1, None), decoding(0, (1,), 0, None)
     ids = [[token.id for token in next(first).tokens]]
     next(second)
+    # Rows that are to draw, without a generator to draw with.
     failing = group_of(second)
-
-    def fail(logits_RV: torch.Tensor) -> list[tuple[int, float]]:
-        raise InputError("No token can be chosen.")
-
-    monkeypatch.setattr(failing, "choose", fail)
+    failing.sampling, failing.generators = Sampling(temperature=1.0), []
 
     def ask() -> None:
         first.ask()
@@ -424,7 +421,7 @@ def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
 
     made().runner.scheduler.run(ask)
     ids.append([token.id for token in next(first).tokens])
-    with pytest.raises(InputError, match="No token"):
+    with pytest.raises(ValueError, match="zip"):
         next(second)
     ids += [[token.id for token in step.tokens] for step in first]
     assert [list(row) for row in zip(*ids, strict=True)] == [alone(1, 2, 1)[0], alone(1, 3, 1)[0]]
