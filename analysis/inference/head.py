@@ -33,17 +33,17 @@ class NextTokens:
     Attributes:
         best_N: The most probable token of each.
         peak_N: Its logit.
-        log_total_N: The logarithm of the sum of the exponentials of all logits.
+        total_N: The sum over all tokens of `exp(logit − peak)`; 0 where no token ever comes.
     """
 
     best_N: Tensor
     peak_N: Tensor
-    log_total_N: Tensor
+    total_N: Tensor
 
     @property
     def probability_N(self) -> Tensor:
         """The probability of each most probable token."""
-        return (self.peak_N - self.log_total_N).exp()
+        return 1 / self.total_N
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,11 @@ class Head:
         for start in range(0, whole, step):
             logits_NV = self.output(states_ND, slice(start, start + step))
             peak_N, best_N = logits_NV.max(dim=1)
-            # A logit of −∞ is a token that never comes; a part may hold nothing else.
-            finite_N1 = peak_N.clamp_min(torch.finfo(peak_N.dtype).min).unsqueeze(1)
-            total_N = logits_NV.sub_(finite_N1).exp_().sum(dim=1)
-            part = NextTokens(best_N + start, peak_N, total_N.log() + finite_N1.squeeze(1))
+            # Softmax sums a row in the same order whatever is beside it, which a sum does not.
+            share_N = logits_NV.softmax(dim=1).gather(1, best_N.unsqueeze(1)).squeeze(1)
+            # A part may hold nothing but tokens that never come, with logits of −∞.
+            total_N = (1 / share_N).where(peak_N > -torch.inf, 0)
+            part = NextTokens(best_N + start, peak_N, total_N)
             found = part if found is None else _joined(found, part)
         assert found is not None
         return found
@@ -155,11 +156,13 @@ class Head:
 def _joined(some: NextTokens, others: NextTokens) -> NextTokens:
     """Sums up two parts of the vocabulary; of equal logits the first counts."""
     later_N = others.peak_N > some.peak_N
-    return NextTokens(
-        torch.where(later_N, others.best_N, some.best_N),
-        torch.where(later_N, others.peak_N, some.peak_N),
-        torch.logaddexp(some.log_total_N, others.log_total_N),
-    )
+    peak_N = torch.where(later_N, others.peak_N, some.peak_N)
+    totals = [
+        one.total_N * torch.where(one.peak_N == peak_N, 1, (one.peak_N - peak_N).exp())
+        for one in (some, others)
+    ]
+    best_N = torch.where(later_N, others.best_N, some.best_N)
+    return NextTokens(best_N, peak_N, totals[0] + totals[1])
 
 
 def _final_norm(model: PreTrainedModel) -> nn.Module | None:

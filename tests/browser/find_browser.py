@@ -26,7 +26,7 @@ ARGUMENTS = (
     # Animations are drawn frame by frame, and no test looks at them.
     "--force-prefers-reduced-motion",
     # Pages live for seconds: optimised machine code takes longer to make than it saves.
-    "--js-flags=--no-opt --no-maglev",
+    "--js-flags=--no-opt",
 )
 
 

@@ -210,7 +210,9 @@ def choose(head: Head, groups: Sequence[tuple[EqualRows, Tensor]]) -> list[Chose
                 found[place] = draw(part_RV, group.sampling, group.generators)
         else:
             best = head.next_tokens(states_RD)
-            rows = zip(best.best_N.tolist(), best.probability_N.tolist(), strict=True)
+            # In float32, as where tokens are drawn: the last digits of a model in float64 depend on
+            # the rows that share the product.
+            rows = zip(best.best_N.tolist(), best.probability_N.float().tolist(), strict=True)
             for place in places:
                 found[place] = list(islice(rows, len(groups[place][1])))
     return [found[place] for place in range(len(groups))]

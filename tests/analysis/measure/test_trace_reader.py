@@ -29,7 +29,9 @@ def heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     passes: list[int] = []
     logits = Head.logits
     monkeypatch.setattr(
-        Head, "logits", lambda self, states: passes.append(len(states)) or logits(self, states)
+        Head,
+        "logits",
+        lambda self, states, *part: passes.append(len(states)) or logits(self, states, *part),
     )
     return passes
 
