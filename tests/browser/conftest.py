@@ -198,13 +198,17 @@ def settled(page: Page, state: str = "done", timeout: float = _TIMEOUT_MS) -> No
     )
 
 
-def violations(page: Page, rules: Sequence[str] | None = None, within: str = "html") -> list[str]:
+def violations(
+    page: Page, rules: Sequence[str] | None = None, within: str = "html", *, contrast: bool = True
+) -> list[str]:
     """What axe finds, each with the elements.
 
     Args:
         page: The page.
         rules: The rules to check; all by default.
         within: The selector of the part to check; the whole page by default.
+        contrast: Whether the contrast of texts is checked too, which takes axe most of its time:
+            no need where the same styles were checked before, with other words.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
@@ -215,6 +219,8 @@ def violations(page: Page, rules: Sequence[str] | None = None, within: str = "ht
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules is not None:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
+    if not contrast:
+        options["rules"] = {"color-contrast": {"enabled": False}}
     found = page.evaluate(
         "([within, options]) => axe.run(within, options).then(found => found.violations)",
         [within, options],

@@ -25,7 +25,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     # Animations are drawn frame by frame, and no test looks at them.
     "--force-prefers-reduced-motion",
-    # Pages live for seconds: optimised machine code takes longer to make than it saves.
+    # Pages live for seconds: the best machine code takes longer to make than it saves.
     "--js-flags=--no-opt",
 )
 
@@ -62,7 +62,11 @@ def install() -> str | None:
         return path
     if shutil.which("apt-get") and os.geteuid() == 0:
         _run("apt-get", "update", "-qq")
-        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+        # An older Debian has no package of the headless shell.
+        for package in SYSTEM[:2]:
+            _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
+            if path := find():
+                return path
     return find()
 
 

@@ -21,14 +21,9 @@ from analysis.models.provenance import provenance
 
 QUERIES = (
     "María tiene 3 manzanas y compra 5 más. ¿Cuántas manzanas tiene?",
-    "Un granjero tiene 9 vacas y vende 4. ¿Cuántas vacas le quedan?",
     "У Ивана 7 книг, и он покупает ещё 6. Сколько у него книг?",
     "小明有12个苹果,吃了5个,还剩几个?",
-    "Write a function that returns the larger of two numbers.",
     "Escribe una función que sume una lista de números.",
-    "What are the symptoms of anaemia?",
-    "¿Qué vitamina falta en el escorbuto?",
-    "How many are 15 and 27?",
     "The capital of France is",
 )
 NEW_TOKENS = 8
