@@ -10,13 +10,12 @@ from torch import Tensor
 
 from analysis.benchmark.entries import Entry, Selection, fused_adapters
 from analysis.benchmark.execution.batches import Batch
+from analysis.benchmark.execution.item_losses import item_losses
 from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.scoring.item_scores import LanguageJudge, in_both, score_of
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
-from analysis.common.grouping import grouped_by_length
-from analysis.common.limits import PASS_TOKENS
 from analysis.common.progress import Progress
 from analysis.engine import Engine
 from analysis.inference.decoding.answers import Answer
@@ -133,7 +132,7 @@ class BatchRunner:
             progress=lambda what, share: report(what, 0.2 + 0.6 * share),
         )
         report("losses", 0.8)
-        losses = self._losses([batch.items[item] for item, _ in asked], *own)
+        losses = item_losses(self._engine, [batch.items[item] for item, _ in asked], *own)
         found = [
             self._result(batch.task, batch.items[item], answer, *of_row)
             for (item, _), answer, of_row in zip(asked, answers, losses, strict=True)
@@ -244,52 +243,6 @@ class BatchRunner:
             return self._engine.prompt(item.instruction)
         except InputError as error:
             raise InputError(f"Task {task.name}, item {item.id}: {error}") from error
-
-    def _losses(
-        self, items: Sequence[Item], prompts: Sequence[Prompt], rows: Sequence[Row]
-    ) -> list[tuple[float | None, tuple[float, ...]]]:
-        """For each item the loss of its gold answer, and those of its options, per token."""
-        given: list[tuple[int, tuple[int, ...]]] = []
-        for place, item in enumerate(items):
-            if item.gold_answer:
-                given.append((place, self._engine.answer_ids(item.gold_answer)))
-            if item.type in ("mcq", "yesno"):
-                given += [(place, self._option(option)) for option in item.choices]
-        losses = iter(self._given_losses(given, prompts, rows))
-        return [
-            (
-                next(losses) if item.gold_answer else None,
-                tuple(next(losses) for _ in item.choices) if item.type in ("mcq", "yesno") else (),
-            )
-            for item in items
-        ]
-
-    def _option(self, text: str) -> tuple[int, ...]:
-        """An option's tokens without the end token: an answer may go on after the option."""
-        end = self._engine.answer_ids("")
-        ids = self._engine.answer_ids(text)
-        return ids[: len(ids) - len(end)] if ids[len(ids) - len(end) :] == end else ids
-
-    def _given_losses(
-        self,
-        given: Sequence[tuple[int, tuple[int, ...]]],
-        prompts: Sequence[Prompt],
-        rows: Sequence[Row],
-    ) -> list[float]:
-        """Mean loss per token of given answers, each to the prompt at its place."""
-        lengths = [len(prompts[place].ids) + len(ids) for place, ids in given]
-        found: dict[int, float] = {}
-        for part in grouped_by_length(lengths, PASS_TOKENS):
-            losses = self._engine.answer_losses(
-                [prompts[given[index][0]] for index in part],
-                [given[index][1] for index in part],
-                [rows[given[index][0]] for index in part],
-            )
-            found |= {
-                index: float(loss_T.double().mean())
-                for index, loss_T in zip(part, losses, strict=True)
-            }
-        return [found[index] for index in range(len(given))]
 
 
 def _rounded(weights_LK: Tensor) -> tuple[tuple[float, ...], ...]:

@@ -16,8 +16,8 @@ from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.models.collection import Collection
 
-_FREE = ("methods", "selection", "seed", "resamples")
-"""The settings that may differ: they change no answer of a row with the same weights."""
+_FREE = ("methods", "selection", "seed", "resamples", "step_entries")
+"""The settings that may differ: they change a row with the same weights in last digits at most."""
 
 T = TypeVar("T", ItemResult, ItemFusion)
 _Row = tuple[str, tuple[str, ...], str]
