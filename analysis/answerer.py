@@ -135,7 +135,7 @@ class Answerer(RelevanceTracer):
             prompts: The prompts.
             rows: A row for each prompt.
             new_tokens: The longest an answer may get.
-            batch_rows: How many are decoded together.
+            batch_rows: How many are decoded together, where they fit into memory.
             progress: Told after each step; an exception that it raises stops the work.
 
         Raises:
@@ -145,6 +145,9 @@ class Answerer(RelevanceTracer):
         for prompt in prompts:
             self.limits.check_answer(len(prompt.ids), 1, new_tokens)
         stops = [self._stop(prompt) for prompt in prompts]
+        # More rows would wait for room that rows which wait for them hold.
+        longest = max((len(prompt.ids) for prompt in prompts), default=0) + new_tokens
+        batch_rows = min(batch_rows, self._runner.rows_that_fit(longest))
         with self.background.paused():
             return answer_all(
                 self._runner, prompts, policies, stops, new_tokens, batch_rows, progress

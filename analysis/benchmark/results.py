@@ -39,7 +39,8 @@ class ItemResult:
         option_losses: Mean loss per token of each option, in nats.
         loss: Mean loss per token of the gold answer with its end token, in nats; None without one,
             as for numbers.
-        seconds: The item's share of the time of its batch.
+        seconds: The item's share of the time of its weights and, by tokens, of the decoding that
+            the entries of a step have in common.
     """
 
     task: str
@@ -69,7 +70,7 @@ class MethodScore:
         both: Share of answers with both; None where it is unknown.
         loss: Mean over items of the gold answer's loss per token, in nats, with its interval by
             bootstrap over clusters; None where no item has a gold answer, and for a copy.
-        seconds: Time of its batches, summed over processes.
+        seconds: Sum of the answers' seconds.
     """
 
     method: str

@@ -23,7 +23,7 @@ from analysis.benchmark.execution.reuse import reuse
 from analysis.benchmark.programs.candidates import reference_program
 from analysis.benchmark.programs.sandbox import check_sandbox, run_tests
 from analysis.benchmark.results import RESULT, BenchmarkResult
-from analysis.benchmark.settings import BATCH_ROWS, settings_of
+from analysis.benchmark.settings import Settings, settings_of
 from analysis.benchmark.summary import summarise
 from analysis.benchmark.tasks import Item, Task, read_tasks
 from analysis.common.errors import InputError
@@ -153,13 +153,18 @@ def run_benchmark(
             claims.clear()
         # All processes must see the same results before one of them adds to them.
         group.wait()
-        left = remaining(_batches(tasks, entries, runner), journal.read(), journal.taken())
+        batches = _batches(tasks, entries, runner, settings)
+        left = remaining(batches, journal.read(), journal.taken())
         group.wait()
         _answer(left, runner, journal, claims, group.rank, tell)
         tell("waiting for the other processes" if group.count > 1 else "comparing", 1.0)
         group.wait()
         if not group.first:
             return None
+        # A process that an earlier run has left may have claimed a batch.
+        claims.clear()
+        left = remaining(batches, journal.read(), journal.taken())
+        _answer(left, runner, journal, claims, group.rank, tell)
         claims.clear()
         result = summarise(
             settings, tasks, entries, journal.read(), journal.fusions(), collection.adapters
@@ -184,7 +189,10 @@ def _unfit(item: Item) -> str:
 
 
 def _batches(
-    tasks: Sequence[Task], entries: Mapping[str, tuple[Entry, ...]], runner: BatchRunner
+    tasks: Sequence[Task],
+    entries: Mapping[str, tuple[Entry, ...]],
+    runner: BatchRunner,
+    settings: Settings,
 ) -> list[Batch]:
     return [
         batch
@@ -192,8 +200,9 @@ def _batches(
         for batch in batches_of(
             task,
             tuple(entry for entry in entries[task.name] if entry.method),
-            BATCH_ROWS,
+            settings.batch_rows,
             partial(runner.prompt_tokens, task.name),
+            settings.step_entries,
         )
     ]
 
@@ -210,7 +219,7 @@ def _answer(
     whole = sum(batch.tokens(step) for batch in batches for step in batch.steps)
     began, done = time.monotonic(), 0
     for number, batch in enumerate(batches, start=1):
-        own = claims.claim(number)
+        own = claims.claim(batch)
         for step in batch.steps:
             work = batch.tokens(step)
             if own:

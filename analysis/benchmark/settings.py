@@ -1,4 +1,4 @@
-"""The settings of a benchmark: all that its numbers depend on."""
+"""The settings of a benchmark: all that its numbers depend on, but for last digits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from analysis.measure.weight_settings import WeightSettings
 from analysis.models.collection import Collection
 from analysis.models.provenance import Computation, Provenance, provenance
 
-# The items whose traces are kept together.
+# The items of a batch: each is traced once for all entries.
 BATCH_ROWS = 60
 # The entries whose answers to a batch are decoded together: an interruption costs a step of them at
 # most. A row that ends makes room for the next, and few rows at a time would cost as much as many.
 STEP_ENTRIES = 12
+# The rows that run at a time, where they fit into memory: products with more are no faster a row.
+DECODED_ROWS = 120
 NEW_TOKENS: Mapping[ItemType, int] = {"numeric": 64, "mcq": 48, "yesno": 48, "function": 128}
 
 

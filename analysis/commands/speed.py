@@ -152,7 +152,8 @@ def _shortlists(collection: Collection, args: argparse.Namespace) -> int:
         print(
             f"a shortlist of {recall.length:2} holds the {LEADERS} leaders in {recall.kept} "
             f"queries; they lead on it, too, in {recall.same_leaders}, in {recall.same_order} in "
-            f"the same order; those of the largest mean relevance in {recall.kept_by_relevance}"
+            "the same order; it holds the adapters of largest mean relevance in "
+            f"{recall.kept_by_relevance}"
         )
     print(f"{found.different_leaders} different sets of leaders")
     return 0

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import threading
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,9 @@ from tqdm import tqdm
 from analysis.common.progress import Progress
 
 TICK_SECONDS = 0.5
+# Of lines that differ in their counts alone, a log gets one in so many seconds.
+LINE_SECONDS = 5.0
+_NUMBERS = re.compile(r"\d+")
 # Parts of emoji, and of words in Persian or Hindi.
 _JOINERS = "\u200c\u200d"
 # C0 and C1 control characters, direction marks that change how a line reads, surrogates.
@@ -79,15 +83,17 @@ def json_line(value: object) -> str:
 
 
 class _Lines:
-    """Says each phase once."""
+    """Says each phase once; of phases that differ in their numbers alone, one in a few seconds."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._phase = ""
+        self._phase = self._words = ""
+        self._said = 0.0
 
     def __call__(self, phase: str, share: float) -> None:
-        if phase != self._phase:
-            self._phase = phase
+        words, now = _NUMBERS.sub("", phase), time.monotonic()
+        if words != self._words or (phase != self._phase and now - self._said >= LINE_SECONDS):
+            self._phase, self._words, self._said = phase, words, now
             # Without the share, which begins again with each work.
             print(phase, file=self._stream, flush=True)
 

@@ -135,7 +135,7 @@ class Head:
             # Softmax sums a row in the same order whatever is beside it, which a sum does not.
             share_N = logits_NV.softmax(dim=1).gather(1, best_N.unsqueeze(1)).squeeze(1)
             # A part may hold nothing but tokens that never come, with logits of −∞.
-            total_N = (1 / share_N).where(peak_N > -torch.inf, 0)
+            total_N = (1 / share_N).masked_fill(peak_N == -torch.inf, 0)
             part = NextTokens(best_N + start, peak_N, total_N)
             found = part if found is None else _joined(found, part)
         assert found is not None
@@ -154,8 +154,8 @@ class Head:
 
 
 def _joined(some: NextTokens, others: NextTokens) -> NextTokens:
-    """Sums up two parts of the vocabulary; of equal logits the first counts."""
-    later_N = others.peak_N > some.peak_N
+    """Sums up two parts of the vocabulary; of equal logits the first counts, and NaN stays NaN."""
+    later_N = (others.peak_N > some.peak_N) | others.peak_N.isnan()
     peak_N = torch.where(later_N, others.peak_N, some.peak_N)
     totals = [
         one.total_N * torch.where(one.peak_N == peak_N, 1, (one.peak_N - peak_N).exp())

@@ -215,6 +215,11 @@ class ModelRunner:
         """
         return SharedDecoding(self._running, asked, wanted)
 
+    def rows_that_fit(self, tokens: int) -> int:
+        """How many rows of so many tokens may run at a time, at least 1."""
+        parts = self._running.parts
+        return max(1, parts.admission.most_bytes // parts.advance.bytes(tokens))
+
     def answer_losses(
         self,
         prompts: Sequence[Sequence[int]],

@@ -44,7 +44,8 @@ class Recall:
         same_leaders: In how many queries the same adapters lead, in any order.
         same_order: In how many of them in the same order, too.
         kept_by_relevance: In how many queries the adapters with the largest mean relevance are on
-            the shortlist. It does not depend on what else is traced: they then lead there, too.
+            the shortlist. An adapter's relevance is the same whatever else is traced, so by
+            relevance they lead the shortlist, too.
     """
 
     length: int

@@ -16,6 +16,13 @@ ALSO = {"adapter": "fr", "layer": "de"}
 """The lessons that are read in another language, too: each language sees each step."""
 
 
+_SHOWN = """[
+    document.querySelector('#lesson .feedback')?.dataset.verdict,
+    ...[...document.querySelectorAll('#lesson input, #lesson textarea')].map(one => one.type),
+]"""
+"""The verdict of a check, and the kinds of its fields."""
+
+
 def _look(page: Page, step: str, also: str | None, seen: set[str]) -> list[str]:
     """What axe finds in a step in Spanish, and then in another language; Spanish stays.
 
@@ -23,12 +30,11 @@ def _look(page: Page, step: str, also: str | None, seen: set[str]) -> list[str]:
         page: The page.
         step: The step.
         also: The other language, if any.
-        seen: The steps whose colours were checked before, each with the verdict that it showed. All
-            lessons have the same, but for results, which each lesson draws in its own way.
+        seen: The steps whose colours were checked before, each with its fields and verdict. Lessons
+            share their styles, but for results, which each lesson draws in its own way.
     """
     expect(page.locator(".learn-page")).to_have_attribute("data-step", step)
-    verdict = page.evaluate("document.querySelector('#lesson .feedback')?.dataset.verdict")
-    shown = f"{step} {verdict}"
+    shown = f"{step} {page.evaluate(_SHOWN)}"
     contrast = step == "run" or shown not in seen
     seen.add(shown)
     found = violations(page, within="#lesson", contrast=contrast)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from analysis.benchmark.execution.item_losses import item_losses
 from analysis.benchmark.fusion.records import ItemFusion
 from analysis.benchmark.results import ItemResult
 from analysis.benchmark.scoring.item_scores import LanguageJudge, in_both, score_of
+from analysis.benchmark.settings import DECODED_ROWS
 from analysis.benchmark.tasks import Item, Task
 from analysis.common.errors import InputError
 from analysis.common.progress import Progress
@@ -30,9 +32,6 @@ from analysis.models.collection import Collection
 
 Means = tuple[float, ...]
 
-# So many rows fill the products of a step; with more, keys and values take the memory.
-DECODED_ROWS = 120
-
 
 @dataclass(frozen=True)
 class _Fused:
@@ -41,7 +40,7 @@ class _Fused:
     Attributes:
         entry: The entry.
         rows: A row for each item.
-        keys: What the answers of these rows depend on, beside the item.
+        keys: For each row what its answer depends on, beside the item.
         divergences: For each item the mean divergences, by position.
         seconds: The time that the weights took.
     """
@@ -54,7 +53,7 @@ class _Fused:
 
 
 def _untold(what: str, share: float) -> None:
-    """Tells nobody."""
+    """Ignores progress."""
 
 
 class BatchRunner:
@@ -109,7 +108,7 @@ class BatchRunner:
             report: Told how far the work is.
 
         Returns:
-            Item by item, so that of an unfinished list each entry lacks the last items.
+            The results and the fusions, item by item.
         """
         prompts = [self._prompts[batch.task, item.id] for item in batch.items]
         fused: list[_Fused] = []
@@ -124,25 +123,33 @@ class BatchRunner:
             for item, (row, key) in enumerate(zip(one.rows, one.keys, strict=True)):
                 if places.setdefault((item, key), len(asked)) == len(asked):
                     asked.append((item, row))
-        own = [prompts[item] for item, _ in asked], [row for _, row in asked]
+        own_prompts, own_rows = [prompts[item] for item, _ in asked], [row for _, row in asked]
         answers = self._engine.answer_all(
-            *own,
+            own_prompts,
+            own_rows,
             new_tokens=batch.new_tokens,
             batch_rows=DECODED_ROWS,
             progress=lambda what, share: report(what, 0.2 + 0.6 * share),
         )
-        report("losses", 0.8)
-        losses = item_losses(self._engine, [batch.items[item] for item, _ in asked], *own)
+        losses = item_losses(
+            self._engine,
+            [batch.items[item] for item, _ in asked],
+            own_prompts,
+            own_rows,
+            lambda what, share: report(what, 0.8 + 0.2 * share),
+        )
         found = [
             self._result(batch.task, batch.items[item], answer, *of_row)
             for (item, _), answer, of_row in zip(asked, answers, losses, strict=True)
         ]
         common = (time.perf_counter() - began) / max(1, sum(answer.tokens for answer in answers))
+        sharing = Counter(places[item, key] for one in fused for item, key in enumerate(one.keys))
         results, fusions = [], []
         for item in range(len(batch.items)):
             for one in fused:
                 row, place = one.rows[item], places[item, one.keys[item]]
-                seconds = one.seconds / len(batch.items) + common * answers[place].tokens
+                seconds = one.seconds / len(batch.items)
+                seconds += common * answers[place].tokens / sharing[place]
                 results.append(
                     replace(found[place], method=one.entry.name, seconds=round(seconds, 4))
                 )

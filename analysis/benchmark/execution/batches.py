@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from analysis.benchmark.entries import Entry
 from analysis.benchmark.execution.journal import Key
-from analysis.benchmark.settings import NEW_TOKENS, STEP_ENTRIES
+from analysis.benchmark.settings import NEW_TOKENS
 from analysis.benchmark.tasks import Item, ItemType, Task
 
 
@@ -40,7 +40,7 @@ def batches_of(
     entries: tuple[Entry, ...],
     rows: int,
     length: Callable[[Item], int],
-    together: int = STEP_ENTRIES,
+    together: int,
 ) -> list[Batch]:
     """The batches of a task: items of one type and of similar length.
 
@@ -72,7 +72,8 @@ def remaining(batches: Sequence[Batch], done: Container[Key], taken: Container[K
         batches: All batches, in the same order in each process.
         done: Task, method and item of all results that are there.
         taken: Those of them that come from an earlier benchmark. An entry of which all are taken is
-            in no step; a step of which another result is missing is run whole.
+            in no step. A step of which another result is missing is run whole, and of an entry of
+            which some are taken, these count.
     """
     left = []
     for batch in batches:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from contextlib import suppress
 from pathlib import Path
+
+from analysis.benchmark.execution.batches import Batch
 
 
 class Claims:
@@ -18,17 +22,16 @@ class Claims:
 
     def clear(self) -> None:
         """Forgets all claims, also those of a run that was killed. One process calls it."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._folder)
 
-    def claim(self, number: int) -> bool:
-        """Claims a batch; False where another process has it.
-
-        Args:
-            number: Its number, the same in all processes.
-        """
+    def claim(self, batch: Batch) -> bool:
+        """Claims a batch; False where another process has it."""
         self._folder.mkdir(exist_ok=True)
+        # Its first item names it: a process that a killed run has left may have other batches left.
+        name = hashlib.sha256(f"{batch.task} {batch.items[0].id}".encode()).hexdigest()
         try:
-            (self._folder / str(number)).touch(exist_ok=False)
+            (self._folder / name).touch(exist_ok=False)
         except FileExistsError:
             return False
         return True

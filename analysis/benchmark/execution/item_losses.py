@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from analysis.benchmark.tasks import Item
 from analysis.common.grouping import grouped_by_length
 from analysis.common.limits import PASS_TOKENS
+from analysis.common.progress import Progress
 from analysis.engine import Engine
 from analysis.inference.mixing.rows import Row
 from analysis.inference.prompt import Prompt
 
 
 def item_losses(
-    engine: Engine, items: Sequence[Item], prompts: Sequence[Prompt], rows: Sequence[Row]
+    engine: Engine,
+    items: Sequence[Item],
+    prompts: Sequence[Prompt],
+    rows: Sequence[Row],
+    report: Progress,
 ) -> list[tuple[float | None, tuple[float, ...]]]:
     """For each row the loss of its item's gold answer, and those of the options, per token.
 
@@ -22,6 +27,7 @@ def item_losses(
         items: The item of each row.
         prompts: The prompt of each row.
         rows: The rows.
+        report: Told before each pass of the model.
     """
     given: list[tuple[int, tuple[int, ...]]] = []
     for place, item in enumerate(items):
@@ -29,7 +35,7 @@ def item_losses(
             given.append((place, engine.answer_ids(item.gold_answer)))
         if item.type in ("mcq", "yesno"):
             given += [(place, _option(engine, option)) for option in item.choices]
-    losses = iter(_given_losses(engine, given, prompts, rows))
+    losses = iter(_given_losses(engine, given, prompts, rows, report))
     return [
         (
             next(losses) if item.gold_answer else None,
@@ -51,11 +57,13 @@ def _given_losses(
     given: Sequence[tuple[int, tuple[int, ...]]],
     prompts: Sequence[Prompt],
     rows: Sequence[Row],
+    report: Progress,
 ) -> list[float]:
     """Mean loss per token of given answers, each to the prompt at its place."""
     lengths = [len(prompts[place].ids) + len(ids) for place, ids in given]
     found: dict[int, float] = {}
     for part in grouped_by_length(lengths, PASS_TOKENS):
+        report(f"loss {len(found)} of {len(given)}", len(found) / len(given))
         losses = engine.answer_losses(
             [prompts[given[index][0]] for index in part],
             [given[index][1] for index in part],

@@ -1,7 +1,7 @@
 """The journal of a benchmark: item results and fusions in JSON lines, added as batches finish.
 
-Each process writes files of its own; all files are read when a run goes on. A line that was not
-written to its end is forgotten.
+Each process writes files of its own, and what an earlier benchmark gave has one; all files are read
+when a run goes on, that one last. A line that was not written to its end is forgotten.
 """
 
 from __future__ import annotations
@@ -118,11 +118,13 @@ class Journal:
         """
         self._add(str(rank), results, fusions)
 
-    def _add(self, of: str, results: Sequence[ItemResult], fusions: Sequence[ItemFusion]) -> None:
+    def _add(
+        self, writer: str, results: Sequence[ItemResult], fusions: Sequence[ItemFusion]
+    ) -> None:
         # The results come last: a step whose results are there has its fusions too.
         if fusions:
-            _add_lines(self._folder / f"fusions-{of}.jsonl", fusions)
-        _add_lines(self._folder / f"items-{of}.jsonl", results)
+            _add_lines(self._folder / f"fusions-{writer}.jsonl", fusions)
+        _add_lines(self._folder / f"items-{writer}.jsonl", results)
 
 
 def _by_key(folder: Path, files: str, kind: type[T]) -> dict[Key, T]:

@@ -210,8 +210,8 @@ def choose(head: Head, groups: Sequence[tuple[EqualRows, Tensor]]) -> list[Chose
                 found[place] = draw(part_RV, group.sampling, group.generators)
         else:
             best = head.next_tokens(states_RD)
-            # In float32, as where tokens are drawn: the last digits of a model in float64 depend on
-            # the rows that share the product.
+            # In float32, as where tokens are drawn: in float64 the last digits of a product depend
+            # on the rows that share it.
             rows = zip(best.best_N.tolist(), best.probability_N.float().tolist(), strict=True)
             for place in places:
                 found[place] = list(islice(rows, len(groups[place][1])))

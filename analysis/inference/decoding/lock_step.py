@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future
 from functools import partial
 
@@ -62,8 +62,9 @@ class LockStep(Steps):
         self._dropped: set[int] = set()
         self._asked: Future[list[Chosen]] | None = None
         self._index = -1
-        self._bytes = sum(parts.advance.bytes(len(prompt) + new_tokens) for prompt in prompts)
-        self._admitted = False
+        self._row_bytes = [parts.advance.bytes(len(prompt) + new_tokens) for prompt in prompts]
+        # The rows for which memory is held.
+        self._held: set[int] = set()
         self._lock = threading.Lock()
         self.over = False
 
@@ -144,6 +145,7 @@ class LockStep(Steps):
             if going:
                 going_groups.append((group, [rows[place] for place in going]))
         self._groups = going_groups
+        self._leave(self._held - {row for _, rows in going_groups for row in rows})
         if not self._groups:
             self.close()
         return Step(self._index, tuple(sorted(tokens, key=lambda token: token.row)))
@@ -156,9 +158,9 @@ class LockStep(Steps):
             if self.over:
                 raise StopIteration
 
-        self._parts.admission.enter(self._bytes, look)
+        self._parts.admission.enter(sum(self._row_bytes), look)
         with self._lock:
-            self._admitted = True
+            self._held = set(range(len(self._prompts)))
         if self.over:
             raise StopIteration
         by_length: dict[int, list[int]] = defaultdict(list)
@@ -195,12 +197,13 @@ class LockStep(Steps):
         cache = DynamicCache(config=parts.model.config)
         return cache, run_prompts(parts, ids_RT, applied, cache, wanted)
 
-    def _leave(self) -> None:
-        """Gives the memory back, once."""
+    def _leave(self, rows: Set[int] | None = None) -> None:
+        """Gives the memory of rows back, once; of all rows by default."""
         with self._lock:
-            admitted, self._admitted = self._admitted, False
-        if admitted:
-            self._parts.admission.leave(self._bytes)
+            leaving = self._held if rows is None else self._held & rows
+            self._held = self._held - leaving
+        if leaving:
+            self._parts.admission.leave(sum(self._row_bytes[row] for row in leaving))
 
     def _new_recorders(self) -> list[WeightRecorder | None]:
         return [recorder_of(policy, self._parts.mixture.layers) for policy in self._policies]

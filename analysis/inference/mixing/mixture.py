@@ -94,7 +94,7 @@ class Mixture:
             len(policies), self.layers, len(self.adapters), dtype=torch.float64
         )
         by_rule: dict[int, tuple[WeightRule, list[int]]] = {}
-        for row, policy in enumerate(policies):
+        for row, (policy, _) in enumerate(zip(policies, recorders, strict=True)):
             if isinstance(policy, WeightRule):
                 by_rule.setdefault(id(policy), (policy, []))[1].append(row)
             else:

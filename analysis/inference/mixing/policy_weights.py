@@ -112,7 +112,9 @@ class PassRecorder:
         """
         if not self._rows:
             return
-        weights_nTK = weights_nTK.detach()[self._rows].double()
+        weights_nTK = weights_nTK.detach().double()
+        if len(self._rows) < len(weights_nTK):
+            weights_nTK = weights_nTK[self._rows]
         key = layer, tuple(covering)
         count, sum_nK, squares_nK = self._sums.get(key, (0, 0, 0))
         self._sums[key] = (

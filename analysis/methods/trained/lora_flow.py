@@ -100,6 +100,11 @@ FIT = Fit("lora-flow", "examples", _learn)
 
 
 def _policy(context: Context, adapter: str) -> FlowRule:
+    # The same object for all questions, whose rows are then computed together.
+    return context.derived(("lora-flow", context.adapters), lambda: _rule(context))
+
+
+def _rule(context: Context) -> FlowRule:
     import torch
 
     gates = learnt(context, FIT, "gate", METHOD.name)

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from analysis import methods as method_files
 from analysis.__main__ import main
-from analysis.benchmark import results
+from analysis.benchmark import results, settings
 from analysis.benchmark.choice import runnable
 from analysis.benchmark.entries import Entry, Selection, check_entries, entries_of, selection
+from analysis.benchmark.execution import batch_runner
 from analysis.benchmark.execution.batch_runner import BatchRunner
 from analysis.benchmark.execution.batches import Batch, batches_of, remaining
 from analysis.benchmark.execution.claims import Claims
@@ -382,8 +383,11 @@ def test_two_processes_give_the_same_result(
     table = Path(f"{said}-0").read_text(encoding="utf-8")
     assert table.startswith("| task | method |") and table.count("Fused: all") == 1
     assert Path(f"{said}-1").read_text(encoding="utf-8") == ""
-    assert (tmp_path / "items-0.jsonl").stat().st_size
-    assert (tmp_path / "items-1.jsonl").stat().st_size
+    # Each answer was given once. A process that comes late may find nothing left.
+    lines = [json.loads(line) for path in tmp_path.glob("items-*.jsonl") for line in path.open()]
+    keys = [(one["task"], one["method"], one["item"]) for one in lines]
+    assert len(keys) == len(set(keys)) == (26 + 2) * 7
+    assert not (tmp_path / "claims").exists()
     assert saved(tmp_path) == saved(whole[1])
 
 
@@ -414,14 +418,77 @@ def test_what_is_left_are_whole_steps_and_the_largest_batches_first(
     ]
 
 
-def test_a_batch_is_claimed_once_until_all_claims_are_forgotten(tmp_path: Path) -> None:
+def test_a_batch_is_claimed_once_until_all_claims_are_forgotten(
+    files: tuple[Path, ...], tmp_path: Path
+) -> None:
+    entries = (Entry("base", "method", "base"),)
+    batches = batches_of(read_task(files[0]), entries, 8, lambda item: 1, together=1)
     first, second = Claims(tmp_path), Claims(tmp_path)
     first.clear()
-    assert [first.claim(1), second.claim(1), second.claim(2), first.claim(2)] == [
-        True, False, True, False
-    ]  # fmt: skip
+    assert [first.claim(batches[0]), second.claim(batches[0])] == [True, False]
+    assert [second.claim(batches[1]), first.claim(batches[1])] == [True, False]
     first.clear()
-    assert second.claim(2)
+    assert second.claim(batches[1])
+
+
+def test_a_batch_that_an_earlier_run_has_claimed_is_answered_in_the_end(
+    collection: Collection,
+    request_: BenchmarkRequest,
+    whole: tuple[BenchmarkResult, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process of a killed run may live on, claim a batch, and then end."""
+    claim, refused = Claims.claim, list[str]()
+
+    def taken(claims: Claims, batch: Batch) -> bool:
+        if not refused:
+            refused.append(batch.task)
+            return False
+        return claim(claims, batch)
+
+    monkeypatch.setattr(Claims, "claim", taken)
+    run_benchmark(collection, request_, tmp_path)
+    assert refused == ["numbers"] and saved(tmp_path) == saved(whole[1])
+
+
+def test_a_run_that_ends_between_two_steps_ends_with_the_same_result(
+    collection: Collection,
+    request_: BenchmarkRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two methods a step, and one of them weighs token by token."""
+    monkeypatch.setattr(settings, "STEP_ENTRIES", 2)
+    monkeypatch.setattr(batch_runner, "DECODED_ROWS", 5)
+    methods = ("static", "arrow", "sum", "qa-flora", "oracle-pair")
+    request = replace(request_, tasks=request_.tasks[:1], methods=methods, limit=9)
+    told: list[str] = []
+
+    def stop(what: str, share: float) -> None:
+        if "sum: weights" in what:
+            raise Enough
+
+    def tell(what: str, share: float) -> None:
+        told.append(what)
+
+    run_benchmark(collection, request, tmp_path / "whole")
+    with pytest.raises(Enough):
+        run_benchmark(collection, request, tmp_path / "parts", stop)
+    journal = tmp_path / "parts" / "items-0.jsonl"
+    assert journal.read_text().count("\n") == 9 * 2
+    # Whole lines of the next step, which is run whole nevertheless.
+    next_step = (tmp_path / "whole" / "items-0.jsonl").read_text().splitlines(keepends=True)[18:28]
+    with journal.open("a") as file:
+        file.writelines(next_step)
+    run_benchmark(collection, request, tmp_path / "parts", tell)
+    assert not any("static: weights" in what for what in told)
+    assert any("sum: weights" in what for what in told)
+    assert saved(tmp_path / "parts") == saved(tmp_path / "whole")
+    weights = json.loads((tmp_path / "parts" / "result.json").read_text())["tasks"][0]["profiles"]
+    means = {one["method"]: np.array(one["mean_LK"]) for one in weights}
+    assert np.ptp(means["arrow"]) > 0.01, "a rule gives each layer its own weights"
+    assert means["arrow"].sum(axis=1) == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import unicodedata
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.common import console
 from analysis.common.console import json_line, lines, one_line
 
 ANY = st.text(st.characters(categories=["C", "L", "Z", "S"], include_characters="\x1b\x9b\u202e"))
@@ -21,6 +23,22 @@ def test_escape_codes_and_breaks_become_visible() -> None:
     )
     assert lines("a\n\tb\r\x1b[2J") == "a\n\tb��[2J"
     assert json_line({"ä": "中\x9b\ud800"}) == '{"ä": "中\\u009b\\ud800"}'
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(3600.0, 1), (0.0, 3)])
+def test_a_log_gets_each_phase_and_few_of_its_counts(
+    seconds: float,
+    counts: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(console, "LINE_SECONDS", seconds)
+    answers = [f"answer {number} of 3" for number in (1, 2, 3)]
+    with console.progress_bar() as report:
+        for phase in ("loading", "loading", *answers, "losses", answers[0]):
+            report(phase, 0.5)
+    expected = ["loading", *answers[:counts], "losses", answers[0]]
+    assert capsys.readouterr().err.splitlines() == expected
 
 
 @settings(max_examples=50)

@@ -43,7 +43,7 @@ def test_next_tokens_are_those_of_the_whole_distribution(
         transposed=transposed,
         scale=0.5,
     )
-    states_ND = torch.randn(9, 5, generator=draw, dtype=torch.float64)
+    states_ND = torch.randn(7, 5, generator=draw, dtype=torch.float64)
     # The last state's best token is the very first, the one before has its best in the last part.
     states_ND[-1] = 30 * head.weight_VD[0]
     states_ND[-2] = 30 * head.weight_VD[-1]
@@ -55,6 +55,14 @@ def test_next_tokens_are_those_of_the_whole_distribution(
     assert found.best_N.tolist() == best_N.tolist()
     probability_N = logits_NV.softmax(dim=1).gather(1, best_N[:, None])[:, 0]
     torch.testing.assert_close(found.probability_N, probability_N, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("token", [3, 20_000])
+def test_a_logit_that_is_no_number_gives_no_probability(token: int) -> None:
+    weight_VD = torch.ones(2 * 16_384, 1)
+    weight_VD[token] = torch.nan
+    found = Head(weight_VD, None, torch.nn.Identity(), None).next_tokens(torch.ones(2, 1))
+    assert found.best_N.tolist() == [token] * 2 and bool(found.probability_N.isnan().all())
 
 
 def test_of_equal_logits_the_first_token_is_taken() -> None:

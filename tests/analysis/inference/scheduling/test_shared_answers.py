@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -402,6 +403,14 @@ def test_an_error_of_a_prompt_reaches_its_reader() -> None:
     assert running.over and list(running) == []
 
 
+class Dry:
+    """No generator."""
+
+    def get_state(self) -> None: ...
+
+    def set_state(self, state: None) -> None: ...
+
+
 @pytest.mark.parametrize("shares", [True, False])
 def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
     shares: bool, monkeypatch: pytest.MonkeyPatch
@@ -411,9 +420,10 @@ def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
     first, second = decoding(1, (2, 3), 1, None), decoding(0, (1,), 0, None)
     ids = [[token.id for token in next(first).tokens]]
     next(second)
-    # Rows that are to draw, without a generator to draw with.
+    # Rows that are to draw, from a generator that nothing can be drawn from.
     failing = group_of(second)
-    failing.sampling, failing.generators = Sampling(temperature=1.0), []
+    failing.sampling = Sampling(temperature=1.0)
+    failing.generators = [cast(torch.Generator, Dry())]
 
     def ask() -> None:
         first.ask()
@@ -421,7 +431,7 @@ def test_a_failure_while_tokens_are_chosen_changes_no_other_stream(
 
     made().runner.scheduler.run(ask)
     ids.append([token.id for token in next(first).tokens])
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(TypeError, match="Dry"):
         next(second)
     ids += [[token.id for token in step.tokens] for step in first]
     assert [list(row) for row in zip(*ids, strict=True)] == [alone(1, 2, 1)[0], alone(1, 3, 1)[0]]
