@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from analysis.models.adapters import load_adapter
 from analysis.models.bases.base_model import load_base
 from analysis.models.collection import Collection
 from analysis.speed.many_adapters import many_adapters
-from analysis.speed.timing import Ratio, ratio, timed
+from analysis.speed.timing import Ratio, Result, ratio, timed
 
 LEADERS = 3
 TIMED = 7
@@ -118,7 +118,7 @@ def measure_shortlists(
     for number, prompt in enumerate(prompts):
         progress(f"query {number + 1} of {len(prompts)}", number / len(prompts))
         found, all_seconds = timed(partial(_whole, engine, prompt, engine.adapters))
-        shortlist, choosing = timed(partial(engine.shortlist, prompt, count=length))
+        shortlist, choosing = _anew(engine, partial(engine.shortlist, prompt, count=length))
         if number < TIMED:
             times.add(engine, prompt, few, shortlist.adapters, choosing, all_seconds)
         leading = leaders(found, range(adapters), engine.settings)
@@ -162,8 +162,8 @@ class _Times:
         choosing: float,
         all_seconds: float,
     ) -> None:
-        self.few.append(timed(partial(_whole, engine, prompt, few))[1])
-        traced = timed(partial(_whole, engine, prompt, chosen))[1]
+        self.few.append(_anew(engine, partial(_whole, engine, prompt, few))[1])
+        traced = _anew(engine, partial(_whole, engine, prompt, chosen))[1]
         self.choosing.append(choosing)
         self.short.append(choosing + traced)
         self.all.append(all_seconds)
@@ -172,6 +172,12 @@ class _Times:
 def _order(adapters: tuple[str, ...], scores: Mapping[str, float]) -> list[int]:
     """The places of the adapters, the highest score first."""
     return sorted(range(len(adapters)), key=lambda place: -scores.get(adapters[place], 0.0))
+
+
+def _anew(engine: Engine, work: Callable[[], Result]) -> tuple[Result, float]:
+    """The result of some work and its time, with nothing kept: a trace serves each part of it."""
+    engine.kept.drop(lambda key: True)
+    return timed(work)
 
 
 def _whole(engine: Engine, prompt: Prompt, adapters: tuple[str, ...]) -> Relevance:

@@ -152,14 +152,16 @@ def test_the_table_changes_one_thing_at_a_time(
 def test_a_shortlist_is_timed_and_compared_with_all_adapters(
     collection: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--shortlist", "9", "--adapters", "9", "--queries", "2", "--json"]
+    options = ["--shortlist", "4", "--adapters", "9", "--queries", "2", "--json"]
     assert main(["speed", "--collection", collection, *options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["adapters"], found["queries"]) == (9, 2)
     # A shortlist of all adapters keeps every leader.
     every = ("kept", "same_leaders", "same_order", "kept_by_relevance")
-    assert {"length": 9, **dict.fromkeys(every, 2)} in found["recalls"]
-    assert found["over_few"]["low"] > 0 < found["over_all"]["low"]
+    assert {"length": 10, **dict.fromkeys(every, 2)} in found["recalls"]
+    assert found["over_all"]["low"] > 0
+    # The model runs for each time that is compared: traces that are kept take a hundredth.
+    assert 0.2 < found["over_few"]["median"] < 30 and found["choosing_share"] < 0.95
 
 
 def test_many_adapters_are_the_own_ones_copies_and_random_ones() -> None:
