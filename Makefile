@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Small models gain nothing from several threads, and lose much where something else runs.
 TEST_THREADS ?= 1
-TEST_WORKERS ?= 2
+# One more than two cores: while a page waits for its server, others work.
+TEST_WORKERS ?= 3
 
 .PHONY: run test check clean
 .DELETE_ON_ERROR:

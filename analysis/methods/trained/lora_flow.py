@@ -100,20 +100,20 @@ FIT = Fit("lora-flow", "examples", _learn)
 
 
 def _policy(context: Context, adapter: str) -> FlowRule:
-    # The same object for all questions, whose rows are then computed together.
-    return context.derived(("lora-flow", context.adapters), lambda: _rule(context))
-
-
-def _rule(context: Context) -> FlowRule:
-    import torch
-
     gates = learnt(context, FIT, "gate", METHOD.name)
     biases = learnt(context, FIT, "bias", METHOD.name)
-    return FlowRule(
-        context.adapters,
-        torch.stack(list(gates.values()), dim=1).float(),
-        torch.stack(list(biases.values()), dim=1).float(),
-    )
+
+    def make() -> FlowRule:
+        import torch
+
+        return FlowRule(
+            context.adapters,
+            torch.stack(list(gates.values()), dim=1).float(),
+            torch.stack(list(biases.values()), dim=1).float(),
+        )
+
+    # The same object for all questions, whose rows are then computed together.
+    return context.derived(("lora-flow", context.adapters), make)
 
 
 METHOD = Method(

@@ -12,6 +12,7 @@ import pytest
 from analysis import methods as method_files
 from analysis.__main__ import main
 from analysis.commands import answer
+from analysis.common import console
 from analysis.common.errors import InputError
 from analysis.methods import expanded, methods
 from tests import tiny
@@ -86,6 +87,7 @@ def test_groups_change_no_answer(
     names = "base,static,sum,qa-flora,adapter:math"
     together = result(manifest, capsys, names)["answers"]
     monkeypatch.setattr(answer, "TOGETHER", 2)
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
     code, out, err = run(manifest, capsys, names, "--json")
     groups = [line for line in err.splitlines() if line.startswith("answering")]
     assert code == 0
