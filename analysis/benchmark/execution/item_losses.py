@@ -60,9 +60,8 @@ def _given_losses(
     report: Progress,
 ) -> list[float]:
     """Mean loss per token of given answers, each to the prompt at its place."""
-    lengths = [len(prompts[place].ids) + len(ids) for place, ids in given]
     found: dict[int, float] = {}
-    for part in grouped_by_length(lengths, PASS_TOKENS):
+    for part in _passes(given, prompts):
         report(f"loss {len(found)} of {len(given)}", len(found) / len(given))
         losses = engine.answer_losses(
             [prompts[given[index][0]] for index in part],
@@ -73,3 +72,25 @@ def _given_losses(
             index: float(loss_T.double().mean()) for index, loss_T in zip(part, losses, strict=True)
         }
     return [found[index] for index in range(len(given))]
+
+
+def _passes(
+    given: Sequence[tuple[int, tuple[int, ...]]], prompts: Sequence[Prompt]
+) -> list[list[int]]:
+    """Given answers in parts of a pass each; those of a row stay together, and share its prompt."""
+    of_row: dict[int, list[int]] = {}
+    for index, (place, _) in enumerate(given):
+        of_row.setdefault(place, []).append(index)
+    if len(of_row) == len(given):
+        lengths = [len(prompts[place].ids) + len(ids) for place, ids in given]
+        return grouped_by_length(lengths, PASS_TOKENS)
+    passes: list[list[int]] = []
+    room = 0
+    for place in sorted(of_row, key=lambda place: len(prompts[place].ids)):
+        tokens = len(prompts[place].ids) + sum(len(given[index][1]) for index in of_row[place])
+        if tokens > room:
+            passes.append([])
+            room = PASS_TOKENS
+        passes[-1] += of_row[place]
+        room -= tokens
+    return passes
