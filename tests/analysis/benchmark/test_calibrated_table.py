@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from analysis.benchmark.comparisons.comparison import Difference
+from analysis.benchmark.comparisons.comparison import Difference, Scores, compare
+from analysis.benchmark.comparisons.groups import is_written
 from analysis.benchmark.entries import COPY
 from analysis.benchmark.joined import read_results
 from analysis.benchmark.results import BenchmarkResult
@@ -18,7 +20,8 @@ LANGUAGES = ("es", "ru", "zh")
 
 @pytest.fixture(scope="module")
 def run() -> BenchmarkResult:
-    (found,) = read_results(ROOT / "assets" / "results" / "gemma-3-270m.part.json").runs
+    found = read_results(ROOT / "assets" / "results" / "gemma-3-270m.json").runs[0]
+    assert found.settings.selection.mode == "all"
     return found
 
 
@@ -43,22 +46,35 @@ def test_shares_are_those_of_the_results(run: BenchmarkResult, rows: dict[str, l
 def test_differences_are_those_of_the_results(
     run: BenchmarkResult, rows: dict[str, list[str]]
 ) -> None:
-    (group,) = (one for one in run.groups if one.group == "all languages: math, code")
-    (compared,) = (
-        one for one in group.comparisons if one.measure == "both" and one.reference == PAIR
-    )
+    """Each method less the calibrated one, over the items of mathematics and code."""
+    answers = {(one.task, one.method, one.item): one for one in run.answers}
+    tasks = [task for task in run.tasks if is_written(task)]
+    items = [(task, item) for task in tasks for item in task.items]
+    names = tuple(rows)
+    scores = Scores(
+        "both",
+        names,
+        np.array(
+            [[float(answers[task.task, name, item.id].both or 0) for name in names]
+             for task, item in items]
+        ),
+        tuple(item.cluster for _, item in items),
+        np.array([1 / len(task.items) for task, _ in items]),
+        pooled=True,
+    )  # fmt: skip
+    ranked = [name for name in names if name != PAIR]
+    compared = compare(scores, OURS, ranked, seed=run.settings.seed)
     found = {one.method: one for one in compared.differences}
-    # The calibrated method's answers are right where the pair's are, so its differences are these.
-    assert (found[OURS].better, found[OURS].worse) == (0, 0) and compared.items == 120
-    for method in set(rows) - {PAIR}:
-        assert rows[method][3:] == (["0.0", ""] if method == OURS else _written(found[method]))
+    assert compared.items == 540 and rows[OURS][3:] == ["0.0", ""]
+    for method in set(rows) - {OURS}:
+        assert rows[method][3:] == _written(found[method], tested=method in ranked)
 
 
-def _written(one: Difference) -> list[str]:
+def _written(one: Difference, *, tested: bool) -> list[str]:
     def points(number: float, sign: str = "") -> str:
         said = f"{round(100 * number, 1) + 0.0:{sign}.1f}"
         return said.replace("-", "−").replace("+0.0", "0.0")
 
     value = one.difference
-    share = f"{one.p_holm:.{3 if one.p_holm < 0.1 else 2}f}"
+    share = "" if not tested else f"{one.p_holm:.{3 if one.p_holm < 0.1 else 2}f}"
     return [f"{points(value.value, '+')} ({points(value.low)} to {points(value.high)})", share]

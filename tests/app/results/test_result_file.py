@@ -42,15 +42,6 @@ def test_a_bundled_collection_has_its_file_among_the_assets() -> None:
     assert path == COLLECTIONS.parent / "results" / "gemma-3-270m.json"
 
 
-def test_the_bundled_parts_lie_beside_it_and_are_of_its_adapters() -> None:
-    collection = load_collection()
-    file = read(collection)
-    assert [path.name for path in part_paths(collection)] == ["gemma-3-270m.part.json"]
-    (part,) = file.parts
-    assert (part.problem, part.differing) == ("", file.differing)
-    assert all(run.settings.limit is not None for run in part.runs) and part.runs
-
-
 def test_without_a_file_the_page_says_how_to_make_one(collection: Collection) -> None:
     panel = findings(collection)
     assert panel.state == "missing" and "no results" in panel.sentence
