@@ -44,6 +44,8 @@ def test_an_error_of_the_work_or_of_its_progress_is_raised(error: BaseException)
 
 def test_work_whose_caller_is_interrupted_ends_at_its_next_step() -> None:
     ended = list[str]()
+    # Tests that are started in the background of a shell ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def work(progress: Progress) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -54,6 +56,9 @@ def test_work_whose_caller_is_interrupted_ends_at_its_next_step() -> None:
             ended.append(type(error).__name__)
             raise
 
-    with pytest.raises(KeyboardInterrupt):
-        in_own_thread(work, lambda what, share: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_own_thread(work, lambda what, share: None)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended == ["_CallerLeft"]
