@@ -40,16 +40,15 @@ def answer_losses(
         For each row the losses of its answer's tokens in nats, `[tokens]` in float32 on the CPU;
         where they are differentiable, in float32 or better on the model's device.
     """
-    if differentiable:
-        with torch.enable_grad():
-            losses_N = _losses(parts, answers, _whole_texts(parts, prompts, answers, policies))
-        return list(losses_N.split([len(answer) for answer in answers]))
-    with torch.inference_mode():
+    with torch.enable_grad() if differentiable else torch.inference_mode():
         pairs = {(tuple(prompt), id(one)) for prompt, one in zip(prompts, policies, strict=True)}
-        # A pass more costs less than half of the prompts.
-        states_of = _after_prompts if 2 * len(pairs) <= len(prompts) else _whole_texts
+        # Not where a model cannot go on after a prompt with several tokens, as some with states of
+        # convolutions cannot. A pass more costs less than half of the prompts.
+        shares = not differentiable and parts.piece_tokens is not None
+        states_of = _after_prompts if shares and 2 * len(pairs) <= len(prompts) else _whole_texts
         losses_N = _losses(parts, answers, states_of(parts, prompts, answers, policies))
-    return list(losses_N.float().cpu().clone().split([len(answer) for answer in answers]))
+    found_N = losses_N if differentiable else losses_N.float().cpu().clone()
+    return list(found_N.split([len(answer) for answer in answers]))
 
 
 def _whole_texts(

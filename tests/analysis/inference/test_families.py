@@ -221,6 +221,19 @@ def test_there_are_many_families() -> None:
 @pytest.mark.parametrize(
     "family", ["gemma2", "qwen2_moe", "lfm2", "qwen3_next", "falcon_h1", "bamba", "jamba"]
 )
+def test_answers_that_share_a_prompt_have_the_losses_that_they_have_alone(family: str) -> None:
+    one = case(family, torch.float32)
+    policy = ConstantWeights(("a0", "a1"), WEIGHTS_RLK[3].float())
+    answers = [IDS[8:12], IDS[2:4], IDS[5:10]]
+    found = one.runner.answer_losses([IDS[:7]] * 3, answers, [policy] * 3)
+    for answer, loss_T in zip(answers, found, strict=True):
+        (alone_T,) = one.runner.answer_losses([IDS[:7]], [answer], [policy])
+        torch.testing.assert_close(loss_T, alone_T, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "family", ["gemma2", "qwen2_moe", "lfm2", "qwen3_next", "falcon_h1", "bamba", "jamba"]
+)
 def test_rows_that_end_early_leave_the_others_as_they_are(family: str) -> None:
     one = case(family, torch.float32)
     # Padded prompts, and rows that end one after another: each answers as alone.
