@@ -150,10 +150,10 @@ def _shortlists(collection: Collection, args: argparse.Namespace) -> int:
     print(f"{'choosing':22} {found.choosing_share:7.2f}   of the whole trace")
     for recall in found.recalls:
         print(
-            f"a shortlist of {recall.length:2} holds the {LEADERS} leaders in {recall.kept} "
-            f"queries; they lead on it, too, in {recall.same_leaders}, in {recall.same_order} in "
-            "the same order; it holds the adapters of largest mean relevance in "
-            f"{recall.kept_by_relevance}"
+            f"a shortlist of {recall.length:2} has the same {LEADERS} leaders in "
+            f"{recall.same_leaders} queries; it holds the {LEADERS} of largest mean weight in "
+            f"{recall.kept_by_weight}, and they lead on it by weight, too, in "
+            f"{recall.same_by_weight}"
         )
     print(f"{found.different_leaders} different sets of leaders")
     return 0

@@ -20,7 +20,7 @@ from analysis.inference.mixing.mixture import Mixture
 from analysis.inference.mixing.policies import Policy
 from analysis.inference.passes.base_reads import BaseReads
 from analysis.inference.passes.forward_passes import ForwardPasses, PassStates
-from analysis.inference.passes.token_passes import TokenPasses
+from analysis.inference.passes.tail_passes import TailPasses
 from analysis.inference.scheduling.resources import Resources
 from analysis.inference.sharing.running_rows import RequestedRows, RunningRows
 from analysis.inference.sharing.shared_decoding import SharedDecoding
@@ -80,7 +80,7 @@ class ModelRunner:
             limits.piece_tokens,
             self.kept,
         )
-        self._token_passes = TokenPasses(
+        self._tail_passes = TailPasses(
             model, self._mixture, self._forward_passes.blocks, limits.pass_tokens
         )
         self.base = BaseReads(model, self._mixture.modules, self.scheduler)
@@ -189,17 +189,23 @@ class ModelRunner:
             ids, adapters, places, progress, prefix, scales, with_inputs=True
         )
 
-    def token_states(
-        self, ids: Sequence[int], adapters: Sequence[str], places: Sequence[int]
+    def tail_states(
+        self,
+        ids: Sequence[int],
+        adapters: Sequence[str],
+        places: Sequence[int],
+        first: int,
+        layers: int,
     ) -> Tensor:
-        """The states that adapters leave at single tokens if they act on these tokens alone.
+        """The states that adapters leave in the first layers if they act on the last tokens alone.
 
-        See `TokenPasses.run`.
+        See `TailPasses.run`.
         """
         if not self._forward_passes.prefixes.usable:
             # A base that cannot continue kept states: whole rows are right, and cost more.
-            return self.hidden(ids, adapters, places)
-        return self.scheduler.run(partial(self._token_passes.run, ids, adapters, places))
+            return self.hidden(ids, adapters, places)[:, :layers]
+        run = partial(self._tail_passes.run, ids, adapters, places, first, layers)
+        return self.scheduler.run(run)
 
     def decode(
         self, asked: RequestedRows, wanted: Callable[[], object] = lambda: None

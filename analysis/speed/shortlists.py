@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,24 +35,20 @@ _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 class Recall:
     """How often a shortlist of one length keeps the adapters that lead.
 
-    Each layer's weights add up to 1 over fewer adapters, so that others may lead on the shortlist
-    although the leaders of all adapters are on it.
-
     Attributes:
         length: The length.
-        kept: In how many queries all leaders are on the shortlist.
-        same_leaders: In how many queries the same adapters lead, in any order.
-        same_order: In how many of them in the same order, too.
-        kept_by_relevance: In how many queries the adapters with the largest mean relevance are on
-            the shortlist. An adapter's relevance is the same whatever else is traced, so by
-            relevance they lead the shortlist, too.
+        same_leaders: In how many queries the same adapters have the largest mean relevance. It is
+            the same whatever else is traced, so leaders on the shortlist lead it.
+        kept_by_weight: In how many queries the adapters with the largest mean weights are on the
+            shortlist.
+        same_by_weight: In how many of them these lead the shortlist by weight, too. Each layer's
+            weights add up to 1 over fewer adapters, so that others may lead there.
     """
 
     length: int
-    kept: int
     same_leaders: int
-    same_order: int
-    kept_by_relevance: int
+    kept_by_weight: int
+    same_by_weight: int
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class ShortlistSpeed:
         over_all: The whole trace with the shortlist over that of all adapters.
         choosing_share: The share of choosing in the whole trace with the shortlist, the median.
         recalls: For several lengths, how often the leaders are kept.
-        different_leaders: How many different leading sets the queries have.
+        different_leaders: How many different leading sets the queries have, by relevance.
     """
 
     adapters: int
@@ -108,8 +104,8 @@ def measure_shortlists(
 
     engine, few = in_own_thread(load, progress)
     prompts = [engine.prompt(query) for query in bundled_queries(queries)]
-    lengths = sorted({length, 6, 8, 10, 12, 16})
-    counts = {one: [0, 0, 0, 0] for one in lengths}
+    lengths = sorted({length, 6, 8, 12} & set(range(1, adapters + 1)))
+    counts = {one: [0, 0, 0] for one in lengths}
     sets, times = set(), _Times([], [], [], [])
     # A warm-up, on another question: what is kept of a question is not computed again.
     warm = engine.prompt(neutral_queries()[0])
@@ -121,17 +117,15 @@ def measure_shortlists(
         shortlist, choosing = _anew(engine, partial(engine.shortlist, prompt, count=length))
         if number < TIMED:
             times.add(engine, prompt, few, shortlist.adapters, choosing, all_seconds)
-        leading = leaders(found, range(adapters), engine.settings)
-        most_relevant = set(_largest(found.values_LK.mean(dim=0)))
-        sets.add(frozenset(leading))
-        # Of no more adapters than that, all are chosen, without a score.
-        order = _order(engine.adapters, shortlist.scores)
+        most_relevant = _largest(found.values_LK.mean(dim=0))
+        heaviest = leaders(found, range(adapters), engine.settings)
+        sets.add(frozenset(most_relevant))
         for one, count in counts.items():
-            kept = leaders(found, sorted(order[:one]), engine.settings)
-            count[0] += set(leading) <= set(order[:one])
-            count[1] += set(kept) == set(leading)
-            count[2] += kept == leading
-            count[3] += most_relevant <= set(order[:one])
+            names = engine.shortlist(prompt, count=one).adapters
+            kept = [engine.adapters.index(name) for name in names]
+            count[0] += set(most_relevant) <= set(kept)
+            count[1] += set(heaviest) <= set(kept)
+            count[2] += set(leaders(found, kept, engine.settings)) == set(heaviest)
     return ShortlistSpeed(
         adapters,
         length,
@@ -167,11 +161,6 @@ class _Times:
         self.choosing.append(choosing)
         self.short.append(choosing + traced)
         self.all.append(all_seconds)
-
-
-def _order(adapters: tuple[str, ...], scores: Mapping[str, float]) -> list[int]:
-    """The places of the adapters, the highest score first."""
-    return sorted(range(len(adapters)), key=lambda place: -scores.get(adapters[place], 0.0))
 
 
 def _anew(engine: Engine, work: Callable[[], Result]) -> tuple[Result, float]:

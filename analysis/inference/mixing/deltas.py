@@ -23,25 +23,29 @@ class SingleAdapter:
 
     Attributes:
         rows: The rows; None for all of the batch.
-        a_nrI: A of each row's adapter, `[rows, rank, inputs]`.
-        b_nrO: B of each row's adapter, `[rows, rank, outputs]`.
+        a_KrI: A of the adapters, `[adapters, rank, inputs]`.
+        b_KrO: B of the adapters, `[adapters, rank, outputs]`.
+        chosen: Each row's adapter. They are taken out when the term is added: a copy of one
+            module's matrices stays in the processor's cache, a copy of all modules' does not.
         weights_n11: Weight of each row; None where all are 1.
     """
 
     rows: Rows | None
-    a_nrI: Tensor
-    b_nrO: Tensor
+    a_KrI: Tensor
+    b_KrO: Tensor
+    chosen: Rows
     weights_n11: Tensor | None
 
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
         """Adds the term to the module's output."""
-        h_nTr = some_rows(x_RTI, self.rows) @ self.a_nrI.mT
+        a_nrI, b_nrO = self.a_KrI[self.chosen], self.b_KrO[self.chosen]
+        h_nTr = some_rows(x_RTI, self.rows) @ a_nrI.mT
         if self.weights_n11 is not None:
             h_nTr *= self.weights_n11
         if isinstance(self.rows, Tensor):
-            out_RTO[self.rows] += h_nTr @ self.b_nrO
+            out_RTO[self.rows] += h_nTr @ b_nrO
         else:
-            some_rows(out_RTO, self.rows).baddbmm_(h_nTr, self.b_nrO)
+            some_rows(out_RTO, self.rows).baddbmm_(h_nTr, b_nrO)
 
 
 @dataclass(frozen=True)

@@ -65,14 +65,14 @@ class Mixture:
         self.first_layer_K = tuple(first_layer(adapter, self.layers) for adapter in adapters)
 
     def rows(self, weights_RLK: Tensor) -> AppliedRows:
-        """Prepares rows with these weights, `[rows, layers, adapters]`."""
+        """Prepares rows with these weights, `[rows, layers, adapters]`, for a pass or a few."""
         expected = (self.layers, len(self.adapters))
         if weights_RLK.dim() != 3 or tuple(weights_RLK.shape[1:]) != expected:
             raise ValueError(
                 f"weights of shape {tuple(weights_RLK.shape)} are not [rows, layers, adapters] "
                 f"with {expected[0]} layers and {expected[1]} adapters"
             )
-        return self._applied(weights_RLK, [])
+        return self._applied(weights_RLK, [], copied=False)
 
     def rows_of(
         self,
@@ -81,7 +81,7 @@ class Mixture:
         *,
         one_token: bool = False,
     ) -> AppliedRows:
-        """Prepares one row for each policy.
+        """Prepares one row for each policy, for many passes.
 
         Args:
             policies: The rows' policies.
@@ -107,10 +107,15 @@ class Mixture:
             )
             for rule, rows in by_rule.values()
         ]
-        return self._applied(weights_RLK, ruled, one_token=one_token)
+        return self._applied(weights_RLK, ruled, copied=True, one_token=one_token)
 
     def _applied(
-        self, weights_RLK: Tensor, ruled: Sequence[_RuledRows], *, one_token: bool = False
+        self,
+        weights_RLK: Tensor,
+        ruled: Sequence[_RuledRows],
+        *,
+        copied: bool,
+        one_token: bool = False,
     ) -> AppliedRows:
         groups: dict[tuple[int, tuple[int, ...]], list[RowGroup]] = {}
         # Many sites have the same weights in the same shape.
@@ -122,7 +127,7 @@ class Mixture:
                 weights_RK = weights_RLK[:, site.layer, list(site.covering)]
                 groups[key] = row_groups(weights_RK, one_token=one_token)
             constant = _rescaled(site, weights_RLK)
-            constant += [self._constant(site, group, spread) for group in groups[key]]
+            constant += [self._constant(site, group, spread, copied) for group in groups[key]]
             by_rule = [one for rows in ruled if (one := self._by_rule(site, rows)) is not None]
             if constant or by_rule:
                 deltas.append(ModuleDeltas(site.module, site.block, constant, by_rule))
@@ -131,7 +136,11 @@ class Mixture:
         )
 
     def _constant(
-        self, site: Site, group: RowGroup, spread: dict[tuple[object, ...], Tensor]
+        self,
+        site: Site,
+        group: RowGroup,
+        spread: dict[tuple[object, ...], Tensor],
+        copied: bool,
     ) -> Delta:
         """The term of rows with constant weights.
 
@@ -139,12 +148,17 @@ class Mixture:
             site: The module.
             group: The rows.
             spread: The weights of mixed rows for each rank; filled on the way.
+            copied: Whether matrices are taken out of their stack once for all passes.
         """
         rows = None if group.rows is None else _on(group.rows, site)
         adapters, weights = _on(group.adapters, site), group.weights
-        a_nrI, b_nrO = site.a_KrI[adapters], site.b_KrO[adapters]
+        a_KrI, b_KrO = site.a_KrI, site.b_KrO
         if not group.mixed:
-            return SingleAdapter(rows, a_nrI, b_nrO, None if weights is None else weights.to(a_nrI))
+            weights_n11 = None if weights is None else weights.to(a_KrI)
+            if copied:
+                a_KrI, b_KrO, adapters = a_KrI[adapters], b_KrO[adapters], slice(None)
+            return SingleAdapter(rows, a_KrI, b_KrO, adapters, weights_n11)
+        a_nrI, b_nrO = a_KrI[adapters], b_KrO[adapters]
         assert weights is not None
         key = (id(group), a_nrI.shape[1], a_nrI.dtype, a_nrI.device)
         if key not in spread:

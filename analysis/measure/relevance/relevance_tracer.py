@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -20,12 +20,13 @@ from analysis.measure.relevance.shortlist import (
     USUAL_LENGTH,
     Shortlist,
     check_length,
+    lead,
     mean_weights,
     shortlist_of,
 )
 from analysis.measure.relevance.signal_reader import MapOf, SignalReader
 from analysis.measure.signals import CHANGE, DIVERGENCE, signals
-from analysis.measure.trace import BOTH, KEPT, Trace
+from analysis.measure.trace import Trace
 from analysis.measure.weight_settings import WeightSettings
 
 _CHANGES = WeightSettings(signal=CHANGE, relative=True)
@@ -139,10 +140,10 @@ class RelevanceTracer(SignalReader):
     ) -> Shortlist:
         """The adapters that are worth a row of their own.
 
-        A signal of the base alone is read as it is. For the divergence and its like, an adapter's
-        score is its estimated mean weight. The estimate runs each adapter on one token alone, the
-        last of those that are read; see `preview`. Where the signal is relative, the score is the
-        adapter's share of the squared relative changes of modules, in the base alone.
+        A signal of the base alone is read as it is; the score is the mean weight. The divergence
+        and its like are estimated, with each adapter on the last tokens alone; see `preview`. The
+        score is then `lead`. Where the signal is relative, the score is the adapter's share of the
+        squared relative changes of modules, in the base alone.
 
         Args:
             prompt: The prompt.
@@ -170,12 +171,8 @@ class RelevanceTracer(SignalReader):
             return shortlist_of(chosen, normalise(changes.values_LK.square()).mean(dim=0), count)
         if progress is not None:
             progress(f"choosing {count} of {len(chosen)} adapters", 0.0)
-        if settings.position == BOTH:
-            # The larger divergences, which lead in the mean, are those where the answer begins.
-            settings = replace(settings, position=KEPT[-1])
         reading = signal.read(_Source(self, prompt, chosen, settings, estimate=True))
-        score_K = mean_weights(relevance_of(reading, None), settings)
-        return shortlist_of(chosen, score_K, count)
+        return shortlist_of(chosen, lead(relevance_of(reading, None), settings), count)
 
 
 @dataclass(frozen=True)

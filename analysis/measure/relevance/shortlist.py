@@ -8,6 +8,7 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.measure.lenses import SATURATED
+from analysis.measure.normalisation import normalise
 from analysis.measure.relevance.relevance import Relevance
 from analysis.measure.weight_settings import WeightSettings
 
@@ -58,6 +59,16 @@ def mean_weights(relevance: Relevance, settings: WeightSettings) -> Tensor:
     weights_LK = settings.weigh(relevance.values_LK)
     clear_L = relevance.peak_L <= SATURATED
     return (weights_LK[clear_L] if bool(clear_L.any()) else weights_LK).mean(dim=0)
+
+
+def lead(relevance: Relevance, settings: WeightSettings) -> Tensor:
+    """How far each adapter leads, by its relevance and by its weights, `[adapters]`.
+
+    The mean of its share of the mean relevance and its mean weight: layers of large relevance
+    decide the first, each layer counts the same for the second.
+    """
+    share_1K = normalise(relevance.values_LK.mean(dim=0, keepdim=True))
+    return (share_1K[0] + mean_weights(relevance, settings)) / 2
 
 
 def check_length(count: int) -> None:

@@ -15,10 +15,14 @@ from analysis.measure.divergence import Divergence, at_position
 from analysis.measure.metrics import Metric, metric_of
 from analysis.measure.relevance.baseline_tracer import BaselineTracer
 from analysis.measure.relevance.module_means import ModuleMeans
-from analysis.measure.relevance.preview import preview
+from analysis.measure.relevance.preview import preview, read_layers
 from analysis.measure.trace import BOTH, KEPT, Trace
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapters import Factor
+
+# In an estimate adapters act on at least so many last tokens: the end of the question and all that
+# stands between it and the answer.
+_TAIL = 5
 
 MapOf = Callable[[Factor], Tensor]
 """From A and B of a module to a small matrix, `[rank, inputs]` in float64."""
@@ -49,7 +53,8 @@ class SignalReader(BaselineTracer):
             trace: The trace of the prompt, which then need not be made.
             progress: Told how far the work is.
             keep: Whether to keep trace and result.
-            estimate: Whether a preview serves in the place of a trace.
+            estimate: Whether a preview serves in the place of a trace: adapters act on the last
+                tokens alone.
         """
         lens, position = settings.lens, settings.position
         if estimate:
@@ -62,14 +67,17 @@ class SignalReader(BaselineTracer):
     def _preview(
         self, prompt: Prompt, adapters: tuple[str, ...], settings: WeightSettings, metric: Metric
     ) -> Divergence:
-        places = {"query": prompt.query_last, "prompt": prompt.last}
+        place_of = {"query": prompt.query_last, "prompt": prompt.last}
         kept = KEPT if settings.position == BOTH else (settings.position,)
+        places = [place_of[position] for position in kept]
+        first = max(0, min(places[0], places[-1] + 1 - _TAIL))
+        layers = read_layers(self._runner.layers)
         with self.background.paused():
-            states_RLPD = self._runner.token_states(
-                prompt.ids, adapters, [places[position] for position in kept]
+            states_RLPD = self._runner.tail_states(
+                prompt.ids, adapters, places, first, layers[-1] + 1
             )
             lens = self._lens(settings.lens)
-            read = partial(preview, states_RLPD, self._head, lens, metric, kept)
+            read = partial(preview, states_RLPD, layers, self._head, lens, metric, kept)
             found = self._scheduler.run(read, soon=True)
             return at_position(settings.position, lambda position, _: found[position])
 

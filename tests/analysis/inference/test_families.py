@@ -180,7 +180,7 @@ def test_signals_and_shortlists_read_what_the_modules_see(family: str) -> None:
     exact = ROUNDED.get(family, 1e-6)
 
     # The adapter acts on the last token alone; on all where a base cannot continue kept states.
-    found_RLD = one.runner.token_states(IDS, ("a1",), [place])[:, :, 0]
+    found_RLD = one.runner.tail_states(IDS, ("a1",), [place], place, 2)[:, :, 0]
     expected_RLD = torch.stack([torch.stack(states[2:]), torch.stack(states[:2])])
     if one.runner.decoding.piece_tokens is None:
         assert family == "jamba"

@@ -1,4 +1,4 @@
-"""Passes of single tokens against a slow pass, previews, and the shortlists made of them."""
+"""Passes of last tokens against a slow pass, previews, and the shortlists made of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.engine import Engine
 from analysis.measure.normalisation import normalise
+from analysis.measure.relevance.preview import read_layers
 from analysis.measure.relevance.relevance import Relevance
-from analysis.measure.relevance.shortlist import mean_weights, shortlist_of
+from analysis.measure.relevance.shortlist import lead, mean_weights, shortlist_of
 from analysis.measure.signals import signals
 from analysis.measure.signals.entropy import CHANGE
 from analysis.measure.weight_settings import WeightSettings
@@ -35,14 +36,14 @@ ADAPTERS: dict[str, dict[str, Any]] = {
 }
 
 
-def slow_states(engine: Engine, model: Any, ids: tuple[int, ...], name: str, place: int) -> Tensor:
-    """The states at a token where an adapter acts on this token alone, `[layers, width]`."""
+def slow_states(engine: Engine, model: Any, ids: tuple[int, ...], name: str, acts: slice) -> Tensor:
+    """The states of all tokens where an adapter acts on some alone, `[layers, tokens, width]`."""
     deltas = deltas_of({name: engine.facts.factors(name)})
 
     def add(module: str) -> Callable[..., Tensor]:
         def hook(_: object, args: tuple[Tensor, ...], output_RTO: Tensor) -> Tensor:
             changed = output_RTO.clone()
-            changed[0, place] += deltas[module][name] @ args[0][0, place]
+            changed[0, acts] += args[0][0, acts] @ deltas[module][name].T
             return changed
 
         return hook
@@ -56,30 +57,37 @@ def slow_states(engine: Engine, model: Any, ids: tuple[int, ...], name: str, pla
         model(torch.tensor([ids]), use_cache=False)
     for handle in handles:
         handle.remove()
-    return torch.stack([state[place] for state in states])
+    return torch.stack(states)
 
 
 @pytest.mark.parametrize("pass_tokens", [2048, 8])
-def test_an_adapter_acts_on_one_token_alone(pass_tokens: int, tmp_path: Path) -> None:
+def test_adapters_act_on_the_last_tokens_alone(pass_tokens: int, tmp_path: Path) -> None:
     limits = Limits(pass_tokens=pass_tokens)
     engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, limits=limits)
     prompt = engine.prompt(QUERY)
     places, names = [prompt.query_last, prompt.last], ("middle", "loud")
-    found = engine.runner.token_states(prompt.ids, names, places)
     whole = engine.trace(QUERY, names).hidden_RLPD
-    assert torch.allclose(found[0], whole[0]), "the base's row is the base"
-    for number, place in enumerate(places):
+    assert places[0] < places[1] and engine.runner.layers == 3
+    for first in (0, places[0] - 2, places[0]):
+        found = engine.runner.tail_states(prompt.ids, names, places, first, 3)
+        assert torch.allclose(found[0], whole[0]), "the base's row is the base"
         for row, name in enumerate(names, start=1):
-            expected_LD = slow_states(engine, model, prompt.ids, name, place)
-            assert torch.allclose(found[row, :, number], expected_LD, rtol=1e-9)
-    twice = engine.runner.token_states(prompt.ids[:1], names, [0, 0])
+            expected_LTD = slow_states(engine, model, prompt.ids, name, slice(first, None))
+            assert torch.allclose(found[row], expected_LTD[:, places], rtol=1e-9)
+        ran: list[object] = []
+        handle = model.base_model.layers[2].register_forward_hook(lambda *_, to=ran: to.append(1))
+        fewer = engine.runner.tail_states(prompt.ids, names, places, first, 2)
+        handle.remove()
+        assert torch.equal(fewer, found[:, :2])
+        assert len(ran) == (first > 0), "the last layer runs for what comes before, alone"
+    twice = engine.runner.tail_states(prompt.ids[:1], names, [0, 0], 0, 3)
     assert torch.equal(twice[:, :, 0], twice[:, :, 1])
 
 
 def test_the_preview_is_exact_where_one_token_is_all_that_an_adapter_changes(
     tmp_path: Path,
 ) -> None:
-    last = {"layers": [2], "targets": ["o_proj", "down_proj"]}
+    last = {"layers": [1], "targets": ["o_proj", "down_proj"]}
     engine, _, _ = tiny.tiny_engine(tmp_path, {"a": last, "b": {**last, "strength": 0.1}})
     prompt = engine.prompt(QUERY)
     for settings in (
@@ -91,7 +99,9 @@ def test_the_preview_is_exact_where_one_token_is_all_that_an_adapter_changes(
         metric = CHANGE if signal.name == "entropy" else settings.metric
         exact_LK = engine.relevance(prompt, settings=settings).values_LK
         found = engine.compared(prompt, ("a", "b"), settings, metric, estimate=True)
-        assert torch.allclose(found.values_LK, exact_LK, rtol=1e-6)
+        read = list(read_layers(engine.runner.layers))
+        assert read == [0, 1] and exact_LK[1].min() > 0
+        assert torch.allclose(found.values_LK, exact_LK[read], rtol=1e-6)
 
 
 def test_a_shortlist_holds_the_adapters_that_change_most(tmp_path: Path) -> None:
@@ -99,18 +109,26 @@ def test_a_shortlist_holds_the_adapters_that_change_most(tmp_path: Path) -> None
     prompt, changes = engine.prompt(QUERY), WeightSettings(signal="change", relative=True)
     engine.usual(engine.adapters, changes)
     with counted(model) as calls:
-        found = engine.shortlist(prompt, count=2)
-        end = prompt.query_last
-        assert calls == [(1, end), (5, 1)], "no adapter has a row of its own"
+        found = engine.shortlist(prompt, count=2, settings=WeightSettings(position="both"))
+        first, after = prompt.query_last, prompt.last + 1 - prompt.query_last
+        assert calls == [(1, first), (5, after)], "no adapter runs on the whole prompt"
         assert engine.shortlist(prompt, ["zero", "faint"], 2).adapters == ("zero", "faint")
         assert len(calls) == 2, "of no more adapters than that, all are chosen"
     assert found.adapters == ("loud", "middle") and found.left_out == ("faint", "zero")
-    for read, place in (("query", "query"), ("prompt", "prompt"), ("both", "prompt")):
-        at = WeightSettings(position=place)
-        estimated = engine.compared(prompt, engine.adapters, at, "kl", estimate=True)
-        expected_K = normalise(estimated.values_LK).mean(0)
-        chosen = engine.shortlist(prompt, count=2, settings=WeightSettings(position=read))
-        assert list(chosen.scores.values()) == pytest.approx(expected_K.tolist()), read
+    for position in ("query", "prompt", "both"):
+        at = WeightSettings(position=position)
+        values_LK = engine.compared(prompt, engine.adapters, at, "kl", estimate=True).values_LK
+        share_K = values_LK.sum(0) / values_LK.sum()
+        expected_K = (share_K + normalise(values_LK).mean(0)) / 2
+        chosen = engine.shortlist(prompt, count=2, settings=at)
+        assert list(chosen.scores.values()) == pytest.approx(expected_K.tolist()), position
+    with counted(model) as calls:
+        engine.shortlist(prompt, count=2, settings=WeightSettings(position="query"))
+        short = engine.prompt([{"role": "user", "content": "a"}], plain=True)
+        engine.shortlist(short, count=2)
+    assert calls == [(1, first - 4), (5, 5), (5, len(short.ids))], (
+        "a token alone has some before it"
+    )
     shares_LK = normalise(engine.relevance(prompt, settings=changes).values_LK.square())
     relative = engine.shortlist(prompt, count=2, settings=WeightSettings(relative=True))
     assert list(relative.scores.values()) == pytest.approx(shares_LK.mean(0).tolist())
@@ -128,6 +146,9 @@ def test_mean_weights_leave_out_layers_where_the_lens_saturates() -> None:
     assert mean_weights(saturated, WeightSettings()).tolist() == [0.25, 0.75]
     everywhere = Relevance(values_LK, torch.ones(2), values_LK)
     assert mean_weights(everywhere, WeightSettings()).tolist() == [0.575, 0.425]
+    # Shares of the means 5 and 2, and the mean weights.
+    leads_K = lead(saturated, WeightSettings())
+    assert leads_K.tolist() == pytest.approx([(5 / 7 + 0.25) / 2, (2 / 7 + 0.75) / 2])
     found = shortlist_of(("a", "b", "c"), torch.tensor([0.1, 0.6, 0.3]), 2)
     assert (found.adapters, found.left_out) == (("b", "c"), ("a",))
 
@@ -138,6 +159,15 @@ def test_many_families_can_be_shortlisted(family: str) -> None:
     adapters = many_adapters(make_adapters(base, 2, rank=2), 4)
     engine = Engine(base, tiny.tokenizer(), adapters, PromptForm(tiny.FORM))
     prompt, names = engine.prompt(QUERY), engine.adapters[:2]
-    found = engine.runner.token_states(prompt.ids, names, [prompt.query_last, prompt.last])
+    places = [prompt.query_last, prompt.last]
+    found = engine.runner.tail_states(prompt.ids, names, places, places[0], engine.runner.layers)
     assert torch.allclose(found[0], engine.trace(QUERY, names).hidden_RLPD[0])
     assert len(engine.shortlist(prompt, count=2).adapters) == 2
+
+
+@pytest.mark.parametrize(
+    ("count", "layers"),
+    [(1, [0]), (2, [0]), (5, [0, 1, 2, 3]), (18, [0, 4, 8, 12, 16]), (32, [6, 14, 22, 30])],
+)
+def test_few_layers_are_read_and_not_the_last(count: int, layers: list[int]) -> None:
+    assert list(read_layers(count)) == layers
