@@ -11,7 +11,6 @@ import gradio as gr
 from analysis.measure.metrics import metrics
 from analysis.measure.normalisation import NORMALISATIONS
 from analysis.measure.signals import DIVERGENCE, signals
-from analysis.measure.trace import KEPT, POSITIONS
 from analysis.models.collection import Collection
 from app.explore import answer_controls
 from app.explore.controls import AT_ONCE, Controls
@@ -143,14 +142,12 @@ def _follow_signal(controls: Controls) -> None:
 
 
 def _followed(name: str, relative: bool, position: str) -> list[Any]:
-    used = ViewSettings(signal=name, relative=relative)
-    plain = used.plain
-    places = choices.position_choices(ViewSettings(position=position).token, every_token=plain)
-    at = position if plain or position in POSITIONS else KEPT[0]
+    used = ViewSettings(signal=name, relative=relative, position=position)
     return [
         gr.update(interactive=used.uses("lens")),
         gr.update(interactive=used.uses("metric")),
-        gr.update(interactive=used.uses("position"), choices=places, value=at),
+        # All choices stay: Gradio would refuse the event that is on its way with one of them.
+        gr.update(interactive=used.uses("position"), value=used.readable_position),
         gr.update(info=signals()[name].summary),
     ]
 

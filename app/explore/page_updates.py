@@ -101,7 +101,7 @@ class PageUpdates:
             changes[controls["signal"]] = gr.update(interactive=True, info=summary)
             changes[controls["position"]] = gr.update(
                 interactive=view.uses("position"),
-                info=cost and f"The mean reads every token: {cost}.",
+                info=_position_note(view, cost),
             )
             label: dict[str, Any] = {"value": f"{EVERY_TOKEN} ({cost})" if cost else EVERY_TOKEN}
             if of_request:
@@ -136,3 +136,10 @@ class PageUpdates:
             self._layout.buttons["pin"]: gr.Button("Unpin" if pinned else "Pin this run"),
             self._layout.controls["show"]: gr.Radio(shown, value=session.view_settings.show),
         }
+
+
+def _position_note(view: ViewSettings, cost: str) -> str:
+    """The note below the choice of the token to read."""
+    if view.uses("position") and not view.plain:
+        return "With this relevance, the mean over query tokens cannot be read."
+    return cost and f"The mean reads every token: {cost}."

@@ -23,12 +23,16 @@ class ViewHandlers(TabHandlers):
         session, values = self._read(data)
         now = session.copy()
         view_settings, fault = controls.view_settings_of(values), ""
+        view_settings = replace(view_settings, position=view_settings.readable_position)
         if now.snapshot is not None:
             view_settings, fault = view_settings.kept_span(now.view_settings, now.snapshot.layers)
         changes: Changes = {}
         if view_settings != now.view_settings:  # a text field may only lose the focus
             update = self.context.view_service.change_settings(session, view_settings)
             changes = self.page.changes(session, update)
+        if view_settings.position != values["position"]:
+            moved = self.page.position_changes(view_settings.position)
+            changes = merged(changes, moved)
         # Beside the field, in place of a range that cannot be used: the shown layers stay.
         return {**changes, self.layout.controls["layers"]: gr.update(info=fault)}
 

@@ -60,20 +60,14 @@ def normalisation_choices() -> list[tuple[str, str]]:
     return _choices(NORMALISATIONS)
 
 
-def position_choices(token: int | None = None, every_token: bool = True) -> list[tuple[str, str]]:
+def position_choices(token: int | None = None) -> list[tuple[str, str]]:
     """Labels and names of the positions, of the mean over all tokens, and of one token.
 
     Args:
         token: Index of a token of the prompt that can be chosen, too.
-        every_token: Whether those can be chosen that need every token to be read.
     """
-    names = (*POSITIONS, MEAN) if every_token else POSITIONS
-    choices = [(_POSITIONS.get(name, name), name) for name in names]
-    return (
-        choices
-        if token is None or not every_token
-        else [*choices, (f"Token {token}", f"token:{token}")]
-    )
+    choices = [(label, name) for name, label in _POSITIONS.items()]
+    return choices if token is None else [*choices, (f"Token {token}", f"token:{token}")]
 
 
 def read_position(written: str) -> str:

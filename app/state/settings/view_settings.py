@@ -108,6 +108,11 @@ class ViewSettings:
         return KEPT if self.position == BOTH else tuple({self.position} & set(KEPT))
 
     @property
+    def readable_position(self) -> str:
+        """The position, or the query's last token where the signal cannot be read there."""
+        return self.position if self.plain or self.position in POSITIONS else KEPT[0]
+
+    @property
     def token(self) -> int | None:
         """Index of the token of the prompt that is read; None for other positions."""
         written = TOKEN.fullmatch(self.position)
