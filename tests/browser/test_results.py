@@ -111,6 +111,8 @@ def test_a_visitor_reads_the_results(
     expect(scores.locator("tbody tr")).to_have_count(14)
     scores.locator("tbody tr").nth(7).evaluate("row => row.scrollIntoView({ block: 'start' })")
     expect(scores.locator("thead")).to_be_in_viewport()
+    top = "document.querySelector('#results-scores thead').getBoundingClientRect().top"
+    page.wait_for_function(f"Math.abs({top}) < 1")  # no row shows above them
     # Items are added, and open in Explore.
     expect(items.locator("button.question")).to_have_count(20)
     items.get_by_role("button", name="more").click()

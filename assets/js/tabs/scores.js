@@ -53,7 +53,8 @@ FusionLens.define("scores", (root) => {
   const follow = () => {
     const head = root.hidden ? null : table.querySelector("thead");
     if (!head) return;
-    const box = table.getBoundingClientRect();
+    // Not the frame around it, which has a gap above the headings.
+    const box = head.parentElement.getBoundingClientRect();
     const down = box.bottom < 0 ? 0 : Math.min(-box.top, box.height - 2 * head.offsetHeight);
     head.style.transform = down > 0 ? `translateY(${down}px)` : "";
   };
