@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from analysis.common.errors import InputError
-from analysis.inference.mixing.products import product, transposed_is_faster
+from analysis.inference.mixing.products import padded_is_faster, product, transposed_is_faster
 
 _NORMS = (
     "norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm", "norm_f", "embedding_norm"
@@ -56,6 +56,7 @@ class Head:
         norm: The final norm, computing in float32 or better.
         softcap: Logits are `softcap · tanh(logits / softcap)`; None where they are not capped.
         transposed: The order of products with few states; see `product`.
+        padded: Whether products with some more states are padded; see `product`.
         scale: The logits are so many times the product of the LM head.
     """
 
@@ -64,6 +65,7 @@ class Head:
     norm: Callable[[Tensor], Tensor] = field(repr=False)
     softcap: float | None
     transposed: bool = False
+    padded: bool = False
     scale: float = 1.0
 
     @classmethod
@@ -97,6 +99,7 @@ class Head:
             norm=precise or copy.deepcopy(norm).float(),
             softcap=next((cap for cap in caps if cap is not None), None),
             transposed=transposed_is_faster(weight),
+            padded=padded_is_faster(weight),
             scale=scale,
         )
 
@@ -108,7 +111,8 @@ class Head:
             part: The part of the vocabulary; all of it by default.
         """
         states_ND = states_ND.to(self.weight_VD.device, self.weight_VD.dtype)
-        product_NV = product(states_ND, self.weight_VD[part], self.transposed).contiguous()
+        weight_MD = self.weight_VD[part]
+        product_NV = product(states_ND, weight_MD, self.transposed, self.padded).contiguous()
         product_NV = product_NV if product_NV.itemsize == 8 else product_NV.float()
         return product_NV if self.scale == 1 else product_NV.mul_(self.scale)
 

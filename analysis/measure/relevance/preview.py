@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from analysis.inference.head import Head
 from analysis.measure.divergence import Divergence, peak
@@ -23,9 +23,6 @@ TOP = 512
 
 LAYERS = 4
 """So many layers are read, or one more."""
-
-# On some CPUs a product with 9 to 15 states takes twice as long as with 16.
-_STATES = 16
 
 
 def read_layers(count: int) -> range:
@@ -72,9 +69,8 @@ def preview(
             for place, at in cells
         ]
         # The head costs about as much for all these states as for one.
-        base_ND = torch.stack([states_RD[0] for states_RD in states])
-        base_NV = head.logits(nn.functional.pad(base_ND, (0, 0, 0, max(0, _STATES - len(states)))))
-        for (place, at), states_RD, base_V in zip(cells, states, base_NV, strict=False):
+        base_NV = head.logits(torch.stack([states_RD[0] for states_RD in states]))
+        for (place, at), states_RD, base_V in zip(cells, states, base_NV, strict=True):
             # Without a shift, only bias and cap of the base are left to apply.
             whole_V, _ = head.finish(base_V, base_V.new_zeros(0, len(base_V)))
             peak_PL[place, at] = peak(whole_V)
@@ -92,4 +88,6 @@ def preview(
 def _part_of(head: Head, tokens_N: Tensor) -> Head:
     """The head of some tokens alone."""
     bias_N = None if head.bias_V is None else head.bias_V[tokens_N]
-    return replace(head, weight_VD=head.weight_VD[tokens_N], bias_V=bias_N, transposed=False)
+    return replace(
+        head, weight_VD=head.weight_VD[tokens_N], bias_V=bias_N, transposed=False, padded=False
+    )
