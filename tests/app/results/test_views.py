@@ -16,7 +16,7 @@ from app.results.lookup import headline
 from app.results.names import Names
 from app.results.results_service import ResultsService, run_choices
 from app.results.views import differences_panel, method_scores
-from app.results.views.findings_panel import finding
+from app.results.views.finding import finding
 from app.results.views.goals_table import goals_sentence, goals_table
 from app.results.views.items_panel import items_panel
 from app.results.views.profiles_panel import profiled_methods, profiles_panel
