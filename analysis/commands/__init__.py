@@ -141,7 +141,7 @@ def add_shortlist(parser: argparse.ArgumentParser) -> None:
     """The argument of commands that may trace some of many adapters."""
     parser.add_argument(
         "--shortlist", type=int, metavar="M",
-        help="of more adapters, trace the M alone that one pass of the base expects to lead "
+        help="of more adapters, trace the M alone that the prompt's last tokens expect to lead "
         "(default: trace all)",
     )  # fmt: skip
 

@@ -150,12 +150,12 @@ def _shortlists(collection: Collection, args: argparse.Namespace) -> int:
     print(f"{'choosing':22} {found.choosing_share:7.2f}   of the whole trace")
     for recall in found.recalls:
         print(
-            f"a shortlist of {recall.length:2} has the same {LEADERS} leaders in "
-            f"{recall.same_leaders} queries; it holds the {LEADERS} of largest mean weight in "
-            f"{recall.kept_by_weight}, and they lead on it by weight, too, in "
+            f"a shortlist of {recall.length:2} holds the {LEADERS} adapters of largest mean "
+            f"relevance in {recall.same_by_relevance} queries, and those of largest mean weight in "
+            f"{recall.kept_by_weight}; these have the largest mean weights on it, too, in "
             f"{recall.same_by_weight}"
         )
-    print(f"{found.different_leaders} different sets of leaders")
+    print(f"{found.different_leaders} different sets of the {LEADERS} most relevant adapters")
     return 0
 
 

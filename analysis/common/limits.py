@@ -36,8 +36,8 @@ class Limits:
         piece_tokens: Tokens of a prompt that run in a piece before its answers, all rows together.
             While answers wait for their next step, passes of traces and of every token are no
             larger on a CPU: answers stall for no longer than a piece and a step. What reads a whole
-            prompt in the base's row alone is one piece: signals of the base, and a shortlist. So is
-            a row of a base that cannot continue a prompt.
+            prompt in the base's row alone is one piece: signals of the base, and the first part of
+            a shortlist. So is a row of a base that cannot continue a prompt.
         private: Whether results of a visitor's own question are kept for that visitor alone.
     """
 

@@ -112,7 +112,9 @@ class Head:
         """
         states_ND = states_ND.to(self.weight_VD.device, self.weight_VD.dtype)
         weight_MD = self.weight_VD[part]
-        product_NV = product(states_ND, weight_MD, self.transposed, self.padded).contiguous()
+        product_NV = product(
+            states_ND, weight_MD, transposed=self.transposed, padded=self.padded
+        ).contiguous()
         product_NV = product_NV if product_NV.itemsize == 8 else product_NV.float()
         return product_NV if self.scale == 1 else product_NV.mul_(self.scale)
 

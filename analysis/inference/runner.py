@@ -80,9 +80,7 @@ class ModelRunner:
             limits.piece_tokens,
             self.kept,
         )
-        self._tail_passes = TailPasses(
-            model, self._mixture, self._forward_passes.blocks, limits.pass_tokens
-        )
+        self._tail_passes = TailPasses(self._forward_passes)
         self.base = BaseReads(model, self._mixture.modules, self.scheduler)
         ends |= _end_tokens(model) | vocabulary.end_tokens
         check = SelfCheck(model, self.head, self._forward_passes.blocks, self._mixture)
@@ -142,6 +140,10 @@ class ModelRunner:
         """Number of layers."""
         return self._mixture.layers
 
+    def first_layer(self, adapter: str) -> int:
+        """The first layer that an adapter moves; the number of layers if it moves none."""
+        return self._mixture.first_layer_K[self.adapters.index(adapter)]
+
     def token_bytes(self, rows: int) -> int:
         """Bytes of one token's states after all blocks, of so many rows."""
         return rows * self.layers * self.head.weight_VD.shape[1] * self._model.dtype.itemsize
@@ -196,6 +198,7 @@ class ModelRunner:
         places: Sequence[int],
         first: int,
         layers: int,
+        progress: Progress | None = None,
     ) -> Tensor:
         """The states that adapters leave in the first layers if they act on the last tokens alone.
 
@@ -203,9 +206,8 @@ class ModelRunner:
         """
         if not self._forward_passes.prefixes.usable:
             # A base that cannot continue kept states: whole rows are right, and cost more.
-            return self.hidden(ids, adapters, places)[:, :layers]
-        run = partial(self._tail_passes.run, ids, adapters, places, first, layers)
-        return self.scheduler.run(run)
+            return self.hidden(ids, adapters, places, progress)[:, :layers]
+        return self._tail_passes.run(ids, adapters, places, first, layers, progress)
 
     def decode(
         self, asked: RequestedRows, wanted: Callable[[], object] = lambda: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from analysis.engine import Engine
 from analysis.inference.prompt import Prompt
 from analysis.measure.baseline import neutral_queries
 from analysis.measure.relevance.relevance import Relevance
-from analysis.measure.relevance.shortlist import mean_weights
+from analysis.measure.relevance.shortlist import mean_relevance, mean_weights
 from analysis.measure.weight_settings import WeightSettings, default_settings
 from analysis.models.adapters import load_adapter
 from analysis.models.bases.base_model import load_base
@@ -37,16 +37,16 @@ class Recall:
 
     Attributes:
         length: The length.
-        same_leaders: In how many queries the same adapters have the largest mean relevance. It is
-            the same whatever else is traced, so leaders on the shortlist lead it.
+        same_by_relevance: In how many queries the same adapters have the largest mean relevance.
+            It is the same whatever else is traced: they lead if the shortlist holds them.
         kept_by_weight: In how many queries the adapters with the largest mean weights are on the
             shortlist.
-        same_by_weight: In how many of them these lead the shortlist by weight, too. Each layer's
+        same_by_weight: In how many queries these lead the shortlist by weight, too. Each layer's
             weights add up to 1 over fewer adapters, so that others may lead there.
     """
 
     length: int
-    same_leaders: int
+    same_by_relevance: int
     kept_by_weight: int
     same_by_weight: int
 
@@ -117,12 +117,13 @@ def measure_shortlists(
         shortlist, choosing = _anew(engine, partial(engine.shortlist, prompt, count=length))
         if number < TIMED:
             times.add(engine, prompt, few, shortlist.adapters, choosing, all_seconds)
-        most_relevant = _largest(found.values_LK.mean(dim=0))
+        most_relevant = _largest(mean_relevance(found))
         heaviest = leaders(found, range(adapters), engine.settings)
         sets.add(frozenset(most_relevant))
+        order = _order(engine.adapters, shortlist.scores)
         for one, count in counts.items():
-            names = engine.shortlist(prompt, count=one).adapters
-            kept = [engine.adapters.index(name) for name in names]
+            # Each shortlist holds those with the highest scores, whatever its length.
+            kept = sorted(order[:one])
             count[0] += set(most_relevant) <= set(kept)
             count[1] += set(heaviest) <= set(kept)
             count[2] += set(leaders(found, kept, engine.settings)) == set(heaviest)
@@ -161,6 +162,11 @@ class _Times:
         self.choosing.append(choosing)
         self.short.append(choosing + traced)
         self.all.append(all_seconds)
+
+
+def _order(adapters: tuple[str, ...], scores: Mapping[str, float]) -> list[int]:
+    """The places of the adapters, the highest score first; of no more than asked for, as given."""
+    return sorted(range(len(adapters)), key=lambda place: -scores.get(adapters[place], 0.0))
 
 
 def _anew(engine: Engine, work: Callable[[], Result]) -> tuple[Result, float]:

@@ -142,12 +142,12 @@ def _follow_signal(controls: Controls) -> None:
 
 
 def _followed(name: str, relative: bool, position: str) -> list[Any]:
-    used = ViewSettings(signal=name, relative=relative, position=position)
+    used = ViewSettings(signal=name, relative=relative, position=position).readable
     return [
         gr.update(interactive=used.uses("lens")),
         gr.update(interactive=used.uses("metric")),
-        # All choices stay: Gradio would refuse the event that is on its way with one of them.
-        gr.update(interactive=used.uses("position"), value=used.readable_position),
+        # All choices stay: Gradio would refuse an event that is on its way with one of them.
+        gr.update(interactive=used.uses("position"), value=used.position),
         gr.update(info=signals()[name].summary),
     ]
 

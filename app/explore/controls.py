@@ -158,7 +158,7 @@ class Controls:
 
 
 def view_settings_of(values: Values) -> ViewSettings:
-    """The view settings that the controls' values make."""
+    """The view settings that the controls' values make, with a position that can be read."""
     return ViewSettings(
         lens=values["lens"],
         show=values["show"],
@@ -169,7 +169,7 @@ def view_settings_of(values: Values) -> ViewSettings:
         span=values["layers"] or "",
         signal=values["signal"],
         relative=bool(values["relative"]),
-    )
+    ).readable
 
 
 def with_values(view_settings: ViewSettings, values: Values) -> ViewSettings:

@@ -121,11 +121,22 @@ class PageUpdates:
         """A change of the status line alone."""
         return {self._layout.panels["status"]: encode(status)}
 
-    def position_changes(self, position: str) -> Changes:
-        """The choice of the position that is read; one token of a prompt is a choice of its own."""
-        token = ViewSettings(position=position).token
-        offered = choices.position_choices(token)
+    def position_changes(self, position: str, before: str = "") -> Changes:
+        """The choice of the position that is read; one token of a prompt is a choice of its own.
+
+        Args:
+            position: The new position.
+            before: The position of the same prompt before. It stays a choice: Gradio would refuse
+                an event that is on its way with it.
+        """
+        tokens = [ViewSettings(position=one).token for one in (before, position)]
+        offered = choices.position_choices(*dict.fromkeys(one for one in tokens if one is not None))
         return {self._layout.controls["position"]: gr.update(choices=offered, value=position)}
+
+    def position_moved(self, view: ViewSettings) -> Changes:
+        """Another position than the one that was asked for, and the reason."""
+        moved = gr.update(value=view.position, info=_position_note(view, ""))
+        return {self._layout.controls["position"]: moved}
 
     def pin_changes(self, session: Session) -> Changes:
         """The button that pins, and the choices that need a pinned run."""
@@ -141,5 +152,5 @@ class PageUpdates:
 def _position_note(view: ViewSettings, cost: str) -> str:
     """The note below the choice of the token to read."""
     if view.uses("position") and not view.plain:
-        return "With this relevance, the mean over query tokens cannot be read."
+        return "With this relevance, the two last tokens and their mean alone can be read."
     return cost and f"The mean reads every token: {cost}."

@@ -108,7 +108,7 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
     page.wait_for_function("location.search.includes('at=mean')")
     assert "layers=1" in page.url
     # Another signal, over each adapter's usual one, is read anew and needs neither lens nor metric.
-    # The mean is no choice then, and the tick counts although it set out with it.
+    # The mean gives way then, and the tick counts although it set out with it.
     note = page.locator("#grid .note")
     page.locator("#relative").get_by_label("Relative to each adapter's usual").check()
     expect(note).to_contain_text("over each adapter's usual")
@@ -116,7 +116,9 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
     expect(page.get_by_test_id("toast-body")).to_have_count(0)
     # Chosen again, the mean gives way to a token that can be read, and the page says so.
     _choose(page, "#position", "Mean over query tokens")
-    expect(page.locator("#position")).to_contain_text("the mean over query tokens cannot be read")
+    expect(page.locator("#position")).to_contain_text(
+        "the two last tokens and their mean alone can be read"
+    )
     expect(page.locator("#position input")).to_have_value("Query's last token · paper")
     _choose(page, "#signal", "Size of the change")
     expect(note).to_contain_text("size of the change over each adapter's usual")

@@ -23,10 +23,11 @@ class SingleAdapter:
 
     Attributes:
         rows: The rows; None for all of the batch.
-        a_KrI: A of the adapters, `[adapters, rank, inputs]`.
-        b_KrO: B of the adapters, `[adapters, rank, outputs]`.
-        chosen: Each row's adapter. They are taken out when the term is added: a copy of one
-            module's matrices stays in the processor's cache, a copy of all modules' does not.
+        a_KrI: A of some adapters, `[adapters, rank, inputs]`.
+        b_KrO: Their B, `[adapters, rank, outputs]`.
+        chosen: Each row's adapter, by its place among these. Its matrices are taken out when the
+            term is added: a copy of one module's stays in the processor's cache, one of all
+            modules' does not.
         weights_n11: Weight of each row; None where all are 1.
     """
 
@@ -69,7 +70,7 @@ class MixedAdapters:
     def add(self, x_RTI: Tensor, out_RTO: Tensor) -> None:
         """Adds the term to the module's output."""
         x_nTI = some_rows(x_RTI, self.rows)
-        h_NS = product(x_nTI.flatten(0, 1), self.a_SI, self.transposed)
+        h_NS = product(x_nTI.flatten(0, 1), self.a_SI, transposed=self.transposed)
         h_NS.view(*x_nTI.shape[:2], -1).mul_(self.weights_n1S)
         if isinstance(self.rows, Tensor):
             out_RTO[self.rows] += (h_NS @ self.b_SO).view(*x_nTI.shape[:2], -1)

@@ -64,8 +64,28 @@ class Mixture:
         # Below its first layer an adapter has moved nothing; an adapter that is zero never does.
         self.first_layer_K = tuple(first_layer(adapter, self.layers) for adapter in adapters)
 
+    def alone(self, adapters: Sequence[str]) -> Tensor:
+        """The weights of the base's row and of a row for each adapter alone."""
+        weights_RLK = torch.zeros(1 + len(adapters), self.layers, len(self.adapters))
+        for row, name in enumerate(adapters, start=1):
+            weights_RLK[row, :, self.adapters.index(name)] = 1.0
+        return weights_RLK
+
+    def restore_base(self, hidden_RLPD: Tensor, adapters: Sequence[str]) -> None:
+        """Puts the base's states where an adapter has moved nothing yet, in place.
+
+        They are then exactly the base's, without the round-off of another place in a batch.
+
+        Args:
+            hidden_RLPD: Of the base and of each adapter alone, `[1 + adapters, layers, …]`.
+            adapters: Names of the adapters.
+        """
+        for row, name in enumerate(adapters, start=1):
+            first = self.first_layer_K[self.adapters.index(name)]
+            hidden_RLPD[row, :first] = hidden_RLPD[0, :first]
+
     def rows(self, weights_RLK: Tensor) -> AppliedRows:
-        """Prepares rows with these weights, `[rows, layers, adapters]`, for a pass or a few."""
+        """Prepares rows with these weights, `[rows, layers, adapters]`, for few passes."""
         expected = (self.layers, len(self.adapters))
         if weights_RLK.dim() != 3 or tuple(weights_RLK.shape[1:]) != expected:
             raise ValueError(
@@ -81,7 +101,7 @@ class Mixture:
         *,
         one_token: bool = False,
     ) -> AppliedRows:
-        """Prepares one row for each policy, for many passes.
+        """Prepares one row for each policy; a pass is then as fast as it can be.
 
         Args:
             policies: The rows' policies.
@@ -148,7 +168,7 @@ class Mixture:
             site: The module.
             group: The rows.
             spread: The weights of mixed rows for each rank; filled on the way.
-            copied: Whether matrices are taken out of their stack once for all passes.
+            copied: Whether each row's matrices are taken out of their stack once, for all passes.
         """
         rows = None if group.rows is None else _on(group.rows, site)
         adapters, weights = _on(group.adapters, site), group.weights

@@ -8,14 +8,16 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-# With more states than this both orders take about as long.
-_FEW = 8
-# Some CPUs are slower with up to one state less than this: they take twice as long with 15.
-_WHOLE = 16
+# With more states than these, plain products and transposed ones take about as long.
+_MOST_TRANSPOSED = 8
+# The kernels of some CPUs take 1.5 to 2 times as long with as many states as these as with 16.
+_SLOW, _PADDED = range(8, 16), 16
 TIMED_ROWS = 32_768
 
 
-def product(states_ND: Tensor, weight_MD: Tensor, transposed: bool, padded: bool = False) -> Tensor:
+def product(
+    states_ND: Tensor, weight_MD: Tensor, *, transposed: bool = False, padded: bool = False
+) -> Tensor:
     """`states Wᵀ`, `[n, m]`, not always contiguous.
 
     Args:
@@ -27,10 +29,10 @@ def product(states_ND: Tensor, weight_MD: Tensor, transposed: bool, padded: bool
             `padded_is_faster`.
     """
     count = len(states_ND)
-    if transposed and count <= _FEW:
+    if transposed and count <= _MOST_TRANSPOSED:
         return (weight_MD @ states_ND.T).T
-    if padded and _FEW <= count < _WHOLE:
-        return (nn.functional.pad(states_ND, (0, 0, 0, _WHOLE - count)) @ weight_MD.T)[:count]
+    if padded and count in _SLOW:
+        return (nn.functional.pad(states_ND, (0, 0, 0, _PADDED - count)) @ weight_MD.T)[:count]
     return states_ND @ weight_MD.T
 
 
@@ -38,25 +40,26 @@ def transposed_is_faster(weight_MD: Tensor) -> bool:
     """Whether a product with few states is faster as `(W statesᵀ)ᵀ`.
 
     Up to four times on one CPU, while it takes 1.4 times as long on another; neither instructions
-    nor maker tell which. So both are timed on a part of the matrix; that takes less than 0.1 s.
-
-    Args:
-        weight_MD: A large matrix; for a small one the answer is no.
-    """
-    return _is_faster(weight_MD, 4, lambda states_ND, part_MD: product(states_ND, part_MD, True))
-
-
-def padded_is_faster(weight_MD: Tensor) -> bool:
-    """Whether a product with some states is faster with 16, of which the first are kept.
-
-    The kernels of one CPU take 1.5 to 2 times as long with 8 to 15 states as with 16. Both are
-    timed, as for `transposed_is_faster`.
+    nor maker tell which. So both are timed on a part of the matrix; that takes some 0.1 s.
 
     Args:
         weight_MD: A large matrix; for a small one the answer is no.
     """
     return _is_faster(
-        weight_MD, 12, lambda states_ND, part_MD: product(states_ND, part_MD, False, True)
+        weight_MD, 4, lambda states_ND, part_MD: product(states_ND, part_MD, transposed=True)
+    )
+
+
+def padded_is_faster(weight_MD: Tensor) -> bool:
+    """Whether a product with some states is faster with 16, of which the first are kept.
+
+    Both are timed, as for `transposed_is_faster`.
+
+    Args:
+        weight_MD: A large matrix; for a small one the answer is no.
+    """
+    return _is_faster(
+        weight_MD, 12, lambda states_ND, part_MD: product(states_ND, part_MD, padded=True)
     )
 
 
@@ -73,7 +76,7 @@ def _is_faster(weight_MD: Tensor, count: int, other: Callable[[Tensor, Tensor], 
         return perf_counter() - began
 
     def plain(states_ND: Tensor, part_MD: Tensor) -> Tensor:
-        return product(states_ND, part_MD, False)
+        return product(states_ND, part_MD)
 
     with torch.inference_mode():
         seconds(plain)

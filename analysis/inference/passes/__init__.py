@@ -1,1 +1,1 @@
-"""Forward passes of prompts: whole rows, single tokens, the base alone, and what they leave."""
+"""Forward passes of prompts: whole rows, last tokens, the base alone, and what they leave."""

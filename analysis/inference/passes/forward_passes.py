@@ -91,10 +91,9 @@ class ForwardPasses:
             scales: Weight of each adapter's row; 1 by default.
             with_inputs: Keep the inputs of the adapted modules in the base's row, too.
         """
-        own = self.mixture.adapters
-        weights_RLK = torch.zeros(1 + len(adapters), self.mixture.layers, len(own))
-        for row, name in enumerate(adapters, start=1):
-            weights_RLK[row, :, own.index(name)] = 1.0 if scales is None else scales[row - 1]
+        weights_RLK = self.mixture.alone(adapters)
+        if scales is not None:
+            weights_RLK[1:] *= torch.tensor(scales, dtype=weights_RLK.dtype).view(-1, 1, 1)
         states = LayerStates(len(weights_RLK), self.mixture.layers, places)
         inputs = ModuleInputs(self.mixture.modules if with_inputs else {}, places)
         prefix = prefix if prefix <= min(places) else 0
@@ -102,14 +101,11 @@ class ForwardPasses:
         pieces = _Pieces(self, *rows, states, inputs, progress, prefix)
         while not pieces.over:
             self.scheduler.run(pieces.run)
-        hidden_RLPD = states.hidden_RLPD
-        for row, name in enumerate(adapters, start=1):
-            # Exactly the base's, without the round-off of another place in the batch.
-            first_layer = self.mixture.first_layer_K[own.index(name)]
-            if not bool(weights_RLK[row].any()):
-                first_layer = self.mixture.layers
-            hidden_RLPD[row, :first_layer] = hidden_RLPD[0, :first_layer]
-        return PassStates(hidden_RLPD, inputs.by_module)
+        self.mixture.restore_base(states.hidden_RLPD, adapters)
+        for row, weights_LK in enumerate(weights_RLK):
+            if not bool(weights_LK.any()):
+                states.hidden_RLPD[row] = states.hidden_RLPD[0]
+        return PassStates(states.hidden_RLPD, inputs.by_module)
 
     def rows_of_a_pass(self, rows: int, tokens: int) -> int:
         """As many as fit, in passes of about the same size."""

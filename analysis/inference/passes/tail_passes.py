@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import torch
-from torch import Tensor, nn
-from transformers import Cache, DynamicCache, PreTrainedModel
+from torch import Tensor
+from transformers import Cache, DynamicCache
 
-from analysis.inference.mixing.mixture import Mixture
+from analysis.common.progress import Progress
+from analysis.inference.passes.forward_passes import ForwardPasses
 from analysis.inference.passes.layer_states import LayerStates
 from analysis.inference.passes.prefixes import as_rows, positions
 
-# Each row has a copy of the keys and values, which must stay bounded: those of so many passes.
-_CACHED_PASSES = 4
+# Each row has a copy of the keys and values, which must stay bounded: those of so many tokens.
+_CACHED_TOKENS = 8192
 
 
 class TailPasses:
@@ -24,28 +26,13 @@ class TailPasses:
     Each adapter acts on these tokens alone; the tokens before them are those of the base. The
     states are those of the adapter's own row, but for what the adapter changes before these tokens.
 
-    A run is one piece of the scheduler: nothing else may run on the model meanwhile.
-
     Args:
-        model: The base model, in evaluation mode.
-        mixture: Its adapters.
-        blocks: The model's blocks.
-        pass_tokens: Tokens of one pass on a CPU, all rows together.
+        passes: Of the same model; they say how many tokens a pass may have.
     """
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        mixture: Mixture,
-        blocks: Sequence[nn.Module],
-        pass_tokens: int,
-    ) -> None:
-        self._model = model
-        self._mixture = mixture
-        self._blocks = blocks
-        self._pass_tokens = pass_tokens
+    def __init__(self, passes: ForwardPasses) -> None:
+        self._passes = passes
 
-    @torch.inference_mode()
     def run(
         self,
         ids: Sequence[int],
@@ -53,6 +40,7 @@ class TailPasses:
         places: Sequence[int],
         first: int,
         layers: int,
+        progress: Progress | None = None,
     ) -> Tensor:
         """The states at some tokens.
 
@@ -63,48 +51,78 @@ class TailPasses:
             first: The adapters act on the tokens from this one, at most the first place, to the
                 last place.
             layers: So many layers run; nothing needs the layers after them.
+            progress: Told after each part of the rows; an exception that it raises stops the work.
 
         Returns:
             The residual stream after each block, `[1 + adapters, layers, places, width]`.
         """
-        own = self._mixture.adapters
-        weights_RLK = torch.zeros(1 + len(adapters), self._mixture.layers, len(own))
-        for row, name in enumerate(adapters, start=1):
-            weights_RLK[row, :, own.index(name)] = 1.0
+        mixture, scheduler = self._passes.mixture, self._passes.scheduler
+        weights_RLK = mixture.alone(adapters)
+        states = LayerStates(len(weights_RLK), mixture.layers, places)
         tail = range(first, places[-1] + 1)
-        states = LayerStates(len(weights_RLK), self._mixture.layers, places)
-        before, done = self._before(ids[:first]), 0
-        for part_RLK in weights_RLK.split(self._rows_of_a_pass(tail)):
-            cache = copy.deepcopy(before)
-            if first > 0:
-                # The first row, as often as there are rows: caches of all kinds can do that.
-                first_R = torch.zeros(len(part_RLK), dtype=torch.long)
-                cache.reorder_cache(first_R)  # type: ignore[arg-type]  # any tensor works
-            kept = states.collected(self._blocks, done, tail, _stop_after(layers))
-            with suppress(_EnoughLayers), self._mixture.rows(part_RLK).on(), kept:
-                self._read(ids, tail, len(part_RLK), cache)
-            done += len(part_RLK)
+        before = scheduler.run(partial(self._before, ids[:first], layers))
+        done = 0
+        while done < len(weights_RLK):
+            part = partial(self._part, ids, tail, weights_RLK, done, before, states, layers)
+            done += scheduler.run(part)
+            if progress is not None:
+                progress("reading the last tokens", done / len(weights_RLK))
+        mixture.restore_base(states.hidden_RLPD, adapters)
         return states.hidden_RLPD[:, :layers]
 
-    def _before(self, ids: Sequence[int]) -> Cache:
-        """The base's keys and values of the tokens before the tail."""
-        cache: Cache = DynamicCache(config=self._model.config)
+    @torch.inference_mode()
+    def _before(self, ids: Sequence[int], layers: int) -> Cache:
+        """The base's keys and values of the tokens before the tail, in the model's thread."""
+        cache: Cache = DynamicCache(config=self._passes.model.config)
         if ids:
-            self._read(ids, range(len(ids)), 1, cache)
+            # The states before the tail are of no use, but they tell which layer is done.
+            states = LayerStates(1, self._passes.mixture.layers, ())
+            self._read(ids, range(len(ids)), 1, cache, states, 0, layers)
         return cache
 
-    def _rows_of_a_pass(self, tokens: range) -> int:
-        cached = _CACHED_PASSES * self._pass_tokens // tokens.stop
-        return max(1, min(cached, self._pass_tokens // len(tokens)))
+    @torch.inference_mode()
+    def _part(
+        self,
+        ids: Sequence[int],
+        tail: range,
+        weights_RLK: Tensor,
+        done: int,
+        before: Cache,
+        states: LayerStates,
+        layers: int,
+    ) -> int:
+        """Runs the next rows, in the model's thread: so many as are returned."""
+        rows = self._passes.rows_of_a_pass(len(weights_RLK) - done, len(tail))
+        rows = min(rows, max(1, _CACHED_TOKENS // tail.stop))
+        cache = copy.deepcopy(before)
+        if tail.start > 0:
+            # The first row, as often as there are rows: caches of all kinds can do that.
+            first_R = torch.zeros(rows, dtype=torch.long)
+            cache.reorder_cache(first_R)  # type: ignore[arg-type]  # any tensor works
+        with self._passes.mixture.rows(weights_RLK[done : done + rows]).on():
+            self._read(ids, tail, rows, cache, states, done, layers)
+        return rows
 
-    def _read(self, ids: Sequence[int], tokens: range, rows: int, cache: Cache) -> None:
-        ids_RT = as_rows(self._model, ids[tokens.start : tokens.stop], rows)
-        self._model.base_model(
-            input_ids=ids_RT,
-            position_ids=positions(tokens.start, ids_RT),
-            cache=cache,
-            use_cache=True,
-        )
+    def _read(
+        self,
+        ids: Sequence[int],
+        tokens: range,
+        rows: int,
+        cache: Cache,
+        states: LayerStates,
+        first_row: int,
+        layers: int,
+    ) -> None:
+        model = self._passes.model
+        ids_RT = as_rows(model, ids[tokens.start : tokens.stop], rows)
+        kept = states.collected(self._passes.blocks, first_row, tokens, _stop_after(layers))
+        with suppress(_EnoughLayers), kept:
+            model.base_model(
+                input_ids=ids_RT,
+                position_ids=positions(tokens.start, ids_RT),
+                cache=cache,
+                use_cache=True,
+            )
 
 
 class _EnoughLayers(Exception):

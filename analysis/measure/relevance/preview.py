@@ -21,16 +21,23 @@ from analysis.measure.metrics import Metric, measure_pairs
 TOP = 512
 """The base's most probable tokens that are compared."""
 
-LAYERS = 4
-"""So many layers are read, or one more."""
+_APART = 4
+"""This part of all layers lies between two layers that are read."""
 
 
-def read_layers(count: int) -> range:
+def previewed_layers(count: int, first: int = 0) -> range:
     """The layers that are read, of so many: evenly spread, and without the last layer.
 
     Divergences of the last layer are so much larger that they would outweigh all others.
+
+    Args:
+        count: Number of layers.
+        first: The first layer in which all adapters have moved something. Where it is the last of
+            all, every layer is read.
     """
-    step = max(1, count // LAYERS)
+    if first > max(0, count - 2):
+        return range(count)
+    step = max(1, count // _APART)
     return range((count - 2) % step, max(1, count - 1), step)
 
 

@@ -169,9 +169,14 @@ class RelevanceTracer(SignalReader):
             changes = self.relevance(prompt, chosen, _CHANGES, progress)
             # A divergence grows about with the square of a change.
             return shortlist_of(chosen, normalise(changes.values_LK.square()).mean(dim=0), count)
-        if progress is not None:
-            progress(f"choosing {count} of {len(chosen)} adapters", 0.0)
-        reading = signal.read(_Source(self, prompt, chosen, settings, estimate=True))
+
+        def told(_: str, share: float) -> None:
+            if progress is not None:
+                progress(f"choosing {count} of {len(chosen)} adapters", share)
+
+        told("", 0.0)
+        source = _Source(self, prompt, chosen, settings, progress=told, estimate=True)
+        reading = signal.read(source)
         return shortlist_of(chosen, lead(relevance_of(reading, None), settings), count)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from analysis.common.errors import InputError
@@ -56,9 +57,18 @@ def mean_weights(relevance: Relevance, settings: WeightSettings) -> Tensor:
 
     Where it saturates everywhere, it is the mean over all layers.
     """
-    weights_LK = settings.weigh(relevance.values_LK)
+    return settings.weigh(relevance.values_LK)[_clear(relevance)].mean(dim=0)
+
+
+def mean_relevance(relevance: Relevance) -> Tensor:
+    """Each adapter's mean relevance over the same layers, `[adapters]`."""
+    return relevance.values_LK[_clear(relevance)].mean(dim=0)
+
+
+def _clear(relevance: Relevance) -> Tensor:
+    """Whether the lens does not saturate, by layer; true everywhere if it does in all."""
     clear_L = relevance.peak_L <= SATURATED
-    return (weights_LK[clear_L] if bool(clear_L.any()) else weights_LK).mean(dim=0)
+    return clear_L if bool(clear_L.any()) else torch.ones_like(clear_L)
 
 
 def lead(relevance: Relevance, settings: WeightSettings) -> Tensor:
@@ -67,7 +77,7 @@ def lead(relevance: Relevance, settings: WeightSettings) -> Tensor:
     The mean of its share of the mean relevance and its mean weight: layers of large relevance
     decide the first, each layer counts the same for the second.
     """
-    share_1K = normalise(relevance.values_LK.mean(dim=0, keepdim=True))
+    share_1K = normalise(mean_relevance(relevance).unsqueeze(0))
     return (share_1K[0] + mean_weights(relevance, settings)) / 2
 
 

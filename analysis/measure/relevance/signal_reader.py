@@ -15,13 +15,13 @@ from analysis.measure.divergence import Divergence, at_position
 from analysis.measure.metrics import Metric, metric_of
 from analysis.measure.relevance.baseline_tracer import BaselineTracer
 from analysis.measure.relevance.module_means import ModuleMeans
-from analysis.measure.relevance.preview import preview, read_layers
+from analysis.measure.relevance.preview import preview, previewed_layers
 from analysis.measure.trace import BOTH, KEPT, Trace
 from analysis.measure.weight_settings import WeightSettings
 from analysis.models.adapters import Factor
 
-# In an estimate adapters act on at least so many last tokens: the end of the question and all that
-# stands between it and the answer.
+# In an estimate adapters act on the tokens from the question's last one to the one that is read,
+# and on at least so many.
 _TAIL = 5
 
 MapOf = Callable[[Factor], Tensor]
@@ -58,23 +58,31 @@ class SignalReader(BaselineTracer):
         """
         lens, position = settings.lens, settings.position
         if estimate:
-            return self._preview(prompt, adapters, settings, metric_of(metric))
+            return self._preview(prompt, adapters, settings, metric_of(metric), progress)
         if keep:
             trace = trace or self.trace(prompt, adapters, progress=progress)
             return self.divergence(trace, lens, position, metric, progress)
         return self.compared_once(prompt, adapters, lens, position, metric, progress)
 
     def _preview(
-        self, prompt: Prompt, adapters: tuple[str, ...], settings: WeightSettings, metric: Metric
+        self,
+        prompt: Prompt,
+        adapters: tuple[str, ...],
+        settings: WeightSettings,
+        metric: Metric,
+        progress: Progress | None,
     ) -> Divergence:
         place_of = {"query": prompt.query_last, "prompt": prompt.last}
         kept = KEPT if settings.position == BOTH else (settings.position,)
         places = [place_of[position] for position in kept]
-        first = max(0, min(places[0], places[-1] + 1 - _TAIL))
-        layers = read_layers(self._runner.layers)
+        first = max(0, min(prompt.query_last, places[-1] + 1 - _TAIL))
+        count = self._runner.layers
+        begins = [self._runner.first_layer(name) for name in adapters]
+        latest = max((layer for layer in begins if layer < count), default=0)
+        layers = previewed_layers(count, latest)
         with self.background.paused():
             states_RLPD = self._runner.tail_states(
-                prompt.ids, adapters, places, first, layers[-1] + 1
+                prompt.ids, adapters, places, first, layers[-1] + 1, progress
             )
             lens = self._lens(settings.lens)
             read = partial(preview, states_RLPD, layers, self._head, lens, metric, kept)

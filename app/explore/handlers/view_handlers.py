@@ -23,7 +23,6 @@ class ViewHandlers(TabHandlers):
         session, values = self._read(data)
         now = session.copy()
         view_settings, fault = controls.view_settings_of(values), ""
-        view_settings = replace(view_settings, position=view_settings.readable_position)
         if now.snapshot is not None:
             view_settings, fault = view_settings.kept_span(now.view_settings, now.snapshot.layers)
         changes: Changes = {}
@@ -31,8 +30,7 @@ class ViewHandlers(TabHandlers):
             update = self.context.view_service.change_settings(session, view_settings)
             changes = self.page.changes(session, update)
         if view_settings.position != values["position"]:
-            moved = self.page.position_changes(view_settings.position)
-            changes = merged(changes, moved)
+            changes = merged(changes, self.page.position_moved(view_settings))
         # Beside the field, in place of a range that cannot be used: the shown layers stay.
         return {**changes, self.layout.controls["layers"]: gr.update(info=fault)}
 
@@ -57,10 +55,12 @@ class ViewHandlers(TabHandlers):
         position = f"token:{index}"
         if index in (now.run.prompt.query_last, now.run.prompt.last):
             position = "query" if index == now.run.prompt.query_last else "prompt"
-        view_settings = replace(now.view_settings, position=position)
+        view_settings = replace(now.view_settings, position=position).readable
+        if view_settings.position != position:
+            return self.page.position_moved(view_settings)
         update = self.context.view_service.change_settings(session, view_settings)
         changes = self.page.changes(session, update)
-        return merged(changes, self.page.position_changes(position))
+        return merged(changes, self.page.position_changes(position, now.view_settings.position))
 
     @guarded
     def select_cell(self, data: Data, event: gr.EventData) -> Changes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.benchmark.comparisons.groups import is_written
+from analysis.benchmark.entries import ORACLE_PAIR
 from app.results.lookup import compared, headline
 from app.results.names import Names
 from app.results.views import figures
@@ -16,8 +17,6 @@ from app.widgets.words.said import capital, joined, say
 if TYPE_CHECKING:
     from analysis.benchmark.comparisons.comparison import Comparison, Difference
     from analysis.benchmark.results import BenchmarkResult
-
-_ORACLE = "oracle-pair"
 
 
 def finding(runs: Sequence[BenchmarkResult], names: Names) -> str:
@@ -45,7 +44,7 @@ def _clause(run: BenchmarkResult, names: Names) -> str:
         )
     # With the right pair on, the oracle is static fusion itself.
     of_pair = run.settings.selection.mode == "pair"
-    oracle = None if of_pair else next((c for c in comparisons if c.reference == _ORACLE), None)
+    oracle = None if of_pair else next((c for c in comparisons if c.reference == ORACLE_PAIR), None)
     return say(
         "with {selection}, {method} gives {difference}",
         selection=names.selection(run),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from analysis.benchmark.entries import ORACLE_PAIR
 from analysis.models.collection import Collection
 from analysis.models.manifest import COLLECTIONS
 from analysis.models.provenance import AdapterFile
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from analysis.benchmark.joined import JoinedResults
     from analysis.benchmark.results import BenchmarkResult
 
-_ORACLE = "oracle-pair"
 _METHODS = "base,adapter:*,static,sum,qa-flora"
 _TASKS = COLLECTIONS.parent / "tasks"
 
@@ -97,7 +97,7 @@ def commands(collection: Collection) -> tuple[str, ...]:
         )
     start = f"python -m analysis benchmark --tasks {' '.join(files)}{of} --methods {_METHODS}"
     return (
-        f"{start},{_ORACLE} --all --out runs/all",
+        f"{start},{ORACLE_PAIR} --all --out runs/all",
         f"{start} --pair --out runs/pair",
         f"python -m analysis benchmark --join runs/all runs/pair --out {place}",
     )

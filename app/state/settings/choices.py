@@ -60,14 +60,14 @@ def normalisation_choices() -> list[tuple[str, str]]:
     return _choices(NORMALISATIONS)
 
 
-def position_choices(token: int | None = None) -> list[tuple[str, str]]:
-    """Labels and names of the positions, of the mean over all tokens, and of one token.
+def position_choices(*tokens: int) -> list[tuple[str, str]]:
+    """Labels and names of the positions, of the mean over all tokens, and of single tokens.
 
     Args:
-        token: Index of a token of the prompt that can be chosen, too.
+        tokens: Indices of tokens of the prompt that can be chosen, too.
     """
-    choices = [(label, name) for name, label in _POSITIONS.items()]
-    return choices if token is None else [*choices, (f"Token {token}", f"token:{token}")]
+    positions = [(label, name) for name, label in _POSITIONS.items()]
+    return positions + [(f"Token {token}", f"token:{token}") for token in tokens]
 
 
 def read_position(written: str) -> str:

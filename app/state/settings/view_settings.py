@@ -108,9 +108,10 @@ class ViewSettings:
         return KEPT if self.position == BOTH else tuple({self.position} & set(KEPT))
 
     @property
-    def readable_position(self) -> str:
-        """The position, or the query's last token where the signal cannot be read there."""
-        return self.position if self.plain or self.position in POSITIONS else KEPT[0]
+    def readable(self) -> ViewSettings:
+        """These settings, at the query's last token where their position cannot be read."""
+        can = self.plain or self.position in POSITIONS
+        return self if can else replace(self, position=KEPT[0])
 
     @property
     def token(self) -> int | None:

@@ -183,8 +183,8 @@ def _shortlisted(snapshot: Snapshot) -> str:
     count = snapshot.width + len(left_out)
     return say(
         "A shortlist of {some} of {all} adapters is traced: those that are expected to change the "
-        "model most here, from one pass of the base and one token for each adapter. Left out: "
-        "{adapters}.",
+        "model most here, from one pass of the base and of the prompt's last tokens through each "
+        "adapter. Left out: {adapters}.",
         some=snapshot.width,
         all=count,
         adapters=text.listed([text.plain(label) for label in left_out]),

@@ -160,7 +160,7 @@ def test_signals_and_shortlists_read_what_the_modules_see(family: str) -> None:
             seen[name] = args[0].flatten(0, -2).clone(), output.flatten(0, -2).clone()
             if acts and name in deltas:
                 output = output.clone()
-                output.view(-1, output.shape[-1])[-1] += deltas[name] @ seen[name][0][-1]
+                output.view(-1, output.shape[-1])[-3:] += seen[name][0][-3:] @ deltas[name].T
             return output
 
         return see
@@ -179,8 +179,8 @@ def test_signals_and_shortlists_read_what_the_modules_see(family: str) -> None:
         handle.remove()
     exact = ROUNDED.get(family, 1e-6)
 
-    # The adapter acts on the last token alone; on all where a base cannot continue kept states.
-    found_RLD = one.runner.tail_states(IDS, ("a1",), [place], place, 2)[:, :, 0]
+    # The adapter acts on the last tokens alone; on all where a base cannot continue kept states.
+    found_RLD = one.runner.tail_states(IDS, ("a1",), [place], place - 2, 2)[:, :, 0]
     expected_RLD = torch.stack([torch.stack(states[2:]), torch.stack(states[:2])])
     if one.runner.decoding.piece_tokens is None:
         assert family == "jamba"

@@ -7,21 +7,26 @@ import dataclasses
 import pytest
 import torch
 
+import analysis.inference.head
 from analysis.inference.head import Head
 from tests import tiny
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "gemma2"])
 @pytest.mark.parametrize(
-    ("tokens", "transposed"), [(3, True), (3, False), (20, True)], ids=["few", "plain", "many"]
+    ("tokens", "way"),
+    [(3, {"transposed": True}), (3, {}), (12, {"padded": True}), (20, {"transposed": True})],
+    ids=["few", "plain", "padded", "many"],
 )
-def test_the_heads_output_is_the_models_logits(family: str, tokens: int, transposed: bool) -> None:
+def test_the_heads_output_is_the_models_logits(
+    family: str, tokens: int, way: dict[str, bool]
+) -> None:
     model = tiny.model(family, dtype=torch.float64)
     ids_RT = torch.arange(40, 40 + tokens).unsqueeze(0)
     with torch.inference_mode():
         expected_TV = model(ids_RT).logits[0]
         normed_TD = model.base_model(ids_RT).last_hidden_state[0]
-        found_TV = dataclasses.replace(Head.of(model), transposed=transposed).output(normed_TD)
+        found_TV = dataclasses.replace(Head.of(model), **way).output(normed_TD)
     torch.testing.assert_close(found_TV, expected_TV, rtol=1e-10, atol=1e-10)
 
 
@@ -91,3 +96,26 @@ def test_the_norm_of_a_bfloat16_model_computes_in_float32() -> None:
     found = Head.of(model).norm(torch.ones(3, tiny.WIDTH))
     assert found.dtype == torch.float32
     assert model.model.norm.weight.dtype == torch.bfloat16  # the model's own stays as it was
+
+
+@pytest.mark.parametrize("way", ["transposed", "padded"])
+def test_the_heads_products_go_the_way_that_was_faster(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny.model("llama", dtype=torch.float64)
+    for name in ("transposed", "padded"):
+        monkeypatch.setattr(
+            analysis.inference.head, f"{name}_is_faster", lambda weight, it=name: it == way
+        )
+    head = Head.of(model)
+    assert (head.transposed, head.padded) == (way == "transposed", way == "padded")
+    seen: list[tuple[int, ...]] = []
+
+    def matmul(self: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(self.shape))
+        return torch.matmul(self, other)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", matmul)
+    head.logits(torch.ones(4 if way == "transposed" else 12, head.weight_VD.shape[1]))
+    words = len(head.weight_VD)
+    assert seen == [(words if way == "transposed" else 16, head.weight_VD.shape[1])]

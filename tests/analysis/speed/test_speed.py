@@ -157,7 +157,7 @@ def test_a_shortlist_is_timed_and_compared_with_all_adapters(
     found = json.loads(capsys.readouterr().out)
     assert (found["adapters"], found["queries"]) == (9, 2)
     # A shortlist of nearly all adapters keeps every leader; none is longer than there are adapters.
-    every = ("same_leaders", "kept_by_weight", "same_by_weight")
+    every = ("same_by_relevance", "kept_by_weight", "same_by_weight")
     assert [one["length"] for one in found["recalls"]] == [4, 6, 8]
     assert found["recalls"][2] == {"length": 8, **dict.fromkeys(every, 2)}
     assert found["over_all"]["low"] > 0

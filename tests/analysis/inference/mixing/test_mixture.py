@@ -20,7 +20,9 @@ from torch.func import functional_call
 from transformers import DynamicCache, PreTrainedModel
 
 from analysis.common.errors import InputError
+from analysis.inference.mixing.deltas import SingleAdapter
 from analysis.inference.mixing.mixture import Mixture
+from analysis.inference.mixing.policies import ConstantWeights
 from analysis.inference.mixing.sites import layer_of
 from analysis.models.adapters import Adapter, load_adapter
 from analysis.models.collection import AdapterEntry
@@ -280,3 +282,28 @@ def test_layer_of_a_module(name: str, layer: int) -> None:
 def test_a_module_of_no_layer_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=name):
         layer_of(name, 3)
+
+
+@pytest.mark.parametrize("chosen", [[0, 1], [0, 2]], ids=["consecutive", "apart"])
+def test_matrices_are_copied_once_where_rows_run_many_passes(chosen: list[int]) -> None:
+    """Rows that run once take each module's matrices when its term is added."""
+    one = case("llama", torch.float64)
+    mixture = Mixture(one.model, one.adapters)
+    weights_RLK = torch.zeros(2, tiny.LAYERS, 3)
+    weights_RLK[[0, 1], :, chosen] = 1.0
+    policies = [ConstantWeights(mixture.adapters, weights_LK) for weights_LK in weights_RLK]
+    once, often = mixture.rows(weights_RLK), mixture.rows_of(policies)
+    covered = tiny.linears("llama")[0]
+    terms = [
+        next(term for delta in applied._deltas[::-1] if delta.module is module
+             for term in delta.constant)
+        for applied in (once, often)
+        for module in [[site for name, site in mixture.modules.items() if covered in name][-1]]
+    ]  # fmt: skip
+    first, second = terms
+    assert isinstance(first, SingleAdapter) and isinstance(second, SingleAdapter)
+    assert first.a_KrI.shape[0] == 3 and second.chosen == slice(None)
+    shared = first.a_KrI.data_ptr() == second.a_KrI.data_ptr()
+    assert shared == (chosen == [0, 1]), "a part that is a view is no copy"
+    assert torch.equal(first.a_KrI[first.chosen], second.a_KrI)
+    assert torch.equal(first.b_KrO[first.chosen], second.b_KrO)

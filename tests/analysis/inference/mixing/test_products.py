@@ -23,7 +23,9 @@ WEIGHT_MD = torch.linspace(-1, 1, 60, dtype=torch.float64).view(12, 5)
 def test_all_ways_give_the_product(count: int, transposed: bool, padded: bool) -> None:
     states_ND = torch.linspace(0, 2, 5 * count, dtype=torch.float64).view(count, 5)
     expected_NM = torch.einsum("nd,md->nm", states_ND, WEIGHT_MD)
-    torch.testing.assert_close(product(states_ND, WEIGHT_MD, transposed, padded), expected_NM)
+    torch.testing.assert_close(
+        product(states_ND, WEIGHT_MD, transposed=transposed, padded=padded), expected_NM
+    )
 
 
 @pytest.mark.parametrize(("count", "multiplied"), [(7, 7), (8, 16), (15, 16), (16, 16)])
@@ -38,28 +40,36 @@ def test_some_states_are_multiplied_as_sixteen(
 
     monkeypatch.setattr(torch.Tensor, "__matmul__", matmul)
     states_ND = torch.ones(count, 5, dtype=torch.float64)
-    assert product(states_ND, WEIGHT_MD, False, True).shape == (count, 12)
-    assert product(states_ND, WEIGHT_MD, False, False).shape == (count, 12)
+    assert product(states_ND, WEIGHT_MD, padded=True).shape == (count, 12)
+    assert product(states_ND, WEIGHT_MD).shape == (count, 12)
     assert seen == [multiplied, count]
 
 
 @pytest.mark.parametrize(("seconds", "faster"), [(0.25, True), (0.9, False), (1.4, False)])
 @pytest.mark.parametrize(
-    ("is_faster", "way"), [(transposed_is_faster, (True, False)), (padded_is_faster, (False, True))]
+    ("is_faster", "way", "count"),
+    [(transposed_is_faster, (True, False), 4), (padded_is_faster, (False, True), 12)],
 )
 def test_another_way_is_taken_where_it_was_clearly_faster(
     seconds: float,
     faster: bool,
     is_faster: Callable[[torch.Tensor], bool],
     way: tuple[bool, bool],
+    count: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = 0.0
 
     def timed(
-        states_ND: torch.Tensor, weight_MD: torch.Tensor, transposed: bool, padded: bool = False
+        states_ND: torch.Tensor,
+        weight_MD: torch.Tensor,
+        *,
+        transposed: bool = False,
+        padded: bool = False,
     ) -> torch.Tensor:
         nonlocal clock
+        # As many as there are of which the ways differ.
+        assert len(states_ND) == count
         clock += seconds if (transposed, padded) == way else 1.0
         return states_ND
 

@@ -14,9 +14,14 @@ from analysis.common.errors import InputError
 from analysis.common.limits import Limits
 from analysis.engine import Engine
 from analysis.measure.normalisation import normalise
-from analysis.measure.relevance.preview import read_layers
+from analysis.measure.relevance.preview import previewed_layers
 from analysis.measure.relevance.relevance import Relevance
-from analysis.measure.relevance.shortlist import lead, mean_weights, shortlist_of
+from analysis.measure.relevance.shortlist import (
+    lead,
+    mean_relevance,
+    mean_weights,
+    shortlist_of,
+)
 from analysis.measure.signals import signals
 from analysis.measure.signals.entropy import CHANGE
 from analysis.measure.weight_settings import WeightSettings
@@ -79,7 +84,7 @@ def test_adapters_act_on_the_last_tokens_alone(pass_tokens: int, tmp_path: Path)
         fewer = engine.runner.tail_states(prompt.ids, names, places, first, 2)
         handle.remove()
         assert torch.equal(fewer, found[:, :2])
-        assert len(ran) == (first > 0), "the last layer runs for what comes before, alone"
+        assert not ran, "nothing needs the last layer"
     twice = engine.runner.tail_states(prompt.ids[:1], names, [0, 0], 0, 3)
     assert torch.equal(twice[:, :, 0], twice[:, :, 1])
 
@@ -99,7 +104,7 @@ def test_the_preview_is_exact_where_one_token_is_all_that_an_adapter_changes(
         metric = CHANGE if signal.name == "entropy" else settings.metric
         exact_LK = engine.relevance(prompt, settings=settings).values_LK
         found = engine.compared(prompt, ("a", "b"), settings, metric, estimate=True)
-        read = list(read_layers(engine.runner.layers))
+        read = list(previewed_layers(engine.runner.layers))
         assert read == [0, 1] and exact_LK[1].min() > 0
         assert torch.allclose(found.values_LK, exact_LK[read], rtol=1e-6)
 
@@ -144,11 +149,13 @@ def test_mean_weights_leave_out_layers_where_the_lens_saturates() -> None:
     values_LK = torch.tensor([[9.0, 1.0], [1.0, 3.0]]).double()
     saturated = Relevance(values_LK, torch.tensor([1.0, 0.5]), values_LK)
     assert mean_weights(saturated, WeightSettings()).tolist() == [0.25, 0.75]
+    assert mean_relevance(saturated).tolist() == [1.0, 3.0]
     everywhere = Relevance(values_LK, torch.ones(2), values_LK)
     assert mean_weights(everywhere, WeightSettings()).tolist() == [0.575, 0.425]
-    # Shares of the means 5 and 2, and the mean weights.
-    leads_K = lead(saturated, WeightSettings())
-    assert leads_K.tolist() == pytest.approx([(5 / 7 + 0.25) / 2, (2 / 7 + 0.75) / 2])
+    # The share of the mean relevance, 5 and 2, and the mean weight.
+    leads_K = lead(everywhere, WeightSettings())
+    assert leads_K.tolist() == pytest.approx([(5 / 7 + 0.575) / 2, (2 / 7 + 0.425) / 2])
+    assert lead(saturated, WeightSettings()).tolist() == [0.25, 0.75]
     found = shortlist_of(("a", "b", "c"), torch.tensor([0.1, 0.6, 0.3]), 2)
     assert (found.adapters, found.left_out) == (("b", "c"), ("a",))
 
@@ -170,4 +177,71 @@ def test_many_families_can_be_shortlisted(family: str) -> None:
     [(1, [0]), (2, [0]), (5, [0, 1, 2, 3]), (18, [0, 4, 8, 12, 16]), (32, [6, 14, 22, 30])],
 )
 def test_few_layers_are_read_and_not_the_last(count: int, layers: list[int]) -> None:
-    assert list(read_layers(count)) == layers
+    assert list(previewed_layers(count)) == layers
+
+
+@pytest.mark.parametrize("count", range(2, 41))
+def test_layers_are_read_up_to_the_last_but_one(count: int) -> None:
+    layers = list(previewed_layers(count))
+    assert layers[-1] == count - 2 and 0 <= layers[0] <= count // 4
+    assert len(layers) <= 7
+    # Where an adapter moves the last layer alone, nothing else tells of it.
+    assert list(previewed_layers(count, first=count - 1)) == list(range(count))
+    assert previewed_layers(count, first=count - 2) == previewed_layers(count)
+
+
+def test_an_adapter_of_the_last_layer_alone_can_be_chosen(tmp_path: Path) -> None:
+    late = {"layers": [2], "targets": ["o_proj", "down_proj"], "strength": 0.6}
+    engine, _, _ = tiny.tiny_engine(tmp_path, {**ADAPTERS, "late": late})
+    found = engine.shortlist(engine.prompt(QUERY), ["zero", "late"], 1)
+    assert found.adapters == ("late",)
+
+
+def test_round_off_in_another_part_of_the_rows_moves_nothing(tmp_path: Path) -> None:
+    """Where nobody has moved anything, the smallest round-off would be all of the weight."""
+    limits = Limits(pass_tokens=64)
+    late = {"layers": [1, 2], "strength": 0.6}
+    adapters = {**{f"late{number}": late for number in range(6)}, "zero": {"strength": 0.0}}
+    engine, _, _ = tiny.tiny_engine(tmp_path, adapters, limits=limits)
+    prompt = engine.prompt(QUERY)
+    first = prompt.query_last
+    found = engine.runner.tail_states(prompt.ids, engine.adapters, [prompt.last], first, 3)
+    base = found[0]
+    assert torch.equal(found[-1], base)
+    assert all(torch.equal(found[row, 0], base[0]) for row in range(1, 7))
+    assert not torch.equal(found[1, 1], base[1])
+
+
+def test_adapters_act_on_all_that_stands_after_the_question(tmp_path: Path) -> None:
+    """Also where the prompt's last token is read, and a long frame stands before it."""
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS)
+    prompt = engine.prompt(QUERY)
+    after = prompt.last + 1 - prompt.query_last
+    assert after > 5
+    with counted(model) as calls:
+        engine.shortlist(prompt, count=2, settings=WeightSettings(position="prompt"))
+    assert calls == [(1, prompt.query_last), (5, after)]
+
+
+def test_a_shortlist_runs_in_pieces_and_tells_of_them(tmp_path: Path) -> None:
+    engine, model, _ = tiny.tiny_engine(tmp_path, ADAPTERS, limits=Limits(pass_tokens=16))
+    prompt = engine.prompt(QUERY)
+    told: list[tuple[str, float]] = []
+    with counted(model) as calls:
+        engine.shortlist(
+            prompt,
+            count=2,
+            settings=WeightSettings(position="both"),
+            progress=lambda text, share: told.append((text, share)),
+        )
+    assert [rows for rows, _ in calls[1:]] == [2, 2, 1]
+    assert [text for text, _ in told] == ["choosing 2 of 4 adapters"] * 4
+    assert [share for _, share in told] == pytest.approx([0.0, 0.4, 0.8, 1.0])
+
+    def stop(text: str, share: float) -> None:
+        if share > 0:
+            raise KeyboardInterrupt
+
+    with counted(model) as calls, pytest.raises(KeyboardInterrupt):
+        engine.shortlist(prompt, count=2, progress=stop)
+    assert len(calls) == 2, "nothing runs after the part that was stopped"
