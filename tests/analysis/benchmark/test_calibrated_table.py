@@ -60,7 +60,8 @@ def results() -> JoinedResults:
 def test_shares_are_those_of_the_results(table: Table, results: JoinedResults) -> None:
     rows, run = table.rows(), table.run(results)
     tasks = {task.task: {score.method: score.both for score in task.scores} for task in run.tasks}
-    assert set(rows) == set(tasks["es_math_test"]) - {COPY}
+    # On the pair, an adapter alone is measured on its own tasks.
+    assert set(rows) == set.intersection(*(set(scores) for scores in tasks.values())) - {COPY}
     for method, cells in rows.items():
         for domain, cell in zip(("math", "code", "medical"), cells[:3], strict=True):
             shares = [tasks[f"{language}_{domain}_test"][method] for language in LANGUAGES]
