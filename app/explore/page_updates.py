@@ -134,7 +134,7 @@ class PageUpdates:
         return {self._layout.controls["position"]: gr.update(choices=offered, value=position)}
 
     def position_moved(self, view: ViewSettings) -> Changes:
-        """Another position than the one that was asked for, and the reason."""
+        """The position that is read in place of the one that was asked for, and the reason."""
         moved = gr.update(value=view.position, info=_position_note(view, ""))
         return {self._layout.controls["position"]: moved}
 

@@ -21,8 +21,8 @@ from analysis.measure.metrics import Metric, measure_pairs
 TOP = 512
 """The base's most probable tokens that are compared."""
 
-_APART = 4
-"""This part of all layers lies between two layers that are read."""
+_PARTS = 4
+"""Two layers that are read are a fourth of all layers apart."""
 
 
 def previewed_layers(count: int, first: int = 0) -> range:
@@ -37,7 +37,7 @@ def previewed_layers(count: int, first: int = 0) -> range:
     """
     if first > max(0, count - 2):
         return range(count)
-    step = max(1, count // _APART)
+    step = max(1, count // _PARTS)
     return range((count - 2) % step, max(1, count - 1), step)
 
 

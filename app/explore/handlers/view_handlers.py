@@ -57,7 +57,7 @@ class ViewHandlers(TabHandlers):
             position = "query" if index == now.run.prompt.query_last else "prompt"
         view_settings = replace(now.view_settings, position=position).readable
         if view_settings.position != position:
-            return self.page.position_moved(view_settings)
+            return self.page.position_moved(now.view_settings)
         update = self.context.view_service.change_settings(session, view_settings)
         changes = self.page.changes(session, update)
         return merged(changes, self.page.position_changes(position, now.view_settings.position))
