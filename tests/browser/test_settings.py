@@ -120,6 +120,13 @@ def test_settings_and_what_the_page_says_about_them(site: Site, visit: Open) -> 
         "the two last tokens and their mean alone can be read"
     )
     expect(page.locator("#position input")).to_have_value("Query's last token · paper")
+    # So does a token of the prompt: the position that is read stays.
+    _choose(page, "#position", "Prompt's last token")
+    page.locator("#prompt summary").press("Enter")
+    page.locator("#prompt li button").nth(1).click()
+    expect(page.locator("#position input")).to_have_value("Prompt's last token")
+    expect(page.locator("#prompt li.read")).to_have_count(1)
+    expect(page.get_by_test_id("toast-body")).to_have_count(0)
     _choose(page, "#signal", "Size of the change")
     expect(note).to_contain_text("size of the change over each adapter's usual")
     expect(note).to_contain_text("mean over the tokens of the query")

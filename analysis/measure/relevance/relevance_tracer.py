@@ -20,7 +20,7 @@ from analysis.measure.relevance.shortlist import (
     USUAL_LENGTH,
     Shortlist,
     check_length,
-    lead,
+    mean_relevance,
     mean_weights,
     shortlist_of,
 )
@@ -142,8 +142,8 @@ class RelevanceTracer(SignalReader):
 
         A signal of the base alone is read as it is; the score is the mean weight. The divergence
         and its like are estimated, with each adapter on the last tokens alone; see `preview`. The
-        score is then `lead`. Where the signal is relative, the score is the adapter's share of the
-        squared relative changes of modules, in the base alone.
+        score is then the mean relevance. Where the signal is relative, the score is the adapter's
+        share of the squared relative changes of modules, in the base alone.
 
         Args:
             prompt: The prompt.
@@ -177,7 +177,7 @@ class RelevanceTracer(SignalReader):
         told("", 0.0)
         source = _Source(self, prompt, chosen, settings, progress=told, estimate=True)
         reading = signal.read(source)
-        return shortlist_of(chosen, lead(relevance_of(reading, None), settings), count)
+        return shortlist_of(chosen, mean_relevance(relevance_of(reading, None)), count)
 
 
 @dataclass(frozen=True)

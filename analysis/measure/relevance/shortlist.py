@@ -9,7 +9,6 @@ from torch import Tensor
 
 from analysis.common.errors import InputError
 from analysis.measure.lenses import SATURATED
-from analysis.measure.normalisation import normalise
 from analysis.measure.relevance.relevance import Relevance
 from analysis.measure.weight_settings import WeightSettings
 
@@ -69,16 +68,6 @@ def _clear(relevance: Relevance) -> Tensor:
     """Whether the lens does not saturate, by layer; true everywhere if it does in all."""
     clear_L = relevance.peak_L <= SATURATED
     return clear_L if bool(clear_L.any()) else torch.ones_like(clear_L)
-
-
-def lead(relevance: Relevance, settings: WeightSettings) -> Tensor:
-    """How far each adapter leads, by its relevance and by its weights, `[adapters]`.
-
-    The mean of its share of the mean relevance and its mean weight: layers of large relevance
-    decide the first, each layer counts the same for the second.
-    """
-    share_1K = normalise(mean_relevance(relevance).unsqueeze(0))
-    return (share_1K[0] + mean_weights(relevance, settings)) / 2
 
 
 def check_length(count: int) -> None:
