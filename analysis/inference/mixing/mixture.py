@@ -71,17 +71,18 @@ class Mixture:
             weights_RLK[row, :, self.adapters.index(name)] = 1.0
         return weights_RLK
 
-    def restore_base(self, hidden_RLPD: Tensor, adapters: Sequence[str]) -> None:
-        """Puts the base's states where an adapter has moved nothing yet, in place.
+    def restore_base(self, hidden_RLPD: Tensor, weights_RLK: Tensor) -> None:
+        """Puts the base's states where a row's adapters have moved nothing yet, in place.
 
         They are then exactly the base's, without the round-off of another place in a batch.
 
         Args:
-            hidden_RLPD: Of the base and of each adapter alone, `[1 + adapters, layers, …]`.
-            adapters: Names of the adapters.
+            hidden_RLPD: The rows' states, the base's first.
+            weights_RLK: The rows' weights.
         """
-        for row, name in enumerate(adapters, start=1):
-            first = self.first_layer_K[self.adapters.index(name)]
+        for row, weights_LK in enumerate(weights_RLK[1:], start=1):
+            weighed = weights_LK.any(dim=0).nonzero().flatten().tolist()
+            first = min((self.first_layer_K[place] for place in weighed), default=self.layers)
             hidden_RLPD[row, :first] = hidden_RLPD[0, :first]
 
     def rows(self, weights_RLK: Tensor) -> AppliedRows:

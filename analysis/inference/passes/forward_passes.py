@@ -101,10 +101,7 @@ class ForwardPasses:
         pieces = _Pieces(self, *rows, states, inputs, progress, prefix)
         while not pieces.over:
             self.scheduler.run(pieces.run)
-        self.mixture.restore_base(states.hidden_RLPD, adapters)
-        for row, weights_LK in enumerate(weights_RLK):
-            if not bool(weights_LK.any()):
-                states.hidden_RLPD[row] = states.hidden_RLPD[0]
+        self.mixture.restore_base(states.hidden_RLPD, weights_RLK)
         return PassStates(states.hidden_RLPD, inputs.by_module)
 
     def rows_of_a_pass(self, rows: int, tokens: int) -> int:

@@ -67,7 +67,7 @@ class TailPasses:
             done += scheduler.run(part)
             if progress is not None:
                 progress("reading the last tokens", done / len(weights_RLK))
-        mixture.restore_base(states.hidden_RLPD, adapters)
+        mixture.restore_base(states.hidden_RLPD, weights_RLK)
         return states.hidden_RLPD[:, :layers]
 
     @torch.inference_mode()
